@@ -1,0 +1,1 @@
+"""Cutover: a Slack bot that takes a team through the night its data leaves Supabase."""

@@ -1,0 +1,78 @@
+"""The errors a person can cause or meet, each one sentence and one exit code.
+
+Every error says three things, because at night a person needs exactly these: what happened, what was
+not changed, and what to do. `str(error)` joins them into the one sentence shown in the terminal, in Slack
+and in the log, so none of the three may hold a secret, an address of a person or foreign error text.
+
+"We asked wrongly" (`UsageError`, `ServiceRefused`) and "they answered wrongly" (`ServiceUnintelligible`) are different
+classes. `OutcomeUnknown` is neither: the request may or may not have had its effect, and the caller must look.
+"""
+
+from __future__ import annotations
+
+
+class CutoverError(Exception):
+    """`happened`, `unchanged` and `do` are clauses without a final full stop; `exit_code` ends the process."""
+
+    exit_code = 1
+
+    def __init__(self, happened: str, *, unchanged: str, do: str) -> None:
+        super().__init__(happened)
+        self.happened = happened
+        self.unchanged = unchanged
+        self.do = do
+
+    def __str__(self) -> str:
+        return f"{self.happened}; {self.unchanged}; {self.do}."
+
+
+class UsageError(CutoverError):
+    """Wrong usage or settings, a malformed DSN, an unusable data directory."""
+
+    exit_code = 2
+
+
+class CheckFailed(CutoverError):
+    """A check failed, or the run that was asked for has been aborted."""
+
+    exit_code = 3
+
+
+class RecordDamaged(CutoverError):
+    """A journal or a bundle is not what was written."""
+
+    exit_code = 3
+
+
+class LockHeld(CutoverError):
+    """Another instance holds the data directory or the source."""
+
+    exit_code = 4
+
+
+class ServiceError(CutoverError):
+    """A service could not be reached or refused us."""
+
+    exit_code = 5
+
+
+class ServiceUnreachable(ServiceError):
+    """Nothing answered, or the connection was lost before the request could have had an effect."""
+
+
+class ServiceRefused(ServiceError):
+    """The service understood and said no: credentials, permission, a limit that is not temporary."""
+
+
+class ServiceUnintelligible(ServiceError):
+    """The service answered something that its documentation does not allow."""
+
+
+class OutcomeUnknown(ServiceError):
+    """The request was sent and no trustworthy answer came: resolve it by looking, never by repeating."""
+
+
+class Interrupted(CutoverError):
+    """INT or TERM ended the process at a safe point."""
+
+    exit_code = 130
