@@ -1,0 +1,388 @@
+"""The table of legal moves: (run, command, now) -> the events that follow, or a refusal that changes nothing.
+
+`_MOVES` says in which phases a command is legal; what is absent is refused. Commands are imperative and come from
+outside; events are past tense and go to the journal. A person's word takes two moves: it is heard (and journaled)
+first, then judged by the table of words (`bot.plan.talk.words`) with what Slack says about who spoke.
+
+    Hear("frozen" by U1)     -> MessageHeard
+    Judge(ts, standing)      -> SignalAccepted, Answered        or only Answered(refused)
+    BeginVerification        -> VerificationBegan
+    TellFinding …            -> FindingMade …
+    EndVerification          -> CheckpointPassed                or CheckpointRefused
+    BeginStep, EndStep       -> StepBegan, StepEnded, CheckpointOffered(next gate)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.plan import events as e
+from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
+from bot.plan.findings import Finding, blocks
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk import signals, words
+from bot.plan.talk.offers import offer
+from bot.plan.talk.words import Refusal, Standing
+
+Decision = Sequence[e.AnyEvent] | Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    run_id: str
+    parties: e.Parties
+    channel: str
+    approvers: tuple[str, ...]
+    retain_days: int
+    accepted_ahead: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeUp:
+    """A new process goes on with a run that an earlier one opened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hear:
+    """A plain human message in the run's channel."""
+
+    ts: str
+    user: str
+    team: str
+    text: str
+    thread_ts: str | None
+    bot_user: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """`progress` is how far the work at hand has come, as a clause, or ""."""
+
+    ts: str
+    standing: Standing
+    bot_user: str
+    progress: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginVerification:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TellFinding:
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndVerification:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginStep:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndStep:
+    result: e.StepResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailStep:
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportLook:
+    """What a look at the source found while gate `freeze` waits."""
+
+    frozen: bool
+    database_time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDrift:
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportBlindness:
+    """`why` is "" when the watch sees again."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remind:
+    checkpoint: str
+    offer: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndThaw:
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailThaw:
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntendPost:
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmPost:
+    key: str
+    ts: str
+    face: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmEdit:
+    key: str
+    face: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmPin:
+    pass
+
+
+Command = (
+    TakeUp
+    | Hear
+    | Judge
+    | BeginVerification
+    | TellFinding
+    | EndVerification
+    | BeginStep
+    | EndStep
+    | FailStep
+    | ReportLook
+    | ReportDrift
+    | ReportBlindness
+    | Remind
+    | EndThaw
+    | FailThaw
+    | IntendPost
+    | ConfirmPost
+    | ConfirmEdit
+    | ConfirmPin
+)
+
+
+def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
+    """A new run, with its first gate on offer."""
+    opened = e.RunOpened(
+        at=now,
+        run_id=command.run_id,
+        parties=command.parties,
+        channel=command.channel,
+        approvers=command.approvers,
+        retain_days=command.retain_days,
+        accepted_ahead=command.accepted_ahead,
+    )
+    return [opened, offer(after(None, opened), PLAN[0].name, now)]
+
+
+def decide(run: Run, command: Command, now: datetime) -> Decision:
+    """What follows from `command`. Never raises on a command; a Refusal means that nothing has changed."""
+    phases, move = _MOVES[type(command)]
+    if run.phase not in phases:
+        return Refusal(sentence=f"{type(command).__name__} does not belong here: {doing(run)}")
+    return move(run, command, now)
+
+
+# -- what the machinery reports ---------------------------------------------------------------------------------------
+
+
+def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
+    started = e.BotStarted(at=now, away_since=run.last_at)
+    return [started, *_still_to_come(after(run, started), now)]
+
+
+def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
+    """What the process before would have written next, had it not died between two events of one decision."""
+    if run.offer is None:
+        return [offer(run, PLAN[0].name, now)]
+    if run.offer.status == "passed" and run.step is None and run.gate.step in run.results:
+        return _behind_step(run, run.results[run.gate.step], now)
+    if run.offer.status == "void" and not run.abort:
+        return [offer(run, FREEZE.name, now)]
+    return []
+
+
+def _begin_verification(run: Run, command: BeginVerification, now: datetime) -> Decision:
+    return [e.VerificationBegan(at=now, checkpoint=run.gate.name, attempt=run.attempts.get(run.gate.name, 0) + 1)]
+
+
+def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
+    if not (attempt := run.verification):
+        return Refusal(sentence="A finding belongs to a verification that has begun")
+    return [e.FindingMade(at=now, checkpoint=run.gate.name, attempt=attempt, finding=command.finding)]
+
+
+def _end_verification(run: Run, command: EndVerification, now: datetime) -> Decision:
+    gate = run.gate.name
+    if run.offer is None or run.offer.approval is None or not run.findings:
+        return Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
+    attempt = run.verification
+    if blocks(run.findings):
+        return [e.CheckpointRefused(at=now, checkpoint=gate, attempt=attempt)]
+    facts: dict[str, Any] = {}
+    for finding in run.findings:
+        facts |= finding.facts
+    return [e.CheckpointPassed(at=now, checkpoint=gate, attempt=attempt, by=(run.offer.approval.user,), facts=facts)]
+
+
+def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
+    assert run.step is not None
+    return [e.StepBegan(at=now, step=run.step.name, attempt=run.step.attempt + 1)]
+
+
+def _end_step(run: Run, command: EndStep, now: datetime) -> Decision:
+    assert run.step is not None
+    if run.step.name != command.result.kind:
+        return Refusal(sentence=f"A result of {command.result.kind} does not end the step {run.step.name}")
+    ended = e.StepEnded(at=now, step=run.step.name, result=command.result)
+    return [ended, *_behind_step(after(run, ended), command.result, now)]
+
+
+def _behind_step(run: Run, result: e.StepResult, now: datetime) -> Sequence[e.AnyEvent]:
+    """What follows when a step has ended: reasons that the settings accept ahead, and the next gate on offer."""
+    happened: list[e.AnyEvent] = []
+    if isinstance(result, e.UsersResult):
+        happened += [
+            e.ReasonAccepted(at=now, reason=reason, set_digest=result.attention[reason].digest, user="settings")
+            for reason in run.open_reasons
+            if reason in run.opened.accepted_ahead
+        ]
+    if (gate := following(BY_STEP[result.kind].name)) is not None:
+        happened.append(offer(run, gate.name, now))
+    return happened
+
+
+def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
+    assert run.step is not None
+    return [e.StepFailed(at=now, step=run.step.name, why=command.why)]
+
+
+def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
+    if run.gate is not FREEZE or command.frozen == (run.frozen_since is not None):
+        return []
+    if command.frozen:
+        return [e.FreezeSeen(at=now, database_time=command.database_time)]
+    return [e.FreezeGone(at=now, database_time=command.database_time)]
+
+
+def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
+    if run.freeze is None or run.drift or run.abort == "confirmed" or not command.changes:
+        return []
+    return [e.DriftSeen(at=now, changes=command.changes)]
+
+
+def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Decision:
+    if run.blind == bool(command.why):
+        return []
+    return [e.WatchBlinded(at=now, why=command.why) if command.why else e.WatchSawAgain(at=now)]
+
+
+def _remind(run: Run, command: Remind, now: datetime) -> Decision:
+    if run.offer is None or (command.checkpoint, command.offer) != run.current:
+        return []
+    return [e.ReminderDue(at=now, checkpoint=command.checkpoint, offer=command.offer, nth=run.offer.reminders + 1)]
+
+
+def _end_thaw(run: Run, command: EndThaw, now: datetime) -> Decision:
+    thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings)
+    if blocks(command.findings):
+        failing = "; ".join(f.evidence.rstrip(".") for f in command.findings if blocks([f]))
+        return [thawed, e.ThawFailed(at=now, why=f"The thaw ran, and Supabase does not write as before: {failing}.")]
+    return [thawed, e.RunAborted(at=now)]
+
+
+def _fail_thaw(run: Run, command: FailThaw, now: datetime) -> Decision:
+    return [e.ThawFailed(at=now, why=command.why)]
+
+
+def _intend_post(run: Run, command: IntendPost, now: datetime) -> Decision:
+    if (delivery := run.deliveries.get(command.key)) is None or delivery.ts:
+        return Refusal(sentence="This post is not owed")
+    return [e.PostIntended(at=now, key=command.key)]
+
+
+def _confirm_post(run: Run, command: ConfirmPost, now: datetime) -> Decision:
+    if (delivery := run.deliveries.get(command.key)) is None or delivery.ts:
+        return Refusal(sentence="This post is not owed")
+    return [e.Posted(at=now, key=command.key, ts=command.ts, face=command.face)]
+
+
+def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
+    if (delivery := run.deliveries.get(command.key)) is None or not delivery.ts:
+        return Refusal(sentence="This post does not stand in the channel")
+    return [e.PostEdited(at=now, key=command.key, face=command.face)]
+
+
+def _confirm_pin(run: Run, command: ConfirmPin, now: datetime) -> Decision:
+    return [e.HeaderPinned(at=now)]
+
+
+# -- what people say --------------------------------------------------------------------------------------------------
+
+
+def _hear(run: Run, command: Hear, now: datetime) -> Decision:
+    if command.ts in run.heard:
+        return Refusal(sentence="This message has been heard already")
+    if command.thread_ts not in {None, command.ts} and run.thread_of(command.thread_ts) is None:
+        return Refusal(sentence="This message stands in a thread that is not of this run")
+    if signals.read(command.text, bot_user=command.bot_user) is None:
+        return Refusal(sentence="This message is neither a signal nor a word to the bot")
+    thread = None if command.thread_ts == command.ts else command.thread_ts
+    return [
+        e.MessageHeard(at=now, ts=command.ts, user=command.user, team=command.team, text=command.text, thread_ts=thread)
+    ]
+
+
+def _judge(run: Run, command: Judge, now: datetime) -> Decision:
+    if command.ts not in run.unanswered:
+        return Refusal(sentence="This message has been answered already")
+    message = run.heard[command.ts]
+    verdict = words.judge(run, message, command.standing, bot_user=command.bot_user, progress=command.progress, now=now)
+    if isinstance(verdict, Refusal):
+        return [e.Answered(at=now, ts=message.ts, user=message.user, status="refused", text=verdict.sentence)]
+    sentence, happened = verdict
+    return [*happened, e.Answered(at=now, ts=message.ts, user=message.user, status="done", text=sentence)]
+
+
+_ALWAYS = frozenset(Phase)
+
+_MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Decision]]] = {
+    TakeUp: (_ALWAYS, _take_up),
+    Hear: (_ALWAYS, _hear),
+    Judge: (_ALWAYS, _judge),
+    BeginVerification: (frozenset({Phase.VERIFYING}), _begin_verification),
+    TellFinding: (frozenset({Phase.VERIFYING}), _tell_finding),
+    EndVerification: (frozenset({Phase.VERIFYING}), _end_verification),
+    BeginStep: (frozenset({Phase.RUNNING}), _begin_step),
+    EndStep: (frozenset({Phase.RUNNING}), _end_step),
+    FailStep: (frozenset({Phase.RUNNING}), _fail_step),
+    ReportLook: (frozenset({Phase.WAITING}), _report_look),
+    ReportDrift: (frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD, Phase.DONE}), _report_drift),
+    ReportBlindness: (_ALWAYS, _report_blindness),
+    Remind: (frozenset({Phase.WAITING}), _remind),
+    EndThaw: (frozenset({Phase.ABORTING}), _end_thaw),
+    FailThaw: (frozenset({Phase.ABORTING}), _fail_thaw),
+    IntendPost: (_ALWAYS, _intend_post),
+    ConfirmPost: (_ALWAYS, _confirm_post),
+    ConfirmEdit: (_ALWAYS, _confirm_edit),
+    ConfirmPin: (_ALWAYS, _confirm_pin),
+}

@@ -1,0 +1,50 @@
+"""One question put to the world, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(BaseModel):
+    """The answer of one check.
+
+    `check` is a kebab-case name, listed in docs/checks.md. `evidence` is a sentence saying what was seen, never an
+    address of a person, a secret or a row. `mend` says how to make it pass and is empty exactly when there is nothing
+    to mend. `facts` are values that later steps and gates build on (the freeze record, baselines); they are
+    journaled, not shown.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    verdict: Verdict
+    evidence: str
+    mend: str = ""
+    facts: dict[str, Any] = {}
+
+
+def passed(check: str, evidence: str, **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.PASS, evidence=evidence, facts=facts)
+
+
+def warned(check: str, evidence: str, mend: str = "", **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.WARN, evidence=evidence, mend=mend, facts=facts)
+
+
+def failed(check: str, evidence: str, mend: str, **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.FAIL, evidence=evidence, mend=mend, facts=facts)
+
+
+def blocks(findings: Iterable[Finding]) -> bool:
+    """True when any finding fails; warnings are shown and do not block."""
+    return any(finding.verdict is Verdict.FAIL for finding in findings)

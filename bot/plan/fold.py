@@ -1,0 +1,274 @@
+"""From events to the run: what each event changes, and which posts it makes the bot owe the channel.
+
+`after(run, event)` returns a new run. The fold trusts the journal (`decide` is where moves are refused) and therefore
+never fails on an event that `decide` can emit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.plan import events as e
+from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN
+from bot.plan.run import Delivery, Offer, Phase, Run, StepState, doing
+from bot.plan.talk import posts, sentences
+from bot.plan.talk.posts import Post
+
+
+def _owe(run: Run, post: Post) -> Run:
+    alarms = run.alarms | {post.key} if post.kind == "cutover_alarm" and post.status == "waiting" else run.alarms
+    return replace(run, deliveries={**run.deliveries, post.key: Delivery(post=post)}, alarms=alarms)
+
+
+def _alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
+    gate = run.current[0] if run.current else ""
+    key = f"{run.run_id}/alarm/{name}"
+    return _owe(
+        run,
+        Post(
+            key=key, kind="cutover_alarm", checkpoint=gate, status=status, thread=run.gate_key, body=posts.Prose(text)
+        ),
+    )
+
+
+def _offer(run: Run, **changes: Any) -> Run:
+    assert run.current is not None and run.offer is not None
+    return replace(run, offers={**run.offers, run.current: replace(run.offer, **changes)})
+
+
+def _settled(run: Run) -> Run:
+    """The hold is over: its alarms no longer stand. That nobody can look at the freeze is another matter."""
+    blind = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/blind/"))
+    return replace(run, hold="", drift=(), alarms=blind)
+
+
+def _bot_started(run: Run, event: e.BotStarted) -> Run:
+    # What a verification that was cut off had found proves nothing: the next one asks everything again.
+    findings = () if run.phase is Phase.VERIFYING else run.findings
+    run = replace(run, starts=run.starts + 1, verification=0, findings=findings)
+    minutes = int((event.at - event.away_since).total_seconds() // 60)
+    return _alarm(run, f"back/{run.starts}", sentences.back_again(minutes, doing(run)), status="done")
+
+
+def _message_heard(run: Run, event: e.MessageHeard) -> Run:
+    return replace(run, heard={**run.heard, event.ts: event}, unanswered=run.unanswered | {event.ts})
+
+
+def _answered(run: Run, event: e.Answered) -> Run:
+    gate = run.current[0] if run.current else ""
+    thread = run.thread_of(run.heard[event.ts].thread_ts) or run.gate_key
+    post = Post(
+        key=f"{run.run_id}/answer/{event.ts}",
+        kind="cutover_answer",
+        checkpoint=gate,
+        status=event.status,
+        thread=thread,
+        body=posts.Prose(event.text),
+    )
+    return _owe(replace(run, unanswered=run.unanswered - {event.ts}), post)
+
+
+def _checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
+    place = (event.checkpoint, event.offer)
+    offer = Offer(
+        checkpoint=event.checkpoint, number=event.offer, evidence=event.evidence, digest=event.digest, at=event.at
+    )
+    if event.checkpoint == FREEZE.name:
+        run = _settled(run)
+    passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
+    run = replace(
+        run,
+        offers={**run.offers, place: offer},
+        current=place,
+        step=None,
+        # A freeze offered anew has its own freeze time: sessions from between the two would count as new otherwise.
+        frozen_since=None if event.checkpoint == FREEZE.name else run.frozen_since,
+        facts={gate: facts for gate, facts in run.facts.items() if gate in passed},
+        results={step: result for step, result in run.results.items() if step in {BY_NAME[g].step for g in passed}},
+    )
+    post = Post(
+        key=run.gate_key,
+        kind="cutover_checkpoint",
+        checkpoint=event.checkpoint,
+        status="waiting",
+        thread=None,
+        body=posts.Gate(*place),
+    )
+    return _owe(run, post)
+
+
+def _checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:
+    place = (event.checkpoint, event.offer)
+    return replace(run, offers={**run.offers, place: replace(run.offers[place], status="void")})
+
+
+def _signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
+    return replace(_offer(run, approval=event, status="verifying"), verification=0, findings=())
+
+
+def _verification_began(run: Run, event: e.VerificationBegan) -> Run:
+    run = _offer(run, attempt=event.attempt)
+    attempts = {**run.attempts, event.checkpoint: event.attempt}
+    return replace(run, attempts=attempts, verification=event.attempt, findings=())
+
+
+def _finding_made(run: Run, event: e.FindingMade) -> Run:
+    post = Post(
+        key=f"{run.run_id}/finding/{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}",
+        kind="cutover_finding",
+        checkpoint=event.checkpoint,
+        status={"pass": "passed", "warn": "warned", "fail": "refused"}[event.finding.verdict],
+        thread=run.gate_key,
+        body=event.finding,
+    )
+    return _owe(replace(run, findings=(*run.findings, event.finding)), post)
+
+
+def _checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
+    return _offer(run, status="refused", approval=None)
+
+
+def _checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
+    run = _offer(run, status="passed")
+    step = StepState(name=BY_NAME[event.checkpoint].step)
+    gate_alarms = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/")}
+    return replace(run, facts={**run.facts, event.checkpoint: event.facts}, step=step, alarms=run.alarms - gate_alarms)
+
+
+def _step_began(run: Run, event: e.StepBegan) -> Run:
+    return replace(run, step=StepState(name=event.step, attempt=event.attempt, began_at=event.at))
+
+
+def _step_ended(run: Run, event: e.StepEnded) -> Run:
+    run = replace(run, step=None, results={**run.results, event.step: event.result})
+    closing = isinstance(event.result, e.HandoverResult)
+    post = Post(
+        key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
+        kind="cutover_summary",
+        checkpoint="" if closing or run.current is None else run.current[0],
+        status="done",
+        thread=None if closing else run.gate_key,
+        body=event.result,
+    )
+    return _owe(run, post)
+
+
+def _step_failed(run: Run, event: e.StepFailed) -> Run:
+    run = replace(run, hold=event.why, failures=run.failures + 1)
+    return _alarm(run, f"step-failed/{run.failures}", sentences.step_failed(event.step, event.why))
+
+
+def _drift_seen(run: Run, event: e.DriftSeen) -> Run:
+    run = replace(run, drift=event.changes, drifts=run.drifts + 1)
+    if run.handover is not None:  # what is closed stays closed: told, and nothing is held
+        return _alarm(run, f"drift/{run.drifts}", sentences.drifted_after_handover(event.changes))
+    why = "The source has moved under the freeze: " + "; ".join(event.changes) + "."
+    return _alarm(replace(run, hold=why), f"drift/{run.drifts}", sentences.drifted(event.changes))
+
+
+def _watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
+    run = replace(run, blind=True, blinds=run.blinds + 1)
+    return _alarm(run, f"blind/{run.blinds}", sentences.blinded(event.why))
+
+
+def _watch_saw_again(run: Run, event: e.WatchSawAgain) -> Run:
+    return replace(run, blind=False, alarms=run.alarms - {f"{run.run_id}/alarm/blind/{run.blinds}"})
+
+
+def _reminder_due(run: Run, event: e.ReminderDue) -> Run:
+    assert run.offer is not None
+    minutes = int((event.at - run.offer.at).total_seconds() // 60)
+    run = _offer(run, reminders=event.nth)
+    text = sentences.waits(run.gate, run.opened.approvers, minutes)
+    return _alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
+
+
+def _abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
+    run = replace(_settled(run), abort="confirmed", step=None)
+    if run.offer is not None and run.offer.status in {"waiting", "verifying", "refused"}:
+        run = _offer(run, status="void", approval=None)
+    return run
+
+
+def _thaw_failed(run: Run, event: e.ThawFailed) -> Run:
+    run = replace(run, hold=event.why, failures=run.failures + 1)
+    return _alarm(run, f"thaw-failed/{run.failures}", sentences.thaw_failed(event.why))
+
+
+def _thawed(run: Run, event: e.Thawed) -> Run:
+    run = replace(run, thaw_attempts=event.attempt)
+    for n, finding in enumerate(event.findings, 1):
+        post = Post(
+            key=f"{run.run_id}/finding/thaw/{event.attempt}/{n}",
+            kind="cutover_finding",
+            checkpoint=run.gate.name,
+            status={"pass": "passed", "warn": "warned", "fail": "refused"}[finding.verdict],
+            thread=run.gate_key,
+            body=finding,
+        )
+        run = _owe(run, post)
+    return run
+
+
+def _run_aborted(run: Run, event: e.RunAborted) -> Run:
+    return _alarm(replace(run, abort="done"), "aborted", sentences.aborted(run.run_id), status="done")
+
+
+def _delivery(run: Run, key: str, **changes: Any) -> Run:
+    return replace(run, deliveries={**run.deliveries, key: replace(run.deliveries[key], **changes)})
+
+
+_AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
+    e.BotStarted: _bot_started,
+    e.MessageHeard: _message_heard,
+    e.Answered: _answered,
+    e.CheckpointOffered: _checkpoint_offered,
+    e.CheckpointVoided: _checkpoint_voided,
+    e.SignalAccepted: _signal_accepted,
+    e.VerificationBegan: _verification_began,
+    e.FindingMade: _finding_made,
+    e.CheckpointRefused: _checkpoint_refused,
+    e.CheckpointPassed: _checkpoint_passed,
+    e.StepBegan: _step_began,
+    e.StepEnded: _step_ended,
+    e.StepFailed: _step_failed,
+    e.FreezeSeen: lambda run, event: replace(run, frozen_since=event.database_time),
+    e.FreezeGone: lambda run, event: replace(run, frozen_since=None),
+    e.DriftSeen: _drift_seen,
+    e.WatchBlinded: _watch_blinded,
+    e.WatchSawAgain: _watch_saw_again,
+    e.ReminderDue: _reminder_due,
+    e.ReasonAccepted: lambda run, event: replace(run, accepted={**run.accepted, event.reason: event.set_digest}),
+    # A drift stands until gate 1 is offered anew, whatever happens between.
+    e.RetryAsked: lambda run, event: run if run.drift else _settled(run),
+    e.AbortAsked: lambda run, event: replace(run, abort="asked", abort_asked=event),
+    e.AbortConfirmed: _abort_confirmed,
+    e.ThawFailed: _thaw_failed,
+    e.Thawed: _thawed,
+    e.RunAborted: _run_aborted,
+    e.PostIntended: lambda run, event: _delivery(run, event.key, intended=True),
+    e.Posted: lambda run, event: _delivery(run, event.key, intended=True, ts=event.ts, shown=event.face),
+    e.PostEdited: lambda run, event: _delivery(run, event.key, shown=event.face),
+    e.HeaderPinned: lambda run, event: replace(run, pinned=True),
+}
+
+
+def after(run: Run | None, event: e.Event) -> Run:
+    """The run once `event` has happened. The first event of a run is `RunOpened`."""
+    if isinstance(event, e.RunOpened):
+        header = posts.header_key(event.run_id)
+        post = Post(key=header, kind="cutover_run", checkpoint="", status="waiting", thread=None, body=posts.Header())
+        return _owe(Run(opened=event, last_at=event.at), post)
+    if run is None:
+        raise ValueError("a run begins with RunOpened")
+    return replace(_AFTER[type(event)](run, event), last_at=event.at)
+
+
+def fold(events: Iterable[e.Event]) -> Run | None:
+    """The run that these events add up to; None for no events."""
+    run: Run | None = None
+    for event in events:
+        run = after(run, event)
+    return run

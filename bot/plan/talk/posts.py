@@ -1,0 +1,61 @@
+"""What the channel is owed, one message each, as values.
+
+A `Post` says where a message stands and what it is about. Its key is unique and stable over restarts, so that a post of
+unknown fate can be looked for. How it looks is the business of the channel's edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.plan.events import ExportResult, HandoverResult, UsersResult
+from bot.plan.findings import Finding
+
+PostKind = Literal[
+    "cutover_run", "cutover_checkpoint", "cutover_finding", "cutover_answer", "cutover_summary", "cutover_alarm"
+]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The run's board: rendered from the run itself, edited as it moves."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    checkpoint: str
+    offer: int
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Our own sentences, in Slack's mrkdwn, already safe to show."""
+
+    text: str
+
+
+Body = Header | Gate | Finding | Prose | ExportResult | UsersResult | HandoverResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """`thread` is the key of the post whose thread this one belongs to; None stands at top level.
+
+    `status` is the one given when the post was owed; header, gates and alarms move on (`Run.status_of`).
+    """
+
+    key: str
+    kind: PostKind
+    checkpoint: str
+    status: str
+    thread: str | None
+    body: Body
+
+
+def header_key(run_id: str) -> str:
+    return f"{run_id}/header"
+
+
+def gate_key(run_id: str, checkpoint: str, offer: int) -> str:
+    return f"{run_id}/checkpoint/{checkpoint}/{offer}"

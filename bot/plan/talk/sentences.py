@@ -1,0 +1,165 @@
+"""The sentences that answer and tell people, together, so that they can be read and tested as a whole.
+
+Each says what happened (or that nothing did), and what to do when there is something to do. They are Slack's mrkdwn and
+hold nothing foreign: names of gates, words, counts, user ids as mentions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.plan.checkpoints import Checkpoint
+
+
+def names(users: Iterable[str]) -> str:
+    """Slack users as mentions, joined as a person would say them."""
+    mentions = [f"<@{user}>" for user in users]
+    return " or ".join([", ".join(mentions[:-1]), mentions[-1]] if len(mentions) > 1 else mentions)
+
+
+def signal_taken(user: str, gate: Checkpoint, digest: str) -> str:
+    return (
+        f"<@{user}> said `{gate.signal}` about evidence `{digest}`. I am trying to prove it wrong now, and tell here what I find; "
+        f"if nothing speaks against it, this {gate.starts}."
+    )
+
+
+def near_miss(gate: Checkpoint, may: Iterable[str]) -> str:
+    return f"Nothing was started. The word is exactly `{gate.signal}`; {names(may)} may say it, and it {gate.starts}."
+
+
+def not_entitled(word: str, why: str, may: Iterable[str]) -> str:
+    return f"Nothing was started: {why}. {names(may)} may say `{word}`."
+
+
+def cannot_tell_who(word: str) -> str:
+    return f"Nothing was started: Slack did not tell me who you are, and without that no gate opens. Say `{word}` again in a minute."
+
+
+def other_gate(said: Checkpoint, current: Checkpoint) -> str:
+    if said.number < current.number:
+        return f"Nothing was started: checkpoint {said.number} ({said.title}) is passed already. Checkpoint {current.number} waits for `{current.signal}`."
+    return (
+        f"Nothing was started: `{said.signal}` belongs to checkpoint {said.number} ({said.title}), and the run stands at checkpoint "
+        f"{current.number} ({current.title}). Its word is `{current.signal}`."
+    )
+
+
+def older_than_offer(gate: Checkpoint) -> str:
+    return f"Nothing was started: this was said before the present checkpoint was posted, so it cannot be about it. Read the newest checkpoint and say `{gate.signal}` again."
+
+
+def attention_open(reasons: Iterable[str]) -> str:
+    each = ", ".join(f"`accept {reason}`" for reason in reasons)
+    return f"Nothing was started: some users could not be carried over whole and nobody has accepted that yet. Read the list in this thread, then say to me: {each}."
+
+
+def older_than_list(reason: str) -> str:
+    return f"Nothing was accepted: this was said before the list of users was posted, so it cannot be about it. Read the checkpoint and say `accept {reason}` again."
+
+
+def being_checked(gate: Checkpoint) -> str:
+    return f"Nothing was changed: `{gate.signal}` is being checked already. The findings come here."
+
+
+def step_runs(step: str) -> str:
+    return f"Nothing was changed: the step `{step}` is running. The next checkpoint will be posted when it has ended."
+
+
+def held(why: str) -> str:
+    return f"Nothing was started: the run is held. {why} Say `retry` to me to go on, or `abort` to go back."
+
+
+def thaw_held(why: str) -> str:
+    return f"Nothing was started: the run is being aborted, and the thaw did not succeed. {why} Say `retry` to me to thaw again."
+
+
+def over(phase: str) -> str:
+    return f"Nothing was changed: the run is {phase}."
+
+
+def accepted(reason: str, count: int) -> str:
+    return f"Accepted: {count} {'user is' if count == 1 else 'users are'} carried over in part because of `{reason}`. It stands in the record under your name."
+
+
+def nothing_to_accept(reason: str, known: Iterable[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in known)
+    if not listed:
+        return "Nothing was accepted: there is nothing to accept at this point."
+    named = f" `{reason}`" if reason.isascii() and reason.replace("-", "").isalnum() else " of that name"
+    return f"Nothing was accepted: there is no reason{named} here. To accept now: {listed}."
+
+
+def retrying(what: str) -> str:
+    return f"Going on: {what}."
+
+
+def nothing_to_retry(gate: Checkpoint) -> str:
+    return f"Nothing was started: nothing is held. Checkpoint {gate.number} waits for `{gate.signal}`."
+
+
+def abort_asked(undoes: str) -> str:
+    return (
+        f"Nothing was stopped yet. `abort` stops the run at a safe point, thaws Supabase and proves that it writes again. {undoes} "
+        "To do it, say `abort yes` to me within 10 minutes."
+    )
+
+
+def aborting() -> str:
+    return "Stopping at a safe point, then thawing Supabase and proving that it writes again. What I find comes here."
+
+
+def nothing_to_confirm() -> str:
+    return "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. Say `abort` to me first and read what it undoes."
+
+
+def unknown_word(word: str, known: Iterable[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in known)
+    return f"Nothing was changed: I do not know {f'`{word}`' if word.isascii() and word.isalnum() else 'that word'}. I know {listed}, and the checkpoints' own words."
+
+
+def waits(gate: Checkpoint, may: Iterable[str], minutes: int) -> str:
+    return f"Checkpoint {gate.number} ({gate.title}) has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
+
+
+def drifted(changes: Iterable[str]) -> str:
+    listed = "\n".join(f"• {change}" for change in changes)
+    return (
+        f"*The source has moved under the freeze.*\n{listed}\nEvery open approval is void and the export is no longer one instant's truth. "
+        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `abort`."
+    )
+
+
+def drifted_after_handover(changes: Iterable[str]) -> str:
+    listed = "\n".join(f"• {change}" for change in changes)
+    return (
+        f"*The source has moved after the handover.*\n{listed}\nThe bundle stays as it was handed over, and this is not in it. "
+        "Find out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands."
+    )
+
+
+def step_failed(step: str, why: str) -> str:
+    return f"*The step `{step}` stopped at a safe point.* {why} Say `retry` to me to go on from there, or `abort` to go back."
+
+
+def thaw_failed(why: str) -> str:
+    return f"*The thaw did not succeed.* {why} Say `retry` to me, or run `cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
+
+
+def aborted(run_id: str) -> str:
+    return (
+        f"*Run {run_id} is aborted.* Supabase is thawed and writes again. Users created so far stay in Stack Auth and are listed in `users.jsonl`; "
+        "nothing on disk was removed. `cutover run --new` opens the next run."
+    )
+
+
+def blinded(why: str) -> str:
+    return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
+
+
+def back_again(minutes: int, doing: str) -> str:
+    return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
+
+
+def _minutes(count: int) -> str:
+    return "less than a minute" if count < 1 else "1 minute" if count == 1 else f"{count} minutes"

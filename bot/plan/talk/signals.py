@@ -1,0 +1,97 @@
+"""What a message means: a signal, a word to the bot, a near miss, or nothing.
+
+A signal is the whole message and nothing but the word: a gate must not open because somebody wrote *about* it. What
+people add without meaning anything by it is taken off first: a mention of the bot, code, bold, italic and quotation
+marks, outer white space and final full stops or exclamation marks. A question mark stays, since it asks. Words to the
+bot must mention it.
+
+A near miss is short and looks like a signal without being one ("froze", "not frozen yet"): it gets the exact word
+told, and nothing happens.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from bot.plan.checkpoints import PLAN
+
+WORDS = ("status", "accept", "retry", "abort")
+_MARKS = "`*_\"'“”„‘’«»"
+_END = ".!…"
+_JOIN = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
+_NEAR_MISS_WORDS = 8
+_NEAR_ENOUGH = 0.75
+
+
+@dataclass(frozen=True)
+class Signal:
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word to the bot; `name` may be none of `WORDS`. `argument` is what follows, its white space folded, case
+    kept.
+    """
+
+    name: str
+    argument: str
+
+
+Meaning = Signal | NearMiss | Word | None
+
+
+def _bare(text: str) -> str:
+    before = None
+    while before != text:
+        before = text
+        text = text.strip().strip(_MARKS).strip().rstrip(_END)
+    return text
+
+
+def _joined(text: str) -> str:
+    return _JOIN.sub("-", text.casefold())
+
+
+_SIGNALS = {_joined(checkpoint.signal): checkpoint.name for checkpoint in PLAN}
+
+
+def _near(text: str) -> str | None:
+    words = re.findall(r"[^\W_]+", text.casefold())
+    if not words or len(words) > _NEAR_MISS_WORDS:
+        return None
+    runs = {"-".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 2, len(words)) + 1)}
+    close = {
+        signal: max(difflib.SequenceMatcher(a=run, b=signal, autojunk=False).ratio() for run in runs)
+        for signal in _SIGNALS
+    }
+    best = max(close, key=lambda signal: close[signal])
+    return _SIGNALS[best] if close[best] >= _NEAR_ENOUGH else None
+
+
+def may_signal(text: str) -> bool:
+    """True when it is a signal whoever the bot is."""
+    return isinstance(read(re.sub(r"<@[^>]*>", " ", text), bot_user=""), Signal)
+
+
+def read(text: str, *, bot_user: str) -> Meaning:
+    """The meaning of a plain human message. `bot_user` is the bot's own Slack user id, as it stands in a mention."""
+    mention = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>")
+    addressed = bool(mention.search(text))
+    bare = _bare(mention.sub(" ", text).lstrip(" \t:,"))
+    if (checkpoint := _SIGNALS.get(_joined(bare))) is not None:
+        return Signal(checkpoint)
+    if addressed:
+        name, argument = (*bare.split(None, 1), "", "")[:2]
+        if name.casefold() in WORDS or not (near := _near(bare)):
+            return Word(name.casefold(), " ".join(argument.split()))
+        return NearMiss(near)
+    near = _near(bare)
+    return NearMiss(near) if near else None

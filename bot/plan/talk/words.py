@@ -1,0 +1,181 @@
+"""What a word does: the table of words by phase, and what follows from each.
+
+`judge` answers whoever spoke, exactly once: with what follows, or with one sentence that says why nothing did. A word
+that is absent from the table, or not legal in the phase, is refused; so is a person whom Slack does not vouch for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.plan import events as e
+from bot.plan.checkpoints import BY_NAME, FREEZE
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk import sentences, signals
+from bot.plan.talk.offers import offer
+
+_SECOND_YES_WITHIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Nothing changes. `sentence` says why, for a person or a log line."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What Slack says about a person at this moment. `why` is a clause naming what is missing; `known` is False when
+    Slack did not answer.
+    """
+
+    known: bool
+    member: bool
+    approver: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A word, by whom, and when it was judged; what the table of words works on."""
+
+    message: e.MessageHeard
+    meaning: signals.Signal | signals.Word
+    now: datetime
+    progress: str
+
+    @property
+    def user(self) -> str:
+        return self.message.user
+
+
+Reply = tuple[str, Sequence[e.AnyEvent]]
+"""The sentence for its author, and what follows besides."""
+
+
+def judge(
+    run: Run, message: e.MessageHeard, standing: Standing, *, bot_user: str, progress: str, now: datetime
+) -> Reply | Refusal:
+    may = run.opened.approvers
+    meaning = signals.read(message.text, bot_user=bot_user)
+    if meaning is None or isinstance(meaning, signals.NearMiss):
+        gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
+        return Refusal(sentence=sentences.near_miss(gate, may))
+    if isinstance(meaning, signals.Word) and meaning.name not in signals.WORDS:
+        return Refusal(sentence=sentences.unknown_word(meaning.name, signals.WORDS))
+    word = BY_NAME[meaning.checkpoint].signal if isinstance(meaning, signals.Signal) else meaning.name
+    anyone = word in _FOR_ANY_MEMBER
+    if not standing.known:
+        return Refusal(sentence=sentences.cannot_tell_who(word))
+    if not (standing.member if anyone else standing.approver):
+        return Refusal(sentence=sentences.not_entitled(word, standing.why, may))
+    said = Said(message=message, meaning=meaning, now=now, progress=progress)
+    name = "signal" if isinstance(meaning, signals.Signal) else meaning.name
+    phases, act = _WORDS[name]
+    if run.phase not in phases:
+        return Refusal(sentence=_why_not(run, said))
+    return act(run, said)
+
+
+def _why_not(run: Run, said: Said) -> str:
+    """The sentence for a word that is not legal in this phase."""
+    match run.phase:
+        case Phase.VERIFYING:
+            return sentences.being_checked(run.gate)
+        case Phase.RUNNING:
+            assert run.step is not None
+            return sentences.step_runs(run.step.name)
+        case Phase.HELD:
+            return (sentences.thaw_held if run.abort == "confirmed" else sentences.held)(run.hold)
+        case Phase.WAITING:
+            return sentences.nothing_to_retry(run.gate)
+        case _:
+            over = {Phase.ABORTING: "being aborted", Phase.ABORTED: "aborted"}
+            return sentences.over(over.get(run.phase, "handed over"))
+
+
+def _give_signal(run: Run, said: Said) -> Reply | Refusal:
+    assert isinstance(said.meaning, signals.Signal)
+    gate = run.gate
+    if said.meaning.checkpoint != gate.name:
+        return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
+    if run.offer is None or not _is_about_the_offer(run, said):
+        return Refusal(sentence=sentences.older_than_offer(gate))
+    if run.open_reasons:
+        return Refusal(sentence=sentences.attention_open(run.open_reasons))
+    digest = run.offer.digest
+    approval = e.SignalAccepted(at=said.now, checkpoint=gate.name, digest=digest, user=said.user, ts=said.message.ts)
+    return sentences.signal_taken(said.user, gate, digest), [approval]
+
+
+def _is_about_the_offer(run: Run, said: Said) -> bool:
+    """True when the current gate stood in the channel before this was said."""
+    posted = run.deliveries[run.gate_key].ts
+    return bool(posted) and said.message.ts > posted
+
+
+def _tell_status(run: Run, said: Said) -> Reply | Refusal:
+    offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
+    progress = f" {said.progress}." if said.progress else ""
+    accept = "".join(f" `accept {reason}` is open." for reason in run.open_reasons)
+    return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}", []
+
+
+def _accept(run: Run, said: Said) -> Reply | Refusal:
+    assert isinstance(said.meaning, signals.Word)
+    reason = said.meaning.argument.partition(" ")[0].strip("`")
+    if run.users is None or reason not in run.open_reasons:
+        return Refusal(sentence=sentences.nothing_to_accept(reason, run.open_reasons))
+    if not _is_about_the_offer(run, said):
+        return Refusal(sentence=sentences.older_than_list(reason))
+    attention = run.users.attention[reason]
+    accepted = e.ReasonAccepted(
+        at=said.now, reason=reason, set_digest=attention.digest, user=said.user, ts=said.message.ts
+    )
+    return sentences.accepted(reason, attention.count), [accepted]
+
+
+def _retry(run: Run, said: Said) -> Reply | Refusal:
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    if not run.drift:
+        return sentences.retrying(doing(after(run, asked))), [asked]
+    why = "the source moved under the freeze"
+    voided = [
+        e.CheckpointVoided(at=said.now, checkpoint=checkpoint, offer=number, why=why)
+        for (checkpoint, number), gate in run.offers.items()
+        if gate.status != "void"
+    ]
+    again = offer(run, FREEZE.name, said.now)
+    return sentences.retrying("gate 1 is posted anew, and all will be exported again"), [asked, *voided, again]
+
+
+def _abort(run: Run, said: Said) -> Reply | Refusal:
+    assert isinstance(said.meaning, signals.Word)
+    if run.abort == "confirmed":
+        return Refusal(sentence=_why_not(run, said))
+    if said.meaning.argument.casefold() != "yes":
+        users = (
+            "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
+        )
+        return sentences.abort_asked(users), [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    asked = run.abort_asked if run.abort == "asked" else None
+    if asked is None or said.message.ts <= asked.ts or said.now - asked.at > _SECOND_YES_WITHIN:
+        return Refusal(sentence=sentences.nothing_to_confirm())
+    return sentences.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+_ALWAYS = frozenset(Phase)
+_OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD})
+_FOR_ANY_MEMBER = frozenset({"status"})
+
+_WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
+    "signal": (frozenset({Phase.WAITING}), _give_signal),
+    "status": (_ALWAYS, _tell_status),
+    "accept": (_OPEN, _accept),
+    "retry": (frozenset({Phase.HELD}), _retry),
+    "abort": (_OPEN, _abort),
+}

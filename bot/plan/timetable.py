@@ -1,0 +1,52 @@
+"""Which timers should be armed, derived from the run: nothing about a timer is remembered, so a restart arms the same
+ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from bot.plan.run import Phase, Run
+
+LOOK_EVERY = timedelta(seconds=1)
+"""So that the freeze time is known to about a second."""
+WATCH_EVERY = timedelta(seconds=30)
+SWEEP_EVERY = timedelta(seconds=30)
+REDRAW_EVERY = timedelta(seconds=2)
+
+Chore = Literal["look", "watch", "sweep", "redraw", "remind"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timer:
+    """Either every so often or once, at an aware time. `name` is unique among the armed ones and changes when the
+    timer must be armed anew.
+    """
+
+    name: str
+    chore: Chore
+    every: timedelta | None = None
+    at: datetime | None = None
+
+
+def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
+    """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on."""
+    due: list[Timer] = []
+    gate_waits = run.phase is Phase.WAITING
+    if gate_waits and run.freeze is None:
+        due.append(Timer(name="look", chore="look", every=LOOK_EVERY))
+    guarded = run.freeze is not None and run.phase is not Phase.VERIFYING and run.abort not in {"confirmed", "done"}
+    if guarded and not run.drift:
+        due.append(Timer(name="watch", chore="watch", every=WATCH_EVERY))
+    if gate_waits or run.phase is Phase.HELD:
+        due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
+    if run.phase in {Phase.RUNNING, Phase.VERIFYING}:
+        due.append(Timer(name="redraw", chore="redraw", every=REDRAW_EVERY))
+    if gate_waits and run.offer is not None:
+        nth = run.offer.reminders + 1
+        waited = remind_after * (2**nth - 1)
+        name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
+        due.append(Timer(name=name, chore="remind", at=run.offer.at + waited))
+    return tuple(due)

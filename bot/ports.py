@@ -1,0 +1,139 @@
+"""What the conductor and the watch need of the edges, and nothing more.
+
+Every promise here is held by the real edges. An edge raises only errors of `bot.errors`; `OutcomeUnknown` means that
+the effect may have happened and that the caller must look before it repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.plan.decide import Command, Hear
+from bot.plan.events import AnyEvent, StepResult
+from bot.plan.findings import Finding
+from bot.plan.run import Run
+from bot.plan.talk.posts import Post
+from bot.plan.talk.words import Standing
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a step has come. `done` of `total` in `unit`; `total` is 0 while unknown. `note` is a clause without
+    full stop.
+    """
+
+    step: str
+    done: int
+    total: int
+    unit: str
+    note: str = ""
+
+
+Report = Callable[[Progress], None]
+"""Called often and cheaply; the newest value wins."""
+
+
+class Record(Protocol):
+    """The journal as the conductor sees it."""
+
+    def append(self, event: AnyEvent) -> None:
+        """On disk (fsync) when it returns. Raises CutoverError (disk full, gone) with nothing appended."""
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Number of the last line, counted from 1, and its hash; (0, "") when empty."""
+
+
+class Channel(Protocol):
+    """The one channel of the run. Order of posts is the order of calls; nothing is retried but what Slack
+    rate-limited.
+    """
+
+    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
+        """The new message's ts. Raises OutcomeUnknown when Slack may have stored it."""
+
+    async def find(self, run: Run, key: str) -> str | None:
+        """The ts of our own message that carries `key`, looked for in the history since the run was opened; None when
+        it is not there.
+        """
+
+    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
+        """Edits the message to what the run is now. Idempotent."""
+
+    async def pin(self, ts: str) -> None:
+        """Idempotent."""
+
+    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
+        """Asked of Slack now, no cache. Never raises for Slack's sake: `known=False` when it did not answer."""
+
+    async def missed(self, run: Run) -> Sequence[Hear]:
+        """Plain human messages in the channel and in this run's threads since the header was posted, oldest first,
+        seen before or not.
+        """
+
+
+class Door(Protocol):
+    """The conductor as a timer sees it: the run as it is, and the one way to change it."""
+
+    run: Run
+    on_change: Callable[[Run], None]
+    """Called after every event, with the run as it is then."""
+
+    def obey(self, command: Command) -> bool:
+        """True when something followed."""
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the process with this error, at a safe point."""
+
+    def redraw_header(self) -> None:
+        """Show the newest progress when the channel is free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """`frozen` when all layers of the freeze stand; `database_time` is the database's clock."""
+
+    frozen: bool
+    database_time: datetime
+
+
+class Source(Protocol):
+    async def look(self) -> Look:
+        """Cheap (about a round trip). Until a freeze stands it also rewrites `freeze-prior.json`."""
+
+    async def renew(self, run: Run) -> None:
+        """Opens our long-lived sessions anew, because those from before the freeze count as old. Raises LockHeld when
+        another took the lock.
+        """
+
+    async def drift(self, run: Run) -> Sequence[str]:
+        """What is no longer as the freeze record (`run.freeze`) says, as sentences naming table and kind; empty when
+        nothing moved.
+        """
+
+    async def thaw(self) -> Sequence[Finding]:
+        """Restores what was before the freeze, ends sessions, and proves by writes that touch no row that writing
+        works. Safe to repeat.
+        """
+
+
+Examiner = Callable[[Run, Report], AsyncIterator[Finding]]
+"""Asks the world and yields findings as it gets them; read-only. What it cannot find out is a failing finding or a
+CutoverError, never a pass.
+"""
+
+StepWork = Callable[[Run, Report], Awaitable[StepResult]]
+"""Does the step from wherever an earlier, cut-off attempt left it. Cancelled (asyncio) at any await, it leaves what
+the next attempt can go on from.
+"""
+
+Examiners = Mapping[str, Examiner]
+Steps = Mapping[str, StepWork]

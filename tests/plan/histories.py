@@ -1,0 +1,359 @@
+"""Builds histories of a night, by driving the core as the conductor does: every event comes out of `decide`.
+
+`Night` is a run with a clock that ticks and a channel that hands out timestamps; `night_at(place)` is a night that has
+come as far as `place`. The tests of this folder take the core's names from here, so that a name which moves to another
+module is mended in one place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.plan import actions as do
+from bot.plan import events as e
+from bot.plan.actions import Action, next_actions, settled, settled_talk
+from bot.plan.checkpoints import BY_NAME, PLAN
+from bot.plan.decide import (
+    BeginStep,
+    BeginVerification,
+    Command,
+    ConfirmEdit,
+    ConfirmPin,
+    ConfirmPost,
+    EndStep,
+    EndThaw,
+    EndVerification,
+    FailStep,
+    FailThaw,
+    Hear,
+    IntendPost,
+    Judge,
+    Open,
+    Remind,
+    ReportBlindness,
+    ReportDrift,
+    ReportLook,
+    TakeUp,
+    TellFinding,
+    decide,
+    open_run,
+)
+from bot.plan.events import from_record, to_record
+from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
+from bot.plan.fold import after, fold
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk.posts import Post
+from bot.plan.talk.signals import NearMiss, Signal, Word, read
+from bot.plan.talk.words import Refusal, Standing
+from bot.plan.timetable import Timer, timers
+
+__all__ = [
+    "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "PLACES", "PLAN", "RUN_ID", "SIGNALS", "START", "STRANGER",
+    "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost", "EndStep",
+    "EndThaw", "EndVerification", "FailStep", "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss",
+    "Night", "Open", "Phase", "Post", "Refusal", "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "Run",
+    "Signal", "Standing", "TakeUp", "TellFinding", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do",
+    "doing", "e", "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at",
+    "open_run", "passed", "read", "result_of", "settled", "settled_talk", "standing_of", "timers", "to_record",
+    "warned",
+]  # fmt: skip
+
+START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
+RUN_ID = "20260301-abcd"
+BOT = "U0BOT"
+ANN, BEN = "U0ANN", "U0BEN"
+"""Approvers."""
+EVE, STRANGER = "U0EVE", "U0STRANGER"
+"""A full member who is no approver, and somebody who is not even that."""
+SIGNALS = {"freeze": "frozen", "export": "exported", "users": "users-mapped"}
+
+MEMBER = Standing(known=True, member=True, approver=False, why="you are not listed as an approver")
+UNKNOWN = Standing(known=False, member=False, approver=False)
+_STANDINGS = {
+    ANN: Standing(known=True, member=True, approver=True),
+    BEN: Standing(known=True, member=True, approver=True),
+    EVE: MEMBER,
+    STRANGER: Standing(known=True, member=False, approver=False, why="you are a guest here"),
+}
+
+
+def standing_of(user: str) -> Standing:
+    return _STANDINGS[user]
+
+
+def good_findings(checkpoint: str, at: datetime = START) -> list[Finding]:
+    """What the examiners of the gate find when all is well; one of them warns, which blocks nothing."""
+    found = [passed(name, f"{name} holds.") for name in BY_NAME[checkpoint].examiners]
+    if checkpoint == "freeze":
+        record: dict[str, Any] = {"frozenAt": at.isoformat(), "lsn": "0/1A", "xmax": 7, "baseline": {"orders": 3}}
+        found[0] = passed("freeze-proof", "Nothing writes.", **record)
+        found[1] = warned("notice", "No notice is configured.", "Set freeze.notice_url.")
+    return found
+
+
+_NOBODY_LEFT = {
+    "phone-only": e.Attention(count=2, digest="aaaa", todo="Ask them for an address."),
+    "sso": e.Attention(count=1, digest="bbbb", todo="Link them by hand."),
+}
+
+
+def result_of(step: str, *, attention: Mapping[str, e.Attention] | None = None, sha256: str = "e1") -> e.StepResult:
+    """What the step leaves. The users step leaves two reasons of attention unless others are given."""
+    match step:
+        case "export":
+            return e.ExportResult(
+                tables=3,
+                rows=30,
+                bytes=300,
+                auth_users=5,
+                sha256=sha256,
+                taken_at=START,
+                largest=(e.TableTotal(name="orders", rows=20, bytes=200),),
+                left_out={"view": 1},
+                storage_objects=4,
+                storage_bytes=400,
+                duration_ms=1000,
+            )
+        case "users":
+            listed = _NOBODY_LEFT if attention is None else attention
+            return e.UsersResult(
+                users=5,
+                created=4,
+                matched=0,
+                updated=0,
+                unmapped=1,
+                attention_users=len(listed),
+                attention=dict(listed),
+                mapping_sha256="m1",
+                retain_until=START + timedelta(days=90),
+                duration_ms=1000,
+            )
+        case _:
+            return e.HandoverResult(digest="d1", files=9, journal_line=80, journal_hash="h80")
+
+
+def journal_of(events: Iterable[e.Event]) -> list[str]:
+    """The lines that a journal keeps of these events."""
+    return [json.dumps(to_record(event)) for event in events]
+
+
+class Night:
+    """A run and the journal it is folded from. Time moves a second with everything that happens."""
+
+    def __init__(self, *, accepted_ahead: tuple[str, ...] = ()) -> None:
+        self.now = START
+        self.events: list[e.AnyEvent] = []
+        command = Open(
+            run_id=RUN_ID,
+            parties=e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1"),
+            channel="C0CUTOVER",
+            approvers=(ANN, BEN),
+            retain_days=90,
+            accepted_ahead=accepted_ahead,
+        )
+        opened = open_run(command, self.now)
+        self.run = after(None, opened[0])
+        self.events.append(opened[0])
+        self._follow(opened[1:])
+
+    def _follow(self, events: Iterable[e.AnyEvent]) -> None:
+        for event in events:
+            self.events.append(event)
+            self.run = after(self.run, event)
+
+    def later(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+    def new_ts(self) -> str:
+        """A timestamp as Slack gives to a message that is posted now; later ones are greater as text."""
+        self.later(seconds=1)
+        return f"{int(self.now.timestamp())}.000100"
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def try_(self, command: Command) -> list[e.AnyEvent] | Refusal:
+        """What follows from the command, which has then happened."""
+        self.later(seconds=1)
+        decision = decide(self.run, command, self.now)
+        if isinstance(decision, Refusal):
+            return decision
+        self._follow(decision)
+        return list(decision)
+
+    def do(self, command: Command) -> list[e.AnyEvent]:
+        """As `try_`, for a command that is legal here."""
+        happened = self.try_(command)
+        assert not isinstance(happened, Refusal), happened.sentence
+        return happened
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def hear(self, text: str, user: str = ANN, *, ts: str | None = None, thread_ts: str | None = None) -> str:
+        """The ts of the message, heard and not yet judged."""
+        ts = ts or self.new_ts()
+        self.do(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=thread_ts, bot_user=BOT))
+        return ts
+
+    def judge(self, ts: str, standing: Standing | None = None, *, progress: str = "") -> list[e.AnyEvent]:
+        standing = standing or standing_of(self.run.heard[ts].user)
+        return self.do(Judge(ts=ts, standing=standing, bot_user=BOT, progress=progress))
+
+    def say(self, text: str, user: str = ANN, standing: Standing | None = None) -> list[e.AnyEvent]:
+        """What follows from the message once it is heard and judged; its answer is the last of it."""
+        return self.judge(self.hear(text, user), standing)
+
+    def ask(self, text: str, user: str = ANN) -> list[e.AnyEvent]:
+        """Says it to the bot by name."""
+        return self.say(f"<@{BOT}> {text}", user)
+
+    # -- the conductor's part -----------------------------------------------------------------------------------------
+
+    def talk(self) -> list[Action]:
+        """Posts, edits and pins until the channel shows all there is; what was done, in order."""
+        done: list[Action] = []
+        while (action := next_actions(self.run).get("talk")) is not None:
+            done.append(action)
+            assert len(done) < 200, "talk does not end"
+            match action:
+                case do.Deliver(delivery=delivery, look_first=look_first):
+                    if not look_first:
+                        self.do(IntendPost(key=delivery.post.key))
+                    face = self.run.face_of(delivery.post)
+                    self.do(ConfirmPost(key=delivery.post.key, ts=self.new_ts(), face=face))
+                case do.Redraw(delivery=delivery):
+                    self.do(ConfirmEdit(key=delivery.post.key, face=self.run.face_of(delivery.post)))
+                case _:
+                    self.do(ConfirmPin())
+        return done
+
+    def give_signal(self, user: str = ANN) -> None:
+        """Whoever must has accepted; the signal of the gate on offer is given and taken."""
+        self.talk()
+        for reason in self.run.open_reasons:
+            self.ask(f"accept {reason}", user)
+        self.say(self.run.gate.signal, user)
+
+    def find(self, findings: Iterable[Finding]) -> None:
+        self.do(BeginVerification())
+        for finding in findings:
+            self.do(TellFinding(finding=finding))
+
+    def pass_gate(self) -> None:
+        self.give_signal()
+        self.find(good_findings(self.run.gate.name, self.now))
+        self.do(EndVerification())
+
+    def end_step(self, result: e.StepResult | None = None) -> None:
+        assert self.run.step is not None
+        self.do(BeginStep())
+        self.do(EndStep(result=result or result_of(self.run.step.name)))
+        self.talk()
+
+    # -- the machine --------------------------------------------------------------------------------------------------
+
+    def restarted(self) -> Run:
+        """The run of a new process that reads the journal."""
+        run = fold(from_record(json.loads(line)) for line in journal_of(self.events))
+        assert run is not None
+        return run
+
+
+def _through(night: Night, gates: int) -> None:
+    for _ in range(gates):
+        night.pass_gate()
+        night.end_step()
+    night.talk()
+
+
+def _drift(night: Night) -> None:
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.talk()
+
+
+def _confirm_abort(night: Night) -> None:
+    night.ask("abort")
+    night.ask("abort yes")
+
+
+def _waiting(gates: int) -> Callable[[Night], None]:
+    return lambda night: _through(night, gates)
+
+
+def _verifying(gates: int) -> Callable[[Night], None]:
+    def reach(night: Night) -> None:
+        _through(night, gates)
+        night.give_signal()
+        night.do(BeginVerification())
+
+    return reach
+
+
+def _running(gates: int) -> Callable[[Night], None]:
+    def reach(night: Night) -> None:
+        _through(night, gates)
+        night.pass_gate()
+        night.do(BeginStep())
+
+    return reach
+
+
+def _held(night: Night) -> None:
+    _running(1)(night)
+    night.do(FailStep(why="Stack Auth did not answer; 3 users exist; look at its status page."))
+
+
+def _drifted(night: Night) -> None:
+    _through(night, 1)
+    _drift(night)
+
+
+def _aborting(night: Night) -> None:
+    _through(night, 1)
+    _confirm_abort(night)
+
+
+def _thaw_failed(night: Night) -> None:
+    _aborting(night)
+    night.do(FailThaw(why="Supabase could not be reached; nothing was thawed; mend the connection."))
+
+
+def _aborted(night: Night) -> None:
+    _aborting(night)
+    night.do(EndThaw(findings=(passed("writes-again", "A fresh session writes."),)))
+
+
+def _done(night: Night) -> None:
+    _through(night, 3)
+
+
+_REACH: Mapping[str, Callable[[Night], None]] = {
+    "opened": lambda night: None,
+    "freeze waits": _waiting(0),
+    "freeze is checked": _verifying(0),
+    "export runs": _running(0),
+    "export waits": _waiting(1),
+    "export is checked": _verifying(1),
+    "users runs": _running(1),
+    "held": _held,
+    "drifted": _drifted,
+    "users waits": _waiting(2),
+    "users is checked": _verifying(2),
+    "handover runs": _running(2),
+    "aborting": _aborting,
+    "thaw failed": _thaw_failed,
+    "aborted": _aborted,
+    "done": _done,
+}
+PLACES = tuple(_REACH)
+
+
+def night_at(place: str) -> Night:
+    """A night that has come to `place`, one of `PLACES`; the channel shows everything up to there."""
+    night = Night()
+    _REACH[place](night)
+    if place != "opened":
+        night.talk()
+    return night

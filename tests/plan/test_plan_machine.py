@@ -1,0 +1,743 @@
+"""Nights that nobody would script: people, faults and crashes at any time, against a small model of what happened.
+
+The machine does what the conductor does (`decide`, journal, `after`, `next_actions`) and plays the world around it: the
+channel as it really stands, what was said there and by whom, findings, results, drift. The model keeps only facts of
+that world and the events of the journal; it never asks the run what is true. After every step the promises are held
+against it:
+
+    no gate passes but on its word, said by somebody entitled after the present offer stood in the channel, and on
+    findings of which none fails; an approval is used once
+    no step begins but behind a passed gate; nothing goes forward after an abort
+    no post stands twice in the channel; no work is done again once it has ended; no message is answered twice
+    a new process that reads the journal is where the old one was
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from .histories import (
+    ANN,
+    BEN,
+    BOT,
+    BY_NAME,
+    EVE,
+    RUN_ID,
+    SIGNALS,
+    START,
+    STRANGER,
+    UNKNOWN,
+    BeginStep,
+    BeginVerification,
+    Command,
+    ConfirmEdit,
+    ConfirmPin,
+    ConfirmPost,
+    EndStep,
+    EndThaw,
+    EndVerification,
+    FailStep,
+    FailThaw,
+    Finding,
+    Hear,
+    IntendPost,
+    Judge,
+    Open,
+    Phase,
+    Refusal,
+    Remind,
+    ReportBlindness,
+    ReportDrift,
+    ReportLook,
+    Run,
+    TakeUp,
+    TellFinding,
+    Verdict,
+    after,
+    decide,
+    do,
+    e,
+    failed,
+    from_record,
+    good_findings,
+    next_actions,
+    open_run,
+    passed,
+    result_of,
+    standing_of,
+    timers,
+    to_record,
+    warned,
+)
+
+APPROVERS = (ANN, BEN)
+PEOPLE = st.sampled_from([ANN, ANN, BEN, EVE, STRANGER])
+AS_SIGNALS = ["{signal}", "*{signal}*!", "<@U0BOT> `{signal}`."]
+NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
+WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
+SIGNALLED = st.one_of(
+    st.tuples(st.sampled_from(AS_SIGNALS), st.just("current")),
+    st.tuples(st.sampled_from(AS_SIGNALS), st.sampled_from(list(SIGNALS))),
+    st.tuples(st.sampled_from(NEARLY), st.just("current")),
+)
+"""What is said, and the gate whose word it speaks of."""
+REACHES = st.sampled_from(["heeded", "heeded", "heeded", "unvouched", "crossing", "heard", "missed"])
+ALMOST = [
+    (ANN, "{signal}?", True),
+    (BEN, "{other}", True),
+    (EVE, "{signal}", True),
+    (STRANGER, "{signal}", True),
+    (ANN, "{signal}", False),
+]
+"""Who almost opens a gate: the person, the text, and whether Slack says who it is."""
+TROUBLES = st.sampled_from(
+    ["", "", "refused", "cut off", "step fails", "drift", "thaw fails", "verifying", "aborted", "blind"]
+)
+REMIND_AFTER = timedelta(minutes=15)
+STEP_OF = {name: checkpoint.step for name, checkpoint in BY_NAME.items()}
+GATE_STATUSES = {
+    "waiting": {"verifying", "void"},
+    "verifying": {"passed", "refused", "void"},
+    "refused": {"verifying", "void"},
+    "passed": {"void"},
+    "void": set[str](),
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """What stands in the channel. `signal` is the gate whose word it is, "" for anything else."""
+
+    ts: str
+    user: str
+    text: str
+    thread_ts: str | None
+    signal: str
+
+
+@dataclass
+class World:
+    """What truly happened, told by nobody but the rules and the journal."""
+
+    channel: dict[str, str] = field(default_factory=dict)
+    """Key -> ts of what really stands there, also when the bot does not know it."""
+    said: dict[str, Message] = field(default_factory=dict)
+    vouched: set[str] = field(default_factory=set)
+    """Messages whose author Slack named when they were judged."""
+    answered: list[str] = field(default_factory=list)
+    offer: tuple[str, int] = ("", 0)
+    digest: str = ""
+    approval: str = ""
+    """The ts of the message on which the verification at hand stands."""
+    spent: set[str] = field(default_factory=set)
+    findings: list[Finding] | None = None
+    """Of the verification at hand; None when none has begun."""
+    may_run: str = ""
+    """The step behind the gate that passed last, until it ends or is dropped."""
+    frozen: bool = False
+    """Whether there is a freeze record to hold the source against."""
+    drifted: bool = False
+    abort_words: list[tuple[str, datetime]] = field(default_factory=list)
+    aborting: bool = False
+    ended_work: set[str] = field(default_factory=set)
+
+
+class Nights(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin_night()
+
+    def begin_night(self) -> None:
+        self.now = START
+        self.world = World()
+        self.journal: list[str] = []
+        self.run: Run | None = None
+        self.reread: Run | None = None
+        self.under_way = ""
+        """The key of the work that this process has begun."""
+        self.gate_status: dict[tuple[str, int], str] = {}
+
+    # -- the conductor ------------------------------------------------------------------------------------------------
+
+    def tick(self, seconds: float = 1) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+    def new_ts(self) -> str:
+        return f"{int(self.tick().timestamp())}.000100"
+
+    @property
+    def alive(self) -> Run:
+        assert self.run is not None
+        return self.run
+
+    def take(self, event: e.AnyEvent) -> None:
+        self.check(event)
+        line = json.dumps(to_record(event))
+        self.journal.append(line)
+        self.run = after(self.run, event)
+        self.reread = after(self.reread, from_record(json.loads(line)))
+        for place, offer in self.run.offers.items():
+            was = self.gate_status.get(place, "waiting")
+            assert offer.status == was or offer.status in GATE_STATUSES[was], "a gate moves forward only"
+            self.gate_status[place] = offer.status
+
+    def obey(self, command: Command, *, survives: int | None = None) -> bool:
+        """`survives` is how many of the events come to the disk before the process is killed; None for all."""
+        before = self.alive
+        decision = decide(before, command, self.tick())
+        if isinstance(decision, Refusal):
+            assert decision.sentence
+            return False
+        if any(isinstance(event, e.Answered) and event.status == "refused" for event in decision):
+            assert len(decision) == 1, "a refusal changes nothing"
+        for event in decision[:survives]:
+            self.take(event)
+        if survives is not None:
+            self.take_up()
+        return bool(decision)
+
+    def take_up(self) -> None:
+        """A process begins with what the journal says and nothing else."""
+        self.run = self.reread = None
+        for line in self.journal:
+            self.run = after(self.run, from_record(json.loads(line)))
+        self.reread = self.run
+        self.under_way = ""
+        self.world.findings = None
+        self.obey(TakeUp())
+
+    # -- what each event must be true to ------------------------------------------------------------------------------
+
+    def check(self, event: e.AnyEvent) -> None:  # noqa: PLR0912  # one branch an event
+        world = self.world
+        match event:
+            case e.CheckpointOffered():
+                assert not world.aborting, "no gate is offered once the run goes back"
+                before = [name for name in BY_NAME if BY_NAME[name].number < BY_NAME[event.checkpoint].number]
+                assert world.offer[0] == (before[-1] if before else world.offer[0])
+                world.offer, world.digest = (event.checkpoint, event.offer), event.digest
+                world.approval, world.may_run, world.findings = "", "", None
+                world.drifted, world.frozen = False, world.frozen and event.checkpoint != "freeze"
+            case e.SignalAccepted():
+                self.check_approval(event)
+                world.approval, world.findings = event.ts, None
+            case e.VerificationBegan():
+                assert world.approval, "a verification stands on an approval"
+                world.findings = []
+            case e.FindingMade():
+                assert world.findings is not None, "a finding belongs to a verification of this process"
+                world.findings.append(event.finding)
+            case e.CheckpointRefused():
+                assert any(finding.verdict is Verdict.FAIL for finding in world.findings or [])
+                self.spend()
+            case e.CheckpointPassed():
+                self.check_passed(event)
+                self.spend()
+                world.may_run, world.frozen = STEP_OF[event.checkpoint], True
+            case e.StepBegan():
+                assert event.step == world.may_run, "a step runs behind its passed gate"
+            case e.StepEnded():
+                assert event.step == world.may_run
+                world.may_run = ""
+            case e.DriftSeen():
+                assert world.frozen, "what is not frozen does not drift"
+                world.drifted, world.approval = True, ""
+            case e.AbortAsked():
+                assert self.entitled(event.ts, "abort")
+                assert not world.aborting, "it goes back already"
+                world.abort_words.append((event.ts, event.at))
+            case e.AbortConfirmed():
+                self.check_abort(event)
+                world.aborting, world.drifted = True, False
+                world.approval, world.may_run, world.findings = "", "", None
+            case e.RetryAsked():
+                assert self.entitled(event.ts, "retry")
+            case e.ReasonAccepted():
+                assert event.ts is not None
+                assert self.entitled(event.ts, f"accept {event.reason}")
+                assert event.ts > self.posted_at(), "nobody accepts a list that was not yet shown"
+            case e.Answered():
+                assert event.ts in world.said
+                assert event.ts not in world.answered, "a message is answered at most once"
+                world.answered.append(event.ts)
+            case e.RunAborted():
+                assert world.aborting
+            case _:
+                pass
+
+    def entitled(self, ts: str, word: str) -> bool:
+        message = self.world.said[ts]
+        return message.user in APPROVERS and ts in self.world.vouched and message.text == f"<@{BOT}> {word}"
+
+    def check_approval(self, event: e.SignalAccepted) -> None:
+        world, message = self.world, self.world.said[event.ts]
+        assert message.signal == event.checkpoint == world.offer[0], "the word of the gate on offer"
+        assert message.user == event.user
+        assert message.user in APPROVERS
+        assert event.ts in world.vouched
+        assert event.ts > self.posted_at(), "it was said after its offer stood in the channel"
+        assert event.digest == world.digest, "it is bound to what is on offer"
+        assert event.ts not in world.spent, "it is used once"
+        assert not world.approval, "one at a time"
+        assert not world.drifted
+        assert not world.aborting
+        assert not world.may_run, "a passed gate asks for nothing"
+
+    def check_passed(self, event: e.CheckpointPassed) -> None:
+        world = self.world
+        assert (event.checkpoint, world.offer[0]) == (world.offer[0], event.checkpoint)
+        assert world.approval, "no gate passes unapproved"
+        assert event.by == (world.said[world.approval].user,)
+        assert world.findings, "no gate passes unexamined"
+        assert all(finding.verdict is not Verdict.FAIL for finding in world.findings), "no gate passes disproved"
+        assert not world.drifted
+        assert not world.aborting
+
+    def check_abort(self, event: e.AbortConfirmed) -> None:
+        assert self.entitled(event.ts, "abort yes")
+        assert not self.world.aborting
+        asked = [ts for ts, at in self.world.abort_words if ts < event.ts and event.at - at <= timedelta(minutes=10)]
+        assert asked, "an abort wants a second yes within ten minutes"
+
+    def posted_at(self) -> str:
+        """When the gate on offer came to stand in the channel; later than everything while it does not."""
+        gate, number = self.world.offer
+        return self.world.channel.get(f"{RUN_ID}/checkpoint/{gate}/{number}", "~")
+
+    def spend(self) -> None:
+        self.world.spent.add(self.world.approval)
+        self.world.approval, self.world.findings = "", None
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    @initialize(
+        gates=st.sampled_from([1, 2, 3, 0, 1, 2]),
+        step=st.booleans(),
+        torn=st.booleans(),
+        then=TROUBLES,
+    )
+    def opened(self, gates: int, step: bool, torn: bool, then: str) -> None:
+        """Nights begin anywhere: so many gates have gone well, perhaps the last step has too, and then some trouble."""
+        parties = e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1")
+        command = Open(
+            run_id=RUN_ID, parties=parties, channel="C0", approvers=APPROVERS, retain_days=90, accepted_ahead=()
+        )
+        for event in open_run(command, self.now)[: 1 if torn else None]:
+            self.take(event)
+        if torn:
+            self.take_up()
+        for n in range(1, gates + 1):
+            self.a_whole_gate_goes_well()
+            if n < gates or step:
+                self.a_whole_step_goes_well()
+        self.trouble(then)
+
+    @precondition(lambda self: self.alive.phase in {Phase.ABORTED, Phase.DONE})
+    @rule(gates=st.integers(0, 2), step=st.booleans(), then=TROUBLES)
+    def another_night_begins(self, gates: int, step: bool, then: str) -> None:
+        self.begin_night()
+        self.opened(gates=gates, step=step, torn=False, then=then)
+
+    def trouble(self, then: str) -> None:
+        match then:
+            case "refused":
+                self.a_whole_gate_goes_well(well=False)
+            case "verifying":
+                self.a_whole_gate_goes_well(ends=False)
+            case "aborted":
+                self.a_whole_gate_goes_well(ends=False)
+                self.the_run_is_aborted("abort yes")
+            case "cut off":
+                self.a_whole_step_goes_well(survives=1)
+            case "step fails" if isinstance(self.begin(), do.Work):
+                self.end_step(well=False, set_digest="a", attention=False)
+            case "drift":
+                self.the_source_moves()
+            case "thaw fails":
+                self.the_run_is_aborted("abort yes")
+                if isinstance(self.begin(), do.Thaw):
+                    self.end_thaw(well=False, raises=False, survives=None)
+            case "blind":
+                self.obey(ReportBlindness(why="No answer."))
+
+    def post_message(self, user: str, text: str, signal: str = "", thread_ts: str | None = None) -> Message:
+        message = Message(ts=self.new_ts(), user=user, text=text, thread_ts=thread_ts, signal=signal)
+        self.world.said[message.ts] = message
+        return message
+
+    def hear(self, message: Message) -> bool:
+        return self.obey(
+            Hear(
+                ts=message.ts,
+                user=message.user,
+                team="T0",
+                text=message.text,
+                thread_ts=message.thread_ts,
+                bot_user=BOT,
+            )
+        )
+
+    @rule(user=PEOPLE, said=SIGNALLED, in_thread=st.sampled_from([False, False, False, True]), reaches=REACHES)
+    def somebody_signals(self, user: str, said: tuple[str, str], in_thread: bool, reaches: str) -> None:
+        """Or nearly; at top level or below whatever was posted last."""
+        text, gate = said
+        gate = self.world.offer[0] if gate == "current" else gate
+        thread = next(reversed(self.world.channel.values()), "1600000000.000100") if in_thread else None
+        self.speak(user, text.format(signal=SIGNALS[gate]), gate if text in AS_SIGNALS else "", thread, reaches)
+
+    @rule(user=PEOPLE, word=st.sampled_from(WORDS), reaches=REACHES)
+    def somebody_says_a_word(self, user: str, word: str, reaches: str) -> None:
+        self.speak(user, f"<@{BOT}> {word}", "", None, reaches)
+
+    def speak(self, user: str, text: str, signal: str, thread_ts: str | None, reaches: str) -> None:
+        """When all is told, and judged at once; or before something was told, and judged after it; or later, or it
+        never reaches us.
+        """
+        if reaches in {"heeded", "unvouched"}:
+            self.tell_all()
+        message = self.post_message(user, text, signal, thread_ts)
+        if reaches == "missed" or not self.hear(message) or reaches == "heard":
+            return
+        self.tell_all()
+        self.answer(message.ts, known=reaches != "unvouched")
+
+    @rule(word=st.sampled_from(["retry", "retry", "abort yes", "accept sso"]), survives=st.integers(1, 3))
+    def the_process_is_killed_while_it_answers(self, word: str, survives: int) -> None:
+        """Only the first events of the decision come to the disk."""
+        message = self.post_message(ANN, f"<@{BOT}> {word}")
+        self.hear(message)
+        self.world.vouched.add(message.ts)
+        self.obey(Judge(ts=message.ts, standing=standing_of(ANN), bot_user=BOT), survives=survives)
+
+    @precondition(lambda self: not self.world.aborting)
+    @rule(word=st.sampled_from(["retry", "status", "abort", "abort yes"]))
+    def the_run_is_aborted(self, word: str) -> None:
+        """Or nearly."""
+        for text in ("abort", word):
+            self.hear(self.post_message(ANN, f"<@{BOT}> {text}"))
+            self.answer_all()
+
+    @precondition(lambda self: not self.world.aborting)
+    @rule()
+    def a_second_yes_comes_before_the_first_word(self) -> None:
+        """And is heard after it."""
+        yes, first = (self.post_message(ANN, f"<@{BOT}> {text}") for text in ("abort yes", "abort"))
+        for message in (first, yes):
+            self.hear(message)
+            self.answer_all()
+
+    @precondition(lambda self: self.world.said)
+    @rule(data=st.data())
+    def an_event_is_delivered_again(self, data: st.DataObject) -> None:
+        message = data.draw(st.sampled_from(list(self.world.said.values())))
+        heard_before = message.ts in self.alive.heard
+        assert not (self.hear(message) and heard_before)
+        if message.ts in self.world.answered:
+            assert not self.obey(Judge(ts=message.ts, standing=standing_of(message.user), bot_user=BOT))
+
+    @precondition(lambda self: self.world.said)
+    @rule()
+    def the_history_is_swept(self) -> None:
+        for message in list(self.world.said.values()):
+            self.hear(message)
+
+    @precondition(lambda self: "ask" in next_actions(self.alive))
+    @rule(known=st.booleans())
+    def slack_says_who_spoke(self, known: bool) -> None:
+        ask = next_actions(self.alive)["ask"]
+        assert isinstance(ask, do.AskWho)
+        self.answer(ask.ts, known=known)
+
+    def answer(self, ts: str, *, known: bool) -> None:
+        if known:
+            self.world.vouched.add(ts)
+        standing = standing_of(self.world.said[ts].user) if known else UNKNOWN
+        assert self.obey(Judge(ts=ts, standing=standing, bot_user=BOT))
+        assert ts in self.world.answered
+
+    # -- the channel --------------------------------------------------------------------------------------------------
+
+    def talk(self, *, arrives: bool, told: bool) -> None:
+        match next_actions(self.alive)["talk"]:
+            case do.Deliver(delivery=delivery, look_first=look_first):
+                key = delivery.post.key
+                if delivery.post.thread is not None:
+                    assert delivery.post.thread in self.world.channel, "a thread stands below its first message"
+                if look_first and key in self.world.channel:
+                    self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=""))
+                    return
+                if not look_first:
+                    self.obey(IntendPost(key=key))
+                face = self.alive.face_of(delivery.post)
+                if arrives:
+                    assert key not in self.world.channel, "no post stands twice in the channel"
+                    self.world.channel[key] = self.new_ts()
+                    if told:
+                        self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=face))
+            case do.Redraw(delivery=delivery):
+                assert delivery.ts == self.world.channel[delivery.post.key]
+                if arrives and told:
+                    self.obey(ConfirmEdit(key=delivery.post.key, face=self.alive.face_of(delivery.post)))
+            case do.PinHeader(ts=ts):
+                assert ts == self.world.channel[f"{RUN_ID}/header"]
+                if arrives and told:
+                    self.obey(ConfirmPin())
+
+    @precondition(lambda self: "talk" in next_actions(self.alive))
+    @rule(arrives=st.booleans(), told=st.booleans())
+    def one_post_or_edit(self, arrives: bool, told: bool) -> None:
+        """Done, lost on the way, or done without an answer."""
+        self.talk(arrives=arrives, told=told)
+
+    # -- the work -----------------------------------------------------------------------------------------------------
+
+    def due(self) -> do.Action | None:
+        return next_actions(self.alive).get("work")
+
+    def begin(self) -> do.Action | None:
+        """What is due, begun if it was not; what the process did before was cancelled and awaited."""
+        work = self.due()
+        if work is None or work.key == self.under_way:
+            return work
+        assert work.key not in self.world.ended_work, "no work is done again once it has ended"
+        match work:
+            case do.Verify():
+                assert self.obey(BeginVerification())
+            case do.Work():
+                assert self.obey(BeginStep())
+        self.under_way = work.key
+        return work
+
+    def end(self, command: Command, survives: int | None = None) -> None:
+        """The work at hand ends with this."""
+        key, self.under_way = self.under_way, ""
+        assert self.obey(command, survives=survives)
+        self.world.ended_work.add(key)
+
+    @precondition(lambda self: self.due() is not None)
+    @rule(
+        ends=st.sampled_from([True, True, False]),
+        well=st.sampled_from([True, True, False]),
+        warns=st.booleans(),
+        set_digest=st.sampled_from("ab"),
+        survives=st.sampled_from([None, None, None, 1, 2]),
+    )
+    def work_goes_on(self, ends: bool, well: bool, warns: bool, set_digest: str, survives: int | None) -> None:
+        match self.begin():
+            case do.Verify():
+                self.examine(well=well, warns=warns, ends=ends, survives=survives)
+            case do.Work() if ends:
+                self.end_step(well=well, set_digest=set_digest, attention=warns, survives=survives)
+            case do.Thaw() if ends:
+                self.end_thaw(well=well, raises=warns and not well, survives=survives)
+
+    def examine(self, *, well: bool, warns: bool, ends: bool, survives: int | None) -> None:
+        """The freeze record comes from a finding, so that a pass of gate 1 has one; other examiners may say nothing."""
+        good = passed("quiet", "It is so.") if not warns else warned("quiet", "It is not told.")
+        assert self.obey(TellFinding(finding=good if well else failed("quiet", "It is not so.", "Mend it.")))
+        if not ends:
+            return
+        if self.alive.gate.name == "freeze":
+            for finding in good_findings("freeze", self.now):
+                self.obey(TellFinding(finding=finding))
+        self.end(EndVerification(), survives)
+
+    @precondition(lambda self: isinstance(self.due(), do.Verify))
+    @rule()
+    def a_verification_ends_before_it_found_anything(self) -> None:
+        """Nothing follows, whether it began or not."""
+        if self.world.findings:
+            return
+        assert not self.obey(EndVerification())
+
+    def end_step(self, *, well: bool, set_digest: str, attention: bool, survives: int | None = None) -> None:
+        step = self.alive.step
+        assert step is not None
+        if not well:
+            self.end(FailStep(why="It stopped; nothing was lost; look at it."))
+        else:
+            listed = {"sso": e.Attention(count=1, digest=set_digest, todo="Link them.")} if attention else {}
+            self.end(EndStep(result=result_of(step.name, attention=listed, sha256=set_digest)), survives)
+
+    def end_thaw(self, *, well: bool, raises: bool, survives: int | None) -> None:
+        if raises:
+            self.end(FailThaw(why="No answer; nothing was thawed; look at it."))
+            return
+        good, bad = passed("writes-again", "It writes."), failed("writes-again", "It does not.", "Thaw by SQL.")
+        command = EndThaw(findings=(good if well else bad,))
+        if survives is None:
+            self.end(command)
+        else:
+            self.obey(command, survives=survives)  # what was not told to have ended is done again, which is safe
+
+    @precondition(lambda self: self.under_way and not isinstance(self.due(), do.Verify | do.Work))
+    @rule(step=st.sampled_from(["export", "users", "handover"]))
+    def cancelled_work_reports_late(self, step: str) -> None:
+        """It reached its end before it saw that it was cancelled."""
+        for command in (
+            TellFinding(finding=passed("quiet", "It is so.")),
+            EndVerification(),
+            EndStep(result=result_of(step)),
+            FailStep(why="It stopped."),
+        ):
+            assert not self.obey(command)
+        self.under_way = ""
+
+    @rule(almost=st.booleans(), crossing=st.booleans())
+    def the_night_goes_on(self, almost: bool, crossing: bool) -> None:
+        """What most of a night is made of; without it few nights would come to the later gates."""
+        self.answer_all()
+        self.tell_all()
+        if isinstance(self.due(), do.Work):
+            self.a_whole_step_goes_well(crossing=crossing)
+        else:
+            self.a_whole_gate_goes_well(almost=almost)
+
+    def a_whole_gate_goes_well(self, *, almost: bool = False, well: bool = True, ends: bool = True) -> None:
+        """Perhaps after all have tried who may not open it."""
+        self.answer_all()
+        self.tell_all()
+        if self.alive.phase is not Phase.WAITING:
+            return
+        for reason in self.alive.open_reasons:
+            self.hear(self.post_message(ANN, f"<@{BOT}> accept {reason}"))
+        self.answer_all()
+        gate = self.world.offer[0]
+        for user, text, known in ALMOST if almost else []:
+            self.almost_open(gate, user, text, known)
+        self.hear(self.post_message(BEN, SIGNALS[gate], gate))
+        self.answer_all()
+        self.begin()
+        self.examine(well=well, warns=False, ends=ends, survives=None)
+
+    def almost_open(self, gate: str, user: str, text: str, known: bool) -> None:
+        other = next(name for name in SIGNALS if name != gate)
+        message = self.post_message(user, text.format(signal=SIGNALS[gate], other=SIGNALS[other]))
+        self.hear(message)
+        self.answer(message.ts, known=known)
+        assert self.alive.phase is Phase.WAITING
+
+    def a_whole_step_goes_well(self, *, crossing: bool = False, survives: int | None = None) -> None:
+        """And perhaps somebody says the next word before its checkpoint is posted."""
+        if not isinstance(self.begin(), do.Work):
+            return
+        self.end_step(well=True, set_digest="a", attention=True, survives=survives)
+        gate = self.world.offer[0]
+        if crossing and self.alive.phase is Phase.WAITING:
+            self.speak(ANN, SIGNALS[gate], gate, None, "crossing")
+            assert self.alive.phase is Phase.WAITING
+
+    def answer_all(self) -> None:
+        while "ask" in next_actions(self.alive):
+            ask = next_actions(self.alive)["ask"]
+            assert isinstance(ask, do.AskWho)
+            self.answer(ask.ts, known=True)
+
+    def tell_all(self) -> None:
+        for _ in range(500):
+            if "talk" not in next_actions(self.alive):
+                return
+            self.talk(arrives=True, told=True)
+        raise AssertionError("the talk does not end")
+
+    # -- the source, the clock, the machine ---------------------------------------------------------------------------
+
+    @rule()
+    def the_source_moves(self) -> None:
+        self.obey(ReportDrift(changes=("public.orders took 2 writes",)))
+
+    @rule(
+        what=st.sampled_from(
+            [
+                ReportLook(frozen=True, database_time=START),
+                ReportLook(frozen=False, database_time=START),
+                ReportBlindness(why="No answer."),
+                ReportBlindness(why=""),
+                *[Remind(checkpoint=gate, offer=number) for gate in SIGNALS for number in (1, 2)],
+            ]
+        ),
+        minutes=st.sampled_from([0, 0, 1, 11]),
+    )
+    def time_passes(self, what: Command, minutes: int) -> None:
+        """And a timer knocks."""
+        self.tick(60 * minutes)
+        self.obey(what)
+
+    @rule()
+    def the_process_is_killed_and_started_again(self) -> None:
+        before = self.alive
+        self.take_up()
+        assert next_actions(before).get("work") == self.due()
+
+    # -- what holds after every step ----------------------------------------------------------------------------------
+
+    @invariant()
+    def the_journal_is_the_run(self) -> None:
+        assert self.reread == self.run
+
+    @invariant()
+    def every_post_has_a_legal_status(self) -> None:
+        legal = {
+            "cutover_run": {"waiting", "running", "held", "done", "aborted", "failed"},
+            "cutover_checkpoint": set(GATE_STATUSES),
+            "cutover_finding": {"passed", "warned", "refused"},
+            "cutover_answer": {"done", "refused"},
+            "cutover_summary": {"done"},
+            "cutover_alarm": {"waiting", "done"},
+        }
+        for key, delivery in self.alive.deliveries.items() if self.run else []:
+            assert key == delivery.post.key
+            status = self.alive.status_of(delivery.post)
+            assert status in legal[delivery.post.kind]
+
+    @invariant()
+    def what_is_due_is_legal(self) -> None:
+        if self.run is None:
+            return
+        actions = next_actions(self.run)
+        if self.run.deliveries[self.run.gate_key].ts:
+            assert ("ask" in actions) == bool(self.run.unanswered), "who spoke is asked, and nobody else"
+        timers(self.run, REMIND_AFTER)
+        if self.run.blind and not self.world.aborting:
+            assert f"{RUN_ID}/alarm/blind/{self.run.blinds}" in self.run.alarms, "blindness is told while it lasts"
+        assert bool(self.run.drift) == self.world.drifted, "a drift stands until gate 1 is offered anew"
+        if self.world.aborting:
+            assert isinstance(actions.get("work"), do.Thaw | None)
+            assert self.run.phase in {Phase.ABORTING, Phase.ABORTED, Phase.HELD}
+            assert {offer.status for offer in self.run.offers.values()} <= {"passed", "void"}
+        if self.run.phase is Phase.WAITING:
+            assert self.run.offer is not None
+            assert self.run.offer.status in {"waiting", "refused"}, "somebody can always move a run that waits"
+
+
+def play(nights: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Nights,
+        settings=settings(
+            max_examples=nights, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def test_no_night_breaks_a_promise() -> None:
+    """Some hundred nights of some forty steps each."""
+    play(nights=120, steps=40)
+
+
+@pytest.mark.all
+def test_no_long_night_breaks_a_promise() -> None:
+    """The same, deeper."""
+    play(nights=3_000, steps=60)

@@ -1,0 +1,113 @@
+"""Which timers are armed."""
+
+from datetime import timedelta
+
+import pytest
+
+from .histories import (
+    PLACES,
+    BeginStep,
+    FailStep,
+    Night,
+    Remind,
+    ReportBlindness,
+    Timer,
+    night_at,
+    timers,
+)
+
+REMIND_AFTER = timedelta(minutes=15)
+
+
+def armed(night: Night) -> dict[str, Timer]:
+    return {timer.name: timer for timer in timers(night.run, REMIND_AFTER)}
+
+
+CHORES_AT = {
+    "opened": {"look", "sweep", "remind"},
+    "freeze waits": {"look", "sweep", "remind"},
+    "freeze is checked": {"redraw"},
+    "export runs": {"watch", "redraw"},
+    "export waits": {"watch", "sweep", "remind"},
+    "export is checked": {"redraw"},
+    "users runs": {"watch", "redraw"},
+    "held": {"watch", "sweep"},
+    "drifted": {"sweep"},
+    "users waits": {"watch", "sweep", "remind"},
+    "users is checked": {"redraw"},
+    "handover runs": {"watch", "redraw"},
+    "aborting": set(),
+    "aborted": set(),
+    "done": {"watch"},
+}
+
+
+@pytest.mark.parametrize("place", list(CHORES_AT))
+def test_each_place_arms_its_timers(place: str) -> None:
+    """Looks while gate 1 waits, the watch once the freeze stands, sweeps while people are waited for."""
+    assert {timer.chore for timer in armed(night_at(place)).values()} == CHORES_AT[place]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_timer_has_a_name_of_its_own_and_one_kind_of_time(place: str) -> None:
+    """Either every so often or once."""
+    due = timers(night_at(place).run, REMIND_AFTER)
+    assert len({timer.name for timer in due}) == len(due)
+    assert all((timer.every is None) != (timer.at is None) for timer in due)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_restart_arms_the_same_timers(place: str) -> None:
+    """Nothing about a timer is remembered."""
+    night = night_at(place)
+    assert timers(night.restarted(), REMIND_AFTER) == timers(night.run, REMIND_AFTER)
+
+
+def test_how_often_is_fixed() -> None:
+    """A look a second, the watch and the sweep twice a minute, an edit every two seconds at most."""
+    every = {timer.name: timer.every for place in PLACES for timer in armed(night_at(place)).values() if timer.every}
+    assert every == {
+        "look": timedelta(seconds=1),
+        "watch": timedelta(seconds=30),
+        "sweep": timedelta(seconds=30),
+        "redraw": timedelta(seconds=2),
+    }
+
+
+def test_reminders_come_at_growing_intervals() -> None:
+    """After 15 minutes, then 30, then 60 more, counted from the offer; each under its own name."""
+    night = night_at("export waits")
+    offer = night.run.offer
+    assert offer is not None
+    for nth, minutes in enumerate((15, 45, 105), 1):
+        name = f"remind/export/1/{nth}"
+        assert armed(night)[name] == Timer(name=name, chore="remind", at=offer.at + timedelta(minutes=minutes))
+        night.do(Remind(checkpoint="export", offer=1))
+
+
+def test_another_gate_is_reminded_of_anew() -> None:
+    """Its first reminder comes after the first interval."""
+    night = night_at("freeze waits")
+    night.do(Remind(checkpoint="freeze", offer=1))
+    night.pass_gate()
+    night.end_step()
+    offer = night.run.offer
+    assert offer is not None
+    assert armed(night)["remind/export/1/1"].at == offer.at + REMIND_AFTER
+
+
+def test_a_gate_that_is_being_checked_is_not_reminded_of() -> None:
+    """Only one that waits for people is; after a refusal it waits again."""
+    night = night_at("freeze is checked")
+    assert not any(timer.chore == "remind" for timer in armed(night).values())
+
+
+def test_the_watch_goes_on_while_it_is_blind_and_while_the_run_is_held() -> None:
+    """It must see again by itself, and a held run is frozen all the same."""
+    night = night_at("export waits")
+    night.do(ReportBlindness(why="No answer."))
+    assert "watch" in armed(night)
+    night = night_at("users runs")
+    night.do(BeginStep())
+    night.do(FailStep(why="x."))
+    assert "watch" in armed(night)
