@@ -1,0 +1,274 @@
+"""What the gates ask of the files on disk: are they what was exported, does the mapping have everybody, does every
+reference lead to a user.
+
+Every file is read again from the disk, in a thread, a piece at a time, so that the loop stays free, progress is told
+and an abort need not wait for the end of a large table. Damage is a failing finding that names file and line; it is
+never raised. The sets of ids grow with the users (some 150 bytes for each).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from bot.artifacts import files, mapping, tables
+from bot.artifacts import metadata as metadata_file
+from bot.artifacts.metadata import Metadata
+from bot.errors import CutoverError
+from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.run import Run
+from bot.ports import Progress, Report
+
+EXPORT_AGAIN = "Say `abort`, find out what changed the files, and export again."
+MAP_AGAIN = "Put the file back from a copy, or say `abort` and begin again with `cutover run --new`."
+_TELL_EVERY = 50_000
+_SHOWN = 5
+
+_Item = TypeVar("_Item")
+
+
+class BundleExaminers:
+    """The examiners over the data directory. `run.export` and `run.users` say what the files must be."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def examine_files(self, run: Run, report: Report) -> AsyncIterator[Finding]:
+        """`files-whole`: each file of the export again, its size, SHA-256, rows and row digest."""
+        assert run.export is not None
+        found = await _bound_metadata(self._directory, run)
+        if isinstance(found, Finding):
+            yield found
+            return
+        whole = True
+        read = rows = 0
+        for table in found.tables.values():
+            facts = tables.Facts(0, 0, "", "")
+            try:
+                async for facts in _in_thread(tables.facts(self._directory / table.file)):
+                    note = f"reading {table.file}"
+                    report(
+                        Progress(
+                            step="files", done=read + facts.bytes, total=found.totals.bytes, unit="bytes", note=note
+                        )
+                    )
+            except (CutoverError, OSError) as error:
+                whole = False
+                yield failed("files-whole", _why(table.file, error), EXPORT_AGAIN)
+                continue
+            read, rows = read + facts.bytes, rows + facts.rows
+            if differs := table_differs(table, facts):
+                whole = False
+                yield failed("files-whole", f"{table.file} is not what was exported: {differs}.", EXPORT_AGAIN)
+        if whole:
+            yield passed(
+                "files-whole",
+                f"All {len(found.tables)} files were read again from the disk: {rows:,} rows and {read:,} bytes, "
+                "with the sizes, SHA-256 sums, row counts and row digests that the export wrote down.",
+            )
+
+    async def examine_mapping(self, run: Run, report: Report) -> AsyncIterator[Finding]:
+        """`mapping-bound`, `retention`, `mapping-complete`: the mapping belongs to this run and export, is kept long
+        enough, and has every exported user exactly once.
+        """
+        assert run.export is not None and run.users is not None
+        path = self._directory / files.MAPPING
+        try:
+            head = await asyncio.to_thread(mapping.read_head, path)
+            sha256 = await asyncio.to_thread(files.sha256_of, path)
+        except (CutoverError, OSError) as error:
+            yield failed("mapping-bound", _why(files.MAPPING, error), MAP_AGAIN)
+            return
+        yield _bound(run, head, sha256)
+        yield _retained(run, head)
+        try:
+            problems = ""
+            async for step in _in_thread(_compare(self._directory, head)):
+                if isinstance(step, str):
+                    problems = step
+                else:
+                    report(Progress(step="mapping", done=step, total=2 * head.counts.users, unit="users"))
+        except (CutoverError, OSError) as error:
+            yield failed("mapping-complete", _why(files.MAPPING, error), MAP_AGAIN)
+            return
+        counts, users = head.counts, run.users
+        if (counts.users, counts.created, counts.matched, counts.updated, counts.unmapped, counts.attention) != (
+            users.users, users.created, users.matched, users.updated, users.unmapped, users.attention_users,
+        ):  # fmt: skip
+            problems = problems or "its counts are not those that the users step reported"
+        if problems:
+            yield failed(
+                "mapping-complete", f"{files.MAPPING} does not hold everybody exactly once: {problems}.", MAP_AGAIN
+            )
+        else:
+            yield passed(
+                "mapping-complete",
+                f"All {counts.users:,} exported users are in the mapping, {counts.users - counts.unmapped:,} with a "
+                f"target user of their own and {counts.unmapped:,} unmapped with a reason.",
+            )
+
+    async def examine_references(self, run: Run, report: Report) -> AsyncIterator[Finding]:
+        """`references`: every user id in an exported table is in the mapping; ids of nobody are counted by table."""
+        found = await _bound_metadata(self._directory, run)
+        if isinstance(found, Finding):
+            yield found.model_copy(update={"check": "references"})
+            return
+        total = sum(table.row_count for table in found.tables.values() if table.user_references)
+        resolved = 0
+        lost, nobody = Counter[str](), Counter[str]()
+        try:
+            async for step in _in_thread(_resolve(self._directory, found, lost, nobody)):
+                resolved = step
+                report(Progress(step="references", done=min(step, total), total=total, unit="references"))
+        except (CutoverError, OSError) as error:
+            yield failed("references", _why("The export", error), EXPORT_AGAIN)
+            return
+        if lost:
+            yield failed(
+                "references",
+                f"Rows refer to exported users who are neither mapped nor unmapped: {_counted(lost)}.",
+                MAP_AGAIN,
+            )
+        if nobody:
+            yield warned(
+                "references",
+                f"Rows refer to ids of no user in auth.users, which the import cannot rewrite: {_counted(nobody)}.",
+                "They were orphans in Supabase already; decide in the import whether to keep, empty or drop them.",
+                orphans=dict(nobody),
+            )
+        if not lost and not nobody:
+            yield passed(
+                "references", f"All {resolved:,} references to users in the exported tables are in the mapping."
+            )
+
+
+def table_differs(table: metadata_file.Table, facts: tables.Facts) -> str:
+    """What of a file is not as metadata.json says, as a clause; "" when it is whole."""
+    if facts.bytes != table.bytes:
+        return f"it has {facts.bytes:,} bytes instead of {table.bytes:,}"
+    if facts.rows != table.row_count:
+        return f"it has {facts.rows:,} rows instead of {table.row_count:,}"
+    if facts.row_digest != table.row_digest:
+        return "its rows have another content (row digest)"
+    if facts.sha256 != table.sha256:
+        return "its bytes are others (SHA-256)"
+    return ""
+
+
+async def _bound_metadata(directory: Path, run: Run) -> Metadata | Finding:
+    """metadata.json, if it is the very file that the export step reported."""
+    assert run.export is not None
+    path = directory / files.METADATA
+    try:
+        if await asyncio.to_thread(files.sha256_of, path) != run.export.sha256:
+            why = f"{files.METADATA} is not the file that the export wrote (SHA-256)."
+            return failed("files-whole", why, EXPORT_AGAIN)
+        return await asyncio.to_thread(metadata_file.read, path)
+    except (CutoverError, OSError) as error:
+        return failed("files-whole", _why(files.METADATA, error), EXPORT_AGAIN)
+
+
+def _bound(run: Run, head: mapping.Head, sha256: str) -> Finding:
+    assert run.export is not None and run.users is not None
+    if head.run_id != run.run_id:
+        why = f"{files.MAPPING} belongs to run {head.run_id}, not to {run.run_id}."
+    elif head.export_sha256 != run.export.sha256:
+        why = f"{files.MAPPING} belongs to another export: its exportSha256 is not that of {files.METADATA}."
+    elif sha256 != run.users.mapping_sha256:
+        why = f"{files.MAPPING} is not the file that the users step wrote (SHA-256)."
+    else:
+        return passed("mapping-bound", f"{files.MAPPING} belongs to run {run.run_id} and to this export, unchanged.")
+    return failed("mapping-bound", why, MAP_AGAIN)
+
+
+def _retained(run: Run, head: mapping.Head) -> Finding:
+    days = run.opened.retain_days
+    if head.retain_until != mapping.retain_until(head.generated_at, days):
+        why = f"retainUntil in {files.MAPPING} is not {days} days after generatedAt."
+        return failed("retention", why, MAP_AGAIN)
+    until = head.retain_until.strftime("%Y-%m-%d %H:%M UTC")
+    return passed("retention", f"The mapping is to be kept for {days} days, until {until}.")
+
+
+def _compare(directory: Path, head: mapping.Head) -> Iterator[int | str]:
+    """How many users have been looked at; at last what is wrong, as a clause, "" when nothing is."""
+    known, targets = set[str](), set[str]()
+    outcomes = Counter[str]()
+    twice = shared = n = 0
+    for entry in mapping.read(directory / files.MAPPING):
+        if isinstance(entry, mapping.Head):
+            continue
+        n += 1
+        twice += entry.supabase_user_id in known
+        known.add(entry.supabase_user_id)
+        if isinstance(entry, mapping.Mapped):
+            outcomes[entry.outcome] += 1
+            shared += entry.stack_auth_user_id in targets
+            targets.add(entry.stack_auth_user_id)
+        else:
+            outcomes["unmapped"] += 1
+        if n % _TELL_EVERY == 0:
+            yield n
+    missing = 0
+    for id_ in tables.user_ids(directory):
+        n += 1
+        missing += id_ not in known
+        known.discard(id_)
+        if n % _TELL_EVERY == 0:
+            yield n
+    attention = {entry.id for entry in mapping.read_attention(directory / files.ATTENTION)}
+    counts = head.counts
+    told = (counts.created, counts.matched, counts.updated, counts.unmapped)
+    wrong = [
+        (twice, f"{twice:,} users stand in it twice"),
+        (shared, f"{shared:,} users share a target user with another"),
+        (missing, f"{missing:,} exported users are not in it"),
+        (known, f"{len(known):,} ids in it are no exported user"),
+        (told != tuple(outcomes[key] for key in ("created", "matched", "updated", "unmapped")), "its counts are wrong"),
+        (
+            len(attention) != counts.attention,
+            f"{files.ATTENTION} lists {len(attention):,} users, not {counts.attention:,}",
+        ),
+    ]
+    yield "; ".join(clause for is_wrong, clause in wrong if is_wrong)
+
+
+def _resolve(directory: Path, metadata: Metadata, lost: Counter[str], nobody: Counter[str]) -> Iterator[int]:
+    """How many references have been looked at. Fills `lost` and `nobody`, by `table.column`."""
+    known = {
+        entry.supabase_user_id
+        for entry in mapping.read(directory / files.MAPPING)
+        if not isinstance(entry, mapping.Head)
+    }
+    unplaced = {id_ for id_ in tables.user_ids(directory) if id_ not in known}
+    n = 0
+    for reference in tables.references(directory, metadata):
+        if not reference.column:
+            yield n
+            continue
+        n += 1
+        if reference.id not in known:
+            counter = lost if reference.id in unplaced else nobody
+            counter[f"{reference.table}.{reference.column}"] += 1
+    yield n
+
+
+async def _in_thread(items: Iterator[_Item]) -> AsyncIterator[_Item]:
+    """Each item (none of them None) made in a thread, one at a time."""
+    while (item := await asyncio.to_thread(next, items, None)) is not None:
+        yield item
+
+
+def _why(name: str, error: CutoverError | OSError) -> str:
+    if isinstance(error, CutoverError):
+        return f"{error.happened}."
+    return f"{Path(error.filename or name).name} is not there or cannot be read."
+
+
+def _counted(counter: Counter[str]) -> str:
+    listed = ", ".join(f"{name} ({n:,})" for name, n in counter.most_common(_SHOWN))
+    more = len(counter) - _SHOWN
+    return f"{listed} and {more} more columns" if more > 0 else listed

@@ -1,0 +1,172 @@
+"""An exported table read again, in the memory of a row: its shape, its sums, and the users it refers to.
+
+A table's file is `[`, the rows, `]`, each on a line, every row but the last with a comma after it. A row is looked at
+as bytes; it is parsed only to find the users in it, and never written again.
+
+Work over a large file yields now and then, so that its driver can report, or stop, in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
+from bot.artifacts.metadata import Metadata
+from bot.errors import RecordDamaged
+
+_YIELD_BYTES = 32 << 20
+_YIELD_ROWS = 50_000
+
+
+class Facts(NamedTuple):
+    """What a table's file is, or is so far."""
+
+    bytes: int
+    rows: int
+    sha256: str
+    row_digest: str
+
+
+def rows(path: Path, *, feed: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
+    """The text of each row, without comma and newline; `feed` gets every line of the file as it stands. Raises
+    RecordDamaged naming file and line where the file does not have the shape, and OSError.
+    """
+    with path.open("rb") as file:
+        first = file.readline()
+        if first != ARRAY_BEGIN:
+            raise damaged(path, 1, "it is not the beginning of an array")
+        if feed:
+            feed(first)
+        more, n = None, 1
+        for n, line in enumerate(file, 2):
+            if feed:
+                feed(line)
+            if line == ARRAY_END:
+                if more:
+                    raise damaged(path, n - 1, "a comma is followed by no row")
+                if next(file, b""):
+                    raise damaged(path, n + 1, "something follows the end of the array")
+                return
+            if more is False:
+                raise damaged(path, n - 1, "no comma stands between it and the next row")
+            more = line.endswith(b",\n")
+            if not more and not line.endswith(b"\n"):
+                raise damaged(path, n, "it ends in the middle")
+            yield line[:-2] if more else line[:-1]
+        raise damaged(path, n + 1, "the end of the array is missing")
+
+
+def facts(path: Path) -> Iterator[Facts]:
+    """What has been read so far, at least every 32 MB, and at last what the whole file is. Raises like `rows`."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5
+    count = total = size = told = 0
+    for row in rows(path, feed=sha256.update):
+        count += 1
+        size += len(row) + 2
+        total += int.from_bytes(md5(row, usedforsecurity=False).digest()[:8], "big", signed=True)
+        if size - told >= _YIELD_BYTES:
+            told = size
+            yield Facts(size, count, "", "")
+    yield Facts(path.stat().st_size, count, sha256.hexdigest(), str(total))
+
+
+def parsed(row: bytes) -> Any:
+    """The row's value. A number beyond a double (numeric's 1e400) becomes infinity here, which the reader of ids does
+    not mind; the file itself is never written from what this returns. Raises ValueError when the row is no JSON.
+    """
+    try:
+        return orjson.loads(row)
+    except orjson.JSONDecodeError:  # which also refuses such numbers, though they are JSON
+        return json.loads(row)
+
+
+def first_malformed_row(path: Path) -> int | None:
+    """The number of the first line that holds no JSON object, if there is one. Raises like `rows`."""
+    for n, row in enumerate(rows(path), 2):
+        try:
+            if not isinstance(parsed(row), dict):
+                return n
+        except ValueError:
+            return n
+    return None
+
+
+def user_ids(directory: Path) -> Iterator[str]:
+    """The id of every exported user, in the order of the file. Raises like `rows`."""
+    path = directory / AUTH_USERS
+    for n, row in enumerate(rows(path), 2):
+        id_ = _parsed(path, n, row).get("id")
+        if not isinstance(id_, str):
+            raise damaged(path, n, "it has no id")
+        yield id_
+
+
+class Reference(NamedTuple):
+    """A user id in a row of table `table` (its key in metadata.json). Every so many rows one with `column` and `id`
+    "" says only how far the reading has come.
+    """
+
+    table: str
+    column: str
+    id: str
+
+
+def references(directory: Path, metadata: Metadata) -> Iterator[Reference]:
+    """Every user id in the columns of all tables that metadata.json says refer to users; null refers to nobody. A
+    column may hold an array of ids. Raises like `rows`.
+    """
+    for name, table in metadata.tables.items():
+        columns = [reference.column for reference in table.user_references]
+        if not columns:
+            continue
+        path = directory / table.file
+        for n, row in enumerate(rows(path), 2):
+            values = _parsed(path, n, row)
+            for column in columns:
+                for value in _ids(values.get(column)):
+                    yield Reference(name, column, value)
+            if n % _YIELD_ROWS == 0:
+                yield Reference(name, "", "")
+
+
+def referenced_by(directory: Path, metadata: Metadata, ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """For each of `ids`, how many rows refer to it, by `table.column`; {} for one that nothing refers to."""
+    wanted: Mapping[str, Counter[str]] = {id_: Counter() for id_ in ids}
+    if wanted:
+        for reference in references(directory, metadata):
+            if (counter := wanted.get(reference.id)) is not None:
+                counter[f"{reference.table}.{reference.column}"] += 1
+    return {id_: dict(counter) for id_, counter in wanted.items()}
+
+
+def damaged(path: Path, n: int, why: str) -> RecordDamaged:
+    return RecordDamaged(
+        f"Line {n} of {path.name} is not what was exported: {why}",
+        unchanged="nothing was written",
+        do="put the file back from a copy, or export again",
+    )
+
+
+def _parsed(path: Path, n: int, row: bytes) -> dict[str, Any]:
+    try:
+        values = parsed(row)
+    except ValueError:
+        raise damaged(path, n, "it is not JSON") from None
+    if not isinstance(values, dict):
+        raise damaged(path, n, "it is not a JSON object")
+    return values
+
+
+def _ids(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _ids(item)

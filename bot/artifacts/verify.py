@@ -1,0 +1,321 @@
+"""A bundle held against itself, offline, by whoever has it: nothing is asked of Slack, Supabase or Stack Auth.
+
+What guards what: every line of journal.jsonl guards itself and all lines before it; the closing event in the journal
+guards SHA256SUMS; SHA256SUMS guards every file it names, and names a line of the journal. So one changed byte anywhere
+in these contradicts something else. What the bundle cannot show by itself is that somebody made all of it anew: for
+that, a journal hash told to others long ago (each checkpoint in Slack carries one) is the anchor.
+
+Nothing is raised for damage: each is a failing finding that names file, line where there is one, and kind. A bundle
+that was not handed over is checked as far as it goes, and said to be so. Checks: `journal-chain`, `users-chain`,
+`handover`, `sums`, `files-whole`, `metadata`, `unknown-files`, `anchor`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.artifacts import files, handover, tables
+from bot.artifacts import metadata as metadata_file
+from bot.artifacts.examiners import table_differs
+from bot.artifacts.handover import Sums
+from bot.artifacts.metadata import Metadata, Table
+from bot.errors import CutoverError, UsageError
+from bot.journal import Line, read_chain
+from bot.plan.checkpoints import BY_NAME, BY_STEP
+from bot.plan.events import (
+    CheckpointOffered,
+    ExportResult,
+    HandoverResult,
+    StepEnded,
+    StepResult,
+    UsersResult,
+    from_record,
+)
+from bot.plan.findings import Finding, blocks, failed, passed, warned
+
+_RESTORE = "Put the file back from a copy and verify again."
+_OURS = {
+    files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.FREEZE_PRIOR,
+    files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.LOCK, files.GITIGNORE,
+}  # fmt: skip
+
+
+@dataclass
+class _Chain:
+    """What the journal says. `damage` is the sentence on its first broken line, "" when it is whole."""
+
+    lines: int = 0
+    head: str = ""
+    damage: str = ""
+    torn: bool = False
+    results: dict[str, StepResult] = field(default_factory=dict)
+    """Of the steps that stand, by step."""
+    anchored_at: int = 0
+    """The line whose hash is the anchor; 0 when there is none."""
+    hash_at: dict[int, str] = field(default_factory=dict)
+    """Of the one line that SHA256SUMS names."""
+
+
+def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
+    """Reads everything in the directory again and writes nothing; blocks meanwhile. `anchor` is a journal hash from a
+    checkpoint's message. Raises UsageError when there is no such directory.
+    """
+    if not directory.is_dir():
+        raise UsageError(
+            f"There is no directory {directory}", unchanged="nothing was written", do="name the folder of a bundle"
+        )
+    anchor = anchor.strip().lower() if anchor is not None else None
+    sums, sums_damage = _sums(directory)
+    closed = sums is not None or bool(sums_damage)
+    chain = _read_journal(directory, anchor, named=sums.journal_line if sums else 0, closed=closed)
+    metadata, metadata_damage = _metadata(directory)
+    found = [*_journal(chain), *_users(directory, closed=closed)]
+    found += _handover(chain, sums, sums_damage)
+    if metadata_damage:
+        found.append(failed("metadata", metadata_damage, _RESTORE))
+    if metadata is not None:
+        found += _metadata_bound(directory, metadata, chain)
+    # What has changed itself accuses nobody else: the files are held only against witnesses that are whole.
+    sums = sums if _stands(sums, chain) else None
+    metadata = metadata if _is_as_written(directory, sums, chain) else None
+    if sums is not None:
+        found += _listed_files(directory, sums, metadata)
+    elif metadata is not None:
+        found += _exported_files(directory, metadata)
+    found += _unknown_files(directory, chain, metadata, sums)
+    found.append(_anchor(chain, anchor, whole=not blocks(found)))
+    return found
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _sums(directory: Path) -> tuple[Sums | None, str]:
+    """SHA256SUMS, or what is wrong with it; neither when it is not there."""
+    if not (directory / files.SUMS).exists():
+        return None, ""
+    try:
+        return handover.read(directory / files.SUMS), ""
+    except CutoverError as error:
+        return None, f"{error.happened}."
+
+
+def _metadata(directory: Path) -> tuple[Metadata | None, str]:
+    if not (directory / files.METADATA).exists():
+        return None, ""
+    try:
+        return metadata_file.read(directory / files.METADATA), ""
+    except CutoverError as error:
+        return None, f"{error.happened}."
+
+
+def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bool) -> _Chain:
+    chain = _Chain()
+    try:
+        for line in read_chain(directory / files.JOURNAL, torn_tail_allowed=not closed):
+            chain.lines, chain.head = line.n, line.hash
+            if line.hash == anchor:
+                chain.anchored_at = line.n
+            if line.n == named:
+                chain.hash_at[named] = line.hash
+            # Parsing only the few lines that matter keeps a journal of a million lines a matter of seconds.
+            if b'"step-ended"' in line.content or b'"checkpoint-offered"' in line.content:
+                _note(chain, line)
+        chain.torn = _ends_torn(directory / files.JOURNAL)
+    except CutoverError as error:
+        chain.damage = f"{error.happened}."
+    except OSError:
+        chain.damage = f"{files.JOURNAL} is not there or cannot be read."
+    return chain
+
+
+def _ends_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+
+
+def _note(chain: _Chain, line: Line) -> None:
+    """What a step left; a gate offered anew takes back the results of its own step and of all later ones."""
+    try:
+        event = from_record(line.record())
+    except ValidationError:
+        chain.damage = f"Line {line.n} of {files.JOURNAL} hangs together with the others but is no event of a run."
+        return
+    if isinstance(event, StepEnded):
+        chain.results[event.step] = event.result
+    elif isinstance(event, CheckpointOffered):
+        number = BY_NAME[event.checkpoint].number
+        chain.results = {step: result for step, result in chain.results.items() if BY_STEP[step].number < number}
+
+
+def _stands(sums: Sums | None, chain: _Chain) -> bool:
+    """False for sums that the journal contradicts; a journal that cannot be read to its end contradicts nothing."""
+    closing = chain.results.get("handover")
+    return sums is not None and not (isinstance(closing, HandoverResult) and closing.digest != sums.digest)
+
+
+def _is_as_written(directory: Path, sums: Sums | None, chain: _Chain) -> bool:
+    """False for a metadata.json that SHA256SUMS or the journal contradicts."""
+    export = chain.results.get("export")
+    told = {sums.files.get(files.METADATA)} if sums else {export.sha256} if isinstance(export, ExportResult) else set()
+    path = directory / files.METADATA
+    return path.exists() and (not told or files.sha256_of(path) in told)
+
+
+# -- judging ----------------------------------------------------------------------------------------------------------
+
+
+def _journal(chain: _Chain) -> Iterator[Finding]:
+    if chain.damage:
+        yield failed("journal-chain", chain.damage, _RESTORE)
+    elif not chain.lines:
+        yield failed("journal-chain", f"{files.JOURNAL} is empty.", _RESTORE)
+    elif chain.torn:
+        why = (
+            f"The last line of {files.JOURNAL} was torn by a crash; the {chain.lines:,} lines before it hang together."
+        )
+        yield warned("journal-chain", why, "`cutover run` drops the torn line, on which nobody had acted, and goes on.")
+    else:
+        yield passed("journal-chain", f"All {chain.lines:,} lines of {files.JOURNAL} hang together; head {chain.head}.")
+
+
+def _users(directory: Path, *, closed: bool) -> Iterator[Finding]:
+    path, n = directory / files.USERS, 0
+    if not path.exists():
+        return
+    try:
+        for line in read_chain(path, torn_tail_allowed=not closed):
+            n = line.n
+        yield passed("users-chain", f"All {n:,} lines of {files.USERS} hang together.")
+    except CutoverError as error:
+        yield failed("users-chain", f"{error.happened}.", _RESTORE)
+    except OSError:
+        yield failed("users-chain", f"{files.USERS} cannot be read.", _RESTORE)
+
+
+def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Finding]:
+    closing = chain.results.get("handover")
+    assert closing is None or isinstance(closing, HandoverResult)
+    if sums_damage:
+        yield failed("sums", sums_damage, _RESTORE)
+    if closing is None and sums is None:
+        if not sums_damage:
+            yield warned(
+                "handover", "This bundle is not handed over yet; what there is was checked.", "Finish the run first."
+            )
+        return
+    if closing is None:
+        yield failed(
+            "handover",
+            f"{files.SUMS} is there, but {files.JOURNAL} has no closing event: the handover was cut off, or lines are "
+            "missing at the journal's end.",
+            f"Let `cutover run` finish the handover, or put {files.JOURNAL} back from a copy.",
+        )
+        return
+    if sums is None:
+        if not sums_damage:
+            yield failed("sums", f"{files.SUMS} is missing, though the bundle was handed over.", _RESTORE)
+        return
+    if sums.digest != closing.digest:
+        why = f"{files.SUMS} is not the file whose digest the journal's closing event holds."
+        yield failed("sums", why, _RESTORE)
+    elif chain.hash_at.get(sums.journal_line) != sums.journal_hash:
+        why = (
+            f"{files.SUMS} names line {sums.journal_line} of {files.JOURNAL} with a hash that this line does not have."
+        )
+        yield failed("sums", why, _RESTORE)
+    else:
+        yield passed("sums", f"{files.SUMS} has the digest {sums.digest} that the journal's closing event holds.")
+
+
+def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None) -> Iterator[Finding]:
+    exported = {table.file: table for table in metadata.tables.values()} if metadata else {}
+    whole = True
+    for name, sha256 in sums.files.items():
+        problem = _problem(directory / name, sha256, exported.get(name))
+        if problem:
+            whole = False
+            yield failed("files-whole", problem, _RESTORE)
+    for name in sorted(exported.keys() - sums.files.keys()):
+        whole = False
+        yield failed("files-whole", f"{files.SUMS} does not name {name}, though {files.METADATA} does.", _RESTORE)
+    if whole:
+        rows = sum(table.row_count for table in exported.values())
+        yield passed("files-whole", f"All {len(sums.files)} files have their SHA-256; the tables have {rows:,} rows.")
+
+
+def _exported_files(directory: Path, metadata: Metadata) -> Iterator[Finding]:
+    whole = True
+    for table in metadata.tables.values():
+        if problem := _problem(directory / table.file, table.sha256, table):
+            whole = False
+            yield failed("files-whole", problem, "Put the file back from a copy, or export again.")
+    if whole:
+        totals = metadata.totals
+        yield passed("files-whole", f"All {totals.tables} exported files are whole: {totals.rows:,} rows.")
+
+
+def _problem(path: Path, sha256: str, table: Table | None) -> str:
+    """What is wrong with a file, as a sentence; "" when nothing is."""
+    try:
+        if table is None:
+            same = files.sha256_of(path) == sha256
+            return "" if same else f"{path.name} is not what was handed over: its bytes are others (SHA-256)."
+        *_, facts = tables.facts(path)
+        if differs := table_differs(table, facts):
+            line = tables.first_malformed_row(path)
+            where = f"line {line} of {path.name} is no row, and " if line else ""
+            return f"{path.name} is not what was exported: {where}{differs}."
+        return "" if facts.sha256 == sha256 else f"{path.name} is not what {files.SUMS} says (SHA-256)."
+    except CutoverError as error:
+        return f"{error.happened}."
+    except OSError:
+        return f"{path.name} is missing or cannot be read."
+
+
+def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:
+    """Also before the handover the journal knows the two files that name or bind all others."""
+    if metadata.practice:
+        yield warned("metadata", "This is a practice export: taken from the living source, not for import.")
+        return
+    result = chain.results.get("export")
+    if isinstance(result, ExportResult) and files.sha256_of(directory / files.METADATA) != result.sha256:
+        why = f"{files.METADATA} is not the file that the journal says the export wrote (SHA-256)."
+        yield failed("metadata", why, _RESTORE)
+    result = chain.results.get("users")
+    mapping = directory / files.MAPPING
+    if isinstance(result, UsersResult) and mapping.exists() and files.sha256_of(mapping) != result.mapping_sha256:
+        why = f"{files.MAPPING} is not the file that the journal says the users step wrote (SHA-256)."
+        yield failed("metadata", why, _RESTORE)
+
+
+def _unknown_files(directory: Path, chain: _Chain, metadata: Metadata | None, sums: Sums | None) -> Iterator[Finding]:
+    """Nothing is called unknown while what would know it is damaged or gone."""
+    if metadata is None and sums is None and chain.results:
+        return
+    known = _OURS | set(sums.files if sums else ())
+    if metadata is not None:
+        known |= {table.file for table in metadata.tables.values()}
+    if unknown := sorted(path.name for path in directory.iterdir() if path.name not in known):
+        listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        why = f"In the directory, but not of the bundle: {listed}."
+        yield warned("unknown-files", why, "Nothing vouches for them: do not import them.")
+
+
+def _anchor(chain: _Chain, anchor: str | None, *, whole: bool) -> Finding:
+    if anchor is None:
+        if whole:
+            return passed("anchor", "The bundle is consistent in itself; not compared with Slack.")
+        return warned("anchor", "Not compared with Slack.", "Give a journal hash from a checkpoint with --anchor.")
+    if chain.anchored_at:
+        return passed("anchor", f"The anchor is the hash of line {chain.anchored_at} of {files.JOURNAL}.")
+    return failed(
+        "anchor",
+        f"The anchor is the hash of no line of {files.JOURNAL}: this is not the journal that the message was about.",
+        "Compare the hash with the message letter by letter; if it is right, this bundle is not that night's.",
+    )

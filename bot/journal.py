@@ -1,0 +1,301 @@
+"""Append-only, hash-chained lines of JSON, and the lock of the data directory that holds them.
+
+This module knows bytes and hashes, not meanings: what a record says is its writer's business. A line is
+
+    {"n":3, …the record's own fields…, "hash":"9f86…"}
+
+without white space between tokens and with one newline at its end. `n` counts lines from 1. `hash` is the SHA-256, in
+hex, over the hash of the line before (64 hex digits; nothing before line 1) followed by this line's bytes up to the
+comma before `"hash"`, closed by `}`. The hash is over the bytes as they stand, never over a parsed and rewritten form,
+so no byte of a line can change unseen, and `sha256sum` alone can check it.
+
+Rules. A record is believed when `append` has returned: written and fsynced. A last line without its newline was
+therefore never believed by anybody (the process died inside `append`); it is dropped with a note. Any other break is
+damage, and then nothing is written at all. A failed append takes back what it wrote. What a chain cannot show is that
+whole lines are missing at its end: for that its head (last line's number and hash) is told to others.
+
+Only one process may write, the one that holds the lock; reading needs no lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+import orjson
+
+from bot.errors import LockHeld, RecordDamaged, UsageError
+
+LOCK = ".cutover.lock"
+"""Kept when released: removing it would let two processes lock two files of one name."""
+
+_HASH = b',"hash":"'
+_TAIL = len(_HASH) + 64 + len(b'"}')
+_POLL_SECONDS = 0.1
+
+
+class Line(NamedTuple):
+    """A line whose place in the chain is verified. `content` is what the hash is over."""
+
+    n: int
+    hash: str
+    content: bytes
+
+    def record(self) -> dict[str, Any]:
+        """The record's own fields, without `n` and `hash`."""
+        try:
+            fields: dict[str, Any] = orjson.loads(self.content)
+        except orjson.JSONDecodeError:  # a lone surrogate, which Slack can send and only the standard library reads
+            fields = json.loads(self.content)
+        del fields["n"]
+        return fields
+
+
+def read_chain(path: Path, *, torn_tail_allowed: bool) -> Iterator[Line]:
+    """The lines of the file, each verified before it is yielded; keeps none. A torn last line is left out when that is
+    allowed. Raises RecordDamaged naming the first line that is not what was written.
+    """
+    with path.open("rb") as file:
+        yield from _verified(file, path.name, torn_tail_allowed=torn_tail_allowed)
+
+
+def _verified(file: IO[bytes], name: str, *, torn_tail_allowed: bool) -> Iterator[Line]:
+    before, sha256 = b"", hashlib.sha256
+    for n, line in enumerate(file, 1):
+        if line[-1:] != b"\n":
+            if torn_tail_allowed:
+                return
+            raise _damaged(name, n, "it ends without its newline")
+        content = line[: -_TAIL - 1] + b"}"
+        digest = sha256(before + content).hexdigest().encode()
+        if line[-_TAIL - 1 :] != _HASH + digest + b'"}\n':
+            raise _damaged(name, n, "its hash does not belong to its content and the line before")
+        if not content.startswith(b'{"n":%d' % n) or content[len(b'{"n":%d' % n)] not in b",}":
+            raise _damaged(name, n, f"it does not say that it is line {n}")
+        before = digest
+        yield Line(n, digest.decode(), content)
+
+
+def _damaged(name: str, n: int, why: str) -> RecordDamaged:
+    return RecordDamaged(
+        f"Line {n} of {name} is not what was written: {why}",
+        unchanged="nothing was written and nothing was done",
+        do=f"put the whole {name} back from a copy, or look at the line; `cutover verify` shows what else is damaged",
+    )
+
+
+def _body(n: int, record: Mapping[str, Any]) -> bytes:
+    """The content of line `n`, closed by `}`."""
+    if "n" in record or "hash" in record:
+        raise ValueError("a record has no fields called n or hash: they are the line's own")
+    fields = {"n": n, **record}
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError:
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+class Journal:
+    """The chain open for appending. Not for several threads."""
+
+    def __init__(self, path: Path, file: int, *, n: int, last: str, size: int, torn_note: str) -> None:
+        self._path, self._file = path, file
+        self._n, self._hash, self._size = n, last, size
+        self._broken = False
+        self.torn_note = torn_note
+        """What was dropped when the journal was opened, as a sentence; "" when nothing was."""
+
+    @classmethod
+    def open(cls, path: Path, *, torn_tail_allowed: bool = True) -> Self:
+        """Verifies the whole chain; creates the file (0600, on disk together with its name) when there is none.
+
+        Raises RecordDamaged for any break, and then has written nothing; a torn last line is one unless allowed.
+        Raises UsageError when the file cannot be opened.
+        """
+        n, last, size = 0, "", 0
+        try:
+            is_new = not path.exists()
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if is_new:
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            for line in read_chain(path, torn_tail_allowed=torn_tail_allowed):
+                n, last, size = line.n, line.hash, size + len(line.content) + _TAIL
+            note = _drop_torn(file, path.name, n, size)
+        except OSError as error:
+            os.close(file)
+            raise _unusable(path, error) from error
+        except BaseException:
+            os.close(file)
+            raise
+        return cls(path, file, n=n, last=last, size=size, torn_note=note)
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Number of the last line, counted from 1, and its hash; (0, "") when empty."""
+        return self._n, self._hash
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """On disk when it returns. Raises UsageError (disk full, file gone) with nothing appended."""
+        self.append_many([record])
+
+    def append_many(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """All on disk with one fsync, or none of them: the promise of `append` for a group."""
+        n, last, lines = self._n, self._hash, list[bytes]()
+        for record in records:
+            n += 1
+            content = _body(n, record)
+            last = hashlib.sha256(last.encode() + content).hexdigest()
+            lines.append(content[:-1] + _HASH + last.encode() + b'"}\n')
+        if not lines:
+            return
+        self._write(b"".join(lines))
+        self._n, self._hash = n, last
+
+    def _write(self, data: bytes) -> None:
+        self._check_still_ours()
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError as error:
+            self._take_back()
+            raise _unusable(self._path, error) from error
+        self._size += len(data)
+
+    def _check_still_ours(self) -> None:
+        """The lock makes this true; a copy put over the file, or a file deleted by hand, does not ask the lock."""
+        state = os.fstat(self._file)
+        if self._broken or state.st_nlink == 0 or state.st_size != self._size:
+            raise RecordDamaged(
+                f"{self._path.name} was changed or removed by somebody else while it was open",
+                unchanged="nothing was written to it",
+                do="end this process, put the file back as it was, and start again",
+            )
+
+    def _take_back(self) -> None:
+        """After this the file ends where the last believed line ends. If even that fails, no append goes on from an
+        unknown end: opening the file anew finds a torn line or damage.
+        """
+        try:
+            os.ftruncate(self._file, self._size)
+            os.fsync(self._file)
+        except OSError:
+            self._broken = True
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records from the first to the head of this moment, read from the disk."""
+        head = self._n
+        if head == 0:
+            return
+        for line in read_chain(self._path, torn_tail_allowed=True):
+            yield line.record()
+            if line.n == head:
+                return
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _drop_torn(file: int, name: str, n: int, size: int) -> str:
+    torn = os.fstat(file).st_size - size
+    if torn == 0:
+        return ""
+    digest = hashlib.sha256(os.pread(file, torn, size)).hexdigest()
+    os.ftruncate(file, size)
+    os.fsync(file)
+    return (
+        f"The last line of {name} (line {n + 1}, {torn} bytes, SHA-256 {digest}) was torn by a crash while it was "
+        "being written; nobody had acted on it, and it was dropped."
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unusable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be written ({os.strerror(error.errno or 0)})",
+        unchanged="nothing was added to it",
+        do="make room or mend the permissions, then start again",
+    )
+
+
+class DataDirectoryLock:
+    """One bot at a time in a data directory. The kernel releases it when the process ends, however it ends."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    @classmethod
+    def take(cls, directory: Path, *, wait_seconds: float = 0) -> Self:
+        """Raises LockHeld, naming the holder's pid, when it is not free within `wait_seconds`; blocks meanwhile."""
+        path = directory / LOCK
+        until = time.monotonic() + wait_seconds
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+                    os.close(file)
+                    raise _held(directory, holder) from None
+                time.sleep(_POLL_SECONDS)
+            except OSError as error:
+                os.close(file)
+                raise _unusable(path, error) from error
+        os.ftruncate(file, 0)
+        os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        return cls(file)
+
+    def release(self) -> None:
+        """Idempotent. The file stays, so that everybody locks the same one."""
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _held(directory: Path, pid: str) -> LockHeld:
+    who = f"process {pid}" if pid.isdigit() else "another process"
+    return LockHeld(
+        f"Another Cutover ({who}) works in {directory}",
+        unchanged="nothing was touched",
+        do="wait for it or end it, or give this one another MIGRATION_DATA_DIR",
+    )

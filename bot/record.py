@@ -1,0 +1,71 @@
+"""The run's journal: lines of `bot.journal` that mean events of `bot.plan.events`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.artifacts import files
+from bot.errors import RecordDamaged
+from bot.journal import Journal, read_chain
+from bot.plan.events import AnyEvent, from_record, to_record
+from bot.plan.fold import fold
+from bot.plan.run import Run
+
+
+class EventRecord:
+    """`bot.ports.Record` on disk. Opening verifies the whole chain and raises RecordDamaged, with nothing written,
+    for any break.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    @classmethod
+    def open(cls, directory: Path) -> EventRecord:
+        """After the handover nothing is torn any more: whatever is not whole is damage."""
+        run = read_run(directory)
+        handed_over = run is not None and run.handover is not None
+        return cls(Journal.open(directory / files.JOURNAL, torn_tail_allowed=not handed_over))
+
+    @property
+    def torn_note(self) -> str:
+        return self._journal.torn_note
+
+    @property
+    def head(self) -> tuple[int, str]:
+        return self._journal.head
+
+    def append(self, event: AnyEvent) -> None:
+        self._journal.append(to_record(event))
+
+    def run(self) -> Run | None:
+        return fold(self._events())
+
+    def close(self) -> None:
+        self._journal.close()
+
+    def _events(self) -> Iterator[AnyEvent]:
+        for n, record in enumerate(self._journal.records(), 1):
+            yield _event(n, record)
+
+
+def read_run(directory: Path) -> Run | None:
+    """The run as the journal on disk tells it, also while a bot writes there; None when there is none."""
+    path = directory / files.JOURNAL
+    if not path.is_file():
+        return None
+    return fold(_event(line.n, line.record()) for line in read_chain(path, torn_tail_allowed=True))
+
+
+def _event(n: int, record: dict[str, object]) -> AnyEvent:
+    try:
+        return from_record(record)
+    except ValidationError as error:
+        raise RecordDamaged(
+            f"Line {n} of {files.JOURNAL} is whole but no event of this version",
+            unchanged="nothing was written and nothing was done",
+            do="use the version of Cutover that wrote it",
+        ) from error

@@ -1,0 +1,232 @@
+"""What the gates ask of the files on disk."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.artifacts import files, metadata, tables
+from bot.artifacts.examiners import BundleExaminers
+from bot.errors import RecordDamaged
+from bot.plan.findings import Finding, Verdict
+from bot.ports import Progress
+
+U1, U3 = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000003"
+
+
+async def told(findings: AsyncIterator[Finding]) -> list[tuple[str, Verdict, str]]:
+    return [(finding.check, finding.verdict, finding.evidence) async for finding in findings]
+
+
+def silent(progress: Progress) -> None:
+    pass
+
+
+async def test_whole_files_pass_and_progress_is_told(bundle: Any) -> None:
+    """Every file is read again and the last progress is all of it."""
+    seen: list[Progress] = []
+    assert await told(BundleExaminers(bundle.directory).examine_files(bundle.run, seen.append)) == [
+        (
+            "files-whole",
+            Verdict.PASS,
+            f"All 3 files were read again from the disk: 6 rows and {bundle.metadata.totals.bytes} bytes, with the "
+            "sizes, SHA-256 sums, row counts and row digests that the export wrote down.",
+        )
+    ]
+    assert seen[-1].done == seen[-1].total == bundle.metadata.totals.bytes
+
+
+async def test_every_changed_file_is_a_finding_of_its_own(bundle: Any) -> None:
+    """Two damaged files are two failures, and none hides the other."""
+    (bundle.directory / "orders.json").unlink()
+    path = bundle.directory / "auth_users.json"
+    path.write_bytes(path.read_bytes().replace(b"someone", b"anybody", 1))
+    assert await told(BundleExaminers(bundle.directory).examine_files(bundle.run, silent)) == [
+        (
+            "files-whole",
+            Verdict.FAIL,
+            "auth_users.json is not what was exported: its rows have another content (row digest).",
+        ),
+        ("files-whole", Verdict.FAIL, "orders.json is not there or cannot be read."),
+    ]
+
+
+async def test_metadata_of_another_export_is_refused(bundle: Any) -> None:
+    """Even a well-formed metadata.json must be the one that the export step reported."""
+    path = bundle.directory / files.METADATA
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    assert await told(BundleExaminers(bundle.directory).examine_files(bundle.run, silent)) == [
+        ("files-whole", Verdict.FAIL, "metadata.json is not the file that the export wrote (SHA-256).")
+    ]
+
+
+async def test_a_whole_mapping_passes(bundle: Any) -> None:
+    """It is bound, kept long enough, and has everybody."""
+    assert await told(BundleExaminers(bundle.directory).examine_mapping(bundle.run, silent)) == [
+        (
+            "mapping-bound",
+            Verdict.PASS,
+            "user-mapping.json belongs to run 20260102-abcd and to this export, unchanged.",
+        ),
+        ("retention", Verdict.PASS, "The mapping is to be kept for 90 days, until 2026-04-02 03:04 UTC."),
+        (
+            "mapping-complete",
+            Verdict.PASS,
+            "All 3 exported users are in the mapping, 2 with a target user of their own and 1 unmapped with a reason.",
+        ),
+    ]
+
+
+WRONG: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "run": (
+        lambda text: text.replace("20260102-abcd", "20260102-ffff"),
+        "mapping-bound",
+        "user-mapping.json belongs to run 20260102-ffff, not to 20260102-abcd.",
+    ),
+    "export": (
+        lambda text: text.replace('"exportSha256":"', '"exportSha256":"0'),
+        "mapping-bound",
+        "user-mapping.json belongs to another export: its exportSha256 is not that of metadata.json.",
+    ),
+    "bytes": (
+        lambda text: text.replace("someone@", "anybody@"),
+        "mapping-bound",
+        "user-mapping.json is not the file that the users step wrote (SHA-256).",
+    ),
+    "days": (
+        lambda text: text.replace("2026-04-02", "2026-04-03"),
+        "retention",
+        "retainUntil in user-mapping.json is not 90 days after generatedAt.",
+    ),
+    "stranger": (
+        lambda text: text.replace(U3, "00000000-0000-4000-8000-000000000009"),
+        "mapping-complete",
+        "user-mapping.json does not hold everybody exactly once: 1 exported users are not in it; 1 ids in it are no "
+        "exported user.",
+    ),
+    "twice": (
+        lambda text: text.replace(U3, U1),
+        "mapping-complete",
+        "user-mapping.json does not hold everybody exactly once: 1 users stand in it twice; 1 exported users are not "
+        "in it.",
+    ),
+    "shared": (
+        lambda text: text.replace('"s2"', '"s1"'),
+        "mapping-complete",
+        "user-mapping.json does not hold everybody exactly once: 1 users share a target user with another.",
+    ),
+    "counts": (
+        lambda text: text.replace('"created":1', '"created":2').replace('"matched":1', '"matched":0'),
+        "mapping-complete",
+        "user-mapping.json does not hold everybody exactly once: its counts are wrong.",
+    ),
+    "form": (
+        lambda text: text.replace('"outcome":"matched"', '"outcome":"smashed"'),
+        "mapping-complete",
+        "Line 4 of user-mapping.json cannot be believed: it is not in the form that was written.",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+async def test_a_wrong_mapping_is_told_in_one_sentence(bundle: Any, how: str) -> None:
+    """Each way in which a mapping can be wrong fails under its own check."""
+    change, check, sentence = WRONG[how]
+    path = bundle.directory / files.MAPPING
+    path.write_text(change(path.read_text()))
+    found = await told(BundleExaminers(bundle.directory).examine_mapping(bundle.run, silent))
+    assert (check, Verdict.FAIL, sentence) in found
+
+
+async def test_references_that_lead_to_users_pass(bundle: Any) -> None:
+    """Mapped or unmapped, and null refers to nobody."""
+    assert await told(BundleExaminers(bundle.directory).examine_references(bundle.run, silent)) == [
+        ("references", Verdict.PASS, "All 2 references to users in the exported tables are in the mapping.")
+    ]
+
+
+async def test_references_to_nobody_are_counted_by_column(bundle: Any) -> None:
+    """An id of no user is a warning with counts, for it was an orphan before."""
+    path = bundle.directory / "orders.json"
+    path.write_text(path.read_text().replace(U1, "00000000-0000-4000-8000-000000000009"))
+    findings = [f async for f in BundleExaminers(bundle.directory).examine_references(bundle.run, silent)]
+    assert [(f.verdict, f.evidence, f.facts) for f in findings] == [
+        (
+            Verdict.WARN,
+            "Rows refer to ids of no user in auth.users, which the import cannot rewrite: orders.customer_id (1).",
+            {"orphans": {"orders.customer_id": 1}},
+        )
+    ]
+
+
+async def test_a_reference_to_a_user_without_mapping_fails(bundle: Any) -> None:
+    """An exported user who is referred to must not be missing in the mapping."""
+    path = bundle.directory / files.MAPPING
+    path.write_text(path.read_text().replace(U1, "00000000-0000-4000-8000-000000000009"))
+    assert await told(BundleExaminers(bundle.directory).examine_references(bundle.run, silent)) == [
+        (
+            "references",
+            Verdict.FAIL,
+            "Rows refer to exported users who are neither mapped nor unmapped: orders.customer_id (1).",
+        )
+    ]
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_referred_to_where_is_counted(bundle: Any) -> None:
+    """For each id asked for, rows by table and column; nothing for one that nothing refers to."""
+    assert tables.referenced_by(bundle.directory, bundle.metadata, {U1, "x"}) == {
+        U1: {"orders.customer_id": 1},
+        "x": {},
+    }
+
+
+def test_an_array_of_ids_refers_to_each(bundle: Any, tmp_path: Path) -> None:
+    """A column may hold several ids, nested too."""
+    table = bundle.metadata.tables["orders"].model_copy(
+        update={"user_references": (metadata.UserReference(column="team", found="value"),)}
+    )
+    described = bundle.metadata.model_copy(update={"tables": {"orders": table}})
+    (tmp_path / "orders.json").write_text('[\n{"team":["a",["b",null]]},\n{"team":null},\n{"other":"c"}\n]\n')
+    assert [ref.id for ref in tables.references(tmp_path, described)] == ["a", "b"]
+
+
+SHAPES = {
+    "": "Line 1 of t.json is not what was exported: it is not the beginning of an array",
+    "[\n": "Line 2 of t.json is not what was exported: the end of the array is missing",
+    "[\n1,\n]\n": "Line 2 of t.json is not what was exported: a comma is followed by no row",
+    "[\n1\n2\n]\n": "Line 2 of t.json is not what was exported: no comma stands between it and the next row",
+    "[\n1,\n2": "Line 3 of t.json is not what was exported: it ends in the middle",
+    "[\n1\n]\n\n": "Line 4 of t.json is not what was exported: something follows the end of the array",
+    "[\n1\n]": "Line 2 of t.json is not what was exported: no comma stands between it and the next row",
+}
+
+
+@pytest.mark.parametrize("text", SHAPES)
+def test_another_shape_is_damage_with_its_line(tmp_path: Path, text: str) -> None:
+    """Whatever is not an array by line is refused at the line where it stops being one."""
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(RecordDamaged) as refusal:
+        list(tables.rows(tmp_path / "t.json"))
+    assert refusal.value.happened == SHAPES[text]
+
+
+def test_rows_are_the_texts_without_comma_and_newline(tmp_path: Path) -> None:
+    """Commas inside and at the end of a text are the row's own."""
+    (tmp_path / "t.json").write_text('[\n{"a":",\\n"},\n{}\n]\n')
+    assert list(tables.rows(tmp_path / "t.json")) == [b'{"a":",\\n"}', b"{}"]
+    (tmp_path / "e.json").write_text("[\n]\n")
+    assert list(tables.rows(tmp_path / "e.json")) == []
+
+
+def test_the_row_digest_does_not_depend_on_order(tmp_path: Path) -> None:
+    """Sum, count and size are those of the rows in any order, and of known rows a known number."""
+    (tmp_path / "a.json").write_text('[\n{"a":1},\n{"a":2}\n]\n')
+    (tmp_path / "b.json").write_text('[\n{"a":2},\n{"a":1}\n]\n')
+    (*_, a), (*_, b) = tables.facts(tmp_path / "a.json"), tables.facts(tmp_path / "b.json")
+    assert (a.rows, a.bytes, a.row_digest) == (b.rows, b.bytes, b.row_digest) == (2, 21, "-11087565794650311568")
+    assert a.sha256 != b.sha256

@@ -1,0 +1,292 @@
+"""The data directory, durable writes, names of table files, and the archive."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.artifacts import files
+from bot.errors import RecordDamaged, UsageError
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(directory)): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+# -- the directory ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_directory_is_private_and_ignored_by_git(tmp_path: Path) -> None:
+    """Everything that a night leaves is for its owner only."""
+    directory = files.open_directory(tmp_path / "a" / "data")
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert content(directory) == {".gitignore": b"*\n"}
+    files.write_once(directory / "x", b"1")
+    (directory / "y").touch()
+    assert {p.stat().st_mode & 0o777 for p in directory.iterdir()} == {0o600}
+
+
+def test_a_fresh_clones_directory_is_made_private(tmp_path: Path) -> None:
+    """The directory that git brought along, with only its .gitignore, loses other people's rights."""
+    (tmp_path / ".gitignore").write_text("*\n!.gitignore\n")
+    tmp_path.chmod(0o755)
+    files.open_directory(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / ".gitignore").read_text() == "*\n!.gitignore\n"
+
+
+def test_a_directory_that_others_use_is_refused(tmp_path: Path) -> None:
+    """The rights of somebody else's directory are not changed, and nothing is put into it."""
+    (tmp_path / "theirs.txt").write_text("x")
+    tmp_path.chmod(0o755)
+    with pytest.raises(UsageError) as refusal:
+        files.open_directory(tmp_path)
+    assert str(refusal.value) == (
+        f"The data directory {tmp_path} holds other files already and is open to other users; nothing was written; "
+        "give the bot a directory of its own in MIGRATION_DATA_DIR."
+    )
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert content(tmp_path) == {"theirs.txt": b"x"}
+
+
+def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    """What is no directory is wrong usage, in one sentence."""
+    (tmp_path / "data").write_text("x")
+    with pytest.raises(UsageError) as refusal:
+        files.open_directory(tmp_path / "data")
+    assert str(refusal.value) == (
+        f"The data directory {tmp_path / 'data'} cannot be used (File exists); nothing was written; "
+        "give this user a directory of its own in MIGRATION_DATA_DIR."
+    )
+    assert content(tmp_path) == {"data": b"x"}
+
+
+# -- durable writes ---------------------------------------------------------------------------------------------------
+
+
+def test_written_once_is_never_overwritten(tmp_path: Path) -> None:
+    """The same bytes pass; different bytes stop, and the file stays."""
+    first = files.write_once(tmp_path / "metadata.json", b"{}")
+    assert files.write_once(tmp_path / "metadata.json", b"{}") == first
+    with pytest.raises(RecordDamaged) as refusal:
+        files.write_once(tmp_path / "metadata.json", b"{ }")
+    assert str(refusal.value) == (
+        f"{tmp_path / 'metadata.json'} is there already, with other content than was to be written; "
+        "it was not overwritten; move it out of the data directory if it is not the bot's, then go on."
+    )
+    assert content(tmp_path) == {"metadata.json": b"{}"}
+
+
+def test_size_and_sum_are_taken_while_writing(tmp_path: Path) -> None:
+    """What the writer reports is what is on disk."""
+    with files.FileWriter(tmp_path / "orders.json") as writer:
+        for part in (b"[\n", memoryview(b"1\n"), bytearray(b"]\n")):
+            writer.write(part)
+        assert not (tmp_path / "orders.json").exists()
+        written = writer.finish()
+    assert (tmp_path / "orders.json").read_bytes() == b"[\n1\n]\n"
+    assert written.bytes == 6
+    assert written.sha256 == files.sha256_of(tmp_path / "orders.json")
+
+
+def test_a_writer_left_early_leaves_nothing(tmp_path: Path) -> None:
+    """An error in the middle of a file leaves neither the file nor its partial."""
+    with pytest.raises(KeyError), files.FileWriter(tmp_path / "orders.json") as writer:
+        writer.write(b"[\n")
+        raise KeyError
+    assert content(tmp_path) == {}
+
+
+def test_rewriting_is_whole_at_every_instant_and_costs_nothing_when_the_same(tmp_path: Path) -> None:
+    """Only a changed prior state is written anew."""
+    files.rewrite(tmp_path / "freeze-prior.json", b"1")
+    before = (tmp_path / "freeze-prior.json").stat().st_ino
+    files.rewrite(tmp_path / "freeze-prior.json", b"1")
+    assert (tmp_path / "freeze-prior.json").stat().st_ino == before
+    files.rewrite(tmp_path / "freeze-prior.json", b"2")
+    assert content(tmp_path) == {"freeze-prior.json": b"2"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bot.artifacts.files import FileWriter
+calls = int(sys.argv[2])
+def trace(event, arguments):
+    global calls
+    if event in {"open", "os.rename"} and str(arguments[0]).startswith(sys.argv[1]):
+        calls -= 1
+        if calls < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(trace)
+with FileWriter(Path(sys.argv[1]) / "orders.json") as writer:
+    writer.write(b"[\\n")
+    writer.write(b"]\\n")
+    writer.finish()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("calls", range(4))
+def test_killed_at_any_call_leaves_the_file_whole_or_not_at_all(tmp_path: Path, calls: int) -> None:
+    """Before open, before rename, before the folder's fsync, after all: never half a file under its name."""
+    child = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(calls)], check=False, timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    left = content(tmp_path)
+    expected = [{}, {"orders.json.partial": b"[\n]\n"}, {"orders.json": b"[\n]\n"}, {"orders.json": b"[\n]\n"}]
+    assert left == expected[calls]
+    files.sweep_partials(tmp_path)
+    files.write_once(tmp_path / "orders.json", b"[\n]\n")
+    assert content(tmp_path) == {"orders.json": b"[\n]\n"}
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from bot.artifacts.files import write_once
+from bot.errors import UsageError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    write_once(Path(sys.argv[1]), b"x" * 500)
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    """The file that did not fit is not there, whole or half."""
+    path = tmp_path / "orders.json"
+    child = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert child.stdout == (
+        f"{path} cannot be written (File too large); no file of that name was made or changed; "
+        "make room or mend the permissions, then go on.\n"
+    )
+    assert content(tmp_path) == {}
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+identifiers = st.one_of(
+    st.sampled_from(
+        ["users", "orders", "Orders", "metadata", "user-mapping", "con", "a_b", "b", "auth_users", "ü", ".x"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=63),
+)
+names = st.tuples(st.one_of(st.sampled_from(["public", "auth", "a", "a_b", "Public"]), identifiers), identifiers)
+
+
+@given(st.lists(names, max_size=12), st.randoms(use_true_random=False))
+def test_every_table_has_a_safe_file_of_its_own(tables: list[tuple[str, str]], chance: object) -> None:
+    """Names are different even where case is folded, safe anywhere, never ours, and independent of order."""
+    named = files.table_files(tables)
+    assert set(named) == set(tables)
+    assert len({name.lower() for name in named.values()}) == len(set(tables))
+    ours = {files.METADATA, files.MAPPING, files.ATTENTION, files.FREEZE_PRIOR, files.THAW}
+    for name in named.values():
+        assert name.endswith(".json") and len(name.encode()) <= 200 and name.isascii()
+        assert not set(name) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+        assert name[0] not in ".-" and name.lower() not in ours
+    shuffled = list(tables)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert files.table_files(shuffled) == named
+
+
+def test_the_rule_by_example() -> None:
+    """The names that people see, and which table keeps a name that two want."""
+    named = files.table_files(
+        [
+            ("public", "orders"), ("public", "Orders"), ("billing", "invoices"), ("auth", "users"),
+            ("public", "auth_users"), ("public", "metadata"), ("public", "große Tabelle"), ("a_b", "c"), ("a", "b_c"),
+            ("public", "con"),
+        ]
+    )  # fmt: skip
+    assert named == {
+        ("public", "orders"): "orders.json",
+        ("public", "Orders"): "Orders-eff3f5f2.json",
+        ("billing", "invoices"): "billing_invoices.json",
+        ("auth", "users"): "auth_users.json",
+        ("public", "auth_users"): "auth_users-f57bf874.json",
+        ("public", "metadata"): "metadata-5b22d2ef.json",
+        ("public", "große Tabelle"): "gro_e_Tabelle-41959ff7.json",
+        ("a_b", "c"): "a_b_c-0c1d18f5.json",
+        ("a", "b_c"): "a_b_c.json",
+        ("public", "con"): "con-c5b46b8b.json",
+    }
+
+
+def test_auth_users_is_never_another_tables() -> None:
+    """The file that the users are read from belongs to auth.users even when only others ask for it."""
+    assert files.table_files([("public", "auth_users")])["public", "auth_users"] == "auth_users-f57bf874.json"
+
+
+# -- the archive ------------------------------------------------------------------------------------------------------
+
+RUN = "20260102-abcd"
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    directory = files.open_directory(tmp_path / "data")
+    for name in ("orders.json", "metadata.json", "journal.jsonl", "users.jsonl", "freeze-prior.json", "thaw.json"):
+        (directory / name).write_text(name)
+    (directory / "rows.json.partial").write_text("half")
+    return directory
+
+
+def test_an_invalid_bundle_moves_whole_and_the_record_stays(night: Path) -> None:
+    """What tells of the world stays, what was exported moves, and the next one gets the next number."""
+    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-1"
+    (night / "orders.json").write_text("again")
+    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-2"
+    assert files.archive(night, RUN) is None
+    assert content(night) == {
+        ".gitignore": b"*\n",
+        "journal.jsonl": b"journal.jsonl",
+        "users.jsonl": b"users.jsonl",
+        "freeze-prior.json": b"freeze-prior.json",
+        "thaw.json": b"thaw.json",
+        f"archive/{RUN}-1/orders.json": b"orders.json",
+        f"archive/{RUN}-1/metadata.json": b"metadata.json",
+        f"archive/{RUN}-2/orders.json": b"again",
+    }
+
+
+def test_an_archiving_cut_off_goes_on_in_the_same_folder(night: Path) -> None:
+    """After a crash the rest of the bundle joins what had moved already."""
+    aside = night / "archive" / f"{RUN}-1.partial"
+    aside.mkdir(parents=True)
+    (night / "metadata.json").rename(aside / "metadata.json")
+    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-1"
+    assert {p.name for p in (night / "archive" / f"{RUN}-1").iterdir()} == {"metadata.json", "orders.json"}
+    assert not aside.exists()
+
+
+def test_a_new_run_keeps_all_of_the_earlier_one(night: Path) -> None:
+    """Everything but git's file and the lock moves, nothing is deleted or overwritten."""
+    (night / files.LOCK).write_text("1")
+    target = files.archive_run(night, RUN)
+    assert {p.name for p in night.iterdir()} == {".gitignore", files.LOCK, "archive"}
+    assert content(target) == {
+        name: name.encode()
+        for name in ("orders.json", "metadata.json", "journal.jsonl", "users.jsonl", "freeze-prior.json", "thaw.json")
+    }
+    (night / "journal.jsonl").write_text("another")
+    with pytest.raises(RecordDamaged, match="is there already"):
+        files.archive_run(night, RUN)
+    assert (target / "journal.jsonl").read_text() == "journal.jsonl"
