@@ -1,0 +1,109 @@
+"""The Auth service: health, the list of users for the service key, and a sign-in that writes what a sign-in writes.
+
+Its transactions are plain ones, so a frozen database is frozen for it as soon as its sessions are new; it has no word
+for that and answers 500 `unexpected_failure`.
+"""
+
+import hashlib
+import json
+import time
+
+import psycopg
+from aiohttp import web
+
+from .sessions import SessionLost, SessionPool, query
+from .tokens import Signer, TokenRefused
+
+_TOKEN_SECONDS = 3600
+_VERSION_HEADER = "X-Supabase-Api-Version"
+
+
+class Auth:
+    """The service, with sessions of its own as `supabase_auth_admin`."""
+
+    def __init__(self, dsn: str, signer: Signer) -> None:
+        self._pool = SessionPool(dsn, application_name="")
+        self._signer = signer
+        self._sign_ins = 0
+
+    async def start(self) -> None:
+        """Open the sessions."""
+        await self._pool.open()
+
+    async def stop(self) -> None:
+        """Close them."""
+        await self._pool.close()
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """GET /auth/v1/health."""
+        return web.json_response({"version": "v2.180.0", "name": "GoTrue", "description": "a stand-in for Auth"})
+
+    async def list_users(self, request: web.Request) -> web.Response:
+        """GET /auth/v1/admin/users?page=&per_page=, for bearers of the service role."""
+        try:
+            claims = self._signer.claims_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        except TokenRefused as error:
+            return _refuse(request, 403, "bad_jwt", f"invalid JWT: unable to parse or verify signature, {error}")
+        if claims.get("role") not in {"service_role", "supabase_admin"}:
+            return _refuse(request, 403, "not_admin", "User not allowed")
+        page, per_page = request.query.get("page", "1"), request.query.get("per_page", "50")
+        if not (page.isdecimal() and per_page.isdecimal() and int(page) > 0 and int(per_page) > 0):
+            return _refuse(request, 400, "validation_failed", "Bad Pagination Parameters")
+        limits = {"limit": int(per_page), "offset": (int(page) - 1) * int(per_page), "only": None}
+        try:
+            async with self._pool.session() as session:
+                rows = await (await session.execute(query("list_users"), limits)).fetchall()
+                total = rows[0][1] if rows else 0
+        except (SessionLost, psycopg.Error):
+            return _refuse(request, 500, "unexpected_failure", "Database error finding users")
+        text = f'{{"users":[{",".join(row[0] for row in rows)}],"aud":"authenticated"}}'
+        return web.json_response(text=text, headers={"X-Total-Count": str(total)})
+
+    async def token(self, request: web.Request) -> web.Response:
+        """POST /auth/v1/token?grant_type=password."""
+        if request.query.get("grant_type") != "password":
+            return _refuse(request, 400, "validation_failed", "unsupported_grant_type")
+        try:
+            asked = await request.json()
+        except ValueError:
+            return _refuse(request, 400, "bad_json", "Could not parse request body as JSON")
+        if not isinstance(asked, dict) or not asked.get("email") or not asked.get("password"):
+            return _refuse(request, 400, "invalid_credentials", "Invalid login credentials")
+        try:
+            return await self._sign_in(request, str(asked["email"]))
+        except (SessionLost, psycopg.Error):
+            return _refuse(request, 500, "unexpected_failure", "Database error granting user")
+
+    async def _sign_in(self, request: web.Request, email: str) -> web.Response:
+        async with self._pool.session() as session:
+            found = await (await session.execute(query("sign_in_lookup"), {"email": email})).fetchone()
+            if found is None or not found[1]:
+                return _refuse(request, 400, "invalid_credentials", "Invalid login credentials")
+            user, _, confirmed, banned = found
+            if banned:
+                return _refuse(request, 400, "user_banned", "User is banned")
+            if not confirmed:
+                return _refuse(request, 400, "email_not_confirmed", "Email not confirmed")
+            self._sign_ins += 1
+            refresh = hashlib.sha256(f"{user}/{self._sign_ins}/{time.time_ns()}".encode()).hexdigest()[:12]
+            await session.execute("BEGIN")
+            await session.execute(query("sign_in_write"), {"user": user, "token": refresh})
+            await session.execute("COMMIT")
+            row = await (await session.execute(query("list_users"), {"limit": 1, "offset": 0, "only": user})).fetchone()
+            assert row is not None
+        session_head = json.dumps({"access_token": self.access_token(str(user)), "refresh_token": refresh})[1:-1]
+        expiry = f'"token_type":"bearer","expires_in":{_TOKEN_SECONDS},"expires_at":{int(time.time()) + _TOKEN_SECONDS}'
+        return web.json_response(text=f'{{{session_head},{expiry},"user":{row[0]}}}')
+
+    def access_token(self, user_id: str) -> str:
+        """Return a token that is good for an hour."""
+        expires = int(time.time()) + _TOKEN_SECONDS
+        return self._signer.sign({"sub": user_id, "role": "authenticated", "aud": "authenticated", "exp": expires})
+
+
+def _refuse(request: web.Request, status: int, code: str, message: str) -> web.Response:
+    """Answer in the form that the caller's version header asks for."""
+    version = request.headers.get(_VERSION_HEADER, "")
+    if version >= "2024-01-01":
+        return web.json_response({"code": code, "message": message}, status=status, headers={_VERSION_HEADER: version})
+    return web.json_response({"code": status, "error_code": code, "msg": message}, status=status)

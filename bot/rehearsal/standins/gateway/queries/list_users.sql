@@ -1,0 +1,17 @@
+-- One page of the users, newest first, as the Auth service shows them; never the hash.
+SELECT json_strip_nulls(json_build_object(
+         'id', u.id, 'aud', coalesce(u.aud, ''), 'role', coalesce(u.role, ''), 'email', coalesce(u.email, ''),
+         'phone', coalesce(u.phone, ''), 'email_confirmed_at', u.email_confirmed_at, 'phone_confirmed_at', u.phone_confirmed_at,
+         'invited_at', u.invited_at, 'confirmed_at', u.confirmed_at, 'last_sign_in_at', u.last_sign_in_at,
+         'app_metadata', coalesce(u.raw_app_meta_data, '{}'), 'user_metadata', coalesce(u.raw_user_meta_data, '{}'),
+         'identities', (SELECT coalesce(json_agg(json_build_object(
+              'identity_id', i.id, 'id', i.provider_id, 'user_id', i.user_id, 'identity_data', i.identity_data, 'provider', i.provider,
+              'last_sign_in_at', i.last_sign_in_at, 'created_at', i.created_at, 'updated_at', i.updated_at) ORDER BY i.created_at), '[]')
+            FROM auth.identities i WHERE i.user_id = u.id),
+         'created_at', u.created_at, 'updated_at', u.updated_at, 'banned_until', u.banned_until, 'deleted_at', u.deleted_at,
+         'is_anonymous', u.is_anonymous))::text,
+       count(*) OVER ()
+  FROM auth.users u
+ WHERE u.aud = 'authenticated' AND (%(only)s::uuid IS NULL OR u.id = %(only)s::uuid)
+ ORDER BY u.created_at DESC, u.id
+ LIMIT %(limit)s OFFSET %(offset)s;

@@ -1,0 +1,47 @@
+"""A strict Slack on this machine: the Web API and Socket Mode, for rehearsals and tests, for nothing else.
+
+Goals
+- The bot cannot tell: the same methods, frames, shapes, limits, refusals and bad moods, over real HTTP and a real
+  WebSocket.
+- It says no. Wrong token, missing scope, unknown argument, too long, too fast, not your message, not a thread: each
+  is refused by the name Slack uses. Where Slack's rule is unsure, the stricter reading is taken.
+- It is steered from inside the process that started it: people speak, edit and delete; connections break; answers get
+  lost. Everything that happened in the channel can be read, followed live and waited for.
+- It keeps nothing on disk, so that nobody is tempted to deploy it.
+
+Limitations, or what the real Slack does that this does not
+- One workspace, one app, one bot. Channels go by id only: no `#name`, no message to a user id, no Enterprise Grid.
+- Only rich_text, section, header, context, divider, actions (buttons), image, table and markdown blocks; no
+  attachments, views, ephemeral posts, schedules, slash commands or interactive payloads.
+- Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.
+- Texts are stored as sent. Real Slack rewrites links, mentions and entities, invents a text for a message of blocks
+  alone, and may split a very long code block over two messages.
+- A message nobody could be told of when it was written (no connection) is only in the history; a real delivery that
+  failed is tried again for minutes. An event not acknowledged is sent again every `ack_seconds`, three times.
+- A deleted parent is simply gone from the history; real Slack leaves a tombstone when it has replies.
+- Files are shared at once; real Slack takes its time. File bytes are kept in memory and only raw uploads are read.
+- Tickets do not grow old by themselves, and connections are not recycled every few hours unless told to be.
+- The limit on the size of metadata and the texts of complaints are guesses; Slack publishes neither.
+
+The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `limits` what may be posted, `methods`
+the Web API behind its door in `web`, `socket_mode` the other direction, `standin` the whole with its switches.
+"""
+
+from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
+from bot.rehearsal.standins.slack.socket_mode import Delivery
+from bot.rehearsal.standins.slack.standin import SlackStandin
+from bot.rehearsal.standins.slack.web import RecordedCall
+from bot.rehearsal.standins.slack.workspace import Change, Channel, Message, Person, StoredFile, Version
+
+__all__ = [
+    "DEFAULT_SCOPES",
+    "Change",
+    "Channel",
+    "Delivery",
+    "Message",
+    "Person",
+    "RecordedCall",
+    "SlackStandin",
+    "StoredFile",
+    "Version",
+]

@@ -1,0 +1,367 @@
+"""The Web API's methods: what each asks for, what it needs, what it does to the workspace.
+
+A method is a function registered with its arguments; the door (`web`) has already checked token, scope and argument
+names when it runs. It answers with fields (the door adds `ok`) or raises Refused.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.rehearsal.standins.slack import limits, shapes
+from bot.rehearsal.standins.slack.call import Call
+from bot.rehearsal.standins.slack.limits import Refused
+from bot.rehearsal.standins.slack.workspace import Json, Message, StoredFile
+
+DEFAULT_SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "pins:write",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+_TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
+
+
+@dataclass(frozen=True)
+class Method:
+    run: Callable[[Call], Json]
+    required: frozenset[str]
+    known: frozenset[str]
+    scope: str
+    app_level: bool
+
+
+METHODS: dict[str, Method] = {}
+
+
+def _method(
+    name: str, required: str = "", optional: str = "", *, scope: str = "", app_level: bool = False
+) -> Callable[[Callable[[Call], Json]], Callable[[Call], Json]]:
+    def register(run: Callable[[Call], Json]) -> Callable[[Call], Json]:
+        needs = frozenset(required.split())
+        METHODS[name] = Method(run, needs, needs | set(optional.split()), scope, app_level)
+        return run
+
+    return register
+
+
+# Who and where
+
+
+@_method("apps.connections.open", app_level=True)
+def _open_connection(call: Call) -> Json:
+    address = call.api_url.replace("http://", "ws://", 1).removesuffix("api/")
+    return {"url": f"{address}link/?ticket={call.new_ticket()}&app_id={call.workspace.bot.app_id}"}
+
+
+@_method("auth.test")
+def _auth_test(call: Call) -> Json:
+    bot = call.workspace.bot
+    return {
+        "url": "https://rehearsal.slack.com/",
+        "team": "Rehearsal",
+        "team_id": call.workspace.team_id,
+        "user": bot.name,
+        "user_id": bot.user_id,
+        "bot_id": bot.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+@_method("users.info", "user", "include_locale", scope="users:read")
+def _user(call: Call) -> Json:
+    person = call.workspace.people.get(call.text("user"))
+    if person is None:
+        raise Refused("user_not_found")
+    return {"user": shapes.person_json(call.workspace, person)}
+
+
+@_method("usergroups.users.list", "usergroup", "include_disabled", scope="usergroups:read")
+def _group_members(call: Call) -> Json:
+    members = call.workspace.groups.get(call.text("usergroup"))
+    if members is None:
+        raise Refused("no_such_subteam")
+    return {"users": list(members)}
+
+
+@_method("conversations.info", "channel", "include_locale include_num_members")
+def _conversation(call: Call) -> Json:
+    channel = call.channel()
+    call.need(f"{channel.scope}:read")
+    return {"channel": shapes.channel_json(call.workspace, channel)}
+
+
+# Reading what was said
+
+
+@_method("conversations.history", "channel", "oldest latest inclusive limit cursor include_all_metadata")
+def _history(call: Call) -> Json:
+    channel, within = call.read_channel(), _window(call)
+    newest_first = [
+        message
+        for message in reversed(call.workspace.messages)
+        if message.channel == channel.id
+        and not message.deleted
+        and (message.thread_ts is None or message.subtype == "thread_broadcast")
+        and within(message)
+    ]
+    cursor = _cursor(call)
+    page, rest = _page(call, [m for m in newest_first if not cursor or m.ts < cursor], default=100)
+    return _messages(call, page, rest) | {"pin_count": len(call.workspace.pins)}
+
+
+@_method("conversations.replies", "channel ts", "oldest latest inclusive limit cursor include_all_metadata")
+def _replies(call: Call) -> Json:
+    """Oldest first. The parent opens the first page whatever the bounds, and is not counted against the limit."""
+    channel, within = call.read_channel(), _window(call)
+    parent = call.workspace.find(call.text("ts"), channel.id)
+    if parent is None or parent.thread_ts is not None:
+        raise Refused("thread_not_found")
+    cursor = _cursor(call)
+    replies = [m for m in call.workspace.replies(parent) if within(m) and m.ts > cursor]
+    page, rest = _page(call, replies, default=999)
+    return _messages(call, page if cursor else [parent, *page], rest)
+
+
+def _window(call: Call) -> Callable[[Message], bool]:
+    """Whether a message lies between oldest and latest; the bounds themselves only when `inclusive`."""
+    inclusive, oldest, latest = call.flag("inclusive"), _bound(call, "oldest"), _bound(call, "latest")
+
+    def within(message: Message) -> bool:
+        at = Decimal(message.ts)
+        after = oldest is None or at > oldest or (inclusive and at == oldest)
+        before = latest is None or at < latest or (inclusive and at == latest)
+        return after and before
+
+    return within
+
+
+def _bound(call: Call, name: str) -> Decimal | None:
+    value = call.arguments.get(name)
+    if value in (None, ""):
+        return None
+    if not _TS.fullmatch(str(value)):
+        raise Refused(f"invalid_ts_{name}")
+    return Decimal(str(value))
+
+
+def _page(call: Call, messages: list[Message], default: int) -> tuple[list[Message], bool]:
+    limit = call.number("limit", default)
+    if not 1 <= limit <= 999:
+        raise Refused("invalid_limit")
+    return messages[:limit], len(messages) > limit
+
+
+def _cursor(call: Call) -> str:
+    """The ts of the last message of the page before; "" on the first page."""
+    given = call.text("cursor")
+    if not given:
+        return ""
+    try:
+        name, _, ts = base64.b64decode(given, validate=True).decode().partition(":")
+    except ValueError:
+        raise Refused("invalid_cursor") from None
+    if name != "next_ts" or not _TS.fullmatch(ts):
+        raise Refused("invalid_cursor")
+    return ts
+
+
+def _messages(call: Call, page: list[Message], rest: bool) -> Json:
+    metadata = call.flag("include_all_metadata")
+    answer: Json = {
+        "messages": [shapes.message_json(call.workspace, message, metadata=metadata) for message in page],
+        "has_more": rest,
+    }
+    if rest:
+        cursor = base64.b64encode(f"next_ts:{page[-1].ts}".encode()).decode()
+        answer["response_metadata"] = {"next_cursor": cursor}
+    return answer
+
+
+@_method("chat.getPermalink", "channel message_ts")
+def _permalink(call: Call) -> Json:
+    channel = call.channel()
+    message = call.message(channel, "message_ts")
+    link = f"https://rehearsal.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
+    if message.thread_ts:
+        link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
+    return {"channel": channel.id, "permalink": link}
+
+
+# Speaking
+
+
+@_method(
+    "chat.postMessage",
+    "channel",
+    "text blocks markdown_text thread_ts reply_broadcast metadata mrkdwn parse link_names unfurl_links unfurl_media "
+    "username icon_emoji icon_url",
+    scope="chat:write",
+)
+def _post(call: Call) -> Json:
+    if call.arguments.keys() & {"username", "icon_emoji", "icon_url"}:
+        call.need("chat:write.customize")
+    channel = call.open_channel()
+    text, blocks = _content(call)
+    thread_ts = call.thread(channel)
+    metadata = call.structure("metadata")
+    broadcast = thread_ts is not None and call.flag("reply_broadcast")
+    message = call.workspace.post(
+        Message(
+            channel=channel.id,
+            ts=call.workspace.new_ts(),
+            user=call.workspace.bot.user_id,
+            bot_id=call.workspace.bot.bot_id,
+            text=text[: limits.POSTED_TEXT],
+            blocks=blocks or [],
+            metadata=None if metadata is None else limits.checked_metadata(metadata),
+            thread_ts=thread_ts,
+            subtype="thread_broadcast" if broadcast else None,
+        )
+    )
+    answer = {"channel": channel.id, "ts": message.ts, "message": _shown(call, message)}
+    if len(text) > limits.POSTED_TEXT:
+        cut = f"[WARN] `text` was cut after {limits.POSTED_TEXT} characters and posted"
+        answer["response_metadata"] = {"messages": [cut], "warnings": ["message_truncated"]}
+    return answer
+
+
+@_method(
+    "chat.update",
+    "channel ts",
+    "text blocks metadata reply_broadcast as_user parse link_names",
+    scope="chat:write",
+)
+def _update(call: Call) -> Json:
+    """Text without blocks takes the blocks away; metadata stays unless given; an edit by blocks leaves no mark."""
+    channel = call.channel()
+    message = call.message(channel, "ts")
+    bot = call.workspace.bot
+    if message.bot_id != bot.bot_id:
+        raise Refused("cant_update_message")
+    if channel.is_archived or not channel.is_member:
+        raise Refused("is_inactive")
+    text, blocks = _content(call)
+    if len(text) > limits.UPDATED_TEXT:
+        raise Refused("msg_too_long")
+    if call.flag("reply_broadcast"):
+        raise Refused("no_dual_broadcast_content_update")
+    metadata = call.structure("metadata")
+    after = call.workspace.edit(
+        message,
+        text=text if "text" in call.arguments else message.text,
+        blocks=blocks or [],
+        metadata=message.metadata if metadata is None else limits.checked_metadata(metadata),
+        edited=None if blocks else {"user": bot.user_id, "ts": call.workspace.new_ts()},
+    )
+    return {"channel": channel.id, "ts": after.ts, "text": after.text, "message": _shown(call, after)}
+
+
+def _content(call: Call) -> tuple[str, list[Json] | None]:
+    """Text and blocks of a message, one of them at least."""
+    text, markdown, blocks = call.text("text"), call.text("markdown_text"), call.structure("blocks")
+    if markdown:
+        if text or blocks:
+            raise Refused("markdown_text_conflict")
+        if len(markdown) > limits.CHARACTERS_IN_MARKDOWN:
+            raise Refused("msg_too_long")
+    if not (text or markdown or blocks):
+        raise Refused("no_text")
+    if blocks is None:
+        return text or markdown, None
+    return text, shapes.with_block_ids(limits.checked_blocks(blocks))
+
+
+def _shown(call: Call, message: Message) -> Json:
+    return shapes.message_json(call.workspace, message, metadata=True)
+
+
+@_method("pins.add", "channel timestamp", scope="pins:write")
+def _pin(call: Call) -> Json:
+    message = call.message(call.open_channel(), "timestamp")
+    if message.ts in call.workspace.pins:
+        raise Refused("already_pinned")
+    call.workspace.pin(message)
+    return {}
+
+
+@_method("pins.remove", "channel timestamp", scope="pins:write")
+def _unpin(call: Call) -> Json:
+    message = call.message(call.open_channel(), "timestamp")
+    if message.ts not in call.workspace.pins:
+        raise Refused("no_pin")
+    call.workspace.unpin(message)
+    return {}
+
+
+@_method("reactions.add", "channel timestamp name", scope="reactions:write")
+def _react(call: Call) -> Json:
+    if not re.fullmatch(r"[a-z0-9_+'-]+(::skin-tone-[2-6])?", call.text("name")):
+        raise Refused("invalid_name")
+    message = call.message(call.open_channel(), "timestamp")
+    if (call.text("name"), call.workspace.bot.user_id) in message.reactions:
+        raise Refused("already_reacted")
+    call.workspace.react(message, call.text("name"), call.workspace.bot.user_id)
+    return {}
+
+
+# Files: an address, the bytes to it, then the word that all are there
+
+
+@_method("files.getUploadURLExternal", "filename length", "alt_txt snippet_type", scope="files:write")
+def _upload_address(call: Call) -> Json:
+    length = call.number("length", 0)
+    if length < 1 or not call.text("filename"):
+        raise Refused("invalid_arguments", "[ERROR] must be more than 0 [json-pointer:/length]")
+    file = StoredFile(id=f"F{shapes.new_id()}", name=call.text("filename"), length=length)
+    call.workspace.files[file.id] = file
+    return {"upload_url": f"{call.api_url.removesuffix('api/')}upload/v1/{file.id}", "file_id": file.id}
+
+
+@_method(
+    "files.completeUploadExternal",
+    "files",
+    "channel_id thread_ts initial_comment channels blocks",
+    scope="files:write",
+)
+def _complete_upload(call: Call) -> Json:
+    channel = call.open_channel("channel_id") if call.arguments.get("channel_id") else None
+    thread_ts = call.thread(channel) if channel else None
+    wanted = call.structure("files")
+    if not isinstance(wanted, list) or not wanted or not all(isinstance(one, dict) and "id" in one for one in wanted):
+        raise Refused("invalid_arguments", "[ERROR] must be a list of objects with an id [json-pointer:/files]")
+    files = [call.workspace.files.get(str(one["id"])) for one in wanted]
+    ready = [file for file in files if file and file.content is not None and not file.completed]
+    if len(ready) != len(files):
+        raise Refused("file_not_found")
+    for file, one in zip(ready, wanted, strict=True):
+        file.title, file.completed = str(one.get("title") or file.name), True
+    if channel:
+        ts = call.workspace.new_ts()
+        for file in ready:
+            file.channel, file.thread_ts, file.shared_ts = channel.id, thread_ts, ts
+        call.workspace.post(
+            Message(
+                channel=channel.id,
+                ts=ts,
+                user=call.workspace.bot.user_id,
+                bot_id=call.workspace.bot.bot_id,
+                text=call.text("initial_comment"),
+                thread_ts=thread_ts,
+                subtype="file_share",
+                files=[{"id": f.id, "name": f.name, "title": f.title, "size": f.length} for f in ready],
+            )
+        )
+    return {"files": [{"id": file.id, "title": file.title} for file in ready]}

@@ -1,0 +1,199 @@
+"""How Slack writes things down: messages, people, channels and events as JSON. No rules and no state of its own.
+
+Metadata is shown by the Web API when asked for, and never in an event: whether real events carry it is not sure enough
+to lean on.
+"""
+
+import re
+import uuid
+from collections.abc import Sequence
+
+from bot.rehearsal.standins.slack.workspace import Channel, Json, Message, Person, Workspace
+
+_MENTION = re.compile(r"<@(\w+)>")
+
+
+def typed_blocks(text: str) -> list[Json]:
+    """The rich text that Slack makes of what a person types: plain stretches and mentions."""
+    elements: list[Json] = []
+    for position, part in enumerate(_MENTION.split(text)):
+        if part:
+            elements.append({"type": "user", "user_id": part} if position % 2 else {"type": "text", "text": part})
+    return [
+        {"type": "rich_text", "block_id": new_id(), "elements": [{"type": "rich_text_section", "elements": elements}]}
+    ]
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex[:10].upper()
+
+
+def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
+    """Slack gives an id to every block that came without."""
+    return [{"block_id": new_id(), **block} for block in blocks]
+
+
+def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> Json:
+    """A message as history, replies, answers and events show it; its metadata only where it was asked for."""
+    shown: Json = {"type": "message", "ts": message.ts, "text": message.text, "team": workspace.team_id}
+    if message.subtype:
+        shown["subtype"] = message.subtype
+    if message.user:
+        shown["user"] = message.user
+        person = workspace.people.get(message.user)
+        if person and person.team_id not in ("", workspace.team_id):
+            shown |= {"team": person.team_id, "user_team": person.team_id, "source_team": person.team_id}
+    if message.client_msg_id:
+        shown["client_msg_id"] = message.client_msg_id
+    if message.bot_id:
+        shown["bot_id"] = message.bot_id
+        if message.bot_id == workspace.bot.bot_id:
+            shown["app_id"] = workspace.bot.app_id
+            shown["bot_profile"] = {
+                "id": message.bot_id,
+                "app_id": workspace.bot.app_id,
+                "name": workspace.bot.name,
+                "team_id": workspace.team_id,
+                "deleted": False,
+            }
+    if message.blocks:
+        shown["blocks"] = list(message.blocks)
+    if message.files:
+        shown |= {"files": list(message.files), "upload": True}
+    if message.edited:
+        shown["edited"] = message.edited
+    if metadata and message.metadata:
+        shown["metadata"] = message.metadata
+    shown |= _thread_fields(workspace, message)
+    if message.reactions:
+        shown["reactions"] = [
+            {
+                "name": name,
+                "users": (users := [user for other, user in message.reactions if other == name]),
+                "count": len(users),
+            }
+            for name in dict.fromkeys(name for name, _ in message.reactions)
+        ]
+    return shown | dict(message.extra)
+
+
+def _thread_fields(workspace: Workspace, message: Message) -> Json:
+    if message.thread_ts is None:
+        replies = workspace.replies(message)
+        if not replies:
+            return {}
+        return {
+            "thread_ts": message.ts,
+            "reply_count": len(replies),
+            "reply_users": list(dict.fromkeys(reply.user or reply.bot_id for reply in replies)),
+            "latest_reply": replies[-1].ts,
+        }
+    parent = workspace.find(message.thread_ts)
+    fields: Json = {"thread_ts": message.thread_ts}
+    if parent and parent.user:
+        fields["parent_user_id"] = parent.user
+    if parent and message.subtype == "thread_broadcast":
+        fields["root"] = {"type": "message", "ts": parent.ts, "thread_ts": parent.ts, "text": parent.text}
+    return fields
+
+
+def person_json(workspace: Workspace, person: Person) -> Json:
+    return {
+        "id": person.id,
+        "team_id": person.team_id or workspace.team_id,
+        "name": person.name.lower().replace(" ", "."),
+        "real_name": person.name,
+        "deleted": person.deleted,
+        "is_bot": person.is_bot,
+        "is_app_user": person.is_app_user,
+        "is_restricted": person.is_restricted,
+        "is_ultra_restricted": person.is_ultra_restricted,
+        "is_stranger": person.is_stranger,
+        "is_invited_user": person.is_invited_user,
+        "profile": {"real_name": person.name, "display_name": person.name, "team": person.team_id or workspace.team_id},
+    }
+
+
+def channel_json(workspace: Workspace, channel: Channel) -> Json:
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "is_channel": channel.kind == "channel",
+        "is_group": channel.kind == "group",
+        "is_im": channel.kind == "im",
+        "is_private": channel.is_private,
+        "is_archived": channel.is_archived,
+        "is_member": channel.is_member,
+        "is_shared": channel.is_shared or channel.is_ext_shared,
+        "is_ext_shared": channel.is_ext_shared,
+        "is_org_shared": False,
+        "context_team_id": workspace.team_id,
+    }
+
+
+def event_payload(workspace: Workspace, channel: Channel, event: Json) -> Json:
+    """The outer part of every event; each call makes a new event id."""
+    foreign = event.get("team") not in (None, workspace.team_id)
+    return {
+        "type": "event_callback",
+        "token": "not-for-verification",
+        "team_id": workspace.team_id,
+        "context_team_id": workspace.team_id,
+        "api_app_id": workspace.bot.app_id,
+        "event_id": f"Ev{new_id()}",
+        "event_time": int(float(event["event_ts"])),
+        "event_context": f"4-{new_id()}",
+        "is_ext_shared_channel": channel.is_ext_shared or foreign,
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": workspace.team_id,
+                "user_id": workspace.bot.user_id,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "event": event,
+    }
+
+
+def posted_event(workspace: Workspace, channel: Channel, message: Message) -> Json:
+    shown = message_json(workspace, message, metadata=False)
+    return shown | {"channel": channel.id, "channel_type": channel.kind, "event_ts": message.ts}
+
+
+def mention_event(workspace: Workspace, channel: Channel, message: Message) -> Json | None:
+    """The second event for a message that mentions the bot; None when it does not, or when the bot itself wrote it."""
+    if message.bot_id or f"<@{workspace.bot.user_id}>" not in message.text:
+        return None
+    shown = message_json(workspace, message, metadata=False)
+    return shown | {"type": "app_mention", "channel": channel.id, "event_ts": message.ts}
+
+
+def changed_event(workspace: Workspace, channel: Channel, before: Message, after: Message, event_ts: str) -> Json:
+    """An edit. No user at the top, and hidden: whoever edits, it is not a person speaking."""
+    return {
+        "type": "message",
+        "subtype": "message_changed",
+        "hidden": True,
+        "channel": channel.id,
+        "channel_type": channel.kind,
+        "ts": event_ts,
+        "event_ts": event_ts,
+        "message": message_json(workspace, after, metadata=False),
+        "previous_message": message_json(workspace, before, metadata=False),
+    }
+
+
+def deleted_event(workspace: Workspace, channel: Channel, before: Message, event_ts: str) -> Json:
+    return {
+        "type": "message",
+        "subtype": "message_deleted",
+        "hidden": True,
+        "channel": channel.id,
+        "channel_type": channel.kind,
+        "ts": event_ts,
+        "event_ts": event_ts,
+        "deleted_ts": before.ts,
+        "previous_message": message_json(workspace, before, metadata=False),
+    }

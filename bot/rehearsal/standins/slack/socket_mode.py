@@ -1,0 +1,207 @@
+"""Socket Mode: tickets, connections, envelopes and their acknowledgements.
+
+A ticket opens one connection and is spent by the attempt. Each envelope goes to one connection, any one of them.
+What is not acknowledged within `ack_seconds` goes out again in a new envelope, on whichever connection is alive
+then, up to three times; after that Slack gives up. What finds no connection at its first attempt is never sent.
+"""
+
+import asyncio
+import json
+import random
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from bot.rehearsal.standins.slack.workspace import Json
+
+RETRIES = 3
+CONNECTIONS_PER_APP = 10
+
+
+@dataclass
+class Delivery:
+    """One event on its way. `attempts` counts the envelopes sent; `acked` turns true with the first
+    acknowledgement.
+    """
+
+    payload: Json
+    attempts: int = 0
+    acked: bool = False
+    given_up: bool = False
+
+    @property
+    def event_id(self) -> str:
+        return str(self.payload["event_id"])
+
+
+@dataclass(eq=False)
+class _Connection:
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    outbox: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
+
+
+class SocketMode:
+    """The server's side of all connections of the one app."""
+
+    def __init__(self, app_id: str, ack_seconds: float, stir: Callable[[], None]) -> None:
+        self.deliveries: list[Delivery] = []
+        self.opened = 0
+        self.refuse_handshakes = 0
+        self.lose_events = 0
+        self._app_id = app_id
+        self._ack_seconds = ack_seconds
+        self._stir = stir
+        self._tickets: set[str] = set()
+        self._connections: list[_Connection] = []
+        self._unacked: dict[str, Delivery] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def new_ticket(self) -> str:
+        ticket = secrets.token_urlsafe(16)
+        self._tickets.add(ticket)
+        return ticket
+
+    # Towards the bot
+
+    def push(self, payload: Json) -> Delivery | None:
+        """Send an event for the first time; None when nobody is connected or the event is to get lost."""
+        if not self._connections:
+            return None
+        if self.lose_events:
+            self.lose_events -= 1
+            return None
+        delivery = Delivery(payload)
+        self.deliveries.append(delivery)
+        self._send(delivery, attempt=0)
+        return delivery
+
+    def again(self, payload: Json) -> Delivery:
+        """Send the same event once more as Slack does after a time-out, acknowledged or not."""
+        delivery = Delivery(payload)
+        self.deliveries.append(delivery)
+        self._send(delivery, attempt=1)
+        return delivery
+
+    def _send(self, delivery: Delivery, attempt: int) -> None:
+        envelope_id = str(uuid.uuid4())
+        delivery.attempts += 1
+        self._unacked[envelope_id] = delivery
+        self._timers[envelope_id] = asyncio.get_running_loop().call_later(
+            self._ack_seconds, self._not_acked, envelope_id, attempt
+        )
+        if self._connections:
+            random.choice(self._connections).outbox.put_nowait(
+                {
+                    "envelope_id": envelope_id,
+                    "type": "events_api",
+                    "accepts_response_payload": False,
+                    "retry_attempt": attempt,
+                    "retry_reason": "timeout" if attempt else "",
+                    "payload": delivery.payload,
+                }
+            )
+
+    def _not_acked(self, envelope_id: str, attempt: int) -> None:
+        del self._timers[envelope_id]
+        delivery = self._unacked[envelope_id]  # a late acknowledgement still counts, so it stays known
+        if delivery.acked:
+            return
+        if attempt < RETRIES:
+            self._send(delivery, attempt + 1)
+        else:
+            delivery.given_up = True
+        self._stir()
+
+    def goodbye(self, reason: str) -> None:
+        """Tell every connection that it will be closed; the client is expected to come back on a new one."""
+        for connection in self._connections:
+            connection.outbox.put_nowait(
+                {"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-rehearsal"}}
+            )
+
+    def kill(self) -> None:
+        """Break every TCP connection without a word."""
+        for connection in self._connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def stop(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for connection in list(self._connections):
+            await connection.socket.close(code=1001)
+
+    # From the bot
+
+    async def link(self, request: web.Request) -> web.StreamResponse:
+        """A client dials the address that apps.connections.open gave it."""
+        ticket = request.query.get("ticket", "")
+        known = ticket in self._tickets
+        self._tickets.discard(ticket)
+        if self.refuse_handshakes:
+            self.refuse_handshakes -= 1
+            return web.Response(status=503, text="try again later")
+        if not known:
+            return web.Response(status=403, text="invalid ticket")
+        socket = web.WebSocketResponse(timeout=1.0)
+        await socket.prepare(request)
+        if len(self._connections) >= CONNECTIONS_PER_APP:
+            await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
+            await socket.close()
+            return socket
+        connection = _Connection(socket, request.transport)
+        self._connections.append(connection)
+        self.opened += 1
+        connection.outbox.put_nowait(self._hello())
+        writer = asyncio.create_task(self._write(connection))
+        self._stir()
+        try:
+            async for frame in socket:
+                if frame.type is WSMsgType.TEXT:
+                    self._acknowledged(str(frame.data))
+        finally:
+            self._connections.remove(connection)
+            writer.cancel()
+            self._stir()
+        return socket
+
+    def _hello(self) -> Json:
+        return {
+            "type": "hello",
+            "num_connections": len(self._connections),
+            "debug_info": {"host": "applink-rehearsal", "build_number": 1, "approximate_connection_time": 18060},
+            "connection_info": {"app_id": self._app_id},
+        }
+
+    async def _write(self, connection: _Connection) -> None:
+        """One writer a connection, so that frames leave in the order in which things happened."""
+        while True:
+            frame = await connection.outbox.get()
+            try:
+                await connection.socket.send_json(frame)
+            except ConnectionError:
+                return  # the reader sees the end too, and the timer sends what was lost
+
+    def _acknowledged(self, frame: str) -> None:
+        """An acknowledgement is JSON with the envelope's id; anything else a client may say means nothing to Slack."""
+        try:
+            said = json.loads(frame)
+        except ValueError:
+            return
+        envelope_id = said.get("envelope_id") if isinstance(said, dict) else None
+        delivery = self._unacked.get(envelope_id) if isinstance(envelope_id, str) else None
+        if delivery is None:
+            return
+        delivery.acked = True
+        if timer := self._timers.pop(str(envelope_id), None):
+            timer.cancel()
+        self._stir()

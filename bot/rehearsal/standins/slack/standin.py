@@ -1,0 +1,307 @@
+"""The whole stand-in: a server to start and stop, hands to play people with, switches for bad nights.
+
+Everything here runs in one event loop, the loop of whoever called `start()`. Methods that are not `async` have done
+their work when they return: the message is in the history and on its way to the bot.
+
+    slack = SlackStandin(people=[Person("U0ADA", "Ada")])
+    await slack.start()
+    ...                                    # a bot in another process, its base URL set to slack.api_url, connects
+    ts = slack.say("U0ADA", "frozen")
+    answer = await slack.wait_for(lambda m: m.thread_ts == ts, timeout=5)
+    await slack.stop()
+"""
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from bot.rehearsal.standins.slack import shapes
+from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
+from bot.rehearsal.standins.slack.socket_mode import Delivery, SocketMode
+from bot.rehearsal.standins.slack.web import RecordedCall, WebApi
+from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Json, Message, Person, StoredFile, Workspace
+
+_LARGEST_UPLOAD = 64 * 1024 * 1024
+
+
+class SlackStandin:
+    """`posts_per_second` and `post_burst` bound chat.postMessage per channel; `ack_seconds` is Slack's patience."""
+
+    def __init__(
+        self,
+        *,
+        bot_token: str = "xoxb-rehearsal",
+        app_token: str = "xapp-rehearsal",
+        team_id: str = "T0REHEARSAL",
+        channel_id: str = "C0CUTOVER",
+        bot_user_id: str = "U0BOT",
+        bot_id: str = "B0BOT",
+        people: Iterable[Person] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
+        scopes: Collection[str] = DEFAULT_SCOPES,
+        posts_per_second: float = 1.0,
+        post_burst: int = 10,
+        ack_seconds: float = 3.0,
+    ) -> None:
+        self.bot_token, self.app_token = bot_token, app_token
+        self.team_id, self.bot_user_id, self.bot_id = team_id, bot_user_id, bot_id
+        self.channel = Channel(channel_id, "cutover")
+        self._workspace = Workspace(
+            team_id=team_id,
+            bot=Bot(bot_user_id, bot_id, "A0CUTOVER", "cutover"),
+            people=people,
+            channels=[self.channel],
+            groups=groups or {},
+        )
+        self._workspace.on_change(self._announce)
+        self._sockets = SocketMode("A0CUTOVER", ack_seconds, self._workspace.stir)
+        self._api = WebApi(
+            self._workspace,
+            bot_token=bot_token,
+            app_token=app_token,
+            scopes=frozenset(scopes),
+            posts_per_second=posts_per_second,
+            post_burst=post_burst,
+            new_ticket=self._sockets.new_ticket,
+        )
+        self._payloads: dict[str, Json] = {}
+        self._runner: web.AppRunner | None = None
+
+    # The server
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one."""
+        app = web.Application(client_max_size=_LARGEST_UPLOAD)
+        app.router.add_route("*", "/api/{method}", self._api.serve)
+        app.router.add_get("/link/", self._sockets.link)
+        app.router.add_post("/upload/v1/{file}", self._api.upload)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        bound_port = self._runner.addresses[0][1]
+        self._api.api_url = f"http://127.0.0.1:{bound_port}/api/"
+
+    async def stop(self) -> None:
+        await self._sockets.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def api_url(self) -> str:
+        """Known from start() on."""
+        return self._api.api_url
+
+    # What there is
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every message in the order of ts, replies and deleted ones too, as each stands now."""
+        return self._workspace.messages
+
+    @property
+    def pins(self) -> list[str]:
+        """The ts of pinned messages, in the order of pinning."""
+        return list(self._workspace.pins)
+
+    @property
+    def files(self) -> list[StoredFile]:
+        return list(self._workspace.files.values())
+
+    @property
+    def people(self) -> dict[str, Person]:
+        """By id, the bot too. May be changed while it runs: the next users.info shows it."""
+        return self._workspace.people
+
+    @property
+    def groups(self) -> dict[str, Sequence[str]]:
+        """Members of user groups by the group's id; may be changed while it runs."""
+        return self._workspace.groups
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        """Every call of the Web API, in the order of the answers, without tokens."""
+        return self._api.calls
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every event that was sent to a connection, and what became of it."""
+        return self._sockets.deliveries
+
+    @property
+    def connections(self) -> int:
+        return self._sockets.connections
+
+    @property
+    def connections_opened(self) -> int:
+        """How many handshakes have succeeded since the start."""
+        return self._sockets.opened
+
+    def message(self, ts: str) -> Message:
+        """The message as it stands now. KeyError when there is none, or it was deleted."""
+        message = self._workspace.find(ts)
+        if message is None:
+            raise KeyError(ts)
+        return message
+
+    def add_channel(self, channel: Channel) -> None:
+        self._workspace.channels[channel.id] = channel
+
+    # Following and waiting
+
+    def on_change(self, listener: Callable[[Change], None]) -> None:
+        """Call `listener` at once for every message posted, edited, deleted, pinned or reacted to, from now on."""
+        self._workspace.on_change(listener)
+
+    async def wait_for(self, predicate: Callable[[Message], bool], timeout: float) -> Message:
+        """The first message that satisfies `predicate`, as it was then: one that stands there now, or the next one
+        posted or edited. Raises TimeoutError with the channel's last words.
+        """
+        for message in self.messages:
+            if not message.deleted and predicate(message):
+                return message
+        try:
+            found = await self._workspace.wait(lambda m: m is not None and not m.deleted and predicate(m), timeout)
+        except TimeoutError:
+            last = " | ".join(message.text[:80] for message in self.messages[-5:])
+            raise TimeoutError(f"no such message within {timeout} s; the last ones: {last}") from None
+        assert found is not None
+        return found
+
+    async def wait_until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Return when `condition` holds; it is asked after every change, call, connection and acknowledgement."""
+        if not condition():
+            await self._workspace.wait(lambda _: condition(), timeout)
+
+    # People and other bots
+
+    def say(
+        self,
+        user: str,
+        text: str,
+        thread_ts: str | None = None,
+        channel: str | None = None,
+        *,
+        broadcast: bool = False,
+        **shape: Any,
+    ) -> str:
+        """A person writes; the ts. `text` is in Slack's own form (`<@U0BOT> status`). `broadcast` shows a reply in
+        the channel too. `shape` sets further fields of the message as it goes over the wire (app_id, workflow_id,
+        subtype, …).
+        """
+        if user not in self._workspace.people:
+            raise ValueError(f"nobody has the id {user}")
+        return self._write(
+            Message(
+                channel=channel or self.channel.id,
+                ts=self._workspace.new_ts(),
+                user=user,
+                text=text,
+                blocks=shapes.typed_blocks(text),
+                thread_ts=thread_ts,
+                subtype="thread_broadcast" if broadcast else None,
+                client_msg_id=str(uuid.uuid4()),
+                extra=shape,
+            )
+        )
+
+    def say_as_bot(
+        self, bot_id: str, text: str, thread_ts: str | None = None, *, user: str | None = None, **shape: Any
+    ) -> str:
+        """Another app writes: without `user` in the old shape (subtype bot_message), with it in the new one."""
+        return self._write(
+            Message(
+                channel=self.channel.id,
+                ts=self._workspace.new_ts(),
+                user=user,
+                bot_id=bot_id,
+                text=text,
+                thread_ts=thread_ts,
+                subtype=None if user else "bot_message",
+                extra=shape,
+            )
+        )
+
+    def edit(self, ts: str, text: str) -> None:
+        """The author edits a message; the bot hears of it as message_changed."""
+        message = self.message(ts)
+        mark = {"user": message.user, "ts": self._workspace.new_ts()}
+        self._workspace.edit(
+            message, text=text, blocks=shapes.typed_blocks(text), metadata=message.metadata, edited=mark
+        )
+
+    def delete(self, ts: str) -> None:
+        self._workspace.delete(self.message(ts))
+
+    def redeliver(self, ts: str) -> Delivery:
+        """Send the event of a message again, under the same event id, as Slack does when it believes the first one
+        lost. Also the way to deliver late what was lost or said while nobody was connected.
+        """
+        return self._sockets.again(self._payloads[ts])
+
+    def _write(self, message: Message) -> str:
+        if message.channel not in self._workspace.channels:
+            raise ValueError(f"there is no channel {message.channel}")
+        if message.thread_ts is not None:
+            parent = self._workspace.find(message.thread_ts, message.channel)
+            if parent is None or parent.thread_ts is not None:
+                raise ValueError(f"{message.thread_ts} is no parent of a thread")
+        return self._workspace.post(message).ts
+
+    # Bad nights
+
+    def fail_next(self, method: str, fault: str = "internal_error", times: int = 1) -> None:
+        """Answer the next calls of a method with a fault and do nothing: "html_500", "text_503", "ratelimited",
+        "drop" (the connection breaks), or any other word as the name of an error.
+        """
+        if method not in METHODS:
+            raise ValueError(f"there is no method {method}")
+        self._api.faults.setdefault(method, deque()).extend([fault] * times)
+
+    def drop_after_next_post(self, matching: Callable[[Message], bool] | None = None) -> None:
+        """Store the next post (the next that is `matching`), then break its connection: the poster cannot know."""
+        self._api.drop_after_post = matching or (lambda message: True)
+
+    def refuse_next_handshakes(self, times: int = 1) -> None:
+        """Refuse to open a connection; the ticket is spent all the same."""
+        self._sockets.refuse_handshakes += times
+
+    def lose_next_events(self, times: int = 1) -> None:
+        """Store what is said but tell no connection."""
+        self._sockets.lose_events += times
+
+    def send_disconnect(self, reason: str = "refresh_requested") -> None:
+        """Ask every connection to come back on a new one ("warning", "refresh_requested", "link_disabled", …)."""
+        self._sockets.goodbye(reason)
+
+    def kill_sockets(self) -> None:
+        """Break every WebSocket's TCP connection without a word."""
+        self._sockets.kill()
+
+    # From what happened to what the bot is told
+
+    def _announce(self, change: Change) -> None:
+        """Tell the app of messages new, edited and deleted, its own too, in channels it is in and may read."""
+        message, channel = change.message, self._workspace.channels[change.message.channel]
+        events: list[Json] = []
+        if change.kind == "posted":
+            posted = shapes.posted_event(self._workspace, channel, message)
+            mention = shapes.mention_event(self._workspace, channel, message)
+            events = [posted, mention] if mention else [posted]
+        elif change.kind == "edited" and change.before:
+            event_ts = self._workspace.new_ts()
+            events = [shapes.changed_event(self._workspace, channel, change.before, message, event_ts)]
+        elif change.kind == "deleted" and change.before:
+            events = [shapes.deleted_event(self._workspace, channel, change.before, self._workspace.new_ts())]
+        if not channel.is_member:
+            return
+        for event in events:
+            mentions = event["type"] == "app_mention"
+            if ("app_mentions:read" if mentions else f"{channel.scope}:history") not in self._api.scopes:
+                continue
+            payload = shapes.event_payload(self._workspace, channel, event)
+            if change.kind == "posted" and not mentions:
+                self._payloads[message.ts] = payload
+            self._sockets.push(payload)

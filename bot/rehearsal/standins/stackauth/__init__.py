@@ -1,0 +1,44 @@
+"""A strict Stack Auth: the user endpoints of its REST API, on a port of this machine.
+
+Goals. Refuse what the service refuses, in its order, with its status, code and shape, so that a client that works
+here has no lesson left to learn in the night. Keep what it is given exactly, so that a test can compare the stored hash
+with the source's. Fail in all the ways that a network and a busy service can, at a switch. Forget everything at exit,
+so that nobody can mistake it for a place to keep users.
+
+It plays two generations of the service. "new" reads and writes `x-hexclave-*` beside `x-stack-*`, caps a page at 1000,
+demands a limit above 1000 matching users, and names the last row shown as the cursor. "old" knows `x-stack-*` alone,
+has no cap, and names the first row of the next page. The code of a duplicate e-mail differs too.
+
+Limitations.
+- Endpoints: POST and GET /api/v1/users, GET, PATCH and DELETE /api/v1/users/{id}, GET /health. No teams, contact
+  channels, OAuth-provider, project or session endpoints; nobody can sign in. Only the branch `main`; no admin key is
+  right. The header that asks for errors as 200 is ignored. `excluded_email_domains` in a list is refused as unknown.
+- A password hash is checked by its form only (prefix $2a$, $2b$ or $2y$, 60 characters, alphabet, cost 4 to 16); no
+  bcrypt is computed, a high cost makes nothing slower, and a plain password is kept plain. The service itself lets some
+  characters outside the alphabet pass.
+- The sentences of errors are our own except where the service's contract quotes them: match on codes.
+- URLs are judged by their parts, not by the whole of the browsers' standard. Search takes `%` and `_` literally. A
+  cursor whose user was deleted finds nothing. These three are guesses where no source says otherwise.
+- The database's unique constraints are played as one slow 500 without the waits between retries.
+- `last_active_at_millis` never moves by itself; order by it costs a sort a page.
+"""
+
+from .access import Generation
+from .answers import Json, JsonObject, Refusal
+from .faults import FaultKind, Faults
+from .server import StackAuthStandin, supabase_id_in
+from .users import Channel, OauthIdentity, StoredUser
+
+__all__ = [
+    "Channel",
+    "FaultKind",
+    "Faults",
+    "Generation",
+    "Json",
+    "JsonObject",
+    "OauthIdentity",
+    "Refusal",
+    "StackAuthStandin",
+    "StoredUser",
+    "supabase_id_in",
+]

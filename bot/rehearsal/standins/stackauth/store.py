@@ -1,0 +1,165 @@
+"""All users of the project: kept in the order of the list, so that a page costs its own length.
+
+A create, a change or a delete happens in one step of the event loop: whole or not at all. Lists are walked from the
+cursor on; only a search, and the order by last activity, look at everybody.
+"""
+
+import bisect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
+
+from .answers import Breakdown, JsonObject, known_error, plain_refusal
+from .schema import LARGEST_PAGE
+from .users import CheckedBody, ProjectSettings, StoredUser, changed_user, check_password, new_user
+
+OrderKey = tuple[int, str]
+_SEARCHABLE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class UserStore:
+    """`now_millis` and `new_id` are asked at each create; `changed` is told of each event after it is stored."""
+
+    def __init__(
+        self,
+        settings: ProjectSettings,
+        *,
+        now_millis: Callable[[], int],
+        new_id: Callable[[], str],
+        changed: Callable[[str, StoredUser], None],
+    ) -> None:
+        self._settings = settings
+        self._now_millis = now_millis
+        self._new_id = new_id
+        self._changed = changed
+        self._users: dict[str, StoredUser] = {}
+        self._order: list[OrderKey] = []
+        self._auth_emails: dict[str, str] = {}
+        self._identities: dict[tuple[str, str], str] = {}
+
+    @property
+    def users(self) -> Mapping[str, StoredUser]:
+        return MappingProxyType(self._users)
+
+    def create(self, body: CheckedBody) -> StoredUser:
+        user = new_user(
+            body,
+            self._settings,
+            user_id=self._new_id(),
+            now_millis=self._now_millis(),
+            email_taken=self._auth_emails.__contains__,
+            identity_taken=lambda provider, account_id: (provider, account_id) in self._identities,
+        )
+        self._put(user)
+        self._changed("user.created", user)
+        return user
+
+    def get(self, user_id: str) -> StoredUser:
+        user = self._users.get(user_id.lower())
+        if user is None:
+            raise known_error(404, "USER_NOT_FOUND", "User not found.")
+        return user
+
+    def update(self, user_id: str, body: CheckedBody) -> StoredUser:
+        check_password(body)  # the service looks at a password before it looks for the user it belongs to
+        old = self.get(user_id)
+        user = changed_user(
+            old,
+            body,
+            self._settings,
+            now_millis=self._now_millis(),
+            email_taken=self._auth_emails.__contains__,
+        )
+        if any(self._auth_emails.get(email, user.id) != user.id for email in _auth_emails(user)):
+            raise Breakdown(retried=True)
+        self._take_out(old)
+        self._put(user)
+        self._changed("user.updated", user)
+        return user
+
+    def delete(self, user_id: str) -> None:
+        user = self.get(user_id)
+        self._take_out(user)
+        self._changed("user.deleted", user)
+
+    def page(self, query: Mapping[str, str]) -> JsonObject:
+        """One page by a query that passed the schema."""
+        if query.get("only_anonymous") == "true" and query.get("include_anonymous") != "true":
+            raise plain_refusal(400, "only_anonymous=true requires include_anonymous=true")
+        limit = int(float(query["limit"])) if "limit" in query else None
+        cursor = self._users.get(query["cursor"].lower()) if "cursor" in query else None
+        # A cursor whose user is gone finds nothing: the database has no row to start from. No user is in any team.
+        nowhere = "team_id" in query or ("cursor" in query and cursor is None)
+        walk = iter(()) if nowhere else self._walk(query, cursor)
+        new = self._settings.generation == "new"
+        enough = limit + 1 if limit is not None else LARGEST_PAGE + 1 if new else None
+        found = list(islice(filter(self._visible(query), walk), enough))
+        if limit is None and new and len(found) == enough:
+            raise plain_refusal(400, f"limit is required when more than {LARGEST_PAGE} users match")
+        shown, next_cursor = found[:limit], None
+        if limit is not None and len(found) > limit:
+            # The new generation names the last row shown, the old one the first row to come.
+            next_cursor = shown[-1].id if new else found[limit].id
+        return {
+            "items": [user.as_json(self._settings) for user in shown],
+            "is_paginated": True,
+            "pagination": {"next_cursor": next_cursor},
+        }
+
+    def _walk(self, query: Mapping[str, str], cursor: StoredUser | None) -> Iterator[StoredUser]:
+        by_activity = query.get("order_by") == "last_active_at"
+        order = sorted((user.last_active_at_millis, user.id) for user in self._users.values()) if by_activity else None
+        keys = self._order if order is None else order
+        backwards = query.get("desc") == "true"
+        exclusive = self._settings.generation == "new"
+        if cursor is None:
+            positions = range(len(keys))[::-1] if backwards else range(len(keys))
+        else:
+            key = (cursor.last_active_at_millis if by_activity else cursor.signed_up_at_millis, cursor.id)
+            here = bisect.bisect_left(keys, key)
+            positions = range(here - exclusive, -1, -1) if backwards else range(here + exclusive, len(keys))
+        return (self._users[keys[position][1]] for position in positions)
+
+    def _visible(self, query: Mapping[str, str]) -> Callable[[StoredUser], bool]:
+        with_anonymous = query.get("include_anonymous") == "true"
+        only_anonymous = query.get("only_anonymous") == "true"
+        with_restricted = with_anonymous or query.get("include_restricted") == "true"
+        wanted = query.get("query", "")
+        needle = wanted.lower()
+        letters = re.sub(r"[^a-zA-Z0-9\-_.]", "", wanted)
+        wanted_id = letters if _SEARCHABLE_ID.fullmatch(letters) else None
+
+        def visible(user: StoredUser) -> bool:
+            if user.is_anonymous:
+                if not with_anonymous:
+                    return False
+            elif only_anonymous or (not with_restricted and user.restricted_reason(self._settings) is not None):
+                return False
+            return (
+                needle == ""
+                or user.id == wanted_id
+                or (user.display_name is not None and needle in user.display_name.lower())
+                or any(needle in channel.value for channel in user.channels)
+            )
+
+        return visible
+
+    def _put(self, user: StoredUser) -> None:
+        self._users[user.id] = user
+        bisect.insort(self._order, (user.signed_up_at_millis, user.id))
+        self._auth_emails.update(dict.fromkeys(_auth_emails(user), user.id))
+        for identity in user.oauth_identities:
+            self._identities[identity.provider, identity.account_id] = user.id
+
+    def _take_out(self, user: StoredUser) -> None:
+        del self._users[user.id]
+        del self._order[bisect.bisect_left(self._order, (user.signed_up_at_millis, user.id))]
+        for email in _auth_emails(user):
+            del self._auth_emails[email]
+        for identity in user.oauth_identities:
+            del self._identities[identity.provider, identity.account_id]
+
+
+def _auth_emails(user: StoredUser) -> list[str]:
+    return [channel.value for channel in user.channels if channel.used_for_auth]
