@@ -1,0 +1,88 @@
+"""Which columns JSON cannot carry through, so that they are exported as the text form of their type. Pure.
+
+`row_to_json` takes a value apart as far as it understands its type: domains, arrays and composites; everything else it
+writes as the type's own text, which comes back whole. What does not come back, and what is done about it:
+
+    json anywhere inside            white space and \\u0000 are lost on the way back     text, always
+    a type with a cast to json      hstore, geometry, geography: written by that cast,
+                                    and there is none that reads it                      text, always
+    int2vector, oidvector           count from 0 and would come back counting from 1     text, always
+    jsonb with a JSON null          comes back as SQL NULL                               text if the data have one
+    an array not counting from 1    comes back counting from 1                           text if the data have one
+    both of these deeper inside     an array in a composite, say                         text if the data have one
+
+The last three are a `Doubt` that a look at the data resolves (see `rowtext`), so that ordinary jsonb stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Shape = Literal["scalar", "array", "composite", "domain"]
+
+_NEVER_JSON = {"json", "int2vector", "oidvector"}
+_BY_NAME = {"hstore", "geometry", "geography"}
+"""The cast gives them away; named as well, so that a missing cast cannot let them through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeFacts:
+    """`parts` are the oids of a domain's base, an array's element or a composite's fields, which row_to_json enters."""
+
+    name: str
+    shape: Shape
+    parts: tuple[int, ...] = ()
+    casts_to_json: bool = False
+
+
+class Doubt(Enum):
+    """What in a column's data would be lost in JSON, if it is there."""
+
+    JSON_NULL = "a JSON null"
+    BOUNDS = "an array that does not count from 1"
+    JSON_NULL_OR_BOUNDS = "an array with a JSON null in it, or that does not count from 1"
+    DEEP = "a value inside that does not come back"
+
+
+class Encoding(Enum):
+    JSON = "json"
+    TEXT = "text"
+
+
+def judge(types: Mapping[int, TypeFacts], oid: int) -> Encoding | Doubt:
+    """How a column of this type is exported, or what has to be looked for in its data first.
+
+    `types` holds the type and everything inside it.
+    """
+    within = [types[part] for part in _within(types, oid)]
+    if any(t.casts_to_json or t.name in _NEVER_JSON or t.name in _BY_NAME for t in within):
+        return Encoding.TEXT
+    top = _base(types, oid)
+    if top.name == "jsonb":
+        return Doubt.JSON_NULL
+    risky = [t for t in within if t is not top and (t.name == "jsonb" or t.shape == "array")]
+    if top.shape != "array":
+        return Doubt.DEEP if risky else Encoding.JSON
+    if not risky:
+        return Doubt.BOUNDS
+    return Doubt.JSON_NULL_OR_BOUNDS if _base(types, top.parts[0]).name == "jsonb" else Doubt.DEEP
+
+
+def _base(types: Mapping[int, TypeFacts], oid: int) -> TypeFacts:
+    """The type under any number of domains."""
+    while types[oid].shape == "domain":
+        oid = types[oid].parts[0]
+    return types[oid]
+
+
+def _within(types: Mapping[int, TypeFacts], oid: int) -> Iterator[int]:
+    seen, waiting = set[int](), [oid]
+    while waiting:
+        oid = waiting.pop()
+        if oid not in seen:
+            seen.add(oid)
+            yield oid
+            waiting.extend(types[oid].parts)

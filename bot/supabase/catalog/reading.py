@@ -1,0 +1,212 @@
+"""From PostgreSQL's catalogs to ours: six questions, whatever the number of tables, and no lock on any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from bot.artifacts.files import table_files
+from bot.artifacts.metadata import ForeignKey, LeftOut
+from bot.errors import UsageError
+from bot.supabase.catalog import selection as select
+from bot.supabase.catalog.encoding import TypeFacts, judge
+from bot.supabase.catalog.inventory import Catalog, Column, SequenceState, Table
+from bot.supabase.database import Session, query, translated
+
+_Row = Mapping[str, Any]
+_TABLES = ("r", "p")
+
+
+async def read_catalog(session: Session, *, include_schemas: Sequence[str], exclude_tables: Sequence[str]) -> Catalog:
+    """Everything, or told.
+
+    Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
+    misspelt in `exclude_tables` would otherwise export what somebody wanted left out.
+    """
+    selection = select.Selection(include_schemas=include_schemas, exclude_tables=exclude_tables)
+    with translated("the catalog of the source could not be read"):
+        relations = await _ask(session, "catalog_relations")
+        _check(selection, relations)
+        taken, left_out = _select(selection, relations)
+        oids = [row["oid"] for row in taken]
+        columns = await _ask(session, "catalog_columns", tables=oids)
+        types = await _ask(session, "catalog_types", types=sorted({row["type_oid"] for row in columns}))
+        keys = await _ask(session, "catalog_keys", tables=oids)
+        own_schemas = sorted({row["schema"] for row in relations if selection.takes_schema(row["schema"])})
+        sequences = await _ask(session, "catalog_sequences", schemas=own_schemas, tables=oids)
+        [database] = await _ask(session, "catalog_database")
+    tables, tokens = _tables(taken, columns, types, keys)
+    left_out += tokens
+    if database["large_objects"]:
+        name = f"{database['large_objects']} large objects"
+        left_out.append(LeftOut(name=name, kind="large objects", reason=select.LARGE_OBJECTS))
+    return Catalog(
+        tables=tables,
+        sequences=tuple(_sequence(row) for row in sequences),
+        extensions=tuple(database["extensions"]),
+        left_out=tuple(sorted(left_out, key=lambda entry: (entry.kind, entry.name))),
+        grants=_grants(taken, sequences, database["role"]),
+    )
+
+
+async def _ask(session: Session, name: str, **parameters: object) -> list[dict[str, Any]]:
+    async with session.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query(name), parameters or None)
+        return await cursor.fetchall()
+
+
+def _check(selection: select.Selection, relations: Sequence[_Row]) -> None:
+    there = {(row["schema"], row["name"]) for row in relations}
+    if ("auth", "users") not in there:
+        raise UsageError(
+            "the source has no table auth.users, so it is no Supabase project's database",
+            unchanged="nothing was exported",
+            do="check SUPABASE_DB_URL",
+        )
+    if selection.excludes("auth", "users"):
+        raise UsageError(
+            "export.exclude_tables names auth.users, without which no user can be created",
+            unchanged="nothing was exported",
+            do="take it off the list",
+        )
+    wholes = [row for row in relations if row["partition_of"] is None]
+    for name in selection.exclude_tables:
+        if not any(name in _names(row) for row in wholes):
+            raise UsageError(
+                f"export.exclude_tables names {name}, which is no table of the source",
+                unchanged="nothing was exported",
+                do="write it as schema.table, a partition by its parent, in upper and lower case as it is",
+            )
+    for schema in selection.include_schemas:
+        if not any(row["schema"] == schema for row in relations):
+            raise UsageError(
+                f"export.include_schemas names {schema}, which holds no table of the source",
+                unchanged="nothing was exported",
+                do="write the schemas in upper and lower case as they are",
+            )
+
+
+def _names(row: _Row) -> set[str]:
+    full = f"{row['schema']}.{row['name']}"
+    return {full, row["name"]} if row["schema"] == "public" else {full}
+
+
+def _select(selection: select.Selection, relations: Sequence[_Row]) -> tuple[list[_Row], list[LeftOut]]:
+    """A partition goes with its parent; one of a parent left out is told if it stands in a schema that is taken."""
+    taken: list[_Row] = []
+    left_out: list[LeftOut] = []
+    partitions: list[_Row] = []
+    for row in relations:
+        if row["partition_of"] is not None:
+            partitions.append(row)
+            continue
+        reason = selection.reason(row["schema"], row["name"], row["kind"], of_extension=row["of_extension"])
+        if reason is None:
+            taken.append(row)
+        elif row["kind"] in _TABLES or selection.takes_schema(row["schema"]):
+            left_out.append(_left_out(row, reason))
+    parents = {row["oid"] for row in taken}
+    orphans = (row for row in partitions if row["partition_of"] not in parents)
+    left_out += [_left_out(row, select.PARTITION) for row in orphans if selection.takes_schema(row["schema"])]
+    return taken, left_out
+
+
+def _left_out(row: _Row, reason: str) -> LeftOut:
+    return LeftOut(name=f"{row['schema']}.{row['name']}", kind=select.KINDS[row["kind"]], reason=reason)
+
+
+def _tables(
+    taken: Sequence[_Row], columns: Sequence[_Row], types: Sequence[_Row], keys: Sequence[_Row]
+) -> tuple[tuple[Table, ...], list[LeftOut]]:
+    """The tables, and the columns that are left out of them."""
+    files = table_files((row["schema"], row["name"]) for row in taken)
+    facts = {
+        row["oid"]: TypeFacts(
+            name=row["name"], shape=row["shape"], parts=tuple(row["parts"]), casts_to_json=row["casts_to_json"]
+        )
+        for row in types
+    }
+    columns_of, keys_of = _by_table(columns), _by_table(keys)
+    tables: list[Table] = []
+    left_out: list[LeftOut] = []
+    for row in taken:
+        schema, name = row["schema"], row["name"]
+        kept: list[Column] = []
+        for column in columns_of.get(row["oid"], []):
+            if select.is_one_time_token(schema, name, column["name"]):
+                full = f"{schema}.{name}.{column['name']}"
+                left_out.append(LeftOut(name=full, kind="column", reason=select.TOKEN))
+            else:
+                kept.append(_column(column, facts))
+        own_keys = keys_of.get(row["oid"], [])
+        tables.append(
+            Table(
+                oid=row["oid"],
+                schema=schema,
+                name=name,
+                file=files[schema, name],
+                partitioned=row["kind"] == "p",
+                storage=tuple(row["storage"] or ()),
+                rows=row["rows"],
+                bytes=row["bytes"],
+                columns=tuple(kept),
+                primary_key=next((tuple(k["columns"]) for k in own_keys if k["kind"] == "p"), ()),
+                foreign_keys=tuple(_foreign_key(k) for k in own_keys if k["kind"] == "f"),
+            )
+        )
+    return tuple(tables), left_out
+
+
+def _by_table(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
+    found: dict[int, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(row["table"], []).append(row)
+    return found
+
+
+def _column(row: _Row, types: Mapping[int, TypeFacts]) -> Column:
+    return Column(
+        name=row["name"],
+        type=row["type"],
+        nullable=row["nullable"],
+        default=row["default"],
+        generated=row["generated"],
+        identity=row["identity"],
+        enum_labels=None if row["enum_labels"] is None else tuple(row["enum_labels"]),
+        encoding=judge(types, row["type_oid"]),
+    )
+
+
+def _foreign_key(row: _Row) -> ForeignKey:
+    return ForeignKey(
+        name=row["name"],
+        columns=tuple(row["columns"]),
+        references=f"{row['to_schema']}.{row['to_name']}",
+        referenced_columns=tuple(row["to_columns"]),
+        on_delete=row["on_delete"],
+        deferrable=row["deferrable"],
+    )
+
+
+def _sequence(row: _Row) -> SequenceState:
+    owner = [row["owner_schema"], row["owner_name"], row["owner_column"]]
+    return SequenceState(
+        oid=row["oid"],
+        schema=row["schema"],
+        name=row["name"],
+        last_value=row["last_value"],
+        increment=row["increment"],
+        owned_by=".".join(owner) if row["owner_name"] is not None else None,
+    )
+
+
+def _grants(taken: Sequence[_Row], sequences: Sequence[_Row], role: str) -> tuple[str, ...]:
+    closed = sorted({row["quoted_schema"] for row in taken if not row["schema_usable"]})
+    statements = [f"GRANT USAGE ON SCHEMA {schema} TO {role};" for schema in closed]
+    statements += [f"GRANT SELECT ON TABLE {row['quoted']} TO {role};" for row in taken if not row["selectable"]]
+    statements += [f"GRANT SELECT ON SEQUENCE {row['quoted']} TO {role};" for row in sequences if not row["readable"]]
+    if any(row["filtered"] for row in taken):
+        statements.append(f"ALTER ROLE {role} BYPASSRLS;")
+    return tuple(statements)

@@ -1,0 +1,90 @@
+"""What of the source is exported and what is left out, and the reason by name. Pure.
+
+Taken is every ordinary and partitioned table of every schema that is not the platform's own, and of the platform's
+those with people and files in them (`ALWAYS`). Everything else is told: `Selection.reason` gives the sentence that
+stands in the metadata. With `include_schemas` only these schemas are taken beside `ALWAYS`; one of the platform's may
+be named there.
+
+A partitioned table is exported as one file, through its parent, and never by its partitions: foreign keys lead to the
+parent, the API counts the parent, and the target is free to divide it otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+ALWAYS = frozenset(
+    {
+        ("auth", "users"),
+        ("auth", "identities"),
+        ("auth", "mfa_factors"),
+        ("storage", "buckets"),
+        ("storage", "objects"),
+    }
+)
+
+_PLATFORM = re.compile(
+    r"_analytics|_realtime|_supavisor|auth|cron|cutover_freeze|dbdev|etl|extensions|graphql|graphql_public|net"
+    r"|pgbouncer|pgmq|pgsodium|pgsodium_masks|pgtle|realtime|repack|storage|supabase_functions|supabase_migrations"
+    r"|tiger|tiger_data|_?timescaledb_.*|topology|vault"
+)
+
+KINDS: Mapping[str, str] = {
+    "r": "table",
+    "p": "table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+}
+"""pg_class.relkind -> the word in `leftOut`."""
+
+_NOT_ROWS: Mapping[str, str] = {
+    "v": "a view has no rows of its own",
+    "m": "a materialized view is computed from other tables",
+    "f": "the rows of a foreign table live in another system",
+}
+
+PLATFORM = "it is the platform's own"
+NOT_INCLUDED = "its schema is not among export.include_schemas"
+EXCLUDED = "export.exclude_tables names it"
+EXTENSION = "it belongs to an extension"
+PARTITION = "it is a partition of a table that is left out"
+TOKEN = "a one-time token is worth nothing elsewhere"  # noqa: S105 (a reason, no token)
+LARGE_OBJECTS = "large objects are in no table"
+
+
+def is_platform(schema: str) -> bool:
+    return _PLATFORM.fullmatch(schema) is not None
+
+
+def is_one_time_token(schema: str, table: str, column: str) -> bool:
+    """Columns of auth.users that are good for one click in an e-mail sent by the old system."""
+    return (schema, table) == ("auth", "users") and "_token" in column
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    include_schemas: Sequence[str]
+    """Empty means every schema but the platform's."""
+    exclude_tables: Sequence[str]
+    """`schema.table`, or only `table` for one of `public`."""
+
+    def takes_schema(self, schema: str) -> bool:
+        return schema in self.include_schemas if self.include_schemas else not is_platform(schema)
+
+    def excludes(self, schema: str, table: str) -> bool:
+        return f"{schema}.{table}" in self.exclude_tables or (schema == "public" and table in self.exclude_tables)
+
+    def reason(self, schema: str, name: str, kind: str, *, of_extension: bool) -> str | None:
+        """Why it is left out; None when it is exported. `kind` is pg_class.relkind."""
+        if (schema, name) in ALWAYS:
+            return EXCLUDED if self.excludes(schema, name) else None
+        if not self.takes_schema(schema):
+            return PLATFORM if is_platform(schema) else NOT_INCLUDED
+        if of_extension:
+            return EXTENSION
+        if self.excludes(schema, name):
+            return EXCLUDED
+        return _NOT_ROWS.get(kind)

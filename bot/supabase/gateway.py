@@ -1,0 +1,251 @@
+"""The public road to the source: the REST gateway through the `supabase` library, as users' own clients speak to it.
+
+It answers two questions that SQL cannot: whether a write through the public API is refused, and how many rows a table
+has by a road that shares nothing with the export. It never reads a row.
+
+**The write that changes nothing.** `try_write` asks for an UPDATE that sets a NOT NULL column to NULL in rows where
+that column is NULL and is not NULL: no row matches either condition alone, and one that did would be refused by its
+constraint.
+
+Keys travel in headers only; no sentence and no log line of ours holds one, nor the address of a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+from postgrest.exceptions import APIError
+from postgrest.types import CountMethod, ReturnMethod
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+from supabase_auth import AsyncMemoryStorage
+
+from bot.errors import ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable, UsageError
+
+KeyName = Literal["service_role", "anon"]
+_SETTINGS: Mapping[KeyName, str] = {"service_role": "SUPABASE_SERVICE_ROLE_KEY", "anon": "SUPABASE_ANON_KEY"}
+
+_NO_TABLE = "cutover_freeze_no_such_table"
+_UNCHANGED = "nothing was changed"
+_TIMEOUT = httpx.Timeout(20.0, connect=10.0)
+_NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01", "404", "406"}
+_WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
+_TIMED_OUT = {"57014", "500", "504"}
+_AWAY = {
+    "502",
+    "503",
+    "521",
+    "522",
+    "523",
+    "53300",
+    "57P01",
+    "57P03",
+    "08006",
+    "PGRST000",
+    "PGRST001",
+    "PGRST002",
+    "PGRST003",
+}
+_AWAY_TRIES = 8
+_AWAY_PAUSE = 0.5
+
+
+class Uncounted(StrEnum):
+    """Why the gateway gave no count of a table."""
+
+    NOT_EXPOSED = "not exposed"
+    TIMED_OUT = "timed out"
+
+
+class Gateway:
+    """One project's public API with the keys that are set. Sessions open at the first question; `close` ends them.
+
+    `url` and keys as the customer was given them. A gateway that answers 503 is asked again for some four seconds,
+    since it does so once after its database sessions were ended.
+    """
+
+    def __init__(self, url: str, service_role_key: str, anon_key: str | None = None) -> None:
+        self.url = url
+        self._keys: dict[KeyName, str] = {"service_role": service_role_key}
+        if anon_key:
+            self._keys["anon"] = anon_key
+        self._clients: dict[KeyName, AsyncClient] = {}
+        self._http: list[httpx.AsyncClient] = []
+
+    @property
+    def keys(self) -> tuple[KeyName, ...]:
+        """The keys that are set, by name."""
+        return tuple(self._keys)
+
+    def refs(self) -> dict[str, str]:
+        """The project refs that can be read without asking anybody: of the host name and of each key's claim."""
+        found = {"SUPABASE_URL": host_ref(self.url)}
+        found |= {_SETTINGS[name]: claim(key, "ref") for name, key in self._keys.items()}
+        return {name: ref for name, ref in found.items() if ref is not None}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """May be called twice."""
+        clients, self._http = self._http, []
+        self._clients.clear()
+        for client in clients:
+            await client.aclose()
+
+    async def knock(self) -> None:
+        """Shows each key once, asking for no row of a table that cannot be there.
+
+        Raises UsageError when a key says that it is the other one, ServiceRefused naming the setting of a key that is
+        not taken, and ServiceUnreachable.
+        """
+        for key, text in self._keys.items():
+            role = claim(text, "role")
+            if role is not None and role != key:
+                raise UsageError(
+                    f"{_SETTINGS[key]} holds the project's {role} key",
+                    unchanged=_UNCHANGED,
+                    do=f"copy the {key} key there; the dashboard shows both (Settings, API keys)",
+                )
+
+            async def ask(client: AsyncClient) -> None:
+                await client.table(_NO_TABLE).select("*", head=True).execute()
+
+            with contextlib.suppress(_Refusal):
+                await self._ask(key, ask)
+
+    async def try_write(self, key: KeyName, schema: str, table: str, column: str) -> str:
+        """The code with which a write that matches no row is refused; "" when it was accepted.
+
+        `column` is one that is NOT NULL. Codes are SQLSTATEs or PostgREST's own (`PGRST205`: the table is not
+        exposed). Raises ServiceUnreachable, or ServiceRefused when the key is wrong.
+        """
+
+        async def write(client: AsyncClient) -> None:
+            rows = client.schema(schema).table(table).update({column: None}, returning=ReturnMethod.minimal)
+            await rows.is_(column, "null").not_.is_(column, "null").execute()
+
+        try:
+            await self._ask(key, write)
+        except _Refusal as refusal:
+            return refusal.code
+        return ""
+
+    async def count(self, schema: str, table: str) -> int | Uncounted:
+        """The exact number of rows, row security bypassed by the service-role key; or why there is none.
+
+        Raises ServiceUnreachable, ServiceRefused (wrong key) or ServiceUnintelligible.
+        """
+
+        async def ask(client: AsyncClient) -> int | None:
+            rows = client.schema(schema).table(table).select("*", count=CountMethod.exact, head=True)
+            return (await rows.execute()).count
+
+        try:
+            count = await self._ask("service_role", ask)
+        except _Refusal as refusal:
+            if refusal.code in _NOT_EXPOSED:
+                return Uncounted.NOT_EXPOSED
+            if refusal.code in _TIMED_OUT:
+                return Uncounted.TIMED_OUT
+            raise ServiceRefused(
+                f"the Supabase API refused to count {schema}.{table} ({refusal.code})",
+                unchanged=_UNCHANGED,
+                do="check that SUPABASE_SERVICE_ROLE_KEY is this project's service-role key",
+            ) from refusal.__cause__
+        if not isinstance(count, int):
+            raise ServiceUnintelligible(
+                f"the Supabase API counted {schema}.{table} and gave no number",
+                unchanged=_UNCHANGED,
+                do="check that SUPABASE_URL is the project's API address",
+            )
+        return count
+
+    async def _ask(self, key: KeyName, question: Any) -> Any:
+        """Ask as `key`. Raises _Refusal with the code of an answer that is a refusal, and our errors for the rest."""
+        client = await self._client(key)
+        for attempt in range(_AWAY_TRIES):
+            try:
+                return await question(client)
+            except APIError as error:
+                code = str(error.code or "")
+                if code in _AWAY and attempt < _AWAY_TRIES - 1:
+                    await asyncio.sleep(_AWAY_PAUSE)
+                    continue
+                raise self._ours(key, code) from error
+            except httpx.TimeoutException as error:
+                raise _Refusal("57014") from error
+            except httpx.HTTPError as error:
+                raise _unreachable(type(error).__name__) from error
+            except httpx.InvalidURL as error:
+                raise _unreachable("no such address") from error
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _client(self, key: KeyName) -> AsyncClient:
+        if key not in self._clients:
+            http = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True)
+            self._http.append(http)
+            options = AsyncClientOptions(
+                storage=AsyncMemoryStorage(),
+                auto_refresh_token=False,
+                persist_session=False,
+                postgrest_client_retry=False,
+                httpx_client=http,
+            )
+            self._clients[key] = await acreate_client(self.url, self._keys[key], options)
+        return self._clients[key]
+
+    def _ours(self, key: KeyName, code: str) -> ServiceError | _Refusal:
+        if code in _WRONG_KEY:
+            return ServiceRefused(
+                f"the Supabase API refused the key in {_SETTINGS[key]} ({code})",
+                unchanged=_UNCHANGED,
+                do=f"copy the {key} key of this project from Supabase's dashboard (Settings, API keys)",
+            )
+        if code in _AWAY:
+            return _unreachable(code)
+        return _Refusal(code)
+
+
+class _Refusal(Exception):
+    """The gateway understood and said no; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _unreachable(why: str) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"the Supabase API could not be reached ({why})",
+        unchanged=_UNCHANGED,
+        do="check SUPABASE_URL and that the project is up, then try again",
+    )
+
+
+def host_ref(url: str) -> str | None:
+    """The project ref in `https://REF.supabase.co`; None for another kind of address."""
+    host = urlsplit(url).hostname or ""
+    ref, _, domain = host.partition(".")
+    return ref if ref and domain in {"supabase.co", "supabase.in", "supabase.red"} else None
+
+
+def claim(key: str, name: Literal["ref", "role"]) -> str | None:
+    """What a legacy key, a JWT, says of itself; None where it does not say (`sb_secret_…`). Nothing is verified."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(key.split(".")[1] + "==="))
+    except (IndexError, ValueError, binascii.Error):
+        return None
+    value = claims.get(name) if isinstance(claims, dict) else None
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,96 @@
+"""One bot at a time on one source: an advisory lock, held by a session that does nothing else.
+
+The lock lives and dies with its session, so a killed bot leaves none; its session can outlive it by a moment, hence the
+wait. Advisory locks are the database's own: another project on the same server is another lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.errors import CutoverError, LockHeld
+from bot.supabase.database import Database, Session, query, translated
+
+_WAIT_SECONDS = 15.0
+_PAUSE = 0.25
+
+
+class SourceLock:
+    """`take` before anything else is done on the source, `release` last; `async with` does both."""
+
+    def __init__(self, database: Database, *, wait: float = _WAIT_SECONDS) -> None:
+        """`wait` is how many seconds another holder may need to go away."""
+        self._database = database
+        self._wait = wait
+        self._session: Session | None = None
+
+    async def __aenter__(self) -> SourceLock:
+        await self.take()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
+
+    async def take(self) -> None:
+        """Does nothing when it is held already. Raises LockHeld naming the holder, or ServiceError."""
+        if await self.is_held():
+            return
+        await self.release()
+        session = await self._database.connect("lock")
+        try:
+            await self._take(session)
+        except BaseException:
+            await session.close()
+            raise
+        self._session = session
+
+    async def renew(self) -> None:
+        """Opens the session anew, because one from before the freeze counts as old. Raises LockHeld when another bot
+        was quicker; then nothing is held.
+        """
+        session = await self._database.connect("lock")
+        try:
+            await self.release()
+            await self._take(session)
+        except BaseException:
+            await session.close()
+            raise
+        self._session = session
+
+    async def is_held(self) -> bool:
+        """Asks the session, which the server or the network may have ended."""
+        if self._session is None or self._session.closed:
+            return False
+        try:
+            with translated("the lock on the source could not be looked at"):
+                await self._session.execute("SELECT 1")
+        except CutoverError:
+            return False
+        return True
+
+    async def release(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _take(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait
+        with translated("the lock on the source could not be taken"):
+            while True:
+                row = await (await session.execute(query("lock_take"))).fetchone()
+                if row == (True,):
+                    return
+                if loop.time() >= deadline:
+                    break
+                await asyncio.sleep(_PAUSE)
+            holder = await (await session.execute(query("lock_holder"))).fetchone()
+        if holder is None:
+            who = "another session, which ended this moment,"
+        else:
+            who = f"{holder[0] or 'a session without a name'} (pid {holder[1]}, since {holder[2]} UTC)"
+        raise LockHeld(
+            f"{who} holds the lock on the source",
+            unchanged="nothing was changed",
+            do="let it end or stop it, then try again; one bot at a time",
+        )

@@ -1,0 +1,124 @@
+"""Movement: what changes when anybody writes to an exported table, and how two looks are compared.
+
+A look is the counters, file numbers and sequences of everything that is exported, and who holds a lock to write to
+it. The number of the next transaction alone proves no rest, because a transaction that is still open does not move
+it; hence the locks. And the counters of a committed write can be ten seconds late; hence, where that number moved, a
+further look by whoever asks.
+
+    before = await look_closely(session, tables, sequences)
+    …
+    after = await look_closely(session, tables, sequences)
+    sentences = changes(before.baseline, after.baseline)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.supabase.database import Session, query, translated
+
+LATE_COUNTERS_SECONDS = 11.0
+"""After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""
+
+Baseline = Mapping[str, Any]
+"""`{"schema.table": [inserted, updated, deleted, file], …, "sequences": {"schema.sequence": [last value, file]}}`:
+JSON values only, since it is journaled in the freeze record. No table is called `sequences`, since each name has a
+schema.
+"""
+
+SEQUENCES = "sequences"
+_KINDS = ("inserted", "updated", "deleted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseLook:
+    """`writers` are clauses naming table and session."""
+
+    database_time: datetime
+    lsn: str
+    xmax: int
+    baseline: Baseline
+    writers: tuple[str, ...]
+
+
+async def look_closely(session: Session, tables: Sequence[str], sequences: Sequence[str]) -> CloseLook:
+    """Names are `schema.name`. No lock is waited for."""
+    tables, sequences = list(tables), list(sequences)
+    with translated("the exported tables could not be watched"):
+        position = await (await session.execute(query("position"))).fetchone()
+        assert position is not None
+        moved = await (await session.execute(query("movement_tables"), {"tables": tables})).fetchall()
+        drawn = await (await session.execute(query("movement_sequences"), {"sequences": sequences})).fetchall()
+        holders = await (
+            await session.execute(query("movement_writers"), {"relations": [*tables, *sequences]})
+        ).fetchall()
+    baseline: dict[str, Any] = {name: list(counts) for name, *counts in sorted(moved)}
+    baseline[SEQUENCES] = {name: list(values) for name, *values in sorted(drawn)}
+    return CloseLook(
+        database_time=position[0].astimezone(UTC),
+        lsn=position[1],
+        xmax=position[2],
+        baseline=baseline,
+        writers=tuple(_holds(*holder) for holder in holders),
+    )
+
+
+def tables_of(baseline: Baseline) -> list[str]:
+    return [name for name in baseline if name != SEQUENCES]
+
+
+def sequences_of(baseline: Baseline) -> list[str]:
+    return list(baseline.get(SEQUENCES, {}))
+
+
+def changes(before: Baseline, after: Baseline) -> list[str]:
+    """What differs, as clauses naming table and kind; pure. What is new in `after` is no change of what was there."""
+    told = []
+    for name in tables_of(before):
+        if name not in after:
+            told.append(f"{name} is gone or renamed")
+            continue
+        *rows_before, file_before = before[name]
+        *rows_after, file_after = after[name]
+        if file_before != file_after:
+            told.append(f"{name} was truncated or rewritten")
+        elif any(now < then for then, now in zip(rows_before, rows_after, strict=True)):
+            told.append(f"the counters of {name} were reset, so that nothing is known of it")
+        else:
+            told += [
+                f"{now - then} {'row was' if now - then == 1 else 'rows were'} {kind} in {name}"
+                for kind, then, now in zip(_KINDS, rows_before, rows_after, strict=True)
+                if now != then
+            ]
+    for name, then in before.get(SEQUENCES, {}).items():
+        now = after.get(SEQUENCES, {}).get(name)
+        if now is None:
+            told.append(f"the sequence {name} is gone or renamed")
+        elif now[0] != then[0]:
+            told.append(f"the sequence {name} moved from {_value(then[0])} to {_value(now[0])}")
+        elif now[1] != then[1]:
+            told.append(f"the sequence {name} was restarted or rewritten")
+    return told
+
+
+def shown(name: str) -> str:
+    """An application's name fit for people: foreign text, so it is cut, made one line, and hidden where it may be an
+    address.
+    """
+    name = " ".join(name.split())
+    if "@" in name:
+        return "(name hidden)"
+    return (f"{name[:40]}…" if len(name) > 40 else name) or "(no name)"
+
+
+def _holds(relation: str, pid: int | None, role: str, application: str) -> str:
+    if pid is None:
+        return f"a prepared transaction is about to write to {relation}"
+    return f"pid {pid} ({role}, {shown(application)}) is writing to {relation}"
+
+
+def _value(last: int | None) -> str:
+    return "unused" if last is None else str(last)

@@ -1,0 +1,85 @@
+"""Writes that touch no row: how the freeze is tested, and the thaw.
+
+Each probe answers with the code it was refused with, or "" when it was accepted; what was accepted changed nothing
+and is rolled back. A read-only transaction refuses them before it looks for rows or rights, so no right to write is
+needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.gateway import Gateway, KeyName
+
+PROBED: Mapping[str, str] = {"temp-table": "CREATE TEMP TABLE", "update": "an UPDATE of no row"}
+"""The probes of a session, and what they are called to people."""
+
+_TEMP_TABLE = sql.SQL("CREATE TEMP TABLE cutover_probe (probe integer)")
+_NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01"}
+_LOST = {"57P01", "57P02", "57P03", None}
+
+
+async def fresh_writes(database: Database) -> dict[str, str]:
+    """By probe (`PROBED`), the code with which a session opened now refuses it. Without a table to write to, the
+    first only.
+    """
+    async with database.session("probe", may_write=True) as session:
+        candidates = await _candidates(session)
+        probes = {"temp-table": sql.Composed([_TEMP_TABLE])}
+        if candidates:
+            schema, table, column, _ = candidates[0]
+            probes["update"] = sql.SQL("UPDATE {table} SET {column} = {column} WHERE false").format(
+                table=sql.Identifier(schema, table), column=sql.Identifier(column)
+            )
+        with translated("the probes of a fresh session could not be made"):
+            await session.execute("SET lock_timeout = '5s'")
+            return {name: await _tried(session, sql.SQL("BEGIN"), probe) for name, probe in probes.items()}
+
+
+async def gate_answers(database: Database) -> str:
+    """The code with which the hook refuses a transaction that may write; "" when it lets it pass."""
+    async with database.session("probe", may_write=True) as session:
+        with translated("the pre-request hook could not be tried"):
+            return await _tried(session, sql.SQL("BEGIN READ WRITE"), sql.SQL("SELECT cutover_freeze.gate()"))
+
+
+async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
+    """By key, the code with which the public API refuses a write; empty when it exposes no table that could be asked
+    for.
+    """
+    for schema, table, column, not_null in await _candidates(session):
+        if not not_null:
+            continue
+        first = await gateway.try_write("service_role", schema, table, column)
+        if first in _NOT_EXPOSED:
+            continue
+        answers: dict[KeyName, str] = {"service_role": first}
+        for key in gateway.keys:
+            if key not in answers:
+                answers[key] = await gateway.try_write(key, schema, table, column)
+        return answers
+    return {}
+
+
+async def _candidates(session: Session) -> list[tuple[str, str, str, bool]]:
+    with translated("a table for the probes could not be chosen"):
+        rows = await (await session.execute(query("probe_columns"))).fetchall()
+    return [(schema, table, column, not_null) for schema, table, column, not_null in rows]
+
+
+async def _tried(session: Session, begin: sql.SQL, statement: sql.SQL | sql.Composed) -> str:
+    await session.execute(begin)
+    try:
+        await session.execute(statement)
+    except psycopg.Error as error:
+        if error.sqlstate in _LOST:
+            raise
+        return error.sqlstate or ""
+    finally:
+        if not session.closed:
+            await session.execute("ROLLBACK")
+    return ""

@@ -1,0 +1,261 @@
+"""Which project is it, do SQL and the public API lead to the same one, and may our role do what the night needs?
+
+A project's ref can stand in the connection string (`db.REF.supabase.co`, user `postgres.REF`), in the API's address
+and in the claims of legacy keys. Where it can be read on both roads it must be the same; where it cannot, three
+tables must have the same number of rows on both, since exporting one project while freezing another would be found
+out too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from bot.errors import CutoverError, UsageError
+from bot.plan.findings import Finding, failed, passed, warned
+from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.gateway import Gateway, Uncounted, host_ref
+from bot.supabase.proof import select_rights
+
+_COMPARED = 3
+_TRIED = 12
+_LARGEST_COMPARED = 100_000
+_OLDEST_VERSION = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The source by name: `ref` is the project's, or the API's host where no ref can be read."""
+
+    ref: str
+    database: str
+    server_version: str
+
+
+async def identify(database: Database, gateway: Gateway) -> Identity:
+    """Who the source is. Raises UsageError when SQL and API lead to different projects or the connection is pooled by
+    transaction, and ServiceError.
+    """
+    refs = refs_of(database, gateway)
+    _agree(refs)
+    refuse_transaction_port(database)
+    await gateway.knock()
+    async with database.session("identity") as session:
+        await refuse_transaction_pooling(database, session)
+        rights = await _rights(session)
+        if "SUPABASE_DB_URL" not in refs or len(refs) < 2:
+            catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+            await _compare_counts(session, gateway, catalog)
+    name = str(database.parts.get("dbname") or database.parts.get("user"))
+    ref = next(iter(refs.values()), None) or _host(gateway)
+    return Identity(ref=ref, database=name, server_version=rights["server_version"])
+
+
+def refs_of(database: Database, gateway: Gateway) -> dict[str, str]:
+    """By setting, the project refs that can be read without asking anybody."""
+    found = gateway.refs()
+    parts = database.parts
+    host = str(parts.get("host") or "")
+    ref = host_ref(f"https://{host.removeprefix('db.')}") if host.startswith("db.") else None
+    user, dot, pooled = str(parts.get("user") or "").partition(".")
+    if ref is None and host.endswith(".pooler.supabase.com") and dot and user:
+        ref = pooled
+    return found if ref is None else {"SUPABASE_DB_URL": ref, **found}
+
+
+async def refuse_transaction_pooling(database: Database, session: Session) -> None:
+    """A pooler in transaction mode gives each transaction another server session: nothing that we set or lock would
+    hold.
+
+    Asked by behaviour: while another session of ours holds a transaction open, this one must stay where it was.
+    """
+    pid_of = "SELECT pg_backend_pid(), current_setting('cutover.probe', true)"
+    with translated("the kind of the connection could not be found out"):
+        await session.execute("SELECT set_config('cutover.probe', 'kept', false)")
+        before = await (await session.execute(pid_of)).fetchone()
+        async with database.session("identity", autocommit=False) as other:
+            theirs = await (await other.execute(pid_of)).fetchone()
+            after = await (await session.execute(pid_of)).fetchone()
+    assert before is not None and theirs is not None and after is not None
+    if before != after or after[1] != "kept" or theirs[0] == before[0]:
+        raise _pooled()
+
+
+def refuse_transaction_port(database: Database) -> None:
+    """Supabase's pooler in transaction mode is told by its port, before anything is contacted."""
+    if str(database.parts.get("port")) == "6543":
+        raise _pooled()
+
+
+def _pooled() -> UsageError:
+    return UsageError(
+        "SUPABASE_DB_URL leads to a pooler in transaction mode, where settings, locks and snapshots do not hold",
+        unchanged="nothing was changed",
+        do="take the direct connection or the session-mode pooler (port 5432) from the dashboard",
+    )
+
+
+async def preflight(
+    database: Database,
+    gateway: Gateway | None,
+    *,
+    include_schemas: Sequence[str] = (),
+    exclude_tables: Sequence[str] = (),
+) -> AsyncIterator[Finding]:
+    """What `doctor` asks of the source, days before. Changes nothing; an error of one question is its finding."""
+    try:
+        refuse_transaction_port(database)
+        session = await database.connect("doctor")
+    except CutoverError as error:
+        yield failed("source-connection", f"{_sentence(error.happened)}.", error.do)
+        return
+    try:
+        try:
+            await refuse_transaction_pooling(database, session)
+            rights = await _rights(session)
+        except CutoverError as error:
+            yield failed("source-connection", f"{_sentence(error.happened)}.", error.do)
+            return
+        yield passed(
+            "source-connection",
+            f"The database answers as {rights['role']}, by a connection that keeps its session "
+            f"(PostgreSQL {rights['server_version']}).",
+        )
+        for finding in _judged(rights):
+            yield finding
+        try:
+            catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
+        except CutoverError as error:
+            yield failed("select-rights", f"{_sentence(error.happened)}.", error.do)
+            return
+        yield select_rights(catalog)
+        async for finding in _two_roads(database, session, gateway, catalog):
+            yield finding
+    finally:
+        await session.close()
+
+
+async def _two_roads(
+    database: Database, session: Session, gateway: Gateway | None, catalog: Catalog
+) -> AsyncIterator[Finding]:
+    check = "same-project"
+    if gateway is None:
+        yield warned(check, "The public API was not asked, since no key is set.", "set SUPABASE_SERVICE_ROLE_KEY")
+        return
+    refs = refs_of(database, gateway)
+    try:
+        _agree(refs)
+        await gateway.knock()
+        compared = await _compare_counts(session, gateway, catalog)
+    except CutoverError as error:
+        yield failed(check, f"{_sentence(error.happened)}.", error.do)
+        return
+    if compared:
+        yield passed(check, f"SQL and the public API lead to the same project: {', '.join(compared)} count the same.")
+    elif "SUPABASE_DB_URL" in refs and len(refs) > 1:
+        yield passed(check, "SQL and the public API name the same project.")
+    else:
+        yield warned(
+            check,
+            "Whether SQL and the public API lead to the same project is not known: no ref can be read on both, "
+            "and the API exposes no table to count.",
+            "compare the project in SUPABASE_DB_URL and SUPABASE_URL by eye",
+        )
+
+
+def _judged(rights: Mapping[str, Any]) -> list[Finding]:
+    role = rights["role"]
+    as_postgres = "connect as the project's role postgres"
+    found = []
+    if rights["version"] < _OLDEST_VERSION:
+        mend = f"upgrade the project to PostgreSQL {_OLDEST_VERSION} or later"
+        found.append(failed("source-version", f"PostgreSQL {rights['server_version']} is too old.", mend))
+    if not rights["has_authenticator"]:
+        evidence = "The database has no role authenticator, so it is no Supabase project's."
+        found.append(failed("freeze-right", evidence, "check SUPABASE_DB_URL"))
+    else:
+        lacks = [
+            clause
+            for right, clause in (
+                ("owns_database", "does not own the database"),
+                ("may_create_schema", "may not create a schema"),
+                ("may_hook", "may not set pgrst.db_pre_request for authenticator"),
+            )
+            if not rights[right]
+        ]
+        if lacks:
+            evidence = f"The role {role} could not freeze: it {', '.join(lacks)}."
+            found.append(failed("freeze-right", evidence, as_postgres))
+        else:
+            found.append(passed("freeze-right", f"The role {role} may set the freeze's layers."))
+    if rights["may_signal"] and rights["sees_sessions"]:
+        found.append(passed("session-right", f"The role {role} sees all sessions and may end them."))
+    else:
+        evidence = f"The role {role} does not see all sessions or may not end them."
+        mend = f"GRANT pg_monitor, pg_signal_backend TO {role}, or {as_postgres}"
+        found.append(failed("session-right", evidence, mend))
+    return found
+
+
+async def _rights(session: Session) -> Mapping[str, Any]:
+    with translated("the rights of our role could not be looked up"):
+        async with session.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query("rights"))
+            row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _agree(refs: Mapping[str, str]) -> None:
+    if len(set(refs.values())) > 1:
+        told = ", ".join(f"{setting} says {ref}" for setting, ref in refs.items())
+        raise UsageError(
+            f"the settings name different Supabase projects ({told})",
+            unchanged="nothing was changed",
+            do="take connection string, URL and keys from one project",
+        )
+
+
+async def _compare_counts(session: Session, gateway: Gateway, catalog: Catalog) -> list[str]:
+    """The tables that were counted on both roads. Raises UsageError when one differs. The project may be alive, so the
+    API's count has to lie between two of SQL's.
+    """
+    compared: list[str] = []
+    # Rows tell projects apart, and a table that is counted at once costs nobody anything.
+    by_use = sorted(
+        (table for table in catalog.tables if table.schema not in {"auth", "storage"}),
+        key=lambda table: (table.rows == 0, table.rows > _LARGEST_COMPARED, table.schema != "public", -table.rows),
+    )
+    for table in by_use[:_TRIED]:
+        if len(compared) == _COMPARED:
+            break
+        counting = sql.SQL("SELECT count(*) FROM {}").format(table.identifier)
+        with translated(f"{table.relation} could not be counted"):
+            before = await (await session.execute(counting)).fetchone()
+            count = await gateway.count(table.schema, table.name)
+            after = await (await session.execute(counting)).fetchone()
+        if isinstance(count, Uncounted):
+            continue
+        assert before is not None and after is not None
+        if not min(before[0], after[0]) <= count <= max(before[0], after[0]):
+            raise UsageError(
+                f"SQL and the public API do not lead to the same project: {table.relation} has {after[0]} rows by SQL "
+                f"and {count} by the API",
+                unchanged="nothing was changed",
+                do="take SUPABASE_DB_URL, SUPABASE_URL and the keys from one project",
+            )
+        compared.append(table.relation)
+    return compared
+
+
+def _host(gateway: Gateway) -> str:
+    return gateway.url.split("://", 1)[-1].split("/", 1)[0]
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}"

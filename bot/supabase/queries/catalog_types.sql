@@ -1,0 +1,33 @@
+-- The types given by oid and all that row_to_json would take them apart into: a domain's base, an array's elements, a
+-- composite's fields. Ranges and the rest are rendered whole, as text.
+WITH RECURSIVE inside (oid) AS (
+  SELECT unnest(%(types)s::oid[])
+  UNION
+  SELECT part.oid
+    FROM inside
+    JOIN pg_type t ON t.oid = inside.oid
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype WHERE t.typtype = 'd'
+      UNION ALL
+      SELECT t.typelem WHERE t.typsubscript = 'array_subscript_handler'::regproc
+      UNION ALL
+      SELECT a.atttypid FROM pg_attribute a
+       WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) part (oid)
+)
+SELECT t.oid::bigint AS oid,
+       t.typname::text AS name,
+       CASE WHEN t.typtype = 'd' THEN 'domain'
+            WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN 'array'
+            WHEN t.typtype = 'c' THEN 'composite'
+            ELSE 'scalar' END AS shape,
+       CASE WHEN t.typtype = 'd' THEN ARRAY[t.typbasetype::bigint]
+            WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN ARRAY[t.typelem::bigint]
+            ELSE ARRAY(SELECT a.atttypid::bigint FROM pg_attribute a
+                        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS parts,
+       -- row_to_json obeys a cast to json that somebody made for a type of their own; reading it back has no such cast.
+       t.oid >= 16384 AND EXISTS (
+         SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = 'json'::regtype AND k.castmethod = 'f'
+       ) AS casts_to_json
+  FROM inside
+  JOIN pg_type t USING (oid)

@@ -1,0 +1,20 @@
+-- The settings of every session of ours: what changes the bytes of a row's text, what could hide rows, and what cuts us off.
+SET client_encoding = 'UTF8';
+SET TimeZone = 'UTC';
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
+SET extra_float_digits = 1;
+SET bytea_output = 'hex';
+SET xmloption = content;
+-- With BYPASSRLS it reads all rows; without, the query fails instead of silently returning fewer.
+SET row_security = off;
+SET search_path = pg_catalog, pg_temp;
+-- A hosted project cuts off after two minutes; an export may rightly take longer.
+SET statement_timeout = 0;
+SET idle_session_timeout = 0;
+-- A dead client must not hold snapshot or locks for hours: whoever is idle in a transaction has to ping.
+SET idle_in_transaction_session_timeout = '60s';
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SET lock_timeout = '30s';

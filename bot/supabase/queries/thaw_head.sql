@@ -1,0 +1,3 @@
+-- The way back from the freeze: everything is set as it was before, and sessions end so that pools open new ones.
+-- Run it as the role postgres: paste it whole into the SQL editor, or pipe it into psql. It works from a frozen session,
+-- and running it twice does no harm.

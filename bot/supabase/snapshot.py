@@ -1,0 +1,217 @@
+"""One snapshot of the source, held and lent to any number of workers.
+
+    async with hold_snapshot(database, include_schemas=[], exclude_tables=[]) as snapshot:
+        async with snapshot.borrow("export-1") as session:
+            ...   # sees exactly what snapshot.taken_at saw
+
+The order is what makes it sound. First ACCESS SHARE locks on every table, then the first query, which is the snapshot.
+Taken the other way round, a TRUNCATE in between would make the snapshot read an empty table, without any error. A
+table that was made or dropped between the look at the catalog and the locks is found by looking again from inside, and
+then all begins anew.
+
+The locks stop nobody but those who would change a table's shape or cut it off. Whoever asks for such a change waits for
+us, and whoever comes to the table after that waits behind them, a worker of ours too. So each worker takes the same
+locks when it begins, and borrows before the work is under way rather than in the middle of it.
+
+The locks are given back when the `async with` ends, or when the database notices that we are gone: an idle
+transaction is ended after a minute, which is why the holder says a word every ten seconds, and the work inside is
+stopped with a `CutoverError` when it gets no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import errors as pg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from bot.errors import CutoverError, ServiceRefused
+from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.supabase.database import Database, Session, query, translated
+
+PING_SECONDS = 10.0
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_TABLES_A_LOCK = 100
+_ATTEMPTS = 5
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """`catalog` is what the snapshot sees; `taken_at` is the database's clock; `role` is quoted where SQL needs it."""
+
+    database: Database
+    holder: Session
+    """The session that took the snapshot, inside it."""
+    lock_seconds: float
+    catalog: Catalog
+    id: str
+    taken_at: datetime
+    xmax: int
+    server_version: str
+    role: str
+
+    @asynccontextmanager
+    async def borrow(self, role: str) -> AsyncIterator[Session]:
+        """A session of its own inside the snapshot, with the locks; it may only read. Its transaction must not idle
+        for a minute. Raises ServiceRefused, naming who keeps us out, when a table cannot be locked any more.
+        """
+        async with self.database.session(role) as session:
+            with translated("the snapshot could not be lent"):
+                await session.execute(query("snapshot_worker"))
+                await _limit_waiting(session, self.lock_seconds)
+                await session.execute(_BEGIN)
+                await session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.id)))
+            async with _naming_who_keeps_us_out(session):
+                await _lock(session, self.catalog.tables)
+            yield session
+
+    async def clock(self) -> datetime:
+        """The database's clock now. Raises CutoverError when the snapshot is not held any more."""
+        with translated("the snapshot's own session does not answer any more"):
+            cursor = await self.holder.execute("SELECT clock_timestamp()")
+            [[now]] = await cursor.fetchall()
+        assert isinstance(now, datetime)
+        return now
+
+
+@asynccontextmanager
+async def hold_snapshot(
+    database: Database, *, include_schemas: Sequence[str], exclude_tables: Sequence[str], lock_seconds: float = 10.0
+) -> AsyncIterator[Snapshot]:
+    """Raises ServiceRefused when a table may not be read (the GRANT is in the sentence) or cannot be locked within
+    `lock_seconds` (who keeps us out is in it).
+    """
+    async with database.session("snapshot") as session:
+        snapshot = await _take(database, session, include_schemas, exclude_tables, lock_seconds)
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                pings = group.create_task(_ping(snapshot))
+                yield snapshot
+                pings.cancel()
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Around a TaskGroup: of several errors only the first one that has a sentence, or the first, goes on."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        ours = group.subgroup(CutoverError)
+        raise _first(ours or group) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _ping(snapshot: Snapshot) -> None:
+    while True:
+        await asyncio.sleep(PING_SECONDS)
+        await snapshot.clock()
+
+
+async def _take(
+    database: Database,
+    session: Session,
+    include_schemas: Sequence[str],
+    exclude_tables: Sequence[str],
+    lock_seconds: float,
+) -> Snapshot:
+    with translated("the snapshot could not be prepared"):
+        await _limit_waiting(session, lock_seconds)
+    for _ in range(_ATTEMPTS):
+        async with _naming_who_keeps_us_out(session):
+            before = await _catalog(session, include_schemas, exclude_tables)
+            with translated("the snapshot could not be taken"):
+                await session.execute(_BEGIN)
+            if await _lock(session, before.tables):
+                facts = await _export(session)
+                inside = await _catalog(session, include_schemas, exclude_tables)
+                if _places(inside) == _places(before):
+                    return Snapshot(
+                        database=database, holder=session, lock_seconds=lock_seconds, catalog=inside, **facts
+                    )
+            with translated("the snapshot could not be taken"):
+                await session.execute("ROLLBACK")
+    raise ServiceRefused(
+        f"tables were made or dropped during each of {_ATTEMPTS} attempts to take a snapshot",
+        unchanged="nothing was exported",
+        do="stop whatever changes the schema, and try again",
+    )
+
+
+async def _limit_waiting(session: Session, lock_seconds: float) -> None:
+    await session.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(int(lock_seconds * 1000))))
+
+
+async def _export(session: Session) -> dict[str, Any]:
+    with translated("the snapshot could not be taken"):
+        async with session.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query("snapshot_take"))
+            [facts] = await cursor.fetchall()
+    return facts
+
+
+async def _catalog(session: Session, include_schemas: Sequence[str], exclude_tables: Sequence[str]) -> Catalog:
+    catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
+    if catalog.grants:
+        more = len(catalog.grants) - _SHOWN
+        shown = " ".join(catalog.grants[:_SHOWN])
+        raise ServiceRefused(
+            "the role of SUPABASE_DB_URL may not read all that is to be exported",
+            unchanged="nothing was exported",
+            do=f"run {shown} and {more} more" if more > 0 else f"run {shown.rstrip(';')}",
+        )
+    return catalog
+
+
+def _places(catalog: Catalog) -> set[tuple[int, str, tuple[int, ...]]]:
+    """What the locks were taken on."""
+    return {(table.oid, table.relation, table.storage) for table in catalog.tables}
+
+
+async def _lock(session: Session, tables: Sequence[Table]) -> bool:
+    """Locks all of them; False when one of them has gone meanwhile."""
+    with translated("the tables could not be locked for reading"):
+        try:
+            for first in range(0, len(tables), _TABLES_A_LOCK):
+                names = sql.SQL(", ").join(table.identifier for table in tables[first : first + _TABLES_A_LOCK])
+                await session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
+        except (pg.UndefinedTable, pg.InvalidSchemaName, pg.WrongObjectType):
+            return False
+    return True
+
+
+@asynccontextmanager
+async def _naming_who_keeps_us_out(session: Session) -> AsyncIterator[None]:
+    """A lock that could not be had in time becomes a sentence about whoever holds it, or is first in the queue. Even
+    reading the catalog needs one, for the default of a column.
+    """
+    try:
+        yield
+    except ServiceRefused as error:
+        if not isinstance(error.__cause__, pg.LockNotAvailable):
+            raise
+        with translated("the tables could not be locked for reading"):
+            if session.info.transaction_status != TransactionStatus.IDLE:
+                await session.execute("ROLLBACK")
+            cursor = await session.execute(query("snapshot_blockers"))
+            found = await cursor.fetchone()
+        if found is None:
+            happened, do = "the tables could not be locked for reading in time", "try again"
+        else:
+            relation, pid, role = found
+            happened = f"{relation} cannot be locked for reading: session {pid} of role {role} keeps everybody out"
+            do = f"wait for it or end it with SELECT pg_terminate_backend({pid}), and try again"
+        raise ServiceRefused(happened, unchanged="nothing was exported", do=do) from error

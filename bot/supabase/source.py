@@ -1,0 +1,83 @@
+"""The source as the conductor and the watch see it (`bot.ports.Source`).
+
+One session is kept for the looks, so that a look each second costs a round trip; the lock has its own. Both are
+opened anew once the freeze has been seen, because from then on a session from before it counts as old, ours too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.errors import CutoverError
+from bot.plan.findings import Finding
+from bot.plan.run import Run
+from bot.ports import Look
+from bot.supabase import freeze, proof
+from bot.supabase.database import Database, Session
+from bot.supabase.gateway import Gateway
+from bot.supabase.lock import SourceLock
+
+
+class SupabaseSource:
+    """`lock` is taken by whoever makes the source, before it is used; `prior_file` is `freeze-prior.json`. One task
+    at a time asks each method; different methods may be asked at once.
+    """
+
+    def __init__(self, database: Database, lock: SourceLock, prior_file: Path, gateway: Gateway | None) -> None:
+        self._database = database
+        self._lock = lock
+        self._prior_file = prior_file
+        self._gateway = gateway
+        self._session: Session | None = None
+        self._turn = asyncio.Lock()
+
+    async def look(self) -> Look:
+        async with self._turn:
+            layers = await self._asked_layers()
+        freeze.keep_prior(self._prior_file, layers)
+        return Look(frozen=layers.stand, database_time=layers.database_time)
+
+    async def renew(self, run: Run) -> None:
+        self._database.set_run(run.run_id)
+        async with self._turn:
+            await self._close()
+            await self._lock.renew()
+
+    async def drift(self, run: Run) -> Sequence[str]:
+        if run.freeze is None:
+            return ()
+        async with self._turn:
+            # Without the lock another bot may be at work; taking it again says so by LockHeld.
+            await self._lock.take()
+            try:
+                return await proof.drift(await self._opened(), run.freeze)
+            except CutoverError:
+                await self._close()
+                raise
+
+    async def thaw(self) -> Sequence[Finding]:
+        return await freeze.thaw(self._database, self._prior_file, self._gateway)
+
+    async def close(self) -> None:
+        """Ends the session of the looks; the lock is its owner's to release."""
+        async with self._turn:
+            await self._close()
+
+    async def _asked_layers(self) -> freeze.Layers:
+        try:
+            return await freeze.read_layers(await self._opened())
+        except CutoverError:
+            await self._close()
+            raise
+
+    async def _opened(self) -> Session:
+        if self._session is None or self._session.closed:
+            self._session = await self._database.connect("watch")
+        return self._session
+
+    async def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()

@@ -1,0 +1,84 @@
+"""An export of the test's own company, and a run that stands behind gate `freeze`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.artifacts import metadata
+from bot.plan import events as e
+from bot.plan.run import Offer, Run
+from bot.ports import Progress
+from bot.rehearsal.company import Company
+from bot.supabase.database import Database
+from bot.supabase.export import Export
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def make_run(frozen_at: str = "2026-01-02T03:00:00.123456Z") -> Run:
+    approval = e.SignalAccepted(at=AT, checkpoint="freeze", digest="d", user="U0FREEZER", ts="1.0")
+    offer = Offer(checkpoint="freeze", number=1, evidence={}, digest="d", at=AT, status="passed", approval=approval)
+    return Run(
+        opened=e.RunOpened(
+            at=AT,
+            run_id="20260102-abcd",
+            parties=e.Parties(source_ref="refofproject", source_database="postgres", target_project="target"),
+            channel="C1",
+            approvers=("U0FREEZER",),
+            retain_days=90,
+        ),
+        last_at=AT,
+        offers={("freeze", 1): offer},
+        facts={"freeze": {"frozenAt": frozen_at, "lsn": "0/1A2B", "xmax": 4711, "baseline": {}}},
+    )
+
+
+@dataclass
+class Taken:
+    """One data directory and what exports into it said."""
+
+    database: Company
+    directory: Path
+    said: list[Progress] = field(default_factory=list)
+
+    def export(self, **settings: Any) -> Export:
+        values: dict[str, Any] = {"workers": 2, "include_schemas": [], "exclude_tables": [], "tool_version": "9.9"}
+        return Export(Database(self.database.dsn), self.directory, **(values | settings))
+
+    async def take(self, run: Run | None = None, **settings: Any) -> e.ExportResult:
+        return await self.export(**settings)(run or make_run(), self.said.append)
+
+    @property
+    def metadata(self) -> metadata.Metadata:
+        return metadata.read(self.directory / "metadata.json")
+
+    def files(self) -> dict[str, bytes]:
+        """Of the directory itself, but for metadata.json, whose times differ."""
+        return {p.name: p.read_bytes() for p in self.directory.iterdir() if p.is_file() and p.name != "metadata.json"}
+
+
+@pytest.fixture
+def taken(database: Company, tmp_path: Path) -> Taken:
+    """An empty data directory for the test's own company."""
+    return Taken(database, tmp_path)
+
+
+@pytest.fixture
+def beside(database: Company, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Taken]:
+    """Makes another empty data directory for the same company."""
+    return lambda: Taken(database, tmp_path_factory.mktemp("beside"))
+
+
+@pytest.fixture
+def run() -> Run:
+    return make_run()
+
+
+@pytest.fixture
+def refrozen() -> Run:
+    """The same run after a second freeze."""
+    return make_run("2026-01-02T05:00:00Z")

@@ -1,0 +1,119 @@
+"""Rows counted again by a road that shares nothing with the export."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.plan.findings import Finding, Verdict
+from bot.plan.run import Run
+from bot.ports import Progress
+from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase.counts import CountsExaminer
+from bot.supabase.database import Database
+from bot.supabase.gateway import Gateway, Uncounted
+
+EXPOSED = ("public",)
+
+
+@pytest.fixture
+async def gateway(taken: Any) -> AsyncIterator[Gateway]:
+    """The real client at a stand-in that exposes `public` only."""
+    standin = GatewayStandin(
+        taken.database.authenticator_dsn,
+        "a secret of the test that is long enough",
+        "refofproject",
+        exposed_schemas=EXPOSED,
+        auth_dsn=taken.database.auth_dsn,
+        storage_dsn=taken.database.storage_dsn,
+    )
+    async with standin, Gateway(standin.url, standin.service_role_key) as gateway:
+        yield gateway
+
+
+async def examine(taken: Any, gateway: Gateway, run: Run) -> dict[str, Finding]:
+    said: list[Progress] = []
+    examiner = CountsExaminer(Database(taken.database.dsn), gateway, taken.directory)
+    findings = {finding.check: finding async for finding in examiner(run, said.append)}
+    assert said[-1].done == said[-1].total == len(taken.metadata.tables)
+    return findings
+
+
+async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Any, gateway: Gateway, run: Run) -> None:
+    """Exposed tables through the API, the rest by SQL, a table that others inherit from among them."""
+    await taken.take()
+
+    found = await examine(taken, gateway, run)
+
+    tables = taken.metadata.tables.values()
+    by_api = [t.row_count for t in tables if t.schema_name == "public" and t.table != "vehicles"]
+    by_sql = [t.row_count for t in tables if t.schema_name != "public" or t.table == "vehicles"]
+    assert {name: f.verdict for name, f in found.items()} == {
+        "counts-by-api": Verdict.PASS,
+        "counts-by-sql": Verdict.PASS,
+    }
+    assert found["counts-by-api"].evidence == (
+        f"{len(by_api)} tables, {sum(by_api):,} rows: as exported, counted through the API."
+    )
+    assert found["counts-by-sql"].evidence == (
+        f"{len(by_sql)} tables, {sum(by_sql):,} rows: as exported, counted by SQL in a fresh session, because the API"
+        " does not count them alone (schemas auth, billing, public, storage)."
+    )
+
+
+async def test_another_number_fails_and_names_the_table_with_both(taken: Any, gateway: Gateway, run: Run) -> None:
+    """A row added after the snapshot is found by either road."""
+    await taken.take()
+    before = {name: table.row_count for name, table in taken.metadata.tables.items()}
+    taken.database.server.sql(
+        "INSERT INTO public.todos (title) VALUES ('late'); DELETE FROM billing.payments", taken.database.dbname
+    )
+
+    found = await examine(taken, gateway, run)
+
+    assert {name: f.verdict for name, f in found.items()} == {
+        "counts-by-api": Verdict.FAIL,
+        "counts-by-sql": Verdict.FAIL,
+    }
+    todos, payments = before["todos"], before["billing_payments"]
+    assert found["counts-by-api"].evidence == (
+        "The API counts other numbers of rows than were exported: "
+        f"public.todos has {todos + 1:,}, {todos:,} were exported."
+    )
+    assert found["counts-by-sql"].evidence == (
+        f"SQL counts other numbers of rows than were exported: billing.payments has 0, {payments:,} were exported."
+    )
+    assert found["counts-by-sql"].mend == (
+        "Find out what wrote to these tables, or who cut the files, then say `abort` and export again in a new run."
+    )
+
+
+async def test_a_table_that_is_gone_fails(taken: Any, gateway: Gateway, run: Run) -> None:
+    """It is named, and the others are counted all the same."""
+    await taken.take()
+    taken.database.server.sql("DROP TABLE public.settings", taken.database.dbname)
+    examiner = CountsExaminer(Database(taken.database.dsn), gateway, taken.directory)
+
+    found = {finding.check: finding async for finding in examiner(run, lambda progress: None)}
+
+    assert found["counts-by-api"].verdict is Verdict.PASS
+    assert found["counts-by-sql"].evidence == (
+        "SQL counts other numbers of rows than were exported: public.settings is gone, 2 were exported."
+    )
+
+
+async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: Any, gateway: Gateway, run: Run) -> None:
+    """A large table must not stop the night, and people see which road was gone."""
+
+    class GivesUpOnMessages(Gateway):
+        async def count(self, schema: str, table: str) -> int | Uncounted:
+            return Uncounted.TIMED_OUT if table == "messages" else await gateway.count(schema, table)
+
+    await taken.take()
+
+    found = await examine(taken, GivesUpOnMessages(gateway.url, "unused"), run)
+
+    assert found["counts-by-api"].verdict is Verdict.PASS
+    assert found["counts-by-sql"].verdict is Verdict.WARN
+    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API gave up on public.messages.")
+    assert found["counts-by-sql"].mend == "Nothing to mend: the numbers are equal."

@@ -1,0 +1,279 @@
+"""The step `export`: what it leaves on disk, and what it makes of what it finds there."""
+
+import asyncio
+import json
+import resource
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.artifacts import tables
+from bot.errors import ServiceRefused, UsageError
+from bot.plan.run import Run
+from bot.ports import Progress
+from bot.rehearsal.company import Company
+
+Beside = Callable[[], Any]
+
+
+async def test_a_file_is_an_array_with_a_row_on_each_line(taken: Any) -> None:
+    """One JSON document, readable by line; without rows only the brackets."""
+    await taken.take()
+
+    assert (taken.directory / "settings.json").read_text() == (
+        '[\n{"name":"site","value":"a company"},\n{"name":"motto","value":"we \\"move\\"\\nhouse"}\n]\n'
+    )
+    assert (taken.directory / "waiting_list.json").read_text() == "[\n]\n"
+    assert (taken.directory / "no_columns.json").read_text() == "[\n{},\n{}\n]\n"
+    assert json.loads((taken.directory / "order.json").read_text())[0]["t"] == "a column named t"
+
+
+async def test_every_file_is_what_metadata_says(taken: Any) -> None:
+    """Size, SHA-256, rows, and the digest that SQL computed in the same snapshot."""
+    await taken.take()
+
+    for table in taken.metadata.tables.values():
+        *_, facts = tables.facts(taken.directory / table.file)
+        assert facts == (table.bytes, table.row_count, table.sha256, table.row_digest)
+        assert stat.S_IMODE((taken.directory / table.file).stat().st_mode) == 0o600
+    assert set(taken.files()) == {table.file for table in taken.metadata.tables.values()}
+
+
+async def test_metadata_tells_the_whole_story(taken: Any) -> None:
+    """Freeze, snapshot, source, tool, sequences, order, cycles, extensions, what is left out, totals."""
+    result = await taken.take()
+
+    found = taken.metadata
+    assert (found.version, found.practice, found.run_id) == ("2.0.0", False, "20260102-abcd")
+    assert (found.tool.name, found.tool.version, found.target.project_id) == ("cutover", "9.9", "target")
+    assert (found.source.ref, found.source.database) == ("refofproject", "postgres")
+    assert found.source.server_version.startswith("18.")
+    assert found.freeze is not None
+    assert (found.freeze.lsn, found.freeze.xmax, found.freeze.frozen_by) == ("0/1A2B", 4711, "U0FREEZER")
+    assert found.freeze.frozen_at.isoformat() == "2026-01-02T03:00:00.123456+00:00"
+    assert found.snapshot.xmax > 0
+    assert found.snapshot.taken_at <= found.exported_at
+    assert found.sequences["public.ticket_numbers"].last_value == 1040
+    assert set(found.import_order) == set(found.tables)
+    assert found.cycles == (("team_members", "teams"),)
+    assert "vector" in found.extensions
+    assert found.totals.rows == sum(table.row_count for table in found.tables.values())
+    assert found.tables["orders"].depends_on == ("customers",)
+    assert [(r.column, r.found) for r in found.tables["orders"].user_references] == [("customer_id", "key path")]
+    assert found.auth_users.row_count == 132 == found.tables["auth_users"].row_count
+    assert {entry.kind for entry in found.left_out} == {"view", "materialized view", "table", "column", "storage files"}
+    raw = json.loads((taken.directory / "metadata.json").read_text())
+    assert raw["tables"]["orders"]["exportMethod"] == "snapshot-copy"
+    assert raw["authUsers"]["file"] == "auth_users.json"
+    assert (result.tables, result.rows, result.auth_users) == (found.totals.tables, found.totals.rows, 132)
+
+
+async def test_the_result_counts_what_is_not_in_the_bundle(taken: Any) -> None:
+    """Reasons with their numbers, and files in Storage with their size."""
+    result = await taken.take()
+
+    [[files, size]] = taken.database.server.sql(
+        "SELECT count(*), sum((metadata ->> 'size')::int) FROM storage.objects", taken.database.dbname
+    )
+    assert (result.storage_objects, result.storage_bytes) == (files, size)
+    assert result.left_out["a one-time token is worth nothing elsewhere"] == 6
+    [entry] = [entry for entry in taken.metadata.left_out if entry.kind == "storage files"]
+    assert entry.name == f"{files} files in Storage, {size} bytes"
+    assert [t.bytes for t in result.largest] == sorted((t.bytes for t in result.largest), reverse=True)
+
+
+async def test_a_retaken_export_of_a_still_source_is_the_same_to_the_byte(taken: Any, beside: Beside) -> None:
+    """Whatever the number of workers."""
+    other = beside()
+    await taken.take(workers=1)
+    await other.take(workers=4)
+
+    assert other.files() == taken.files()
+
+
+async def test_progress_is_told_in_rows_and_names_the_table(taken: Any) -> None:
+    """It never goes back, and ends with all of them."""
+    result = await taken.take(workers=1)
+
+    done = [progress.done for progress in taken.said]
+    assert done == sorted(done)
+    assert done[-1] == result.rows == taken.said[-1].total
+    assert all((p.step, p.unit) == ("export", "rows") and p.note.startswith("reading ") for p in taken.said)
+
+
+async def test_money_moved_during_the_export_is_neither_lost_nor_doubled(taken: Any) -> None:
+    """Two tables whose sum never changes have that sum in the files too, while somebody moves amounts between them."""
+    with psycopg.connect(taken.database.dsn, autocommit=True) as session:
+        for name, rows in (("purse_a", 20_000), ("purse_b", 20_000)):
+            session.execute(f"CREATE TABLE public.{name} (id integer PRIMARY KEY, amount integer NOT NULL)".encode())
+            session.execute(f"INSERT INTO public.{name} SELECT i, 100 FROM generate_series(1, {rows}) i".encode())
+    exporting = asyncio.Event()
+    moves = 0
+
+    async def move() -> None:
+        nonlocal moves
+        async with await psycopg.AsyncConnection.connect(taken.database.dsn, autocommit=True) as session:
+            while not exporting.is_set():
+                async with session.transaction():
+                    await session.execute("UPDATE public.purse_a SET amount = amount - 1 WHERE id = 1")
+                    await session.execute("UPDATE public.purse_b SET amount = amount + 1 WHERE id = 20000")
+                moves += 1
+
+    mover = asyncio.create_task(move())
+    await taken.take()
+    exporting.set()
+    await mover
+
+    purses = [json.loads((taken.directory / f"purse_{x}.json").read_text()) for x in "ab"]
+    assert sum(row["amount"] for purse in purses for row in purse) == 4_000_000
+    assert moves > 10
+
+
+async def test_an_export_that_is_whole_is_not_taken_again(taken: Any, run: Run) -> None:
+    """A restart after the last file finds the result; nothing on disk is touched."""
+    first = await taken.take(run)
+    before = {p.name: p.stat().st_mtime_ns for p in taken.directory.iterdir()}
+    taken.said.clear()
+
+    assert await taken.take(run) == first
+    assert {p.name: p.stat().st_mtime_ns for p in taken.directory.iterdir()} == before
+    assert taken.said == []
+
+
+async def test_leavings_of_a_crash_are_cleared_away(taken: Any, beside: Beside) -> None:
+    """Files without metadata.json are believed by nobody, and none of them stays beside the new export."""
+    clean = beside()
+    await clean.take()
+    for name, content in (
+        ("orders.json", "[\n{}\n]\n"),
+        ("dropped_meanwhile.json", "[\n]\n"),
+        ("todos.json.partial", "[\n{"),
+        ("freeze-prior.json", "{}"),
+        ("journal.jsonl", ""),
+    ):
+        (taken.directory / name).write_text(content)
+
+    await taken.take()
+
+    kept = {"freeze-prior.json": b"{}", "journal.jsonl": b""}
+    assert taken.files() == clean.files() | kept
+    assert not (taken.directory / "archive").exists()
+
+
+async def test_an_export_of_an_earlier_freeze_moves_to_the_archive(taken: Any, refrozen: Run) -> None:
+    """It was vouched for once, so it is kept; the new one stands in its place."""
+    first = await taken.take()
+    old = (taken.directory / "metadata.json").read_bytes()
+
+    second = await taken.take(refrozen)
+
+    assert second.sha256 != first.sha256
+    [archived] = (taken.directory / "archive").iterdir()
+    assert archived.name == "20260102-abcd-1"
+    assert (archived / "metadata.json").read_bytes() == old
+    assert (archived / "orders.json").read_bytes() == (taken.directory / "orders.json").read_bytes()
+
+
+async def test_an_export_with_a_damaged_file_is_taken_again(taken: Any) -> None:
+    """One byte is enough; the damaged one is kept in the archive."""
+    await taken.take()
+    whole = taken.files()
+    path = taken.directory / "orders.json"
+    path.write_bytes(path.read_bytes().replace(b"draft", b"drafx", 1))
+
+    await taken.take()
+
+    assert taken.files() == whole
+    assert b"drafx" in (taken.directory / "archive" / "20260102-abcd-1" / "orders.json").read_bytes()
+
+
+async def test_cancelled_in_the_middle_it_leaves_no_half_and_goes_on_from_there(
+    taken: Any, beside: Beside, refrozen: Run
+) -> None:
+    """No metadata.json, no partial file, no session left behind; the next attempt is whole."""
+    heard = asyncio.Event()
+
+    def say(progress: Progress) -> None:
+        if progress.done:
+            heard.set()
+
+    task = asyncio.create_task(taken.export()(refrozen, say))
+    await heard.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not (taken.directory / "metadata.json").exists()
+    assert list(taken.directory.glob("*.partial")) == []
+    await until_alone(taken.database)
+    clean = beside()
+    await clean.take(refrozen)
+    await taken.take(refrozen)
+    assert taken.files() == clean.files()
+
+
+async def until_alone(database: Company) -> None:
+    question = "SELECT FROM pg_stat_activity WHERE datname = %s AND starts_with(application_name, 'cutover/')"
+    for _ in range(2000):
+        if not database.server.sql(question, parameters=[database.dbname]):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("a session of ours is still there")
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full, as far as this process can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_is_one_sentence_and_nothing_half(taken: Any) -> None:
+    """The file that did not fit is not there under its name, nor is metadata.json."""
+    with files_no_larger_than(60_000), pytest.raises(UsageError) as caught:
+        await taken.take(workers=1)
+
+    told = str(caught.value)
+    assert "cannot be written (File too large); no file of that name was made or changed; make room" in told
+    assert not (taken.directory / "metadata.json").exists()
+    assert list(taken.directory.glob("*.partial")) == []
+
+
+async def test_a_table_that_may_not_be_read_is_one_sentence_with_the_grant(taken: Any) -> None:
+    """Told before the first file is written."""
+    server, dbname = taken.database.server, taken.database.dbname
+    server.sql(
+        'CREATE SCHEMA "Closed Room"; CREATE TABLE "Closed Room".plans ()', dbname
+    )  # fmt: skip
+    server.sql("REVOKE pg_read_all_data FROM postgres")
+    try:
+        with pytest.raises(ServiceRefused) as caught:
+            await taken.take()
+    finally:
+        server.sql("GRANT pg_read_all_data TO postgres")
+
+    assert str(caught.value) == (
+        "the role of SUPABASE_DB_URL may not read all that is to be exported; nothing was exported;"
+        ' run GRANT USAGE ON SCHEMA "Closed Room" TO postgres;'
+        ' GRANT SELECT ON TABLE "Closed Room".plans TO postgres.'
+    )
+    assert list(taken.directory.iterdir()) == []
+
+
+async def test_without_a_freeze_record_nothing_is_exported(taken: Any, run: Run) -> None:
+    """The order of the night is kept even by a caller who forgets it."""
+    with pytest.raises(UsageError) as caught:
+        await taken.take(Run(opened=run.opened, last_at=run.last_at))
+
+    assert str(caught.value) == (
+        "the export was asked for before the freeze was proven; nothing was exported; give the signal frozen first."
+    )
+    assert list(taken.directory.iterdir()) == []

@@ -1,0 +1,72 @@
+"""What is exported and what is left out, and why."""
+
+import pytest
+
+from bot.supabase.catalog.selection import Selection, is_one_time_token, is_platform
+
+EVERYTHING = Selection(include_schemas=[], exclude_tables=[])
+
+
+@pytest.mark.parametrize("schema", ["auth", "storage", "realtime", "vault", "cron", "_timescaledb_catalog", "net"])
+def test_the_platforms_schemas_are_known(schema: str) -> None:
+    """What Supabase itself keeps in the database is not the company's."""
+    assert is_platform(schema)
+
+
+@pytest.mark.parametrize("schema", ["public", "billing", "authors", "my_auth", "netting", "storage2"])
+def test_a_schema_that_only_resembles_one_is_the_companys(schema: str) -> None:
+    """A likeness of names must not lose a table."""
+    assert not is_platform(schema)
+
+
+@pytest.mark.parametrize("table", ["users", "identities", "mfa_factors"])
+def test_people_are_taken_whatever_the_settings_include(table: str) -> None:
+    """Without them no user can be created."""
+    selection = Selection(include_schemas=["billing"], exclude_tables=[])
+
+    assert selection.reason("auth", table, "r", of_extension=False) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "kind", "of_extension", "reason"),
+    [
+        ("auth", "sessions", "r", False, "it is the platform's own"),
+        ("public", "spatial_ref_sys", "r", True, "it belongs to an extension"),
+        ("public", "a_view", "v", False, "a view has no rows of its own"),
+        ("public", "a_matview", "m", False, "a materialized view is computed from other tables"),
+        ("public", "far", "f", False, "the rows of a foreign table live in another system"),
+        ("public", "orders", "r", False, None),
+        ("public", "events", "p", False, None),
+    ],
+)
+def test_each_thing_left_out_has_its_reason(
+    schema: str, name: str, kind: str, of_extension: bool, reason: str | None
+) -> None:
+    """Everything, or told."""
+    assert EVERYTHING.reason(schema, name, kind, of_extension=of_extension) == reason
+
+
+def test_the_settings_exclude_by_full_name_or_by_a_bare_one_in_public() -> None:
+    """`orders` means public.orders and nothing in another schema."""
+    selection = Selection(include_schemas=[], exclude_tables=["orders", "billing.plans"])
+
+    assert selection.excludes("public", "orders")
+    assert selection.excludes("billing", "plans")
+    assert not selection.excludes("billing", "orders")
+
+
+def test_with_schemas_included_the_others_are_told() -> None:
+    """A schema not named is left out for that reason, and one of the platform's may be named."""
+    selection = Selection(include_schemas=["billing", "cron"], exclude_tables=[])
+
+    reason = selection.reason("public", "orders", "r", of_extension=False)
+    assert reason == "its schema is not among export.include_schemas"
+    assert selection.reason("cron", "job", "r", of_extension=False) is None
+
+
+def test_only_tokens_of_users_are_one_time_tokens() -> None:
+    """A company's own column of such a name is data."""
+    assert is_one_time_token("auth", "users", "recovery_token")
+    assert is_one_time_token("auth", "users", "email_change_token_new")
+    assert not is_one_time_token("public", "devices", "push_token")
+    assert not is_one_time_token("auth", "users", "encrypted_password")

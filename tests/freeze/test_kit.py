@@ -1,0 +1,201 @@
+"""The kit and its way back, run as people run them."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.rehearsal.company import Company
+from bot.rehearsal.postgres_binaries import find_binaries
+from bot.supabase.database import Database
+from bot.supabase.freeze import Prior, freeze_sql, prior_state, read_layers, thaw, thaw_sql
+
+WRITE = "UPDATE public.settings SET value = value"
+
+
+def _world(source: Company) -> list[Any]:
+    """Everything that a freeze changes and a thaw must give back."""
+    return source.server.sql(
+        "SELECT 'setting', setrole::regrole::text, setdatabase::text, array_to_string(ARRAY("
+        "  SELECT e FROM unnest(setconfig) e ORDER BY e), ',')"
+        "  FROM pg_db_role_setting WHERE setdatabase IN (0, (SELECT oid FROM pg_database"
+        "   WHERE datname = current_database()))"
+        " UNION ALL SELECT 'schema', nspname, nspowner::regrole::text, nspacl::text FROM pg_namespace"
+        "   WHERE nspname !~ '^pg_(toast_)?temp'"
+        " UNION ALL SELECT 'function', oid::regprocedure::text, proowner::regrole::text, proacl::text FROM pg_proc"
+        "   WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
+        " ORDER BY 1, 2, 3, 4",
+        source.dbname,
+    )
+
+
+def _paste(source: Company, sql: str) -> list[str]:
+    """One query, as the SQL editor sends it; the warnings."""
+    warnings: list[str] = []
+    with psycopg.connect(source.dsn, autocommit=True, application_name="editor") as session:
+        session.add_notice_handler(
+            lambda notice: warnings.append(notice.message_primary or "") if notice.severity == "WARNING" else None
+        )
+        session.execute(sql.encode())
+    return warnings
+
+
+def _hasty(sql: str) -> str:
+    """Without the seconds that are left to a gateway, where there is none."""
+    return sql.replace("PERFORM pg_sleep(2)", "PERFORM 1").replace("PERFORM pg_sleep(1)", "PERFORM 1")
+
+
+def _psql(source: Company, sql: str) -> str:
+    psql = Path(find_binaries().directory) / "psql"
+    done = subprocess.run([psql, "-X", "-d", source.dsn], input=sql, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+def _refuses(source: Company) -> bool:
+    with psycopg.connect(source.dsn) as session:
+        try:
+            session.execute(WRITE)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            return True
+        return False
+
+
+def _hook(source: Company, name: str) -> None:
+    source.server.sql(
+        f"CREATE FUNCTION {name}() RETURNS void LANGUAGE plpgsql AS "
+        "$$BEGIN PERFORM set_config('test.hook', 'ran', true); END$$",
+        source.dbname,
+    )
+
+
+PRIORS = {
+    "none": [],
+    "default off": ["ALTER DATABASE {db} SET default_transaction_read_only = off"],
+    "hook for all databases": ["ALTER ROLE authenticator SET pgrst.db_pre_request = 'public.check_request'"],
+    "hook here": ["ALTER ROLE authenticator IN DATABASE {db} SET pgrst.db_pre_request = 'public.check_request'"],
+    "hook without schema": ["ALTER ROLE authenticator IN DATABASE {db} SET pgrst.db_pre_request = 'check_request'"],
+    "hook with awkward name": [
+        """ALTER ROLE authenticator IN DATABASE {db} SET pgrst.db_pre_request = 'public.Che"ck ''it''; 100%'"""
+    ],
+    "hook here over hook everywhere": [
+        "ALTER ROLE authenticator SET pgrst.db_pre_request = 'public.other'",
+        "ALTER ROLE authenticator IN DATABASE {db} SET pgrst.db_pre_request = 'public.check_request'",
+    ],
+    "settings beside": [
+        "ALTER ROLE authenticator IN DATABASE {db} SET lock_timeout = '7s'",
+        "ALTER DATABASE {db} SET work_mem = '5MB'",
+    ],
+}
+
+
+@pytest.fixture(params=list(PRIORS))
+def prior(request: pytest.FixtureRequest, source: Company) -> Iterator[str]:
+    _hook(source, "public.check_request")
+    _hook(source, """public."Che""ck 'it'; 100%" """)
+    for statement in PRIORS[request.param]:
+        source.server.sql(statement.format(db=source.dbname), source.dbname)
+    yield request.param
+
+
+def test_a_thaw_leaves_all_as_it_was(source: Company, prior: str) -> None:
+    """Settings, schemas, functions and grants are as before, whatever was set; the hook there was runs meanwhile."""
+    before = _world(source)
+    assert _paste(source, _hasty(freeze_sql())) == []
+    assert _refuses(source)
+    with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
+        session.execute("BEGIN READ ONLY; SET LOCAL role anon; SET LOCAL search_path = public")
+        session.execute("SELECT cutover_freeze.gate()")
+        ran = session.execute("SELECT current_setting('test.hook', true)").fetchone()
+        session.execute("ROLLBACK; BEGIN READ WRITE; SET LOCAL role anon")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="frozen for migration"):
+            session.execute("SELECT cutover_freeze.gate()")
+    assert ran == ("ran" if prior.startswith("hook") else None,)
+    assert _paste(source, _hasty(thaw_sql())) == []
+    assert _world(source) == before
+    assert not _refuses(source)
+
+
+def test_the_kit_may_be_piped_and_run_twice(source: Company) -> None:
+    """From psql, the second time from a frozen session: what was there before is noted once, and comes back."""
+    source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = off")
+    before = _world(source)
+    assert "Now close this session" in _psql(source, freeze_sql())
+    assert "ERROR" not in _psql(source, freeze_sql())
+    assert source.server.sql("SELECT obj_description('cutover_freeze'::regnamespace)", source.dbname) == [
+        ('{"hook" : null, "default" : "off", "known" : true}',)
+    ]
+    assert "ERROR" not in _psql(source, thaw_sql())
+    assert "Nothing to thaw" in _psql(source, thaw_sql())
+    assert _world(source) == before
+
+
+def test_a_read_only_prior_is_restored_and_said(source: Company) -> None:
+    """A database that was read-only before is so again, with a warning."""
+    source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on")
+    before = _world(source)
+    _paste(source, _hasty(freeze_sql()))
+    assert _paste(source, _hasty(thaw_sql())) == ["This database was read-only before the freeze too, and is so again."]
+    assert _world(source) == before
+    assert _refuses(source)
+
+
+def test_old_sessions_end_one_by_one(source: Company) -> None:
+    """A superuser's session that cannot be ended is named and saves no other; ours is spared."""
+    with (
+        psycopg.connect(source.admin_dsn, application_name="platform", autocommit=True) as platform,
+        psycopg.connect(source.dsn, application_name="cutover/x/export", autocommit=True) as ours,
+        psycopg.connect(source.authenticator_dsn, application_name="app", autocommit=True) as app,
+    ):
+        [warning] = _paste(source, _hasty(freeze_sql()))
+        assert warning.startswith(f"not ended: pid {platform.info.backend_pid}, role supabase_admin, platform: ")
+        assert ours.execute("SELECT 1").fetchone() == (1,)
+        assert platform.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            app.execute("SELECT 1")
+
+
+def test_nothing_ends_when_nothing_froze(source: Company) -> None:
+    """A role that may not freeze gets an error, and every session lives."""
+    before = _world(source)
+    with psycopg.connect(source.dsn, application_name="app", autocommit=True) as app:
+        psql = Path(find_binaries().directory) / "psql"
+        command = [str(psql), "-X", "-d", source.storage_dsn]
+        done = subprocess.run(command, input=freeze_sql(), capture_output=True, text=True, check=False)
+        assert "nothing is frozen, and no session was ended: the first part did not succeed" in done.stderr
+        assert app.execute("SELECT 1").fetchone() == (1,)
+    assert _world(source) == before
+
+
+async def test_a_lost_comment_is_known_as_lost(
+    source: Company, database: Database, freeze: Callable[[], object], tmp_path: Path
+) -> None:
+    """Frozen anew after the schema was dropped, the comment says so, and the thaw goes by freeze-prior.json."""
+    hook = f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.check_request'"
+    source.server.sql(hook)
+    before = _world(source)
+    prior_file = tmp_path / "freeze-prior.json"
+    prior_file.write_text('{"hook": "public.check_request", "default": null, "known": true}\n')
+    freeze()
+    source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
+    freeze()
+    async with database.session("test") as session:
+        assert await prior_state(session) == Prior(hook=None, default=None, known=False)
+        assert (await read_layers(session)).stand
+    findings = await thaw(database, prior_file)
+    assert [finding.verdict for finding in findings] == ["pass", "pass"]
+    assert _world(source) == before
+
+
+def test_the_posted_thaw_carries_what_was_before(source: Company, freeze: Callable[[], object]) -> None:
+    """With the schema dropped, the SQL made while it was known restores all the same."""
+    hook = f"""ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.it''s'"""
+    source.server.sql(hook)
+    before = _world(source)
+    posted = thaw_sql(Prior(hook="public.it's", default=None))
+    freeze()
+    source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
+    _paste(source, _hasty(posted))
+    assert _world(source) == before

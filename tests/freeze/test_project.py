@@ -1,0 +1,119 @@
+"""Which project it is, and what `doctor` says of the source."""
+
+import pytest
+
+from bot.errors import ServiceRefused, UsageError
+from bot.rehearsal.company import Company
+from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase.database import Database, check_dsn
+from bot.supabase.gateway import Gateway, Uncounted, claim, host_ref
+from bot.supabase.project import identify, preflight, refs_of
+
+REF = "abcdefghijklmnopqrst"
+
+
+async def test_both_roads_lead_to_one_project(database: Database, gateway: Gateway, source: Company) -> None:
+    """Where no ref can be read on both, the rows of three tables agree."""
+    found = await identify(database, gateway)
+    assert (found.ref, found.database) == (REF, source.dbname)
+    findings = {finding.check: finding async for finding in preflight(database, gateway)}
+    assert {finding.verdict for finding in findings.values()} == {"pass"}
+    assert list(findings) == ["source-connection", "freeze-right", "session-right", "select-rights", "same-project"]
+    assert findings["freeze-right"].evidence == "The role postgres may set the freeze's layers."
+
+
+async def test_two_projects_are_told_apart_by_their_rows(
+    database: Database, gateway: Gateway, source: Company, template: Company
+) -> None:
+    """The settings of another project are refused before anything is done, naming table and numbers."""
+    source.server.sql("DELETE FROM public.audit_trail; DELETE FROM public.messages", source.dbname)
+    with pytest.raises(UsageError) as refusal:
+        await identify(Database(template.dsn), gateway)
+    assert refusal.value.happened.startswith("SQL and the public API do not lead to the same project: public.")
+    findings = [finding async for finding in preflight(Database(template.dsn), gateway)]
+    assert findings[-1].verdict == "fail"
+    assert findings[-1].evidence.startswith("SQL and the public API do not lead to the same project: public.")
+
+
+async def test_refs_that_differ_are_refused_without_asking(standin: GatewayStandin) -> None:
+    """The sentence says which setting says what, and shows no key."""
+    database = Database("postgresql://postgres:pw@db.zzzzzzzzzzzzzzzzzzzz.supabase.co:5432/postgres")
+    with pytest.raises(UsageError) as refusal:
+        await identify(database, Gateway("https://yyyy.supabase.co", standin.service_role_key))
+    assert refusal.value.happened == (
+        "the settings name different Supabase projects (SUPABASE_DB_URL says zzzzzzzzzzzzzzzzzzzz, "
+        f"SUPABASE_URL says yyyy, SUPABASE_SERVICE_ROLE_KEY says {REF})"
+    )
+
+
+def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
+    """In the direct host, the pooler's user, the address and the key's claim; nowhere else."""
+    gateway = Gateway("https://ref1.supabase.co", "sb_secret_x")
+    pooled = Database("postgresql://postgres.ref1:pw@aws-0-eu-west-1.pooler.supabase.com:5432/postgres")
+    assert refs_of(pooled, gateway) == {"SUPABASE_DB_URL": "ref1", "SUPABASE_URL": "ref1"}
+    assert claim(standin.anon_key, "ref") == REF
+    assert claim("a.!!.c", "ref") is None
+    assert host_ref("https://api.example.com") is None
+
+
+async def test_the_transaction_pooler_is_refused(gateway: Gateway) -> None:
+    """By its port, with the mend."""
+    database = Database("postgresql://postgres.ref1:pw@127.0.0.1:6543/postgres")
+    [finding] = [finding async for finding in preflight(database, gateway)]
+    assert (finding.verdict, finding.evidence, finding.mend) == (
+        "fail",
+        "SUPABASE_DB_URL leads to a pooler in transaction mode, where settings, locks and snapshots do not hold.",
+        "take the direct connection or the session-mode pooler (port 5432) from the dashboard",
+    )
+
+
+async def test_a_role_without_rights_is_told_what_it_lacks(source: Company, gateway: Gateway) -> None:
+    """Days before the night, each right by name."""
+    findings = {f.check: f async for f in preflight(Database(source.storage_dsn), gateway)}
+    assert findings["freeze-right"].evidence == (
+        "The role supabase_storage_admin could not freeze: it does not own the database, may not create a schema, "
+        "may not set pgrst.db_pre_request for authenticator."
+    )
+    assert findings["session-right"].mend == (
+        "GRANT pg_monitor, pg_signal_backend TO supabase_storage_admin, or connect as the project's role postgres"
+    )
+    assert findings["select-rights"].verdict == "fail"
+
+
+async def test_a_wrong_key_is_one_sentence(standin: GatewayStandin) -> None:
+    """It names the setting, not the key."""
+    async with Gateway(standin.url, "not-the-key") as wrong:
+        with pytest.raises(ServiceRefused) as refusal:
+            await wrong.count("public", "orders")
+    assert str(refusal.value) == (
+        "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401); nothing was changed; copy the "
+        "service_role key of this project from Supabase's dashboard (Settings, API keys)."
+    )
+
+
+async def test_counts_are_exact_or_none(gateway: Gateway, source: Company) -> None:
+    """A table that is not exposed has none; one that is counts as SQL does."""
+    [(rows,)] = source.server.sql("SELECT count(*) FROM public.orders", source.dbname)
+    assert await gateway.count("public", "orders") == rows
+    assert await gateway.count("billing", "plans") is Uncounted.NOT_EXPOSED
+    assert await gateway.count("public", "no_such_table") is Uncounted.NOT_EXPOSED
+
+
+@pytest.mark.parametrize(
+    ("dsn", "problem"),
+    [
+        ("", "is empty"),
+        ("postgresql://postgres:[YOUR-PASSWORD]@db.x.supabase.co/postgres",
+         "still holds the placeholder [YOUR-PASSWORD] instead of the database password"),
+        ("https://x.supabase.co", "does not begin with postgresql://"),
+        ("postgresql://postgres:p%zz@host/db",
+         "is no PostgreSQL connection string (in a password, write @ as %40, : as %3A, / as %2F, # as %23)"),
+        ("postgresql:///db", "names no host"),
+        ("postgresql://u:p@ss@host/db", "holds a password whose @ must be written as %40"),
+        ("postgresql://host/db", "names no user"),
+        ("postgresql://u:p@host/db", None),
+    ],
+)  # fmt: skip
+def test_a_malformed_dsn_is_told_without_being_shown(dsn: str, problem: str | None) -> None:
+    """Each mistake has its clause, and no part of the DSN is in it."""
+    assert check_dsn(dsn) == problem
