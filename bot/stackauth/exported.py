@@ -1,0 +1,149 @@
+"""The users of the bundle, one after the other, each with its identities and factors.
+
+Read from the files alone, so that the users created are exactly those exported. A row is parsed here for the first
+time and only to be looked at: numbers that a double cannot hold exactly stay `Decimal` or whole, so that who carries
+them over knows what is lost; what is nested so deep that no parser follows is cut there, and the cut is marked. A
+column that the export holds as text (a JSON `null` inside jsonb is the reason) is parsed once more, so that a value
+looks the same however it was exported.
+
+Identities and factors are few and small beside the users, and are held in memory by user; users are streamed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bot.artifacts import tables
+from bot.artifacts.files import METADATA
+from bot.artifacts.metadata import Metadata, Table, read
+
+DEEPEST = 200
+"""Levels of nesting that are carried over."""
+_LONG_NUMBER = 400
+"""Digits beyond which no double reaches, and which a parser need not follow."""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedUser:
+    """A row of auth.users by column, with the rows that belong to it. `cut` says that something was nested too deep."""
+
+    row: Row
+    identities: tuple[Row, ...] = ()
+    factors: tuple[Row, ...] = ()
+    cut: bool = False
+
+    @property
+    def id(self) -> str:
+        return str(self.row["id"])
+
+
+@dataclass(kw_only=True)
+class Bundle:
+    """`users` may be walked any number of times. Raises RecordDamaged when a file is not what was exported."""
+
+    directory: Path
+    metadata: Metadata
+    _identities: dict[str, list[Row]] = field(default_factory=dict)
+    _factors: dict[str, list[Row]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, directory: Path) -> Bundle:
+        """Reads identities and factors; blocks for as long as that takes."""
+        bundle = cls(directory=directory, metadata=read(directory / METADATA))
+        for name, into in (("identities", bundle._identities), ("mfa_factors", bundle._factors)):
+            for row, _ in bundle._rows(name):
+                into.setdefault(str(row["user_id"]), []).append(row)
+        return bundle
+
+    @property
+    def total(self) -> int:
+        return self.metadata.auth_users.row_count
+
+    def users(self) -> Iterator[ExportedUser]:
+        """In the order of the file."""
+        for row, cut in self._rows("users"):
+            own = str(row["id"])
+            yield ExportedUser(
+                row=row,
+                identities=tuple(self._identities.get(own, ())),
+                factors=tuple(self._factors.get(own, ())),
+                cut=cut,
+            )
+
+    def _rows(self, table: str) -> Iterator[tuple[Row, bool]]:
+        """Of a table of schema auth; none where it was not exported."""
+        exported = next((t for t in self.metadata.tables.values() if (t.schema_name, t.table) == ("auth", table)), None)
+        if exported is None:
+            return
+        path = self.directory / exported.file
+        as_text = _text_columns(exported)
+        for n, text in enumerate(tables.rows(path), 2):
+            try:
+                yield parsed(text, as_text)
+            except ValueError:
+                raise tables.damaged(path, n, "it is not a JSON object") from None
+
+
+def parsed(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, bool]:
+    """The row, and whether something in it was cut. `as_text` are the jsonb columns held as text. Raises ValueError."""
+    row, cut = _value(text.decode())
+    if not isinstance(row, dict):
+        raise ValueError("no object")
+    for column in as_text & row.keys():
+        if isinstance(row[column], str):
+            row[column], cut_here = _value(row[column])
+            cut = cut or cut_here
+    return row, cut
+
+
+def _text_columns(table: Table) -> frozenset[str]:
+    return frozenset(c.name for c in table.columns if c.encoding == "text" and c.type in {"jsonb", "json"})
+
+
+def _value(text: str) -> tuple[Any, bool]:
+    try:
+        return json.loads(text, parse_float=_exact, parse_int=_whole), False
+    except RecursionError:
+        return json.loads(_without_depths(text), parse_float=_exact, parse_int=_whole), True
+
+
+def _exact(digits: str) -> float | Decimal:
+    """A double where it holds the number exactly, as JSON's shortest form goes."""
+    number, exact = float(digits), Decimal(digits)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < _LONG_NUMBER else Decimal(digits)
+
+
+def _without_depths(text: str) -> str:
+    """The JSON text with null for everything nested deeper than is carried over."""
+    kept: list[str] = []
+    depth, in_string, start, at = 0, False, 0, 0
+    while at < len(text):
+        character = text[at]
+        if in_string:
+            if character == "\\":
+                at += 1
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept.append(text[start:at] + "null")
+        elif character in "]}":
+            if depth == DEEPEST + 1:
+                start = at + 1
+            depth -= 1
+        at += 1
+    kept.append(text[start:])
+    return "".join(kept)

@@ -1,0 +1,89 @@
+"""The service asked with patience: every request waits its turn by the pace, and trouble that passes is waited out.
+
+A request that cannot have had an effect (too many requests, no connection, any failed read) is sent again here. One
+whose outcome is unknown never is: `NoAnswer` goes to the caller, who looks. Refusals go to the caller at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from bot.errors import ServiceUnreachable
+from bot.stackauth.api import NoAnswer, RateLimited, StackAuth, User
+from bot.stackauth.pace import Pace
+
+_Answer = TypeVar("_Answer")
+
+
+class Patient:
+    """For many tasks at once: they share the pace. `told` hears, as a clause, that everybody waits, and "" when the
+    service answers again.
+    """
+
+    def __init__(
+        self,
+        service: StackAuth,
+        pace: Pace,
+        *,
+        give_up_seconds: float = 900,
+        told: Callable[[str], None] = lambda note: None,
+    ) -> None:
+        self.service = service
+        self.pace = pace
+        self.give_up_seconds = give_up_seconds
+        self._told = told
+
+    async def ask(self, request: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """The answer. Raises NoAnswer and refusals as they come; ServiceUnreachable when nothing has succeeded for as
+        long as we wait.
+        """
+        now = asyncio.get_running_loop().time
+        while True:
+            await self._turn()
+            try:
+                answer = await request()
+            except RateLimited as error:
+                self._wait(now(), error.retry_after, "Stack Auth asks for fewer requests")
+                self._give_up(now(), error)
+            except ServiceUnreachable as error:
+                self._wait(now(), None, "Stack Auth does not answer")
+                self._give_up(now(), error)
+            except NoAnswer as error:
+                if not error.ended:
+                    self._wait(now(), None, "Stack Auth does not answer")
+                raise
+            else:
+                self.pace.succeeded()
+                self._told("")
+                return answer
+
+    async def everybody(self, *, newest_first: bool = False) -> AsyncIterator[User]:
+        """Every user once, hidden ones included, for as long as the caller reads on."""
+        before: set[str] = set()
+        cursor: str | None = None
+        while True:
+            at = cursor
+            users, cursor = await self.ask(lambda at=at: self.service.page(at, newest_first=newest_first))  # type: ignore[misc]
+            for user in users:
+                if user.id not in before:
+                    yield user
+            before = {user.id for user in users}
+            if cursor is None:
+                return
+
+    async def _turn(self) -> None:
+        now = asyncio.get_running_loop().time
+        delay = self.pace.delay(now())
+        while delay > 0:  # somebody else may be told to wait longer meanwhile
+            await asyncio.sleep(delay)
+            delay = self.pace.delay(now())
+
+    def _wait(self, now: float, retry_after: float | None, why: str) -> None:
+        self.pace.failed(now, retry_after)
+        self._told(f"{why}; the next try is in {self.pace.delay(now):.0f} s")
+
+    def _give_up(self, now: float, error: ServiceUnreachable) -> None:
+        if self.pace.trouble(now) >= self.give_up_seconds:
+            raise error

@@ -1,0 +1,158 @@
+"""Why a user could not be carried over whole: the table of attention reasons.
+
+Each reason says what was carried over all the same and what is left for a person to do. A user may have several. Every
+user gets a target user, so that no reference to it is orphaned; the exceptions are marked `creates=False` and stand in
+the mapping's `unmapped`. The names are what people `accept`; they are a promise and never change their meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """`carried` and `todo` are sentences; `creates` says whether the user exists in the target."""
+
+    name: str
+    carried: str
+    todo: str
+    creates: bool = True
+
+
+_NO_WAY_IN = "Ask the person for an address and set it in Stack Auth; until then nobody can sign in as this user."
+
+_TABLE = (
+    Reason(
+        name="phone-only",
+        carried="A user without sign-in method; the phone number stands in server metadata under supabase.phone.",
+        todo="Stack Auth has no sign-in by phone. " + _NO_WAY_IN,
+    ),
+    Reason(
+        name="phone-not-carried",
+        carried="All but the sign-in by phone; the number stands in server metadata under supabase.phone.",
+        todo="Nothing, unless the person signed in by phone alone: tell them to use their other way in.",
+    ),
+    Reason(
+        name="banned",
+        carried="All, and restricted by an administrator, with the end of the ban as the reason.",
+        todo="A restriction does not end by itself: lift it when the ban ends.",
+    ),
+    Reason(
+        name="sso-user",
+        carried="A user without sign-in method; the address is there, but nobody signs in with it.",
+        todo="Set up the company's single sign-on as a provider in Stack Auth and let the person link to it.",
+    ),
+    Reason(
+        name="anonymous",
+        carried="An anonymous user; its session in the browser ends with Supabase.",
+        todo="Nobody can sign in as this user again: keep it for the rows that refer to it, or delete it later.",
+    ),
+    Reason(
+        name="deleted",
+        carried="An empty user without sign-in method, restricted, for the rows that refer to it.",
+        todo="It was deleted in Supabase already: delete it in Stack Auth when nothing refers to it.",
+    ),
+    Reason(
+        name="hash-not-bcrypt",
+        carried="All but the password, whose hash (argon2, scrypt, encrypted or unknown) Stack Auth cannot check.",
+        todo="Ask the person to set a new password; with a verified address they can sign in by magic link meanwhile.",
+    ),
+    Reason(
+        name="email-refused",
+        carried="All but the address, which Stack Auth refuses; it stands in server metadata under supabase.email.",
+        todo=_NO_WAY_IN,
+    ),
+    Reason(
+        name="email-taken-by-another",
+        carried="The address too, but not for signing in: another exported user has the same one in other letters.",
+        todo="Decide with the person which of the two users is theirs; merge or delete the other.",
+    ),
+    Reason(
+        name="email-taken-in-target",
+        carried="The address too, but not for signing in: somebody in Stack Auth signs in with it already.",
+        todo="Decide whether the two are one person; then give the rows to that one, or change an address.",
+    ),
+    Reason(
+        name="totp-not-carried",
+        carried="All but the authenticator app.",
+        todo="The person can sign in without the second factor: ask them to set it up again.",
+    ),
+    Reason(
+        name="second-factor-not-carried",
+        carried="All but a second factor by phone or security key.",
+        todo="The person can sign in without the second factor: ask them to set one up again.",
+    ),
+    Reason(
+        name="identity-not-carried",
+        carried="All but a sign-in by a provider that Stack Auth does not have or knows people by another id at.",
+        todo="Ask the person to sign in by their other way, or set up the provider and let them link it.",
+    ),
+    Reason(
+        name="second-identity-not-carried",
+        carried="All, with the account used last of several at one provider: Stack Auth keeps one a provider.",
+        todo="Tell the person which account signs them in from now on.",
+    ),
+    Reason(
+        name="identity-taken-by-another",
+        carried="All but an account at a provider that another exported user signs in with.",
+        todo="Decide with the person which of the two users is theirs.",
+    ),
+    Reason(
+        name="identity-added-since",
+        carried="All but an account at a provider that was added after the night in which this user was created.",
+        todo="Ask the person to link the account again: it cannot be added to a user who is there.",
+    ),
+    Reason(
+        name="magic-link-off",
+        carried="All but the sign-in by magic link, which is off in the Stack Auth project.",
+        todo="Switch magic links on in the project: a verified address gets this way in at its first use.",
+    ),
+    Reason(
+        name="no-sign-in-method",
+        carried="A user without sign-in method: there was no password, no provider and no verified address to carry.",
+        todo="Invite the person again from the new system.",
+    ),
+    Reason(
+        name="display-name-cut",
+        carried="All, with the first 256 characters of the name; the whole of it stands in the client metadata.",
+        todo="Nothing, unless the name matters: ask the person for a shorter one.",
+    ),
+    Reason(
+        name="picture-not-carried",
+        carried="All but the picture, whose address Stack Auth does not take; it stands in the client metadata.",
+        todo="Nothing, unless the picture matters: ask the person to upload it again.",
+    ),
+    Reason(
+        name="metadata-rounded",
+        carried="All, with numbers in the metadata rounded to what JavaScript can hold.",
+        todo="If an exact number matters, read it from auth_users.json and store it as text.",
+    ),
+    Reason(
+        name="metadata-cut",
+        carried="All, without what was nested more than 200 levels deep in the metadata.",
+        todo="Read the whole from auth_users.json if anything needs it.",
+    ),
+    Reason(
+        name="app-metadata-moved",
+        carried="All; the app metadata stands whole in server metadata under supabase.appMetadata.",
+        todo="Read it there: it is no object, or has a key `supabase` of its own that would hide the bot's.",
+    ),
+    Reason(
+        name="refused-by-target",
+        carried="An empty user for the rows that refer to it: Stack Auth refused the whole one.",
+        todo="Compare the user in auth_users.json with Stack Auth's rules and complete it by hand.",
+    ),
+    Reason(
+        name="not-updated",
+        carried="The user as an earlier night left it: Stack Auth refused what has changed since.",
+        todo="Compare the user in auth_users.json with Stack Auth and mend the difference by hand.",
+    ),
+    Reason(
+        name="not-created",
+        carried="Nothing: Stack Auth refused even an empty user.",
+        todo="Create the user by hand and add it to the mapping before the import.",
+        creates=False,
+    ),
+)
+REASONS = {reason.name: reason for reason in _TABLE}

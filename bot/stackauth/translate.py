@@ -1,0 +1,398 @@
+"""Pure: an exported user becomes the request that creates it, and the reasons why something stays behind.
+
+The rules.
+- The address is trimmed and lower-cased, and verified exactly if `email_confirmed_at` is set (`confirmed_at` would be
+  set by a confirmed phone too). It signs in (`primary_email_auth_enabled`) if there is something to sign in with: a
+  password, a magic link, or a provider beside a verified address. Never otherwise, so that an address nobody can use
+  does not block its owner. No address is ever made up.
+- A bcrypt hash goes as it is; NULL and '' both mean "no password"; every other hash stays behind.
+- A magic link is switched on for a verified address where no password and no provider goes along.
+- Accounts at providers go along where both sides know a person by the same id. One account a provider; the one used
+  last stays. An address or an account that two users claim belongs to one of them (`Claims`).
+- User metadata becomes client metadata, app metadata becomes server metadata; beside it, under `supabase`, stand the
+  marker (Supabase id, run, digest of what was carried) and what the target has no place for: sign-up time, phone,
+  refused address, a role other than the ordinary one.
+- Bans become restrictions. Deleted users become empty, restricted users, so that nothing of them is moved on; anonymous
+  users stay anonymous; users of a company's single sign-on get no way in. All get a target user, so that references to
+  them have a target.
+
+The digest is over everything carried but the run, so that a later night sees whether a user has changed. It covers
+the hash; 256 bits of SHA-256 over it tell nothing about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.stackauth.exported import DEEPEST, ExportedUser
+
+MARKER = "supabase"
+LONGEST_NAME = 256
+"""In UTF-16 units, as JavaScript counts."""
+_LONGEST_PICTURE = 1_000_000
+_LARGEST_EXACT = 2**53
+
+PROVIDERS: Mapping[str, str] = {
+    "apple": "apple",
+    "discord": "discord",
+    "facebook": "facebook",
+    "github": "github",
+    "gitlab": "gitlab",
+    "google": "google",
+    "linkedin": "linkedin",
+    "linkedin_oidc": "linkedin",
+    "spotify": "spotify",
+    "twitch": "twitch",
+    "twitter": "x",
+    "x": "x",
+}
+"""Supabase's provider -> Stack Auth's, where both take the same id of a person at the provider. Azure and Bitbucket are
+not here because they do not: their people would become strangers."""
+
+_BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
+_WEB_ADDRESS = re.compile(rf"https?://({_LABEL}(?:\.{_LABEL})*)(?::(\d{{1,5}}))?(?:[/?#]\S*)?")
+_WHOLE_IMAGE = re.compile(r"data:image/(?:png|jpg|jpeg|gif|bmp|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_SPEAK_FOR_THEMSELVES = {"phone-only", "sso-user", "anonymous", "deleted", "email-refused", "email-taken-by-another"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """`body` creates the user. `attentions` are names of `reasons.REASONS`, each once, in the order of their finding.
+    `digest` is hex, over all that is carried but the run. `email` is what the mapping shows.
+    """
+
+    id: str
+    body: Mapping[str, Any]
+    attentions: tuple[str, ...]
+    digest: str
+
+    @property
+    def email(self) -> str | None:
+        email: str | None = self.body.get("primary_email")
+        return email
+
+
+@dataclass
+class Claims:
+    """Which user an address and a provider's account belong to, settled before the first create.
+
+    Told of every user once, in any order, the outcome is the same: a verified address goes before an unverified one,
+    then the older user, then the lower id. Holds a few dozen bytes for each.
+    """
+
+    _emails: dict[str, tuple[bool, str, str]] = field(default_factory=dict)
+    _accounts: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, users: Iterable[ExportedUser]) -> Claims:
+        claims = cls()
+        for user in users:
+            claims.consider(user)
+        return claims
+
+    def consider(self, user: ExportedUser) -> None:
+        if user.row.get("deleted_at") is not None:
+            return
+        born = str(user.row.get("created_at") or "~")
+        email = _email(user)
+        if email is not None and _way_in(user).by_email:
+            claim = (not _verified(user), born, user.id)
+            self._emails[email] = min(claim, self._emails.get(email, claim))
+        for account in _accounts(user).values():
+            key = (account["id"], account["account_id"])
+            self._accounts[key] = min((born, user.id), self._accounts.get(key, (born, user.id)))
+
+    def give_email(self, email: str, user_id: str) -> bool:
+        """True unless the address belongs to somebody else."""
+        claim = self._emails.get(email)
+        return claim is None or claim[2] == user_id
+
+    def give_account(self, provider: str, account_id: str, user_id: str) -> bool:
+        claim = self._accounts.get((provider, account_id))
+        return claim is None or claim[1] == user_id
+
+
+def translate(user: ExportedUser, *, run_id: str, at: datetime, claims: Claims) -> Translation:
+    """`at` is the instant of the export: bans that ended before it are over."""
+    reasons: dict[str, None] = {}
+    body: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    if user.row.get("deleted_at") is not None:
+        reasons["deleted"] = None
+        body |= {"restricted_by_admin": True, "restricted_by_admin_reason": "Deleted in Supabase"}
+        body["server_metadata"] = {MARKER: _marker(user)}
+    else:
+        _sign_in(user, claims, body, kept, reasons)
+        _ban(user, at, body, reasons)
+        _profile(user, body, reasons)
+        _metadata(user, body, kept, reasons)
+    digest = _digest(body)
+    body["server_metadata"][MARKER] |= {"run": run_id, "digest": digest}
+    return Translation(id=user.id, body=body, attentions=tuple(reasons), digest=digest)
+
+
+# -- signing in -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WayIn:
+    """What the user can sign in with, once somebody has the address."""
+
+    password: str | None
+    magic_link: bool
+    by_email: bool
+
+
+def _way_in(user: ExportedUser) -> _WayIn:
+    row = user.row
+    closed = bool(row.get("is_sso_user")) or bool(row.get("is_anonymous"))
+    given = row.get("encrypted_password") or None
+    password = given if isinstance(given, str) and _BCRYPT.fullmatch(given) else None
+    provider, verified = bool(_accounts(user)), _verified(user)
+    has_email = _email(user) is not None and not closed
+    magic_link = has_email and verified and password is None and not provider
+    by_email = has_email and (password is not None or verified)
+    return _WayIn(password=password, magic_link=magic_link, by_email=by_email)
+
+
+def _sign_in(
+    user: ExportedUser, claims: Claims, body: dict[str, Any], kept: dict[str, Any], reasons: dict[str, None]
+) -> None:
+    row, way_in = user.row, _way_in(user)
+    by_email, magic_link = way_in.by_email, way_in.magic_link
+    if row.get("is_anonymous"):
+        reasons["anonymous"] = None
+        body["is_anonymous"] = True
+    if row.get("is_sso_user"):
+        reasons["sso-user"] = None
+    accounts = _carried_accounts(user, claims, reasons)
+    email = _email(user)
+    if email is not None:
+        if by_email and not claims.give_email(email, user.id):
+            reasons["email-taken-by-another"] = None
+            by_email = magic_link = False
+        body["primary_email"] = email
+        body["primary_email_verified"] = _verified(user)
+        body["primary_email_auth_enabled"] = by_email
+        if magic_link:
+            body["otp_auth_enabled"] = True
+    elif (row.get("email") or "").strip():
+        reasons["email-refused"] = None
+        kept["email"] = row["email"]
+    if row.get("phone"):
+        kept["phone"] = row["phone"]
+        reasons["phone-not-carried" if row.get("email") or accounts else "phone-only"] = None
+    if way_in.password is not None:
+        body["password_hash"] = way_in.password
+    elif row.get("encrypted_password"):
+        reasons["hash-not-bcrypt"] = None
+    if accounts:
+        body["oauth_providers"] = accounts
+    _second_factors(user, reasons)
+    if not by_email and not accounts and not reasons.keys() & _SPEAK_FOR_THEMSELVES:
+        reasons["no-sign-in-method"] = None
+
+
+def _email(user: ExportedUser) -> str | None:
+    """The address as the target holds it; None where there is none or the target takes none of this form."""
+    given = user.row.get("email")
+    if not isinstance(given, str) or not given.isascii():
+        return None
+    email = given.strip().lower()
+    return email if _EMAIL.fullmatch(email) else None
+
+
+def _verified(user: ExportedUser) -> bool:
+    return user.row.get("email_confirmed_at") is not None
+
+
+def _accounts(user: ExportedUser) -> dict[str, dict[str, str]]:
+    """By the target's provider, the account used last: what may go along if nobody else has it."""
+    found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
+    for identity in user.identities:
+        provider, account_id = PROVIDERS.get(identity["provider"]), identity.get("provider_id")
+        if provider is None or not account_id:
+            continue
+        account = {"id": provider, "account_id": str(account_id)}
+        data = identity.get("identity_data")
+        if isinstance(data, dict) and isinstance(data.get("email"), str) and data["email"]:
+            account["email"] = data["email"]
+        rank = (str(identity.get("last_sign_in_at") or ""), str(identity.get("id") or ""))
+        if provider not in found or rank > found[provider][0]:
+            found[provider] = (rank, account)
+    return {provider: account for provider, (_, account) in found.items()}
+
+
+def _carried_accounts(user: ExportedUser, claims: Claims, reasons: dict[str, None]) -> list[dict[str, str]]:
+    known = [identity["provider"] for identity in user.identities if identity["provider"] not in {"email", "phone"}]
+    foreign = [name for name in known if name not in PROVIDERS]
+    if any(not (user.row.get("is_sso_user") and name.startswith("sso:")) for name in foreign):
+        reasons["identity-not-carried"] = None
+    accounts = _accounts(user)
+    usable = [i for i in user.identities if i["provider"] in PROVIDERS and i.get("provider_id")]
+    if len(usable) > len(accounts):
+        reasons["second-identity-not-carried"] = None
+    carried = [a for a in accounts.values() if claims.give_account(a["id"], a["account_id"], user.id)]
+    if len(carried) < len(accounts):
+        reasons["identity-taken-by-another"] = None
+    return sorted(carried, key=lambda account: account["id"])
+
+
+def _second_factors(user: ExportedUser, reasons: dict[str, None]) -> None:
+    kinds = {factor.get("factor_type") for factor in user.factors if factor.get("status") == "verified"}
+    if "totp" in kinds:
+        reasons["totp-not-carried"] = None
+    if kinds - {"totp"}:
+        reasons["second-factor-not-carried"] = None
+
+
+def _ban(user: ExportedUser, at: datetime, body: dict[str, Any], reasons: dict[str, None]) -> None:
+    until = user.row.get("banned_until")
+    if isinstance(until, str) and _is_later(until, at):
+        reasons["banned"] = None
+        body |= {"restricted_by_admin": True, "restricted_by_admin_reason": f"Banned in Supabase until {until}"}
+
+
+def _is_later(timestamp: str, at: datetime) -> bool:
+    """PostgreSQL's timestamps reach further than Python's: infinity, years before Christ and after 9999."""
+    if timestamp.endswith("BC") or timestamp.startswith("-"):
+        return False
+    try:
+        time = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return True
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) > at
+
+
+# -- the profile ------------------------------------------------------------------------------------------------------
+
+
+def _profile(user: ExportedUser, body: dict[str, Any], reasons: dict[str, None]) -> None:
+    metadata = user.row.get("raw_user_meta_data")
+    if not isinstance(metadata, dict):
+        return
+    if name := _first_text(metadata, ("display_name", "full_name", "name", "user_name", "preferred_username")):
+        body["display_name"] = _cut(name)
+        if body["display_name"] != name:
+            reasons["display-name-cut"] = None
+    if picture := _first_text(metadata, ("avatar_url", "picture")):
+        if _is_picture(picture):
+            body["profile_image_url"] = picture
+        else:
+            reasons["picture-not-carried"] = None
+
+
+def _first_text(metadata: Mapping[str, Any], keys: Iterable[str]) -> str:
+    values = (metadata.get(key) for key in keys)
+    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), "")
+
+
+def _cut(name: str) -> str:
+    units = name.encode("utf-16-le")
+    return name if len(units) <= 2 * LONGEST_NAME else units[: 2 * LONGEST_NAME].decode("utf-16-le", errors="ignore")
+
+
+def _is_picture(address: str) -> bool:
+    if len(address) > _LONGEST_PICTURE:
+        return False
+    if _WHOLE_IMAGE.fullmatch(address):
+        return True
+    if (web := _WEB_ADDRESS.fullmatch(address)) is None or int(web.group(2) or 0) > 65535:
+        return False
+    host = web.group(1)
+    if not host.rpartition(".")[2].isdigit():
+        return not any(label.lower().startswith("xn--") for label in host.split("."))
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+# -- metadata ---------------------------------------------------------------------------------------------------------
+
+
+def _metadata(user: ExportedUser, body: dict[str, Any], kept: dict[str, Any], reasons: dict[str, None]) -> None:
+    row = user.row
+    marker = _marker(user) | kept
+    if row.get("role") not in {None, "", "authenticated"}:
+        marker["role"] = row["role"]
+    if row.get("is_super_admin"):
+        marker["superAdmin"] = True
+    losses: set[str] = {"metadata-cut"} if user.cut else set()
+    if row.get("raw_user_meta_data") is not None:
+        body["client_metadata"] = as_javascript(row["raw_user_meta_data"], losses)
+    app = as_javascript(row.get("raw_app_meta_data"), losses)
+    if app is None or (isinstance(app, dict) and MARKER not in app):
+        body["server_metadata"] = {**(app or {}), MARKER: marker}
+    else:
+        reasons["app-metadata-moved"] = None
+        body["server_metadata"] = {MARKER: {**marker, "appMetadata": app}}
+    reasons.update(dict.fromkeys(sorted(losses)))
+
+
+def as_javascript(value: Any, losses: set[str], depth: int = 1) -> Any:
+    """The value as the service will hold it: its numbers are doubles. Adds to `losses` what did not survive."""
+    if isinstance(value, dict | list):
+        if depth > DEEPEST:
+            losses.add("metadata-cut")
+            return None
+        if isinstance(value, dict):
+            return {key: as_javascript(item, losses, depth + 1) for key, item in value.items()}
+        return [as_javascript(item, losses, depth + 1) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    try:
+        rounded = float(value)
+    except OverflowError:
+        rounded = float("inf")
+    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) > _LARGEST_EXACT and rounded != value):
+        losses.add("metadata-rounded")
+    if rounded in {float("inf"), float("-inf")}:
+        return None
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _marker(user: ExportedUser) -> dict[str, Any]:
+    return {"id": user.id, "createdAt": user.row.get("created_at")}
+
+
+# -- what the target had to say to it ---------------------------------------------------------------------------------
+
+
+def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]:
+    """The request that is left when the target had these reasons against the whole one; they stand in its marker, so
+    that a reader of the list alone knows them. With none it is the request itself.
+    """
+    left = dict(body)
+    if "refused-by-target" in reasons:
+        left = {k: v for k, v in body.items() if k in {"is_anonymous", "restricted_by_admin"}}
+        kept = body["server_metadata"][MARKER]
+        left["server_metadata"] = {MARKER: {k: kept[k] for k in ("id", "createdAt", "run", "digest")}}
+    if "email-taken-in-target" in reasons and "primary_email" in left:
+        left["primary_email_auth_enabled"] = False
+        left.pop("otp_auth_enabled", None)
+    if "magic-link-off" in reasons:
+        left.pop("otp_auth_enabled", None)
+    return marked_with(left, reasons=sorted(reasons)) if reasons else left
+
+
+def marked_with(body: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """The request with more in its marker."""
+    metadata = body["server_metadata"]
+    return {**body, "server_metadata": {**metadata, MARKER: {**metadata[MARKER], **fields}}}

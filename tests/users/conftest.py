@@ -1,0 +1,296 @@
+"""A bundle of made-up users, a strict Stack Auth of either generation, and the step between them."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot.artifacts import files, mapping, metadata
+from bot.plan.events import Parties, RunOpened, UsersResult
+from bot.plan.run import Run
+from bot.ports import Progress
+from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
+from bot.stackauth.api import StackAuth
+from bot.stackauth.migrate import UsersStep
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROJECT = "11111111-1111-4111-8111-111111111111"
+KEY = "ssk_of_the_tests"
+BCRYPT = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+Rows = list[dict[str, Any]]
+
+
+def user_id(n: int) -> str:
+    return f"00000000-0000-4000-8000-{n:012d}"
+
+
+def user_row(n: int = 1, **columns: Any) -> dict[str, Any]:
+    """A row of auth.users: an ordinary person with a password, but for what is given."""
+    return {
+        "id": user_id(n),
+        "role": "authenticated",
+        "email": f"person{n}@example.com",
+        "encrypted_password": BCRYPT,
+        "email_confirmed_at": "2024-01-01T09:03:00+00:00",
+        "phone": None,
+        "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
+        "raw_user_meta_data": {"full_name": f"Person {n}"},
+        "is_super_admin": None,
+        "created_at": f"2024-01-01T09:00:{n % 60:02d}.123456+00:00",
+        "banned_until": None,
+        "is_sso_user": False,
+        "deleted_at": None,
+        "is_anonymous": False,
+        **columns,
+    }
+
+
+def identity_row(n: int, provider: str, account: str, **columns: Any) -> dict[str, Any]:
+    return {
+        "id": f"{provider}-{account}",
+        "user_id": user_id(n),
+        "provider": provider,
+        "provider_id": account,
+        "identity_data": {"sub": account, "email": f"person{n}@example.com"},
+        "last_sign_in_at": "2024-02-01T00:00:00+00:00",
+        **columns,
+    }
+
+
+def marker_of(server_metadata: Json) -> str | None:
+    marker = server_metadata.get("supabase") if isinstance(server_metadata, dict) else None
+    found = marker.get("id") if isinstance(marker, dict) else None
+    return found if isinstance(found, str) else None
+
+
+class Night:
+    """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported."""
+
+    def __init__(self, directory: Path, service: StackAuthStandin) -> None:
+        self.directory = directory
+        self.service = service
+        self.url = service.url
+        self.progress: list[Progress] = []
+        self.changed = asyncio.Event()
+
+    def export(
+        self,
+        users: Rows,
+        identities: Rows | None = None,
+        factors: Rows | None = None,
+        *,
+        run_id: str = "20260102-abcd",
+        text_columns: tuple[str, ...] = (),
+    ) -> None:
+        written = [
+            self._table("auth", "users", users, text_columns=text_columns),
+            self._table("auth", "identities", identities or []),
+            self._table("auth", "mfa_factors", factors or []),
+            self._table(
+                "public",
+                "orders",
+                [{"customer_id": row["id"]} for row in users] * 2,
+                user_references=(metadata.UserReference(column="customer_id", found="foreign key"),),
+            ),
+        ]
+        by_name = {table.file.removesuffix(".json"): table for table in written}
+        of_users = by_name["auth_users"]
+        metadata.write(
+            self.directory / files.METADATA,
+            metadata.Metadata(
+                exported_at=AT,
+                total_duration_ms=1,
+                tables=by_name,
+                auth_users=metadata.AuthUsers(
+                    row_count=len(users),
+                    duration_ms=1,
+                    file=of_users.file,
+                    bytes=of_users.bytes,
+                    sha256=of_users.sha256,
+                ),
+                run_id=run_id,
+                practice=False,
+                tool=metadata.Tool(version="0"),
+                source=metadata.Source(ref="abc", database="postgres", server_version="18"),
+                target=metadata.Target(project_id=PROJECT),
+                freeze=None,
+                snapshot=metadata.Snapshot(taken_at=AT, xmax=1),
+                sequences={},
+                import_order=tuple(by_name),
+                cycles=(),
+                extensions=(),
+                left_out=(),
+                totals=metadata.Totals(tables=4, rows=0, bytes=0),
+            ),
+        )
+
+    def _table(
+        self, schema: str, name: str, rows: Rows, *, text_columns: tuple[str, ...] = (), **given: Any
+    ) -> metadata.Table:
+        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
+        content = "".join(["[\n", ",\n".join(texts), "\n" if texts else "", "]\n"]).encode()
+        file = files.table_files([(schema, name)])[schema, name]
+        written = files.write_once(self.directory / file, content)
+        columns = tuple(
+            metadata.Column(
+                name=column,
+                type="jsonb",
+                nullable=True,
+                default=None,
+                generated=False,
+                identity=None,
+                enum_labels=None,
+                encoding="text",
+            )
+            for column in text_columns
+        )
+        return metadata.Table(
+            row_count=len(rows),
+            duration_ms=1,
+            schema_name=schema,
+            table=name,
+            file=file,
+            bytes=written.bytes,
+            sha256=hashlib.sha256(content).hexdigest(),
+            row_digest="0",
+            columns=columns,
+            primary_key=(),
+            foreign_keys=(),
+            depends_on=(),
+            **{"user_references": (), **given},
+        )
+
+    def run(self, run_id: str = "20260102-abcd") -> Run:
+        parties = Parties(source_ref="abc", source_database="postgres", target_project=PROJECT)
+        opened = RunOpened(at=AT, run_id=run_id, parties=parties, channel="C1", approvers=("U1",), retain_days=90)
+        return Run(opened=opened, last_at=AT)
+
+    def _report(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        self.changed.set()
+
+    async def carry_over(
+        self, run_id: str = "20260102-abcd", *, timeout_seconds: float = 5.0, **given: Any
+    ) -> UsersResult:
+        """The step, once, from wherever an earlier one left it."""
+        async with StackAuth(self.url, PROJECT, KEY, timeout_seconds=timeout_seconds, page=50) as service:
+            step = UsersStep(
+                self.directory,
+                service,
+                clock=Standing(),
+                retain_days=90,
+                **{"concurrency": 4, "settle_seconds": 0.02, "first_wait_seconds": 0.02, **given},
+            )
+            return await step(self.run(run_id), self._report)
+
+    @property
+    def done(self) -> int:
+        return self.progress[-1].done if self.progress else 0
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits until it holds, looking at every report."""
+        async with asyncio.timeout(20):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    def mapped(self) -> dict[str, mapping.Mapped]:
+        entries = mapping.read(self.directory / files.MAPPING)
+        return {entry.supabase_user_id: entry for entry in entries if isinstance(entry, mapping.Mapped)}
+
+    def unmapped(self) -> list[mapping.Unmapped]:
+        return [e for e in mapping.read(self.directory / files.MAPPING) if isinstance(e, mapping.Unmapped)]
+
+    def attention(self) -> set[tuple[str, str]]:
+        return {(a.id, a.reason) for a in mapping.read_attention(self.directory / files.ATTENTION)}
+
+    def assert_everybody_once(self) -> None:
+        """Each mapped user is in the service, bears its own id, and no id is borne twice."""
+        borne = [marker_of(user.server_metadata) for user in self.service.users.values()]
+        ours = sorted(id_ for id_ in borne if id_ is not None)
+        assert ours == sorted(self.mapped())
+        for id_, entry in self.mapped().items():
+            assert marker_of(self.service.users[entry.stack_auth_user_id].server_metadata) == id_
+
+
+class Standing:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return AT
+
+
+@dataclass
+class Make:
+    """The builders above, for tests that take them as one fixture."""
+
+    user: Callable[..., dict[str, Any]] = user_row
+    identity: Callable[..., dict[str, Any]] = identity_row
+    id: Callable[[int], str] = user_id
+    bcrypt: str = BCRYPT
+    at: datetime = AT
+    project: str = PROJECT
+    key: str = KEY
+    services: list[StackAuthStandin] = field(default_factory=list)
+    runners: list[web.AppRunner] = field(default_factory=list)
+
+    async def service(self, **given: Any) -> StackAuthStandin:
+        standin = StackAuthStandin(
+            PROJECT, KEY, **{"marker": marker_of, "retry_after_seconds": 0, "conflict_seconds": 0.01, **given}
+        )
+        await standin.start()
+        self.services.append(standin)
+        return standin
+
+    async def server(self, handler: Callable[[web.Request], Awaitable[web.Response]]) -> str:
+        """The address of something that answers every request by `handler`."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        self.runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+
+@pytest.fixture(scope="session")
+def rows() -> Make:
+    """Builders alone: nothing is started."""
+    return Make()
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    """Builders, and services that are stopped at the end."""
+    made = Make()
+    yield made
+    for service in made.services:
+        await service.stop()
+    for runner in made.runners:
+        await runner.cleanup()
+
+
+@pytest.fixture(params=["new", "old"])
+async def night(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> Night:
+    """With either generation of the service."""
+    return Night(tmp_path, await make.service(generation=request.param))
+
+
+@pytest.fixture
+def another_night(make: Make, tmp_path: Path) -> Callable[..., Awaitable[Night]]:
+    """A night with a service of its own making, or with one that is there."""
+
+    async def build(name: str = "another", service: StackAuthStandin | None = None, **given: Any) -> Night:
+        directory = tmp_path / name
+        directory.mkdir()
+        return Night(directory, service or await make.service(**given))
+
+    return build

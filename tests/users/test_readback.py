@@ -1,0 +1,175 @@
+"""What the service really holds, against what was exported."""
+
+import pytest
+
+from bot.artifacts import files, mapping
+from bot.plan.findings import Verdict
+from bot.stackauth.api import StackAuth
+from bot.stackauth.readback import ReadBack
+
+HASHES = "A password hash cannot be read back: of {} users it is known that there is one."
+
+
+@pytest.fixture
+def read_back(make):
+    """The findings, by check."""
+
+    async def read(night, run_id="20260102-abcd"):
+        async with StackAuth(night.url, make.project, make.key, page=3) as service:
+            examine = ReadBack(night.directory, service).examine
+            return {finding.check: finding async for finding in examine(night.run(run_id), night._report)}
+
+    return read
+
+
+@pytest.fixture
+async def carried(night, rows):
+    """A night after its users step."""
+    users = [rows.user(n) for n in range(1, 9)]
+    users[0] = rows.user(
+        1, raw_user_meta_data={"big": 2**60, "x": [0.1, 1e25, None], "picture": "https://a.example/p.png"}
+    )
+    users[1] = rows.user(2, encrypted_password="")
+    users[2] = rows.user(3, is_anonymous=True, email=None, encrypted_password="")
+    users[3] = rows.user(4, banned_until="infinity", raw_user_meta_data={"avatar_url": "data:image/png;base64,AAAA"})
+    users[4] = rows.user(5, deleted_at="2025-01-01T00:00:00+00:00")
+    users[5] = rows.user(6, raw_app_meta_data=["odd"])
+    night.service.add_user({"primary_email": "person8@example.com", "primary_email_auth_enabled": True})
+    night.export(users, [rows.identity(7, "github", "77"), rows.identity(7, "google", "78")])
+    await night.carry_over()
+    assert (rows.id(8), "email-taken-in-target") in night.attention()
+    return night
+
+
+def stored(night, supabase_id):
+    return night.service.users[night.mapped()[supabase_id].stack_auth_user_id]
+
+
+async def test_what_was_carried_over_reads_back(carried, read_back):
+    """Every kind of user, whatever reasons it has; and it is said that hashes cannot be read back."""
+    found = await read_back(carried)
+    assert found["users-exactly-once"].verdict is Verdict.PASS
+    assert found["users-exactly-once"].evidence == (
+        "Each of the 8 mapped users stands in Stack Auth exactly once, and no two share one."
+    )
+    assert found["users-read-back"].verdict is Verdict.PASS
+    assert found["users-read-back"].evidence == (
+        "8 users were read back from Stack Auth; every field holds what was exported. " + HASHES.format(5)
+    )
+    assert carried.progress[-1].step == "users-read-back"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"display_name": "Somebody else"}, "display_name"),
+        ({"client_metadata": {}}, "client_metadata"),
+        ({"otp_auth_enabled": True}, "otp_auth_enabled"),
+        ({"password_hash": None}, "has_password"),
+        ({"oauth_identities": []}, "oauth_providers"),
+        ({"restricted_by_admin": True}, "restricted_by_admin"),
+        ({"profile_image_url": "https://b.example/"}, "profile_image_url"),
+    ],
+)
+async def test_a_field_that_differs_is_named(carried, read_back, rows, change, field):
+    """With the user's id and never with what the field holds."""
+    user = stored(carried, rows.id(7))
+    for name, value in change.items():
+        setattr(user, name, value)
+    found = (await read_back(carried))["users-read-back"]
+    assert found.verdict is Verdict.FAIL
+    assert found.evidence == (
+        f"1 of 8 users read back differ: {field} 1 ({rows.id(7)}). "
+        + HASHES.format(4 if field == "has_password" else 5)
+    )
+    assert found.mend == (
+        "Look at these users in Stack Auth and in auth_users.json, mend them there, then say the word again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"value": "other@example.com"}, "primary_email"),
+        ({"verified": False}, "primary_email_verified"),
+        ({"used_for_auth": False}, "primary_email_auth_enabled"),
+    ],
+)
+async def test_an_address_that_differs_is_named(carried, read_back, rows, change, field):
+    """Address, verification and sign-in each."""
+    for name, value in change.items():
+        setattr(stored(carried, rows.id(7)).primary, name, value)
+    found = (await read_back(carried))["users-read-back"]
+    assert found.evidence.startswith(f"1 of 8 users read back differ: {field} 1 ({rows.id(7)}). ")
+    assert "example.com" not in found.evidence
+
+
+async def test_a_user_that_is_gone_is_missed(carried, read_back, rows):
+    """By both checks."""
+    carried.service._store.delete(stored(carried, rows.id(7)).id)
+    found = await read_back(carried)
+    assert found["users-exactly-once"].evidence == f"1 mapped users are not in Stack Auth ({rows.id(7)})."
+    assert found["users-read-back"].evidence == f"1 could not be read back ({rows.id(7)}). " + HASHES.format(4)
+    assert {finding.verdict for finding in found.values()} == {Verdict.FAIL}
+
+
+async def test_a_copy_of_a_user_is_found(carried, read_back, rows):
+    """Two users that bear one Supabase id."""
+    original = stored(carried, rows.id(2))
+    copy = carried.service.add_user({"server_metadata": original.server_metadata})
+    assert copy.id != original.id
+    found = (await read_back(carried))["users-exactly-once"]
+    assert found.verdict is Verdict.FAIL
+    assert found.evidence == f"1 Supabase users are borne by more than one user there ({rows.id(2)})."
+
+
+async def test_two_mapped_to_one_are_found(carried, read_back, rows):
+    """The mapping must be one to one."""
+    path = carried.directory / files.MAPPING
+    head, *entries = list(mapping.read(path))
+    first, second, *rest = entries
+    path.unlink()
+    mapping.write(
+        path, head, [first, second.model_copy(update={"stack_auth_user_id": first.stack_auth_user_id}), *rest], []
+    )
+    found = (await read_back(carried))["users-exactly-once"]
+    assert found.verdict is Verdict.FAIL
+    assert found.evidence == "1 Stack Auth users are mapped more than once."
+
+
+async def test_people_may_have_used_an_account_of_an_earlier_night(carried, another_night, read_back, rows):
+    """What a matched user changed since is told and does not block."""
+    later = await another_night(service=carried.service)
+    later.export(
+        [rows.user(7), rows.user(9)],
+        [rows.identity(7, "github", "77"), rows.identity(7, "google", "78")],
+        run_id="20260203-ffff",
+    )
+    result = await later.carry_over("20260203-ffff")
+    assert (result.created, result.matched) == (1, 1)
+    stored(later, rows.id(7)).display_name = "Renamed since"
+    found = (await read_back(later, "20260203-ffff"))["users-read-back"]
+    assert found.verdict is Verdict.WARN
+    assert found.evidence == (
+        f"2 users were read back. 1 from an earlier night differ by now: display_name 1 ({rows.id(7)}). "
+        "All others hold what was exported. " + HASHES.format(2)
+    )
+
+
+async def test_users_brought_up_to_date_read_back(carried, another_night, read_back, rows):
+    """Changed, cleared and added fields alike."""
+    later = await another_night(service=carried.service)
+    later.export(
+        [
+            rows.user(1, encrypted_password=None, raw_user_meta_data=None, email="new@example.com"),
+            rows.user(4),
+            rows.user(7),
+            rows.user(8, email="free@example.com"),
+        ],
+        [rows.identity(1, "google", "11"), rows.identity(7, "github", "77"), rows.identity(7, "google", "78")],
+        run_id="20260203-ffff",
+    )
+    result = await later.carry_over("20260203-ffff")
+    assert (result.updated, result.matched) == (3, 1)
+    found = await read_back(later, "20260203-ffff")
+    assert {finding.verdict for finding in found.values()} == {Verdict.PASS}
