@@ -1,0 +1,189 @@
+"""Text for Slack: made harmless, made to fit, made into blocks. Pure.
+
+Two kinds of text. *Ours* is mrkdwn and means its marks. *Foreign* comes from a database, a service or an error and
+may mean nothing by them: it goes through `plain` (in a sentence) or `code` (as a name) before it joins ours, and then
+mentions nobody, links nowhere and formats nothing. `prose` is for sentences of our own edges that quote foreign names:
+what stands between backticks stays code, all else is plain.
+
+Everything is cut with a word about what is missing. The limits here are below Slack's, which counts in ways that it
+does not document; `text`, which notifications and screen readers use, fits chat.update's limit even when posted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Block = dict[str, Any]
+
+_SECTION = 2_900
+_ALL_SECTIONS = 9_000
+_TEXT = 3_900
+_TITLE = 150
+_CELL = 80
+_CONTEXT = 900
+_LINE = 2_800
+_LEAST = 200
+_TICK = "\u02cb"
+_MARKS = str.maketrans({"`": _TICK, "*": "\u2217", "~": "\u223c"})
+_OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_LINE_ENDS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Control characters, and those that turn the reading direction or hide: they could make a message lie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Foreign text is fine in its cells: they are shown as they are. Columns but the first are set to the right."""
+
+    heading: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What a message says, top to bottom. `title` is plain text or "", `paragraphs` and `footer` are our mrkdwn."""
+
+    title: str = ""
+    paragraphs: Sequence[str] = field(default_factory=tuple)
+    table: Table | None = None
+    footer: str = ""
+
+
+def escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plain(text: str) -> str:
+    """Foreign text within a sentence of ours; its lines stay lines."""
+    return _OUTER_UNDERSCORE.sub("\uff3f", escaped(text).translate(_MARKS))
+
+
+def code(text: str) -> str:
+    """A foreign name or value as code, on one line."""
+    one_line = _on_one_line(text).replace("`", _TICK)
+    return f"`{escaped(shortened(one_line, 200))}`" if one_line else "(empty)"
+
+
+def prose(text: str) -> str:
+    """A sentence of our own edges: code between backticks stays code, so that it can be copied as it is."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return "".join(escaped(part) if number % 2 else plain(part) for number, part in enumerate(parts))
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def and_more(shown: Iterable[str], total: int, what: str) -> list[str]:
+    """The lines, and how many more there are."""
+    lines = list(shown)
+    return lines if len(lines) >= total else [*lines, f"and {total - len(lines):,} more {what}"]
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+def laid_out(layout: Layout) -> tuple[str, list[Block]]:
+    """The same as accessible text and as blocks, both within Slack's limits."""
+    blocks: list[Block] = []
+    title = shortened(_on_one_line(layout.title), _TITLE)
+    if title:
+        blocks.append({"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}})
+    paragraphs = [clean for paragraph in layout.paragraphs if (clean := _UNSEEN.sub("", paragraph)).strip()]
+    sections = [section for paragraph in _together(paragraphs, _ALL_SECTIONS) for section in _sections(paragraph)]
+    blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": section}} for section in sections]
+    tables = []
+    if layout.table is not None:
+        blocks.append(_table(layout.table))
+        tables = ["\n".join(" · ".join(plain(_cell(cell)) for cell in row) for row in layout.table.rows)]
+    footer = fitted(layout.footer, _CONTEXT)
+    if footer:
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer}]})
+    parts = [part for part in (f"*{plain(title)}*" if title else "", *paragraphs, *tables) if part]
+    room = _TEXT - len(footer) - 1
+    text = fitted("\n".join(_together(parts, room)), room)
+    return "\n".join(filter(None, [text, footer])), blocks
+
+
+def _together(parts: Sequence[str], most: int) -> list[str]:
+    """The parts in about `most` characters, taken from the longest: a long list must not push out the sentence that
+    says who may go on.
+    """
+    fitting = list(parts)
+    while (excess := sum(len(part) + 1 for part in fitting) - most) > 0:
+        longest = max(range(len(fitting)), key=lambda index: len(fitting[index]))
+        length = len(fitting[longest])
+        if length <= _LEAST:
+            break
+        fitting[longest] = fitted(fitting[longest], max(_LEAST, length - excess))
+    return fitting
+
+
+def fitted(text: str, most: int) -> str:
+    """Our mrkdwn in at most `most` characters: whole lines while there are several, then a word on how many more."""
+    lines = [_cut_line(line) for line in text.split("\n")]
+    if sum(len(line) + 1 for line in lines) - 1 <= most:
+        return "\n".join(lines)
+    kept: list[str] = []
+    room = most - len("\nand 1,000,000 more lines")
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    missing = len(lines) - len(kept)
+    if not kept:
+        return f"{_cut(lines[0], most - 1)}…"
+    return "\n".join([*kept, f"and {missing:,} more line{'s' if missing > 1 else ''}"])
+
+
+def _cut_line(line: str) -> str:
+    return line if len(line) <= _LINE else f"{_cut(line, _LINE - 1)}…"
+
+
+def _cut(line: str, most: int) -> str:
+    """Not through an entity, a mention or a piece of code, as far as that can be had."""
+    short = re.sub(r"(&[a-z]*|<[^>]*)$", "", line[:most])
+    return f"{short[: most - 1]}`" if short.count("`") % 2 else short
+
+
+def _sections(paragraph: str) -> list[str]:
+    """The paragraph in pieces that each fit a section."""
+    pieces: list[str] = []
+    for line in paragraph.split("\n"):
+        if pieces and len(pieces[-1]) + 1 + len(line) <= _SECTION:
+            pieces[-1] += f"\n{line}"
+        else:
+            pieces.append(line)
+    return [piece for piece in pieces if piece.strip()]
+
+
+def _table(table: Table) -> Block:
+    rows = [table.heading, *table.rows]
+    return {
+        "type": "table",
+        "column_settings": [{"align": "left" if not column else "right"} for column in range(len(table.heading))],
+        "rows": [[{"type": "raw_text", "text": _cell(cell)} for cell in row] for row in rows],
+    }
+
+
+def _cell(text: str) -> str:
+    return shortened(_on_one_line(text), _CELL) or "(empty)"
+
+
+def _on_one_line(text: str) -> str:
+    return _UNSEEN.sub("", _LINE_ENDS.sub(" ", text)).strip()

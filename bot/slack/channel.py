@@ -1,0 +1,115 @@
+"""The channel as the conductor needs it: post once, find what may have been posted, edit, pin, ask who, catch up.
+
+A post is sent exactly once by `post`; whether it is sent again is for the caller to decide, after `find`. `find`
+trusts its own eyes only: a message is ours when our bot wrote it and its metadata carries run and key; any app of
+the workspace may post under the same event type. Should Slack refuse the look of a message (its blocks), which
+would be a mistake of ours, the words go out alone: a night must not end over a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import OutcomeUnknown, ServiceUnintelligible
+from bot.plan.decide import Hear
+from bot.plan.run import Run
+from bot.plan.talk.posts import Post, header_key
+from bot.plan.talk.words import Standing
+from bot.ports import Progress
+from bot.slack import authority, catchup
+from bot.slack.calls import Identity, Refused, done, understood
+from bot.slack.messages import render
+from bot.slack.payloads import Posted, own_key
+
+log = structlog.get_logger("cutover.slack")
+
+_CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+_ONLY_LOOKS = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "block_mismatch",
+    }
+)
+
+
+class SlackChannel:
+    """The port `Channel`, kept by Slack."""
+
+    def __init__(self, client: AsyncWebClient, *, channel: str, identity: Identity) -> None:
+        self._client = client
+        self._channel = channel
+        self._identity = identity
+
+    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
+        message = render(run, post, progress, head)
+        place = {"thread_ts": run.deliveries[post.thread].ts} if post.thread is not None else {}
+        words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
+        words |= {"unfurl_links": False, "unfurl_media": False}
+        try:
+            answer = await done(self._client.chat_postMessage(**words, blocks=message.blocks), "post a message")
+        except Refused as refused:
+            self._forgive(refused, post)
+            answer = await done(self._client.chat_postMessage(**words), "post a message")
+        try:
+            return understood(Posted, answer, "where it put a message").ts
+        except ServiceUnintelligible as error:
+            raise OutcomeUnknown(
+                error.happened, unchanged="it may have been posted all the same", do="look before it is repeated"
+            ) from error
+
+    async def find(self, run: Run, key: str) -> str | None:
+        thread = run.deliveries[key].post.thread
+        if thread is not None:
+            candidates = catchup.replies(self._client, self._channel, run.deliveries[thread].ts, metadata=True)
+        else:
+            header = run.deliveries[header_key(run.run_id)]
+            opened = (run.opened.at - _CLOCKS_MAY_DIFFER).timestamp()
+            candidates = catchup.history(self._client, self._channel, header.ts or f"{opened:.6f}", metadata=True)
+        ours = [
+            str(message["ts"])
+            async for message in candidates
+            if own_key(message, run_id=run.run_id, bot_id=self._identity.bot_id) == key
+        ]
+        return min(ours, default=None)
+
+    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
+        message = render(run, post, progress, head)
+        words: dict[str, Any] = {
+            "channel": self._channel,
+            "ts": ts,
+            "text": message.text,
+            "metadata": message.metadata,
+        }
+        try:
+            await done(self._client.chat_update(**words, blocks=message.blocks), "edit a message")
+        except Refused as refused:
+            self._forgive(refused, post)
+            await done(self._client.chat_update(**words), "edit a message")
+
+    async def pin(self, ts: str) -> None:
+        try:
+            await done(self._client.pins_add(channel=self._channel, timestamp=ts), "pin a message")
+        except Refused as refused:
+            if refused.code != "already_pinned":
+                raise
+
+    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
+        return await authority.standing(self._client, user, team, approvers=approvers, own_team=self._identity.team)
+
+    async def missed(self, run: Run) -> Sequence[Hear]:
+        return await catchup.missed(self._client, self._channel, run, bot_user=self._identity.bot_user)
+
+    def _forgive(self, refused: Refused, post: Post) -> None:
+        """Raises it again unless only the looks were refused."""
+        if refused.code not in _ONLY_LOOKS:
+            raise refused
+        log.error("slack refused how a post looks; its words went out alone", key=post.key, code=refused.code)

@@ -1,0 +1,152 @@
+"""The shapes of what Slack sends, as far as we read it, and the one rule for what counts as a person speaking.
+
+Events, history and replies carry the same message; all of them go through `plain_human_message`, so that a message
+missed and found later is held to the same rule as one that was heard. The rule is strict, because its result may open
+a gate: a message is a person's only when nothing on it hints at an app, a bot, a workflow, an edit or a deletion.
+What a name, a picture or a text says about the author is never looked at: anybody can set these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.plan.decide import Hear
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Metadata(_Shape):
+    event_type: str
+    event_payload: dict[str, Any]
+
+
+class Message(_Shape):
+    """A message as events, history and replies show it. `channel` stands in events only; the three teams may each be
+    missing, and name the author's workspace, the most telling first.
+    """
+
+    type: str
+    ts: str
+    channel: str | None = None
+    user: str | None = None
+    text: str | None = None
+    thread_ts: str | None = None
+    subtype: str | None = None
+    hidden: bool | None = None
+    edited: Any = None
+    bot_id: str | None = None
+    app_id: str | None = None
+    bot_profile: Any = None
+    workflow_id: str | None = None
+    user_team: str | None = None
+    source_team: str | None = None
+    team: str | None = None
+    metadata: Metadata | None = None
+
+
+class Person(_Shape):
+    """The answer of users.info. A flag that decides and is missing stays None, which is not False."""
+
+    id: str
+    team_id: str
+    deleted: bool
+    is_bot: bool | None = None
+    is_restricted: bool | None = None
+    is_ultra_restricted: bool | None = None
+    is_app_user: bool = False
+    is_stranger: bool = False
+    is_invited_user: bool = False
+
+
+class Conversation(_Shape):
+    """The answer of conversations.info."""
+
+    id: str
+    is_member: bool
+    is_archived: bool = False
+    is_private: bool = False
+    is_shared: bool = False
+    is_ext_shared: bool = False
+    is_org_shared: bool = False
+    is_pending_ext_shared: bool = False
+
+
+class AuthTest(_Shape):
+    """The answer of auth.test; `bot_id` is missing when the token is not a bot's."""
+
+    team_id: str
+    user_id: str
+    bot_id: str | None = None
+
+
+class Posted(_Shape):
+    ts: str
+
+
+class _Cursor(_Shape):
+    next_cursor: str = ""
+
+
+class Page(_Shape):
+    """A page of history or replies. Its messages stay raw: one that we cannot read must not hide the others."""
+
+    messages: tuple[dict[str, Any], ...]
+    response_metadata: _Cursor | None = None
+
+    @property
+    def cursor(self) -> str:
+        """ "" on the last page."""
+        return self.response_metadata.next_cursor if self.response_metadata else ""
+
+
+class Hello(_Shape):
+    """The first frame of a Socket Mode connection. `num_connections` counts this one too."""
+
+    type: str
+    num_connections: int = 1
+
+
+def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: str) -> Hear | None:
+    """What a person said in `channel`; None when it is anything else.
+
+    Messages from the history do not name their channel: whoever asked for them adds it. A message that was edited
+    since says nothing, for its first words are gone. `Hear.team` is "" when Slack did not name the author's
+    workspace.
+    """
+    try:
+        said = Message.model_validate(message)
+    except ValidationError:
+        return None
+    if said.type != "message" or said.subtype not in {None, "thread_broadcast"} or said.hidden or said.edited:
+        return None
+    if said.bot_id or said.app_id or said.bot_profile or said.workflow_id:
+        return None
+    if said.channel != channel or not said.user or said.user == bot_user:
+        return None
+    return Hear(
+        ts=said.ts,
+        user=said.user,
+        team=said.user_team or said.source_team or said.team or "",
+        text=said.text or "",
+        thread_ts=None if said.thread_ts == said.ts else said.thread_ts,
+        bot_user=bot_user,
+    )
+
+
+def own_key(message: Mapping[str, Any], *, run_id: str, bot_id: str) -> str | None:
+    """The key of the post that this message is, when our bot wrote it for this run. Any app may use the same
+    metadata, so the author counts.
+    """
+    try:
+        found = Message.model_validate(message)
+    except ValidationError:
+        return None
+    payload = found.metadata.event_payload if found.metadata else {}
+    key = payload.get("key")
+    ours = found.bot_id == bot_id and payload.get("run_id") == run_id
+    return key if ours and isinstance(key, str) else None

@@ -1,0 +1,317 @@
+"""How posts look: everything said in text too, nothing foreign that works, nothing too long for Slack."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.plan import events as e
+from bot.plan.findings import Finding, Verdict, failed, warned
+from bot.plan.talk.offers import offer
+from bot.plan.talk.posts import Post, Prose
+from bot.ports import Progress
+from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
+from bot.slack.blocks import Layout, code, fitted, laid_out, plain, prose, size
+from bot.slack.messages import Message, render
+
+HEAD = (7, "f" * 64)
+RUN = "20241124-ab12"
+
+
+def whole_night(story: Any, **changes: Any) -> Any:
+    """A run that has been handed over, with a post of every kind."""
+    run = story.begun(**changes)
+    night = [
+        lambda run: story.gate_passes(run, story.frozen, warned("notice", "No notice is configured.")),
+        lambda run: [e.StepEnded(at=run.last_at, step="export", result=story.export_result())],
+        lambda run: [_offer(run, "export")],
+        story.gate_passes,
+        lambda run: [e.StepEnded(at=run.last_at, step="users", result=story.users_result())],
+        lambda run: [_offer(run, "users")],
+        lambda run: [e.ReasonAccepted(at=run.last_at, reason="phone-only", set_digest="b" * 64, user="U0ADA")],
+        story.gate_passes,
+        lambda run: [e.StepEnded(at=run.last_at, step="handover", result=story.handover_result())],
+    ]
+    return story.moved(run, *night)
+
+
+def _offer(run: Any, gate: str) -> e.CheckpointOffered:
+    return offer(run, gate, run.last_at)
+
+
+def shown(run: Any, key: str, progress: Progress | None = None) -> Message:
+    return render(run, run.deliveries[key].post, progress, HEAD)
+
+
+def accepted_by_slack(message: Message) -> None:
+    """The stand-in's rules for what may be posted, and for what may be edited."""
+    checked_blocks(list(message.blocks))
+    checked_metadata(dict(message.metadata))
+    assert 0 < len(message.text) <= 4_000
+    assert message.text.encode()
+
+
+async def test_every_post_of_a_night_is_taken_by_slack(story: Any, channel: Any, slack: Any) -> None:
+    """Header, gates, findings, summaries, closing, answers and alarms go through the whole of Slack's validation."""
+    run = story.moved(
+        whole_night(story),
+        lambda run: [e.DriftSeen(at=run.last_at, changes=("public.orders moved: tuple counters",))],
+        lambda run: [e.RetryAsked(at=run.last_at, user="U0ADA", ts="1.000002")],
+    )
+    for key, delivery in list(run.deliveries.items()):
+        ts = await channel.post(run, delivery.post, None, HEAD)
+        run = story.moved(run, lambda run, key=key, ts=ts: [e.Posted(at=run.last_at, key=key, ts=ts, face="")])
+    assert [call.answer for call in slack.calls if call.method == "chat.postMessage"] == ["ok"] * len(run.deliveries)
+    for delivery in run.deliveries.values():
+        await channel.redraw(run, delivery.post, delivery.ts, None, HEAD)
+    assert {call.answer for call in slack.calls if call.method == "chat.update"} == {"ok"}
+    assert {m.event_type for m in slack.messages} >= {
+        "cutover_run",
+        "cutover_checkpoint",
+        "cutover_finding",
+        "cutover_summary",
+        "cutover_alarm",
+    }
+
+
+def test_the_header_is_the_whole_board(story: Any) -> None:
+    """Who moves to where, each checkpoint, now, next, and the way back, in this order."""
+    run = story.begun()
+    assert shown(run, f"{RUN}/header").text == "\n".join(
+        [
+            f"*Cutover {RUN}*",
+            "*Source:* Supabase `abcdefgh`, database `postgres`",
+            "*Target:* Stack Auth project `p-1`",
+            "*Status:* waiting",
+            "▶️ 1. Freeze: waiting for `frozen`",
+            "◻️ 2. Export: not yet",
+            "◻️ 3. Users: not yet",
+            "*Now:* Checkpoint 1 (Freeze) waits for `frozen`.",
+            "*Next:* <@U0ADA> may say `frozen` once Supabase refuses every write and users see the maintenance notice. "
+            "It proves the freeze, then exports every table from one snapshot. To every member I answer `status` when "
+            "you mention me.",
+            "*The way back:* say `abort` to me: I stop at a safe point, thaw Supabase and prove that it writes. "
+            "Without me, `cutover thaw` thaws it wherever the bundle is, and `cutover freeze-sql --thaw` prints it as "
+            "SQL.",
+            f"Journal line 7 · `{'f' * 64}`",
+        ]
+    )
+
+
+def test_the_freeze_gate_prints_the_way_back_before_the_way_forward(story: Any) -> None:
+    """Nobody freezes anything before having read how to thaw it, and what users will feel."""
+    run = story.begun()
+    text = shown(run, run.gate_key).text
+    order = [
+        "*Status:* ⏳ waiting for `frozen`",
+        "*What must be true:* Supabase refuses every write and users see the maintenance notice.",
+        "*What users will feel:* ",
+        "`cutover freeze-sql --thaw` prints the SQL that thaws Supabase",
+        "`cutover freeze-sql` prints the SQL that freezes Supabase",
+        f"*Evidence* `{run.offer.digest}`",
+        "• approvers: <@U0ADA>",
+        "*Who may say it:* <@U0ADA>, as a message that is exactly `frozen`, here or in this thread.",
+        "*If you stop here:* nothing was changed by this run; thaw, and users go on as before.",
+        f"Run `{RUN}` · Journal line 7 · `{'f' * 64}`",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+
+
+def test_a_gate_shows_what_became_of_it(story: Any) -> None:
+    """Waiting, verifying, passed, refused, void: each is said, and stands in the metadata."""
+    run = story.begun()
+    key = run.gate_key
+    said = e.SignalAccepted(at=run.last_at, checkpoint="freeze", digest="x", user="U0ADA", ts="1.000001")
+    began = e.VerificationBegan(at=run.last_at, checkpoint="freeze", attempt=1)
+    verifying = story.moved(run, lambda run: [said, began])
+    refused = story.moved(verifying, lambda run: [e.CheckpointRefused(at=run.last_at, checkpoint="freeze", attempt=1)])
+    void = story.moved(
+        run, lambda run: [e.CheckpointVoided(at=run.last_at, checkpoint="freeze", offer=1, why="it moved")]
+    )
+    seen = {}
+    for state in (run, verifying, refused, void):
+        message = shown(state, key)
+        seen[message.metadata["event_payload"]["status"]] = message.text.split("\n")[1]
+    assert seen == {
+        "waiting": "*Status:* ⏳ waiting for `frozen`",
+        "verifying": "*Status:* 🔎 verifying on the word of <@U0ADA>: I am trying to prove it wrong",
+        "refused": "*Status:* ❌ refused at attempt 1: read the findings in this thread, mend them, and "
+        "say `frozen` again",
+        "void": "*Status:* ✖️ void: this checkpoint takes no word any more; a newer message takes its place, or the "
+        "run ended",
+    }
+
+
+def test_a_finding_names_its_mend(story: Any) -> None:
+    """Verdict, check, evidence, mend; code that is to be copied stays as it is."""
+    finding = failed("select-right", "2 tables cannot be read.", 'Run `GRANT SELECT ON "a_b*c" TO postgres;`.')
+    post = Post(key="k", kind="cutover_finding", checkpoint="freeze", status="refused", thread="g", body=finding)
+    message = render(story.begun(), post, None, HEAD)
+    assert message.text == (
+        '❌ *select-right* (fail): 2 tables cannot be read.\n*Mend:* Run `GRANT SELECT ON "a_b*c" TO postgres;`.'
+    )
+    assert message.metadata["event_payload"]["check"] == "select-right"
+
+
+def test_the_export_summary_counts_in_a_table_and_in_text(story: Any) -> None:
+    """The largest tables, what was left out and why, and what is not in the bundle."""
+    run = whole_night(story)
+    message = shown(run, f"{RUN}/summary/export/1")
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    assert [cell["text"] for cell in table["rows"][0]] == ["Table", "Rows", "Size"]
+    assert [cell["text"] for cell in table["rows"][1]] == ["t0", "1,000", "100.0 kB"]
+    assert len(table["rows"]) == 16
+    assert "t0 · 1,000 · 100.0 kB" in message.text
+    assert (
+        "*Left out:* 3 × a view; 12 × the platform's own. `metadata.json` names each with its reason." in message.text
+    )
+    assert "*Not in the bundle:* 17 files in Storage, 4.2 MB;" in message.text
+    assert message.metadata["event_payload"] == {
+        "run_id": RUN,
+        "key": f"{RUN}/summary/export/1",
+        "checkpoint": "freeze",
+        "status": "done",
+        "tables": 43,
+        "rows": 120_345,
+        "bytes": 98_765_432,
+    }
+
+
+def test_the_users_gate_names_each_reason_and_the_word_for_it(story: Any) -> None:
+    """What is still open says how to accept it; what is accepted does not."""
+    run = whole_night(story)
+    before = story.moved(
+        story.begun(),
+        lambda run: story.gate_passes(run, story.frozen),
+        lambda run: [e.StepEnded(at=run.last_at, step="export", result=story.export_result())],
+        lambda run: [_offer(run, "export")],
+        story.gate_passes,
+        lambda run: [e.StepEnded(at=run.last_at, step="users", result=story.users_result())],
+        lambda run: [_offer(run, "users")],
+    )
+    text = shown(before, before.gate_key).text
+    assert (
+        "*Attention:* 12 users could not be carried over whole.\n"
+        "• 7 × `phone-only`: ask them for an e-mail address. Say `accept phone-only` to me to accept that.\n"
+        "• 5 × `sso-only`: set up SSO in the target. Say `accept sso-only` to me to accept that.\n"
+    ) in text
+    after = shown(run, before.gate_key).text
+    assert "`accept phone-only`" not in after and "`accept sso-only`" in after
+    payload = shown(before, before.gate_key).metadata["event_payload"]
+    counts = {name: payload[name] for name in ("users", "created", "matched", "updated", "unmapped", "attention")}
+    assert counts == {"users": 500, "created": 480, "matched": 10, "updated": 0, "unmapped": 10, "attention": 12}
+
+
+def test_the_closing_carries_every_count_and_the_digest(story: Any) -> None:
+    """One message holds what an auditor and the import begin with."""
+    run = whole_night(story)
+    message = shown(run, f"{RUN}/summary/handover/3")
+    assert message.metadata == {
+        "event_type": "cutover_summary",
+        "event_payload": {
+            "run_id": RUN,
+            "key": f"{RUN}/summary/handover/3",
+            "checkpoint": "",
+            "status": "done",
+            "tables": 43,
+            "rows": 120_345,
+            "bytes": 98_765_432,
+            "users": 500,
+            "created": 480,
+            "matched": 10,
+            "updated": 0,
+            "unmapped": 10,
+            "attention": 12,
+            "digest": "e" * 64,
+        },
+    }
+    assert "To prove the freeze again: `cutover doctor --freeze`." in message.text
+    assert f"*The digest over everything:* `{'e' * 64}`" in message.text
+    assert message.text.endswith(f"Journal line 7 · `{'f' * 64}`")
+
+
+def test_an_alarm_that_is_over_says_so(story: Any) -> None:
+    """A reader who comes late must not act on it."""
+    waiting = story.moved(whole_night(story), lambda run: [offer(run, "users", run.last_at)])
+    drift = story.moved(waiting, lambda run: [e.DriftSeen(at=run.last_at, changes=("orders moved",))])
+    key = f"{RUN}/alarm/drift/1"
+    assert shown(drift, key).text.startswith("🔔 *The source has moved under the freeze.*")
+    over = story.moved(drift, lambda run: [offer(run, "freeze", run.last_at)])
+    assert shown(over, key).text.endswith("_This is over._")
+    assert shown(over, key).metadata["event_payload"]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "harmless"),
+    [
+        ("<!channel> & <@U0ADA>", "&lt;!channel&gt; &amp; &lt;@U0ADA&gt;"),
+        ("*bold* ~gone~ `code`", "\u2217bold\u2217 \u223cgone\u223c \u02cbcode\u02cb"),
+        ("_sly_ but auth_users", "\uff3fsly\uff3f but auth_users"),
+    ],
+)
+def test_foreign_text_does_nothing(foreign: str, harmless: str) -> None:
+    """It mentions nobody, links nowhere and formats nothing."""
+    assert plain(foreign) == harmless
+
+
+def test_names_and_quoted_code_stay_code() -> None:
+    """A name cannot leave its code, and what is to be copied is not disfigured."""
+    assert code("a`b\n<c>") == "`a\u02cbb &lt;c&gt;`"
+    assert code("") == "(empty)"
+    assert prose("run `a*b` and *not* `") == "run `a*b` and \u2217not\u2217 \u02cb"
+
+
+def test_what_is_too_long_says_how_much_is_missing() -> None:
+    """Whole lines are kept, and the rest is counted."""
+    assert (
+        fitted("\n".join(f"line {n}" for n in range(100)), 60)
+        == "line 0\nline 1\nline 2\nline 3\nline 4\nand 95 more lines"
+    )
+    assert size(1_234_567) == "1.2 MB" and size(0) == "0 bytes"
+    text, blocks = laid_out(Layout(paragraphs=["a long line\n" * 1000, "The last word."]))
+    assert text.endswith("more lines\nThe last word.")
+    assert blocks[-1]["text"]["text"] == "The last word."
+    text, blocks = laid_out(Layout(paragraphs=["x" * 50_000] * 30))
+    assert len(text) <= 4_000
+    checked_blocks(blocks)
+
+
+NASTY = st.text(max_size=300) | st.text(alphabet="<>&`*_~!@#|\n\r \u202e\u2028a", max_size=4_000)
+COUNT = st.integers(min_value=0, max_value=10**12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> None:
+    """Whatever databases, services and settings may hold, Slack takes the message and it mentions nobody new."""
+    name = data.draw(NASTY)
+    reasons = data.draw(st.dictionaries(NASTY, COUNT, max_size=30))
+    parties = e.Parties(source_ref=name, source_database=data.draw(NASTY), target_project=data.draw(NASTY))
+    run = story.begun(parties=parties)
+    finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), mend=name)
+    attention = {reason: e.Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
+    largest = tuple(e.TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
+    bodies = [
+        finding,
+        Prose(data.draw(st.text(max_size=9_000))),
+        story.export_result(largest=largest, left_out=reasons),
+        story.users_result(attention=attention),
+        story.handover_result(),
+    ]
+    posts = [run.deliveries[key].post for key in run.deliveries]
+    posts += [
+        Post(key="k", kind="cutover_summary", checkpoint="", status="done", thread=None, body=body) for body in bodies
+    ]
+    progress = Progress(step="export", done=data.draw(COUNT), total=data.draw(COUNT), unit="rows", note=name)
+    for post in posts:
+        message = render(run, post, progress, HEAD)
+        accepted_by_slack(message)
+        if not isinstance(post.body, Prose):
+            assert set(_mentions(message)) <= {"<@U0ADA>"}
+
+
+def _mentions(message: Message) -> list[str]:
+    found = [piece.split(">")[0] for piece in message.text.split("<")[1:]]
+    return [f"<{piece}>" for piece in found]

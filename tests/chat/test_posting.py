@@ -1,0 +1,222 @@
+"""Posts: sent once, looked for when nobody knows, edited to the newest, refused with a mend."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.errors import OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.ports import Channel, Progress
+from bot.slack.calls import connect
+from bot.slack.channel import SlackChannel
+
+HEAD = (7, "f" * 64)
+
+
+def posts(slack: Any) -> list[Any]:
+    return [message for message in slack.messages if message.bot_id == slack.bot_id]
+
+
+async def test_a_post_stands_where_it_belongs_and_says_what_it_is(night: Any, slack: Any) -> None:
+    """The header and a checkpoint stand at top level, with the metadata that other tools read."""
+    await night.post_all()
+    header, gate = posts(slack)
+    run_id = "20241124-ab12"
+    assert header.metadata == {
+        "event_type": "cutover_run",
+        "event_payload": {"run_id": run_id, "key": f"{run_id}/header", "checkpoint": "", "status": "waiting"},
+    }
+    assert gate.metadata == {
+        "event_type": "cutover_checkpoint",
+        "event_payload": {
+            "run_id": run_id,
+            "key": f"{run_id}/checkpoint/freeze/1",
+            "checkpoint": "freeze",
+            "status": "waiting",
+        },
+    }
+    assert header.thread_ts is None and gate.thread_ts is None
+
+
+async def test_a_finding_stands_in_the_thread_of_its_checkpoint(night: Any, slack: Any, story: Any) -> None:
+    """Details do not crowd the channel."""
+    await night.post_all()
+    night.happens(*story.gate_passes(night.run, story.frozen))
+    await night.post_all()
+    assert posts(slack)[-1].thread_ts == posts(slack)[1].ts
+    assert posts(slack)[-1].payload["check"] == "fresh-session-refused"
+    assert posts(slack)[-1].payload["status"] == "passed"
+
+
+async def test_a_post_that_was_stored_though_no_answer_came_is_found(night: Any, slack: Any) -> None:
+    """After an unknown outcome the caller looks, finds the post by its key, and nothing is posted twice."""
+    key = night.run.gate_key
+    await night.post("20241124-ab12/header")
+    slack.drop_after_next_post()
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await night.post(key)
+    assert str(unknown.value) == (
+        "Slack was asked to post a message and gave no answer that can be trusted (ServerDisconnectedError); "
+        "it may have been done all the same; look before it is repeated."
+    )
+    assert await night.channel.find(night.run, key) == posts(slack)[-1].ts
+    assert len(posts(slack)) == 2
+
+
+async def test_a_reply_of_unknown_fate_is_looked_for_in_its_thread(night: Any, slack: Any, story: Any) -> None:
+    """Replies are not in the history."""
+    await night.post_all()
+    night.happens(*story.gate_passes(night.run, story.frozen))
+    key = list(night.run.deliveries)[-1]
+    slack.drop_after_next_post()
+    with pytest.raises(OutcomeUnknown):
+        await night.post(key)
+    assert await night.channel.find(night.run, key) == posts(slack)[-1].ts
+
+
+async def test_even_the_header_can_be_looked_for(night: Any, slack: Any) -> None:
+    """Before the header is posted the search begins at the time the run was opened."""
+    slack.drop_after_next_post()
+    key = "20241124-ab12/header"
+    with pytest.raises(OutcomeUnknown):
+        await night.post(key)
+    assert await night.channel.find(night.run, key) == posts(slack)[-1].ts
+
+
+@pytest.mark.parametrize("fault", ["internal_error", "fatal_error", "html_500", "text_503", "drop"])
+async def test_a_post_that_was_not_stored_is_not_found(night: Any, slack: Any, fault: str) -> None:
+    """Slack's own trouble is an unknown outcome too; looking says that the post is not there."""
+    await night.post("20241124-ab12/header")
+    slack.fail_next("chat.postMessage", fault)
+    with pytest.raises(OutcomeUnknown):
+        await night.post(night.run.gate_key)
+    assert await night.channel.find(night.run, night.run.gate_key) is None
+    assert len(posts(slack)) == 1
+    calls = [call for call in slack.calls if call.method == "chat.postMessage"]
+    assert len(calls) == 2, "nothing but a rate limit is tried again"
+
+
+async def test_another_apps_post_with_our_key_is_not_ours(night: Any, slack: Any) -> None:
+    """Anybody may post our metadata: the author counts."""
+    await night.post("20241124-ab12/header")
+    payload = {"run_id": "20241124-ab12", "key": night.run.gate_key, "checkpoint": "freeze", "status": "waiting"}
+    metadata = {"event_type": "cutover_checkpoint", "event_payload": payload}
+    slack.say_as_bot("B0OTHER", "Checkpoint 1", metadata=metadata)
+    assert await night.channel.find(night.run, night.run.gate_key) is None
+
+
+async def test_nothing_listening_is_not_an_unknown_outcome(night: Any, slack: Any) -> None:
+    """When the connection could not be made nothing was sent, and the post may simply be sent later."""
+    await slack.stop()
+    with pytest.raises(ServiceUnreachable):
+        await night.post("20241124-ab12/header")
+
+
+async def test_a_rate_limit_is_obeyed(night: Any, slack: Any) -> None:
+    """A 429 says that nothing was done: the same post goes out again after the time Slack asks for."""
+    slack.fail_next("chat.postMessage", "ratelimited")
+    before = asyncio.get_running_loop().time()
+    await night.post("20241124-ab12/header")
+    assert asyncio.get_running_loop().time() - before >= 1
+    assert [c.answer for c in slack.calls if c.method == "chat.postMessage"] == ["ratelimited", "ok"]
+    assert len(posts(slack)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (
+            "not_in_channel",
+            "The bot is not in the channel of the run (not_in_channel); nothing was changed in Slack; "
+            "type /invite @cutover in the channel.",
+        ),
+        (
+            "is_archived",
+            "The channel of the run is archived (is_archived); nothing was changed in Slack; "
+            "unarchive it, or set slack.channel to the id of another channel.",
+        ),
+        (
+            "token_revoked",
+            "Slack does not accept SLACK_BOT_TOKEN (token_revoked); nothing was changed in Slack; "
+            "set SLACK_BOT_TOKEN to the Bot User OAuth Token of the app (xoxb-…, under OAuth & Permissions).",
+        ),
+        (
+            "restricted_action",
+            "The workspace forbids the bot to post a message (restricted_action); nothing was changed in Slack; "
+            "let a workspace admin permit the app to post in the channel.",
+        ),
+        (
+            "no_text",
+            "Slack was asked to post a message and refused (no_text); nothing was changed in Slack; "
+            "look up no_text in Slack's list of errors.",
+        ),
+    ],
+)
+async def test_a_definite_refusal_names_the_mend(night: Any, slack: Any, fault: str, sentence: str) -> None:
+    """What Slack refuses outright was not done, and the sentence says how to mend it."""
+    slack.fail_next("chat.postMessage", fault)
+    with pytest.raises(ServiceRefused) as refused:
+        await night.post("20241124-ab12/header")
+    assert str(refused.value) == sentence
+    assert posts(slack) == []
+
+
+async def test_when_only_the_looks_are_refused_the_words_go_out(night: Any, slack: Any) -> None:
+    """A mistake in the blocks must not end a night."""
+    slack.fail_next("chat.postMessage", "invalid_blocks")
+    await night.post("20241124-ab12/header")
+    (post,) = posts(slack)
+    assert post.blocks == [] and post.text.startswith("*Cutover 20241124-ab12*") and post.payload["status"] == "waiting"
+    slack.fail_next("chat.update", "msg_blocks_too_long")
+    header = night.run.deliveries["20241124-ab12/header"]
+    await night.channel.redraw(night.run, header.post, header.ts, None, HEAD)
+
+
+async def test_an_edit_shows_the_run_as_it_is(night: Any, slack: Any, story: Any) -> None:
+    """Text, blocks and metadata all move to the newest state, and the message stays the same one."""
+    await night.post_all()
+    night.happens(*story.gate_passes(night.run, story.frozen))
+    gate = night.run.deliveries[night.run.gate_key]
+    await night.channel.redraw(night.run, gate.post, gate.ts, None, HEAD)
+    shown = slack.message(gate.ts)
+    assert shown.payload["status"] == "passed"
+    assert "*Status:* ✅ passed on the word of <@U0ADA>" in shown.text
+    header = night.run.deliveries["20241124-ab12/header"]
+    progress = Progress(step="export", done=12, total=43, unit="tables")
+    await night.channel.redraw(night.run, header.post, header.ts, progress, HEAD)
+    assert "*Progress:* `export`: 12 of 43 tables" in slack.message(header.ts).text
+    assert slack.message(header.ts).payload["status"] == "running"
+
+
+async def test_editing_a_message_that_is_gone_is_refused_in_our_words(night: Any, slack: Any) -> None:
+    """Somebody deleted the header; the bot says so instead of posting another."""
+    ts = await night.post("20241124-ab12/header")
+    slack.delete(ts)
+    header = night.run.deliveries["20241124-ab12/header"]
+    with pytest.raises(ServiceRefused) as refused:
+        await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+    assert str(refused.value) == (
+        "A message of the run is no longer in the channel (message_not_found); nothing was changed in Slack; "
+        "leave the bot's messages where they are; `cutover status` tells where the run stands."
+    )
+
+
+async def test_pinning_twice_is_pinning_once(night: Any, slack: Any) -> None:
+    """Pinning is idempotent."""
+    ts = await night.post("20241124-ab12/header")
+    await night.channel.pin(ts)
+    await night.channel.pin(ts)
+    assert slack.pins == [ts]
+
+
+def test_this_machine_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in is called directly; the real Slack by the way the environment says."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert connect("xoxb-1", "http://127.0.0.1:1/api/").proxy is None
+    assert connect("xoxb-1", "https://slack.com/api/").proxy == "http://proxy.example:3128"
+
+
+async def test_the_channel_is_what_the_conductor_needs(channel: SlackChannel) -> None:
+    """SlackChannel keeps the port's promise of methods."""
+    port: Channel = channel
+    assert port is channel
