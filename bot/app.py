@@ -1,0 +1,361 @@
+"""Settings -> parts -> a bot that runs. It constructs and decides nothing; the clock and the id maker live here.
+
+Order of a start, each step of which may end it with one sentence: the data directory and its lock, the journal (a
+damaged one changes nothing), the services (tokens, channel, keys, match of the projects), the lock on the source;
+then a run is opened or taken up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.artifacts import files
+from bot.artifacts.examiners import BundleExaminers
+from bot.artifacts.handover import hand_over
+from bot.conductor import Conductor, interrupted
+from bot.errors import CheckFailed, UsageError
+from bot.journal import DataDirectoryLock
+from bot.plan import decide as say
+from bot.plan.actions import settled
+from bot.plan.events import HandoverResult, Parties
+from bot.plan.findings import Finding
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run
+from bot.plan.talk.words import Refusal
+from bot.ports import Examiners, Report, Steps
+from bot.record import EventRecord
+from bot.settings import Settings
+from bot.slack import calls
+from bot.slack.channel import SlackChannel
+from bot.slack.listener import HttpListener, Listener, SocketListener
+from bot.slack.preflight import preflight as slack_preflight
+from bot.stackauth import readback
+from bot.stackauth.api import StackAuth
+from bot.stackauth.migrate import UsersStep
+from bot.stackauth.readback import ReadBack
+from bot.supabase import project
+from bot.supabase.counts import CountsExaminer
+from bot.supabase.database import Database
+from bot.supabase.export import Export
+from bot.supabase.gateway import Gateway
+from bot.supabase.lock import SourceLock
+from bot.supabase.notice import Notice
+from bot.supabase.proof import Proof
+from bot.supabase.source import SupabaseSource
+from bot.watch import Watch
+
+log = structlog.get_logger("cutover")
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def new_run_id(now: datetime) -> str:
+    """`YYYYMMDD-xxxx`."""
+    return f"{now:%Y%m%d}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The edges, constructed and not yet asked."""
+
+    slack: AsyncWebClient
+    database: Database
+    gateway: Gateway
+    stack: StackAuth
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Contacts nobody; closes what was opened."""
+    async with AsyncExitStack() as closing:
+        anon = settings.supabase_anon_key
+        gateway = Gateway(
+            settings.supabase_url or "", _secret(settings.supabase_service_role_key), _secret(anon) if anon else None
+        )
+        stack = StackAuth(
+            settings.stack_auth_api_url, settings.stack_auth_project_id or "", _secret(settings.stack_auth_secret_key)
+        )
+        closing.push_async_callback(gateway.close)
+        closing.push_async_callback(stack.close)
+        yield Services(
+            slack=calls.connect(_secret(settings.slack_bot_token), settings.slack_api_url),
+            database=Database(_secret(settings.supabase_db_url)),
+            gateway=gateway,
+            stack=stack,
+        )
+
+
+def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
+    return Proof(
+        database,
+        gateway,
+        include_schemas=settings.export.include_schemas,
+        exclude_tables=settings.export.exclude_tables,
+        quiet_seconds=settings.freeze.quiet_seconds,
+    )
+
+
+def examiners(settings: Settings, edges: Services, directory: Path) -> Examiners:
+    """By the names that the checkpoints give them."""
+    freeze = proof(settings, edges.database, edges.gateway)
+    bundle = BundleExaminers(directory)
+    return {
+        "freeze-proof": freeze.freeze_proof,
+        "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
+        "files": bundle.examine_files,
+        "counts": CountsExaminer(edges.database, edges.gateway, directory),
+        "freeze-holds": freeze.freeze_holds,
+        "mapping": bundle.examine_mapping,
+        "users-read-back": ReadBack(directory, edges.stack).examine,
+        "references": bundle.examine_references,
+    }
+
+
+def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord) -> Steps:
+    async def handover(run: Run, report: Report) -> HandoverResult:
+        return await asyncio.to_thread(hand_over, directory, run.run_id, record.head)
+
+    return {
+        "export": Export(
+            edges.database,
+            directory,
+            workers=settings.export.workers,
+            include_schemas=settings.export.include_schemas,
+            exclude_tables=settings.export.exclude_tables,
+            tool_version=version("cutover"),
+        ),
+        "users": UsersStep(
+            directory,
+            edges.stack,
+            concurrency=settings.users.concurrency,
+            retain_days=settings.users.retain_days,
+            clock=SystemClock(),
+        ),
+        "handover": handover,
+    }
+
+
+def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIterator[Finding]]]:
+    """What the doctor asks, by edge."""
+    app_token = _secret(settings.slack_app_token) if settings.slack_app_token else None
+    channel, approvers = settings.slack.channel or "", settings.approvers.users
+    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers)
+    source = project.preflight(
+        edges.database,
+        edges.gateway,
+        include_schemas=settings.export.include_schemas,
+        exclude_tables=settings.export.exclude_tables,
+    )
+    return [
+        ("slack", slack),
+        ("supabase", source),
+        ("stack-auth", readback.preflight(edges.stack)),
+    ]
+
+
+async def run_bot(settings: Settings, *, once: bool, new: bool) -> int:
+    """The exit code. Raises CutoverError with the sentence for whoever started it."""
+    with _interruptible():
+        return await _run_bot(settings, once=once, new=new)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """INT and TERM end the start too, at its next await; once there is a conductor, they are its business."""
+    main = asyncio.current_task()
+    assert main is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, main.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise interrupted() from None
+
+
+async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
+    directory = files.open_directory(settings.migration_data_dir)
+    async with AsyncExitStack() as closing:
+        lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
+        closing.callback(lock.release)
+        record = EventRecord.open(directory)
+        closing.callback(record.close)
+        if record.torn_note:
+            log.warning("torn line dropped", note=record.torn_note)
+        run = record.run()
+        if new:
+            _must_have_ended(run)
+        elif (ended := _ended(run, once=once)) is not None:
+            return ended
+        edges = await closing.enter_async_context(services(settings))
+        identity = await calls.identify(
+            edges.slack,
+            channel=settings.slack.channel or "",
+            app_token=_secret(settings.slack_app_token) if settings.slack_app_token else None,
+        )
+        source_project = await project.identify(edges.database, edges.gateway)
+        await readback.identify(edges.stack)
+        source_lock = await closing.enter_async_context(SourceLock(edges.database))
+        parties = Parties(
+            source_ref=source_project.ref,
+            source_database=source_project.database,
+            target_project=settings.stack_auth_project_id or "",
+        )
+        if new and run is not None:
+            record.close()
+            files.archive_run(directory, run.run_id)
+            record, run = EventRecord.open(directory), None
+            closing.callback(record.close)
+        run = _taken_up(run, record, parties, settings) if run else _opened(record, parties, settings)
+        edges.database.set_run(run.run_id)
+        await source_lock.renew()
+        source = SupabaseSource(edges.database, source_lock, directory / files.FREEZE_PRIOR, edges.gateway)
+        closing.push_async_callback(source.close)
+        conductor = Conductor(
+            run,
+            record=record,
+            channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
+            source=source,
+            examiners=examiners(settings, edges, directory),
+            steps=steps(settings, edges, directory, record),
+            clock=SystemClock(),
+            bot_user=identity.bot_user,
+            once=once,
+        )
+        return await _conduct(conductor, settings, identity, edges, source)
+
+
+_LOCK_WAIT_SECONDS = 2
+
+
+def _ended(run: Run | None, *, once: bool) -> int | None:
+    """The exit code for a run that leaves nothing to do; None when there is something, be it only to tell the channel
+    what a bot that died then had not told yet.
+    """
+    if run is None or not settled(run):
+        return None
+    if run.phase is Phase.ABORTED:
+        raise CheckFailed(
+            f"Run {run.run_id} was aborted",
+            unchanged="nothing was started",
+            do="open the next with `cutover run --new`; the aborted one moves to archive/ whole",
+        )
+    if once and run.phase is Phase.DONE:
+        print(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
+        return 0
+    return None
+
+
+def _must_have_ended(run: Run | None) -> None:
+    if run is not None and run.phase not in {Phase.ABORTED, Phase.DONE}:
+        raise UsageError(
+            f"Run {run.run_id} has not ended, and --new was given",
+            unchanged="nothing was moved or started",
+            do="go on with it by `cutover run`, or abort it in Slack first",
+        )
+
+
+def _opened(record: EventRecord, parties: Parties, settings: Settings) -> Run:
+    now = SystemClock().now()
+    command = say.Open(
+        run_id=new_run_id(now),
+        parties=parties,
+        channel=settings.slack.channel or "",
+        approvers=settings.approvers.users,
+        retain_days=settings.users.retain_days,
+        accepted_ahead=settings.users.accept,
+    )
+    run = None
+    for event in say.open_run(command, now):
+        record.append(event)
+        run = after(run, event)
+    assert run is not None
+    return run
+
+
+def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Settings) -> Run:
+    if (parties, settings.slack.channel) != (run.opened.parties, run.opened.channel):
+        raise UsageError(
+            f"The data directory holds run {run.run_id}, of other projects or of another channel",
+            unchanged="nothing was started",
+            do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
+        )
+    decision = say.decide(run, say.TakeUp(), SystemClock().now())
+    assert not isinstance(decision, Refusal)
+    for event in decision:
+        record.append(event)
+        run = after(run, event)
+    return run
+
+
+async def _conduct(
+    conductor: Conductor, settings: Settings, identity: calls.Identity, edges: Services, source: SupabaseSource
+) -> int:
+    channel = SlackChannel(edges.slack, channel=conductor.run.opened.channel, identity=identity)
+    remind_after = timedelta(minutes=settings.reminders.minutes)
+    watch = Watch(conductor, source=source, channel=channel, remind_after=remind_after)
+    sweeps: set[asyncio.Task[None]] = set()
+
+    def sweep() -> None:
+        task = asyncio.create_task(watch.sweep())
+        sweeps.add(task)
+        task.add_done_callback(sweeps.discard)
+
+    listener = _listener(settings, identity, conductor, sweep)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: conductor.fail(interrupted()))
+    watch.start()
+    try:
+        await listener.start()
+        return await conductor.conduct()
+    finally:
+        await listener.stop()
+        watch.stop()
+        for task in sweeps:
+            task.cancel()
+
+
+def _listener(
+    settings: Settings, identity: calls.Identity, conductor: Conductor, sweep: Callable[[], None]
+) -> Listener:
+    channel = conductor.run.opened.channel
+    if settings.slack_app_token is not None:
+        return SocketListener(
+            identity,
+            channel=channel,
+            app_token=_secret(settings.slack_app_token),
+            api_url=settings.slack_api_url,
+            heard=conductor.obey,
+            reconnected=sweep,
+            rival=lambda count: log.warning("another process is connected with this app's token", connections=count),
+        )
+    assert settings.port is not None
+    return HttpListener(
+        identity,
+        channel=channel,
+        signing_secret=_secret(settings.slack_signing_secret),
+        port=settings.port,
+        api_url=settings.slack_api_url,
+        heard=conductor.obey,
+        reconnected=sweep,
+    )
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""

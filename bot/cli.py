@@ -1,0 +1,139 @@
+"""argv -> command -> exit code. Here is also the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.commands import doctor, freeze_sql, rehearse, run, status, thaw, verify
+from bot.errors import CutoverError, UsageError
+from bot.logs import cleaned
+
+app = typer.Typer(
+    name="cutover",
+    help="The Slack bot that takes a team through the night its production data leaves Supabase.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="A settings file other than ./cutover.toml.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False) -> None:
+    """`--debug` is read where errors are shown, since parsing itself may fail."""
+
+
+@app.command("doctor")
+def _doctor(
+    config: Config = None,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Prove now that the source is frozen.")] = False,
+) -> None:
+    """Look around, days before the night.
+
+    Every connection, token, permission and the match of the projects, each with its mend.
+    """
+    _exit(lambda: doctor.doctor(config, freeze=freeze))
+
+
+@app.command("run")
+def _run(
+    config: Config = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the handover.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Move an ended run to archive/ and open the next.")] = False,
+) -> None:
+    """Open a run, or go on with the one in the data directory."""
+    _exit(lambda: run.run(config, once=once, new=new))
+
+
+@app.command("status")
+def _status(
+    config: Config = None, json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False
+) -> None:
+    """Where the run in the data directory stands."""
+    _exit(lambda: status.status(config, as_json=json))
+
+
+@app.command("verify")
+def _verify(
+    directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
+    anchor: Annotated[str | None, typer.Option("--anchor", help="A journal hash as Slack shows it.")] = None,
+    config: Config = None,
+) -> None:
+    """Read a whole bundle again, offline, and name every damage."""
+    _exit(lambda: verify.verify(config, directory, anchor))
+
+
+@app.command("freeze-sql")
+def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False) -> None:
+    """Print the SQL that freezes Supabase, to paste or pipe."""
+    _exit(lambda: freeze_sql.freeze_sql(thaw=thaw))
+
+
+@app.command("thaw")
+def _thaw(config: Config = None) -> None:
+    """Take the freeze back, exactly.
+
+    With or without the bot and Slack: it takes no lock and waits for no one.
+    """
+    _exit(lambda: thaw.thaw(config))
+
+
+@app.command("rehearse")
+def _rehearse(
+    auto: Annotated[bool, typer.Option("--auto", help="Play the whole night by itself.")] = False,
+    users: Annotated[int, typer.Option("--users", min=60, help="How many users the company has.")] = 500,
+    rows: Annotated[int, typer.Option("--rows", min=1000, help="How many rows its tables hold.")] = 20_000,
+) -> None:
+    """Play a whole night on this machine.
+
+    On a real PostgreSQL, with stand-ins for the services and the ordinary bot.
+    """
+    _exit(lambda: rehearse.rehearse(auto=auto, users=users, rows=rows))
+
+
+def _exit(command: Callable[[], int]) -> None:
+    raise SystemExit(command())
+
+
+def main() -> None:
+    """The command `cutover`. Errors of `bot.errors` end with their sentence and code; anything else is a bug and ends
+    with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app(prog_name="cutover", standalone_mode=False)
+    except CutoverError as error:
+        _tell(error, str(error))
+        raise SystemExit(error.exit_code) from None
+    except typer.Exit as error:
+        raise SystemExit(error.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        print(
+            "cutover: interrupted; the run stands as the journal says; start the command again to go on.",
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+    except typer.TyperException as error:
+        said = error.format_message().rstrip(".?").replace(". Did you mean", ", did you mean")
+        wrong = UsageError(said, unchanged="nothing was done", do="see `cutover --help`")
+        print(f"cutover: {wrong}", file=sys.stderr)
+        raise SystemExit(wrong.exit_code) from None
+    except Exception as error:  # noqa: BLE001  # the handler at the top
+        what = f"this is a bug in Cutover ({type(error).__name__}); the run stands as the journal says; "
+        what += "start again with --debug and report it."
+        _tell(error, what)
+        raise SystemExit(1) from None
+
+
+def _tell(error: BaseException, sentence: str) -> None:
+    if "--debug" in sys.argv[1:]:
+        print(cleaned("".join(traceback.format_exception(error))), file=sys.stderr)
+    print(f"cutover: {sentence}", file=sys.stderr)

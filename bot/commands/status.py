@@ -1,0 +1,84 @@
+"""`cutover status`: where the run in the data directory stands, read from its journal, also while the bot writes
+there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bot import settings
+from bot.plan.checkpoints import PLAN
+from bot.plan.run import Run, doing
+from bot.record import read_run
+
+
+def status(config: Path | None, *, as_json: bool) -> int:
+    directory = settings.load(config=config).migration_data_dir
+    run = read_run(directory)
+    if as_json:
+        print(json.dumps(summary(run), indent=2))
+    elif run is None:
+        print(f"No run in {directory}. `cutover run` opens one.")
+    else:
+        print(_told(run))
+    return 0
+
+
+def summary(run: Run | None) -> dict[str, Any]:
+    """The object that `status --json` prints; it may grow, and nothing in it is renamed."""
+    if run is None:
+        return {"runId": None, "checkpoint": None, "status": None, "approvals": [], "counts": {}}
+    counts: dict[str, int] = {}
+    if run.export is not None:
+        counts |= {"tables": run.export.tables, "rows": run.export.rows, "bytes": run.export.bytes}
+    if run.users is not None:
+        counts |= run.users.model_dump(include={"users", "created", "matched", "updated", "unmapped"})
+        counts["attention"] = run.users.attention_users
+    return {
+        "runId": run.run_id,
+        "checkpoint": run.gate.name,
+        "status": run.header_status,
+        "approvals": [
+            {
+                "checkpoint": offer.checkpoint,
+                "offer": offer.number,
+                "digest": offer.digest,
+                "status": offer.status,
+                "user": offer.approval.user if offer.approval else None,
+                "at": offer.approval.at.isoformat() if offer.approval else None,
+            }
+            for offer in run.offers.values()
+        ],
+        "counts": counts,
+        "doing": doing(run),
+        "openReasons": list(run.open_reasons),
+        "digest": run.handover.digest if run.handover else None,
+    }
+
+
+def _told(run: Run) -> str:
+    parties = run.opened.parties
+    lines = [
+        f"Run {run.run_id}, opened {run.opened.at:%Y-%m-%d %H:%M:%S} UTC",
+        f"  from Supabase {parties.source_ref}/{parties.source_database} to Stack Auth {parties.target_project}",
+        f"  {doing(run)}",
+    ]
+    for gate in PLAN:
+        offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
+        state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet offered"
+        by = f", by {offers[-1].approval.user}" if offers and offers[-1].approval else ""
+        lines.append(f"  {gate.number} {gate.title:<7} {state}{by}")
+    if run.export is not None:
+        lines.append(f"  exported: {run.export.tables} tables, {run.export.rows:,} rows, {run.export.bytes:,} bytes")
+    if run.users is not None:
+        u = run.users
+        lines.append(
+            f"  users: {u.users:,}, of them created {u.created:,}, matched {u.matched:,}, updated {u.updated:,}, "
+            f"unmapped {u.unmapped:,}; attention {u.attention_users:,}"
+        )
+    lines.extend(f"  open: say `accept {reason}` to the bot" for reason in run.open_reasons)
+    if run.handover is not None:
+        lines.append(f"  digest {run.handover.digest}")
+    return "\n".join(lines)

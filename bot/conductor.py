@@ -1,0 +1,323 @@
+"""The loop: fold, next actions, do them, journal the outcome.
+
+The conductor knows no checkpoint and no step by name. It keeps the run (folded from the journal), asks `next_actions`
+what must happen, and starts at most one action a lane as a task. Whatever comes back, and whatever a person or a
+timer says, goes through `obey`:
+
+    decide -> append to the journal (on disk) -> fold -> wake the loop
+
+`obey` is synchronous, so that a message is on disk before the function that brought it returns, and two outcomes
+never interleave. An action that is no longer due is cancelled and awaited before its lane takes the next: this is how
+an abort or a drift stops a step.
+
+Every effect has three outcomes. Done is journaled. Refused ends the process (the channel) or holds the run (a step).
+Unknown is left as it is: the intent stands in the journal, and the next round looks before it repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bot.errors import CutoverError, Interrupted, OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.plan import actions as do
+from bot.plan import decide as say
+from bot.plan.events import AnyEvent
+from bot.plan.findings import failed
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run
+from bot.plan.talk.words import Refusal
+from bot.ports import Channel, Clock, Examiners, Progress, Record, Source, Steps
+
+log = structlog.get_logger("cutover")
+
+_GRACE_SECONDS = 10
+_HEADER_EVERY_SECONDS = 2.0
+_BACK_OFF_SECONDS = (1, 2, 5, 10, 30)
+
+
+@dataclass
+class _Lane:
+    """What is under way in a lane."""
+
+    key: str
+    task: asyncio.Task[None]
+
+    def cancel(self) -> None:
+        """Once: a second time would cut off its way to a safe point."""
+        if not self.task.cancelling():
+            self.task.cancel()
+
+
+class Conductor:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        record: Record,
+        channel: Channel,
+        source: Source,
+        examiners: Examiners,
+        steps: Steps,
+        clock: Clock,
+        bot_user: str,
+        once: bool,
+    ) -> None:
+        """`once` ends the process after handover; without it the watch goes on."""
+        self.run = run
+        self._record = record
+        self._channel = channel
+        self._source = source
+        self._examiners = examiners
+        self._steps = steps
+        self._clock = clock
+        self._bot_user = bot_user
+        self._once = once
+        self._progress: Progress | None = None
+        self._stale = False
+        self._header_edited_at = -_HEADER_EVERY_SECONDS
+        self._lanes: dict[do.Lane, _Lane] = {}
+        self._misses = 0
+        self._changed = asyncio.Event()
+        self._failure: BaseException | None = None
+        self.on_change: Callable[[Run], None] = lambda run: None
+        """Called after every event, with the run as it is then."""
+
+    # -- the door: everything that happens comes through here ---------------------------------------------------------
+
+    def obey(self, command: say.Command) -> bool:
+        """True when something followed from the command. Raises what the journal raises; the run is then what the
+        journal says, and what is missing of a decision is made up for when the run is taken up again.
+        """
+        decision = say.decide(self.run, command, self._clock.now())
+        if isinstance(decision, Refusal):
+            log.debug("refused", command=type(command).__name__, why=decision.sentence)
+            return False
+        for event in decision:
+            self._record.append(event)
+            self.run = after(self.run, event)
+            log.info(event.type, run=self.run.run_id, **_plain(event))
+        self.on_change(self.run)
+        self._changed.set()
+        return bool(decision)
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the process with this error, at a safe point."""
+        self._failure = self._failure or error
+        self._changed.set()
+
+    def redraw_header(self) -> None:
+        """Show the newest progress when the lane is free; a stale edit gives way to a newer one."""
+        self._stale = True
+        self._changed.set()
+
+    @property
+    def progress(self) -> Progress | None:
+        return self._progress
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def conduct(self) -> int:
+        """The exit code, once there is nothing left to do; raises what `fail` was given."""
+        self.on_change(self.run)
+        try:
+            while True:
+                self._changed.clear()
+                if self._failure is not None:
+                    raise self._failure
+                self._start_what_is_due()
+                if not self._lanes and (code := self._ending()) is not None:
+                    return code
+                await self._changed.wait()
+        finally:
+            await self._stop()
+
+    def _ending(self) -> int | None:
+        if not do.settled(self.run):
+            return None
+        if self.run.phase is Phase.ABORTED:
+            return 3
+        return 0 if self._once and self.run.phase is Phase.DONE else None
+
+    def _start_what_is_due(self) -> None:
+        due = do.next_actions(self.run)
+        under_way = self._lanes.get("work")
+        wanted = due.get("work")
+        if under_way is not None and (wanted is None or wanted.key != under_way.key):
+            under_way.cancel()
+        for lane, action in due.items():
+            if lane not in self._lanes and not self._too_soon(action):
+                self._start(lane, action.key, self._perform(action))
+        if self._stale and "talk" not in self._lanes and do.settled_talk(self.run):
+            header = next(iter(self.run.deliveries.values()))
+            progress = do.Redraw(key=f"{header.post.key}/progress", delivery=header)
+            if header.ts and not self._too_soon(progress):
+                self._stale = False
+                self._start("talk", progress.key, self._perform(progress))
+
+    def _too_soon(self, action: do.Action) -> bool:
+        """The header is edited at most every two seconds; the loop is woken when its time has come."""
+        if not isinstance(action, do.Redraw) or action.delivery.post.kind != "cutover_run":
+            return False
+        wait = self._header_edited_at + _HEADER_EVERY_SECONDS - asyncio.get_running_loop().time()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._changed.set)
+        return wait > 0
+
+    def _start(self, lane: do.Lane, key: str, effect: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(effect, name=key)
+        self._lanes[lane] = _Lane(key=key, task=task)
+        task.add_done_callback(lambda ended: self._ended(lane, ended))
+
+    def _ended(self, lane: do.Lane, task: asyncio.Task[None]) -> None:
+        del self._lanes[lane]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+        self._changed.set()
+
+    async def _stop(self) -> None:
+        """Cancels what runs and gives it time to reach a safe point."""
+        tasks = [lane.task for lane in self._lanes.values()]
+        for lane in self._lanes.values():
+            lane.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+
+    # -- effects ------------------------------------------------------------------------------------------------------
+
+    async def _perform(self, action: do.Action) -> None:
+        match action:
+            case do.AskWho():
+                await self._ask(action)
+            case do.Deliver():
+                await self._talk(lambda: self._deliver(action))
+            case do.Redraw():
+                await self._talk(lambda: self._redraw(action))
+            case do.PinHeader():
+                await self._talk(lambda: self._pin(action))
+            case do.Verify():
+                await self._verify(action)
+            case do.Work():
+                await self._work(action)
+            case do.Thaw():
+                await self._thaw()
+
+    async def _ask(self, action: do.AskWho) -> None:
+        standing = await self._channel.standing(action.user, action.team, self.run.opened.approvers)
+        progress = _clause(self._progress)
+        self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))
+
+    async def _talk(self, effect: Callable[[], Awaitable[None]]) -> None:
+        """One try. After an unknown outcome or no connection the lane comes back to it, the later the more often it
+        failed.
+        """
+        try:
+            await effect()
+            self._misses = 0
+        except (OutcomeUnknown, ServiceUnreachable) as error:
+            wait = _BACK_OFF_SECONDS[min(self._misses, len(_BACK_OFF_SECONDS) - 1)]
+            self._misses += 1
+            log.warning("slack did not answer", why=str(error), again_in_seconds=wait)
+            await asyncio.sleep(wait)
+
+    async def _deliver(self, action: do.Deliver) -> None:
+        post = action.delivery.post
+        ts = await self._channel.find(self.run, post.key) if action.look_first else None
+        if ts is None:
+            if not action.look_first:
+                self.obey(say.IntendPost(key=post.key))
+            face = self.run.face_of(post)
+            ts = await self._channel.post(self.run, post, self._progress, self._record.head)
+        else:
+            face = ""  # what it shows is not known: it is drawn anew
+        self.obey(say.ConfirmPost(key=post.key, ts=ts, face=face))
+
+    async def _redraw(self, action: do.Redraw) -> None:
+        delivery = action.delivery
+        face = self.run.face_of(delivery.post)
+        if delivery.post.kind == "cutover_run":
+            self._header_edited_at = asyncio.get_running_loop().time()
+        try:
+            await self._channel.redraw(self.run, delivery.post, delivery.ts, self._progress, self._record.head)
+        except ServiceRefused as error:
+            # Somebody deleted it, or Slack no longer lets it be edited: what it would show stands in the journal.
+            log.warning("a post could not be edited", key=delivery.post.key, why=str(error))
+        if face != delivery.shown:
+            self.obey(say.ConfirmEdit(key=delivery.post.key, face=face))
+
+    async def _pin(self, action: do.PinHeader) -> None:
+        await self._channel.pin(action.ts)
+        self.obey(say.ConfirmPin())
+
+    def _report(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def _verify(self, action: do.Verify) -> None:
+        self.obey(say.BeginVerification())
+        run = self.run
+        try:
+            for name in action.examiners:
+                try:
+                    async for finding in self._examiners[name](run, self._report):
+                        self.obey(say.TellFinding(finding=finding))
+                except CutoverError as error:
+                    mend = f"{error.do[0].upper()}{error.do[1:]}, then say the word again."
+                    self.obey(
+                        say.TellFinding(finding=failed(name, f"This could not be examined: {error.happened}.", mend))
+                    )
+            self.obey(say.EndVerification())
+        finally:
+            self._progress = None
+
+    async def _work(self, action: do.Work) -> None:
+        self.obey(say.BeginStep())
+        try:
+            result = await self._steps[action.step](self.run, self._report)
+            self.obey(say.EndStep(result=result))
+        except CutoverError as error:
+            log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
+            self.obey(say.FailStep(why=_sentence(error)))
+        finally:
+            self._progress = None
+
+    async def _thaw(self) -> None:
+        try:
+            self.obey(say.EndThaw(findings=tuple(await self._source.thaw())))
+        except CutoverError as error:
+            self.obey(say.FailThaw(why=_sentence(error)))
+
+
+def interrupted() -> Interrupted:
+    """What INT and TERM end the process with."""
+    return Interrupted(
+        "The bot was told to stop and stopped at a safe point",
+        unchanged="the run stands as the journal says",
+        do="start `cutover run` again to go on",
+    )
+
+
+def _sentence(error: CutoverError) -> str:
+    text = str(error)
+    return text[0].upper() + text[1:]
+
+
+def _clause(progress: Progress | None) -> str:
+    if progress is None:
+        return ""
+    of = f" of {progress.total:,}" if progress.total else ""
+    note = f" ({progress.note})" if progress.note else ""
+    return f"So far {progress.done:,}{of} {progress.unit}{note}"
+
+
+def _plain(event: AnyEvent) -> dict[str, Any]:
+    """What of an event a log line tells: names and numbers, never what somebody wrote."""
+    told = event.model_dump(
+        mode="json", include={"checkpoint", "offer", "attempt", "step", "key", "status", "user", "digest"}
+    )
+    if event.type == "finding-made":
+        told |= {"check": event.finding.check, "verdict": event.finding.verdict.value}
+    return told

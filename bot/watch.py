@@ -1,0 +1,149 @@
+"""The timers: they look, sweep and remind, and tell the conductor what they saw. They decide nothing.
+
+Which timers are armed follows from the run (`bot.plan.timetable`) after every event, so that a restart arms the same
+ones. apscheduler keeps them: at most one instance of each, late ones run once. A look that fails is told when it has
+failed three times running, since a watch that cannot see must not look like one that sees nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.errors import CutoverError, LockHeld
+from bot.plan import decide as say
+from bot.plan.run import Run
+from bot.plan.timetable import Chore, Timer, timers
+from bot.ports import Channel, Door, Source
+
+log = structlog.get_logger("cutover.watch")
+
+_BLIND_AFTER = 3
+
+
+class Watch:
+    def __init__(self, conductor: Door, *, source: Source, channel: Channel, remind_after: timedelta) -> None:
+        self._conductor = conductor
+        self._source = source
+        self._channel = channel
+        self._remind_after = remind_after
+        self._armed: dict[str, Timer] = {}
+        self._misses = 0
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
+            "look": self._look,
+            "watch": self._watch,
+            "sweep": lambda timer: self.sweep(),
+            "redraw": self._redraw,
+            "remind": self._remind,
+        }
+
+    def start(self) -> None:
+        self._scheduler.start()
+        self._conductor.on_change = self._arm
+        self._arm(self._conductor.run)
+        if (watch := self._armed.get("watch")) is not None:
+            # Nobody watched while the bot was away: what moved then is told now, not after the first interval.
+            self._now(watch)
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+
+    async def sweep(self) -> None:
+        """Hears what was said while nobody listened; what was heard before changes nothing."""
+        try:
+            for message in await self._channel.missed(self._conductor.run):
+                self._conductor.obey(message)
+        except CutoverError as error:
+            log.warning("sweep failed", why=str(error))
+
+    def _arm(self, run: Run) -> None:
+        due = {timer.name: timer for timer in timers(run, self._remind_after)}
+        for name in self._armed.keys() - due.keys():
+            if self._scheduler.get_job(name) is not None:
+                self._scheduler.remove_job(name)
+        for name in due.keys() - self._armed.keys():
+            timer = due[name]
+            trigger = (
+                IntervalTrigger(seconds=timer.every.total_seconds()) if timer.every else DateTrigger(run_date=timer.at)
+            )
+            self._scheduler.add_job(
+                self.fire, trigger, args=(timer,), id=name, coalesce=True, max_instances=1, misfire_grace_time=None
+            )
+            if timer.chore == "look":
+                self._now(timer)
+        self._armed = due
+
+    def _now(self, timer: Timer) -> None:
+        """Once, besides its turns: those begin only after the first interval, and each arming begins anew."""
+        self._scheduler.add_job(
+            self.fire, args=(timer,), id=f"{timer.name}/now", replace_existing=True, misfire_grace_time=None
+        )
+
+    async def fire(self, timer: Timer) -> None:
+        """Does the chore of a timer that is due."""
+        try:
+            await self._chores[timer.chore](timer)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the loop that reports it
+            # apscheduler would log it and go on: a watch that dies silently is worse than a bot that stops.
+            self._conductor.fail(error)
+
+    async def _look(self, timer: Timer) -> None:
+        try:
+            look = await self._source.look()
+        except CutoverError as error:
+            self._missed(error)
+            return
+        self._saw()
+        command = say.ReportLook(frozen=look.frozen, database_time=look.database_time)
+        if self._conductor.obey(command) and look.frozen:
+            await self._renew()
+
+    async def _renew(self) -> None:
+        try:
+            await self._source.renew(self._conductor.run)
+        except LockHeld as error:
+            self._conductor.fail(error)
+        except CutoverError as error:
+            log.warning("sessions could not be renewed", why=str(error))
+
+    async def _watch(self, timer: Timer) -> None:
+        run = self._conductor.run
+        try:
+            changes = await self._source.drift(run)
+        except LockHeld as error:
+            self._conductor.fail(error)
+            return
+        except CutoverError as error:
+            self._missed(error)
+            return
+        self._saw()
+        if changes and self._conductor.run.freeze is run.freeze:
+            self._conductor.obey(say.ReportDrift(changes=tuple(changes)))
+
+    async def _redraw(self, timer: Timer) -> None:
+        self._conductor.redraw_header()
+
+    async def _remind(self, timer: Timer) -> None:
+        offer = self._conductor.run.offer
+        if offer is not None:
+            self._conductor.obey(say.Remind(checkpoint=offer.checkpoint, offer=offer.number))
+
+    def _missed(self, error: CutoverError) -> None:
+        self._misses += 1
+        log.warning("the freeze could not be looked at", times=self._misses, why=str(error))
+        if self._misses >= _BLIND_AFTER:
+            self._conductor.obey(say.ReportBlindness(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
+
+    def _saw(self) -> None:
+        self._misses = 0
+        if self._conductor.run.blind:
+            self._conductor.obey(say.ReportBlindness(why=""))

@@ -1,0 +1,229 @@
+"""The timers: what they see goes to the conductor, and a watch that cannot see says so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from bot.conductor import Conductor
+from bot.errors import LockHeld
+from bot.plan.decide import Hear, Judge, ReportDrift
+from bot.plan.run import Run
+from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
+from bot.ports import Look
+from tests.conducting.worlds import AWAY, World, turning, until
+from tests.plan.histories import ANN, BOT, RUN_ID, START, standing_of
+
+_LOOK = Timer(name="look", chore="look", every=LOOK_EVERY)
+_WATCH = Timer(name="watch", chore="watch", every=WATCH_EVERY)
+_THAWED = Look(frozen=False, database_time=START)
+_FROZEN = Look(frozen=True, database_time=START + timedelta(minutes=3))
+_MOVED = ("public.orders took 2 writes",)
+
+
+def _types(world: World, of: str) -> int:
+    return sum(event.type == of for event in world.disk)
+
+
+def test_three_blind_looks_running_are_told_once_and_seeing_ends_it() -> None:
+    """Two are nothing; from the third on one alarm stands, until a look succeeds; the count then begins anew."""
+    world = World("freeze waits")
+    world.looks = [AWAY, AWAY, _THAWED, AWAY, AWAY, AWAY, AWAY, _THAWED, AWAY, AWAY, _THAWED]
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+    blind = []
+
+    async def play() -> None:
+        for _ in range(len(world.looks)):
+            await watch.fire(_LOOK)
+            blind.append(conductor.run.blind)
+
+    turning(play())
+    assert blind == [False] * 5 + [True, True] + [False] * 4
+    assert (_types(world, "watch-blinded"), _types(world, "watch-saw-again")) == (1, 1)
+    (told,) = [event for event in world.disk if event.type == "watch-blinded"]
+    assert told.why == "It could not be reached; nothing was changed; mend the network."
+    assert not conductor.run.alarms
+
+
+@pytest.mark.parametrize(("timer", "place"), [(_LOOK, "freeze waits"), (_WATCH, "export waits")])
+def test_both_watches_may_go_blind(timer: Timer, place: str) -> None:
+    """The look before the freeze and the watch after it."""
+    world = World(place)
+    world.looks = [AWAY]
+    world.changes = _unreachable
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+
+    async def play() -> None:
+        for _ in range(5):
+            await watch.fire(timer)
+
+    turning(play())
+    assert conductor.run.blind
+    assert conductor.run.alarms == {f"{RUN_ID}/alarm/blind/1"}
+
+
+def test_the_first_look_that_finds_the_freeze_is_its_time_and_renews_our_sessions() -> None:
+    """By the database's clock; the looks after it renew nothing."""
+    world = World("freeze waits")
+    world.looks = [_THAWED, _FROZEN]
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+
+    async def play() -> None:
+        for _ in range(4):
+            await watch.fire(_LOOK)
+
+    turning(play())
+    assert conductor.run.frozen_since == _FROZEN.database_time
+    assert world.log == ["sessions renewed"]
+
+
+def test_a_source_that_moved_holds_the_run() -> None:
+    """The drift is told once, with what moved."""
+    world = World("export waits")
+    world.changes = _moved
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+
+    async def play() -> None:
+        await watch.fire(_WATCH)
+        await watch.fire(_WATCH)
+
+    turning(play())
+    assert conductor.run.drift == _MOVED
+    assert conductor.run.drifts == 1
+
+
+def test_drift_from_a_freeze_that_is_no_more_is_dropped() -> None:
+    """While the watch asked, the gate was offered anew: what it found belongs to the freeze before."""
+    world = World("export waits")
+    conductor = world.conductor()
+
+    async def overtaken(run: Run) -> Sequence[str]:
+        conductor.obey(ReportDrift(changes=("public.customers took a write",)))
+        ts = world.hears(conductor, f"<@{BOT}> retry")
+        conductor.obey(Judge(ts=ts, standing=standing_of(ANN), bot_user=BOT))
+        return _MOVED
+
+    world.changes = overtaken
+    turning(world.watch(conductor).fire(_WATCH))
+    assert conductor.run.gate.name == "freeze"
+    assert conductor.run.drifts == 1
+    assert not conductor.run.drift
+
+
+@pytest.mark.parametrize("at", ["the watch", "the look"])
+def test_a_lost_lock_ends_the_bot(at: str) -> None:
+    """Another bot may be at work on the source: this is no miss, it ends the process with the holder's name."""
+    held = LockHeld("cutover/x/lock (pid 7) holds it", unchanged="nothing was changed", do="end it")
+
+    async def refuse(run: Run) -> Sequence[str]:
+        raise held
+
+    world = World("export waits" if at == "the watch" else "freeze waits")
+    world.changes = refuse
+    world.looks = [_FROZEN]
+    world.renewing = held
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+
+    async def play() -> None:
+        await watch.fire(_WATCH if at == "the watch" else _LOOK)
+        with pytest.raises(LockHeld) as ended:
+            await conductor.conduct()
+        assert ended.value is held
+
+    turning(play())
+    assert not conductor.run.blind
+
+
+@pytest.mark.parametrize("chore", ["look", "watch"])
+def test_a_bug_in_a_chore_ends_the_bot(chore: Chore) -> None:
+    """A watch that dies silently is worse than a bot that stops."""
+
+    async def broken(run: Run) -> Sequence[str]:
+        raise ZeroDivisionError
+
+    world = World("export waits")
+    world.changes = broken
+    conductor = world.conductor()
+
+    async def play() -> None:
+        await world.watch(conductor).fire(Timer(name=chore, chore=chore, every=WATCH_EVERY))
+        with pytest.raises((ZeroDivisionError, IndexError)):
+            await conductor.conduct()
+
+    turning(play())
+
+
+def test_the_sweep_hears_what_was_missed_and_nothing_twice() -> None:
+    """What the history holds is heard as if it had come by itself; a sweep that fails changes nothing."""
+    world = World("freeze waits")
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+    ts = world.new_ts()
+    world.said = [Hear(ts=ts, user=ANN, team="T0", text="frozen", thread_ts=None, bot_user=BOT)]
+
+    async def play() -> None:
+        for _ in range(3):
+            await watch.sweep()
+
+    turning(play())
+    assert conductor.run.unanswered == {ts}
+    assert _types(world, "message-heard") == 1 + _types(World("freeze waits"), "message-heard")
+
+
+def test_a_gate_that_waits_is_reminded_of_once_a_timer() -> None:
+    """And a reminder that comes too late, when the gate has passed, reminds of nothing."""
+    world = World("freeze waits")
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+    turning(watch.fire(Timer(name="remind/freeze/1/1", chore="remind", at=START)))
+    assert conductor.run.offer is not None
+    assert conductor.run.offer.reminders == 1
+    late = World("export runs").conductor()
+    before = late.run
+    turning(world.watch(late).fire(Timer(name="remind/freeze/1/1", chore="remind", at=START)))
+    assert late.run is before
+
+
+async def test_started_it_looks_at_once_and_arms_what_the_run_needs() -> None:
+    """On the real clock: the freeze is seen without waiting for an interval; what is not due any more is disarmed."""
+    world = World("freeze waits")
+    world.looks = [_FROZEN]
+    world.changes = _moved
+    async with _started(world) as conductor:
+        await _in_real_time(lambda: conductor.run.frozen_since is not None)
+    restarted = World("export waits")
+    restarted.changes = _moved
+    async with _started(restarted) as conductor:
+        await _in_real_time(lambda: bool(conductor.run.drift))
+
+
+@asynccontextmanager
+async def _started(world: World) -> AsyncIterator[Conductor]:
+    """A watch with its real scheduler, and the conductor at whose door it knocks."""
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+    watch.start()
+    try:
+        yield conductor
+    finally:
+        watch.stop()
+
+
+async def _in_real_time(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        await until(condition)
+
+
+async def _unreachable(run: Run) -> Sequence[str]:
+    raise AWAY
+
+
+async def _moved(run: Run) -> Sequence[str]:
+    return _MOVED

@@ -1,0 +1,364 @@
+"""A world in memory for the conductor: disk, channel, source, examiners and steps that implement its ports, people who
+say what is next, and time that jumps to whenever something happens next.
+
+Every effect goes through `World.effect`, where it can be made to fail, or the process to die, before it had its effect
+or after. A world outlives the conductors in it, as disk and Slack outlive a process.
+"""
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from bot.conductor import Conductor
+from bot.errors import CutoverError, OutcomeUnknown, ServiceUnreachable, UsageError
+from bot.plan.actions import settled
+from bot.plan.decide import Hear, TakeUp, decide
+from bot.plan.events import AnyEvent, StepResult
+from bot.plan.findings import Finding, passed
+from bot.plan.fold import after, fold
+from bot.plan.run import Phase, Run
+from bot.plan.talk.posts import Post
+from bot.plan.talk.words import Refusal, Standing
+from bot.ports import Look, Progress, Report
+from bot.watch import Watch
+from tests.plan.histories import ANN, BOT, good_findings, night_at, result_of, standing_of
+
+_T = TypeVar("_T")
+LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
+AWAY = ServiceUnreachable("it could not be reached", unchanged="nothing was changed", do="mend the network")
+
+
+# -- time that jumps --------------------------------------------------------------------------------------------------
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Never waits: when nothing is ready, it is as late as it would be after waiting."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready:
+            assert timeout is not None, "everybody waits, and nothing would ever happen"
+            self.now += timeout
+        return ready
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+def turning(play: Coroutine[Any, Any, _T]) -> _T:
+    """Runs it in time that jumps: what waits for a minute is there at once."""
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        return runner.run(play)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Looks now and then; in time that jumps this costs nothing, and what never comes ends in an error."""
+    async with asyncio.timeout(3600):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+# -- the world --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What meets the `nth` effect of this kind, counted from 1: before it happens or after, with an error, or the
+    process dies of it.
+    """
+
+    effect: str
+    nth: int
+    happens: bool
+    deadly: bool
+
+
+class Died(BaseException):
+    """The process is gone at once, as by SIGKILL."""
+
+
+class World:
+    """`place` is where its night has come to (`tests.plan.histories.PLACES`)."""
+
+    def __init__(self, place: str = "opened", trouble: Trouble | None = None) -> None:
+        night = night_at(place)
+        self.disk: list[AnyEvent] = list(night.events)
+        self.full = False
+        self.now = night.now
+        self.trouble = trouble
+        self.effects: Counter[str] = Counter()
+        self.posted: list[str] = []
+        """Keys, in the order of posting."""
+        self.shown: dict[str, str] = {}
+        """By key the face that a post shows."""
+        self.progress: list[Progress | None] = []
+        """What each edit showed."""
+        self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
+        self.log: list[str] = []
+        self.looks: list[Look | CutoverError] = []
+        """The answers to come; the last one is given again and again."""
+        self.renewing: CutoverError | None = None
+        """What the source answers when our sessions are to be renewed."""
+        self.said: list[Hear] = []
+        """What the history of the channel holds."""
+        self.changes: Callable[[Run], Awaitable[Sequence[str]]] = _nothing_moved
+        self.findings: dict[str, Callable[[], Finding]] = {}
+        self.steps: dict[str, Callable[[Report], Awaitable[StepResult]]] = {}
+        self._died = False
+        self._ts = {d.post.key: d.ts for d in night.run.deliveries.values() if d.ts}
+        for delivery in night.run.deliveries.values():
+            if delivery.ts:
+                self.posted.append(delivery.post.key)
+                self.shown[delivery.post.key] = delivery.shown
+
+    # What may go wrong
+
+    def _meets(self, effect: str, *, happens: bool) -> bool:
+        if self._died:
+            raise Died
+        trouble = self.trouble
+        if trouble is None or (trouble.effect, trouble.nth, trouble.happens) != (effect, self.effects[effect], happens):
+            return False
+        if trouble.deadly:
+            self._died = True
+            raise Died
+        return True
+
+    async def effect(self, name: str, do: Callable[[], _T], error: CutoverError) -> _T:
+        """Does it, unless there is trouble before; and answers, unless there is trouble after."""
+        self.effects[name] += 1
+        await asyncio.sleep(0.1)
+        if self._meets(name, happens=False):
+            raise error
+        result = do()
+        if self._meets(name, happens=True):
+            raise error
+        return result
+
+    # Clock
+
+    def clock(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def new_ts(self) -> str:
+        return f"{int(self.clock().timestamp())}.000200"
+
+    # A process
+
+    def conductor(self, *, once: bool = True) -> Conductor:
+        """As after a start: the run is what the disk says, taken up."""
+        run = fold(self.disk)
+        assert run is not None
+        taken_up = decide(run, TakeUp(), self.clock())
+        assert not isinstance(taken_up, Refusal)
+        for event in taken_up:
+            self.disk.append(event)
+            run = after(run, event)
+        return Conductor(
+            run,
+            record=_Disk(self),
+            channel=_Channel(self),
+            source=_Source(self),
+            examiners=_Examiners(self),
+            steps=_Steps(self),
+            clock=_Clock(self),
+            bot_user=BOT,
+            once=once,
+        )
+
+    def watch(self, conductor: Conductor) -> Watch:
+        """Not started: nothing is due but what a test says is."""
+        return Watch(conductor, source=_Source(self), channel=_Channel(self), remind_after=timedelta(minutes=15))
+
+    def hears(self, conductor: Conductor, text: str, user: str = ANN) -> str:
+        ts = self.new_ts()
+        conductor.obey(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=None, bot_user=BOT))
+        return ts
+
+    def with_people(self, conductor: Conductor) -> Conductor:
+        """Ann says whatever brings the night on, whenever the channel shows that it waits for her."""
+
+        def speak() -> None:
+            try:
+                say_what_is_next(conductor.run)
+            except Died as death:
+                conductor.fail(death)
+
+        def say_what_is_next(run: Run) -> None:
+            if run.unanswered:
+                return
+            if run.phase is Phase.HELD:
+                self.hears(conductor, f"<@{BOT}> retry")
+            elif run.phase is Phase.WAITING and run.deliveries[run.gate_key].ts:
+                reason = next(iter(run.open_reasons), None)
+                self.hears(conductor, f"<@{BOT}> accept {reason}" if reason else run.gate.signal)
+
+        conductor.on_change = lambda run: asyncio.get_running_loop().call_soon(speak) and None
+        return conductor
+
+    async def play(self) -> tuple[int, Run]:
+        """A night with people in it to its end, started again when the process dies: exit code and run."""
+        for _ in range(3):
+            conductor = self.with_people(self.conductor())
+            try:
+                async with asyncio.timeout(3600):
+                    return await conductor.conduct(), conductor.run
+            except Died:
+                self._died = False
+        raise AssertionError("it dies again and again")
+
+    def check(self, run: Run) -> None:
+        """The disk says what the run is, and the channel shows it: everything owed once, as it is now, and pinned."""
+        assert fold(self.disk) == run
+        assert settled(run)
+        assert Counter(self.posted) == Counter(run.deliveries.keys())
+        assert self.shown == {key: run.face_of(delivery.post) for key, delivery in run.deliveries.items()}
+        assert set(self.pins) == {next(iter(run.deliveries.values())).ts}
+
+
+async def _nothing_moved(run: Run) -> Sequence[str]:
+    return ()
+
+
+# -- the ports --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Clock:
+    world: World
+
+    def now(self) -> datetime:
+        return self.world.clock()
+
+
+@dataclass(frozen=True)
+class _Disk:
+    world: World
+
+    def append(self, event: AnyEvent) -> None:
+        world = self.world
+        if world.full:
+            raise UsageError("the disk is full", unchanged="nothing was added to it", do="make room")
+        world.effects["append"] += 1
+        world._meets("append", happens=False)
+        world.disk.append(event)
+        world._meets("append", happens=True)
+
+    @property
+    def head(self) -> tuple[int, str]:
+        return len(self.world.disk), "f" * 64
+
+
+@dataclass(frozen=True)
+class _Channel:
+    world: World
+
+    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
+        face = run.face_of(post)
+
+        def store() -> str:
+            ts = self.world.new_ts()
+            self.world.posted.append(post.key)
+            self.world._ts[post.key] = ts
+            self.world.shown[post.key] = face
+            return ts
+
+        return await self.world.effect("post", store, LOST)
+
+    async def find(self, run: Run, key: str) -> str | None:
+        return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
+
+    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
+        assert self.world._ts[post.key] == ts
+        face = run.face_of(post)
+
+        def store() -> None:
+            self.world.shown[post.key] = face
+            self.world.progress.append(progress)
+
+        await self.world.effect("redraw", store, LOST)
+
+    async def pin(self, ts: str) -> None:
+        await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
+
+    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
+        try:
+            return await self.world.effect("standing", lambda: standing_of(user), AWAY)
+        except CutoverError:
+            return Standing(known=False, member=False, approver=False)
+
+    async def missed(self, run: Run) -> Sequence[Hear]:
+        return await self.world.effect("missed", lambda: list(self.world.said), AWAY)
+
+
+@dataclass(frozen=True)
+class _Source:
+    world: World
+
+    async def look(self) -> Look:
+        looks = self.world.looks
+        answer = looks.pop(0) if len(looks) > 1 else looks[0]
+        if isinstance(answer, CutoverError):
+            raise answer
+        return answer
+
+    async def renew(self, run: Run) -> None:
+        if self.world.renewing is not None:
+            raise self.world.renewing
+        await self.world.effect("renew", lambda: self.world.log.append("sessions renewed"), AWAY)
+
+    async def drift(self, run: Run) -> Sequence[str]:
+        return await self.world.changes(run)
+
+    async def thaw(self) -> Sequence[Finding]:
+        def thawed() -> list[Finding]:
+            self.world.log.append("thawed")
+            return [passed("thaw-writes", "A fresh session writes again.")]
+
+        return await self.world.effect("thaw", thawed, AWAY)
+
+
+class _Examiners(dict[str, Any]):
+    """By whatever name: finds what is good, unless the world has a finding under the name."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def __missing__(self, name: str) -> Any:
+        async def examine(run: Run, report: Report) -> AsyncIterator[Finding]:
+            good = next(f for f in good_findings(run.gate.name, self._world.now) if f.check == name)
+            found = self._world.findings.get(name, lambda: good)
+            yield await self._world.effect("examine", found, AWAY)
+
+        return examine
+
+
+class _Steps(dict[str, Any]):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def __missing__(self, name: str) -> Any:
+        async def work(run: Run, report: Report) -> StepResult:
+            if name in self._world.steps:
+                return await self._world.steps[name](report)
+            report(Progress(step=name, done=1, total=2, unit="parts"))
+            result = await self._world.effect("step", lambda: result_of(name), AWAY)
+            self._world.log.append(f"{name} done")
+            return result
+
+        return work
