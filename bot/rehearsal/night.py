@@ -1,0 +1,248 @@
+"""A whole night's world on this machine, and the bot in it as a child process.
+
+    async with Night(directory, users=500, rows=20_000) as night:
+        await night.start_bot()
+        night.says("ada", "frozen")
+        code = await night.bot_ends(timeout=60)
+
+The world is an embedded PostgreSQL filled like a company's Supabase and the stand-ins for the services. The bot is
+the ordinary `cutover run`: nothing but its environment tells it where it is, and its working directory is its data
+directory, so that no real `.env` or `cutover.toml` leaks in. What it logs goes to a file beside that directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+
+from bot.rehearsal.company import Company, build
+from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.rehearsal.standins.notice import NoticeStandin
+from bot.rehearsal.standins.slack import Message, Person, SlackStandin
+from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
+
+PEOPLE = {
+    "ada": Person("U0ADA", "Ada"),
+    "grace": Person("U0GRACE", "Grace"),
+    "linus": Person("U0LINUS", "Linus"),
+}
+APPROVERS = ("ada", "grace")
+NOTICE_TEXT = "We are moving house"
+PROJECT = "3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
+_REF = "rehearsalcompanyabcd"
+_JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
+_STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
+
+
+class Night:
+    """`quiet_seconds` is the bot's setting; `posts_per_second` is Slack's patience with it, `latency` Stack Auth's
+    slowness in seconds.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        users: int = 500,
+        rows: int = 20_000,
+        seed: int = 1,
+        quiet_seconds: float = 2,
+        posts_per_second: float = 1.0,
+        latency: float = 0.02,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.log_file = directory.with_name(directory.name + ".log")
+        self.slack = SlackStandin(people=PEOPLE.values(), posts_per_second=posts_per_second)
+        self.stack = StackAuthStandin(PROJECT, _STACK_KEY, latency_seconds=latency, marker=_supabase_id)
+        self.notice = NoticeStandin()
+        self.server = EmbeddedPostgres()
+        self.company: Company
+        self.gateway: GatewayStandin
+        self.bot: asyncio.subprocess.Process | None = None
+        self.starts = 0
+        self.users = users
+        self.rows = rows
+        self.last_said = "0"
+        self._seed = seed
+        self._settings = {"CUTOVER__FREEZE__QUIET_SECONDS": str(quiet_seconds), **(settings or {})}
+        self._open = AsyncExitStack()
+
+    # -- the world ----------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.to_thread(self.server.start)
+            self._open.callback(self.server.stop)
+            fill = partial(build, self.server, users=self.users, rows=self.rows, seed=self._seed)
+            self.company = await asyncio.to_thread(fill)
+            self.gateway = GatewayStandin(
+                self.company.authenticator_dsn,
+                _JWT_SECRET,
+                _REF,
+                auth_dsn=self.company.auth_dsn,
+                storage_dsn=self.company.storage_dsn,
+            )
+            for standin in (self.slack, self.stack, self.notice, self.gateway):
+                await standin.start()
+                self._open.push_async_callback(standin.stop)
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.kill_bot()
+        await self._open.aclose()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Everything the bot is told, and nothing else of ours."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return {
+            **kept,
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "SLACK_API_URL": self.slack.api_url,
+            "SUPABASE_DB_URL": self.company.dsn,
+            "SUPABASE_URL": self.gateway.url,
+            "SUPABASE_SERVICE_ROLE_KEY": self.gateway.service_role_key,
+            "SUPABASE_ANON_KEY": self.gateway.anon_key,
+            "STACK_AUTH_PROJECT_ID": PROJECT,
+            "STACK_AUTH_SECRET_KEY": _STACK_KEY,
+            "STACK_AUTH_API_URL": self.stack.url,
+            "MIGRATION_DATA_DIR": str(self.directory),
+            "CUTOVER__SLACK__CHANNEL": self.slack.channel.id,
+            "CUTOVER__APPROVERS__USERS": json.dumps([PEOPLE[name].id for name in APPROVERS]),
+            "CUTOVER__FREEZE__NOTICE_URL": self.notice.url,
+            "CUTOVER__FREEZE__NOTICE_TEXT": NOTICE_TEXT,
+            **self._settings,
+        }
+
+    # -- the bot ------------------------------------------------------------------------------------------------------
+
+    async def start_bot(self, *arguments: str) -> None:
+        """`cutover run --once`, or with these arguments instead of `--once`."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.log_file.open("ab") as log:
+            self.bot = await asyncio.create_subprocess_exec(
+                *_cutover("run", *(arguments or ("--once",))),
+                cwd=self.directory,
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.starts += 1
+
+    async def kill_bot(self) -> None:
+        """SIGKILL: no last words."""
+        if self.bot is not None and self.bot.returncode is None:
+            self.bot.send_signal(signal.SIGKILL)
+            await self.bot.wait()
+
+    async def bot_ends(self, timeout: float) -> int:
+        assert self.bot is not None
+        return await asyncio.wait_for(self.bot.wait(), timeout)
+
+    async def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Another `cutover` command in the same environment: exit code, stdout, stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *_cutover(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def status(self) -> dict[str, Any]:
+        """What `cutover status --json` says."""
+        _, out, _ = await self.command("status", "--json")
+        told: dict[str, Any] = json.loads(out)
+        return told
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def says(self, who: str, text: str, thread_ts: str | None = None) -> str:
+        """`@cutover` in the text becomes a mention of the bot. Returns the message's ts."""
+        mentioned = text.replace("@cutover", f"<@{self.slack.bot_user_id}>")
+        self.last_said = self.slack.say(PEOPLE[who].id, mentioned, thread_ts)
+        return self.last_said
+
+    async def answer_to(self, ts: str, timeout: float = 30) -> Message:
+        return await self.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(f"/answer/{ts}"), timeout)
+
+    async def checkpoint(self, name: str, *statuses: str, timeout: float = 60) -> Message:
+        """The checkpoint's message, as soon as it shows one of the statuses and began to after the last word."""
+        said = float(self.last_said)
+        return await self.slack.wait_for(
+            lambda m: (
+                m.event_type == "cutover_checkpoint"
+                and m.payload["checkpoint"] == name
+                and m.payload["status"] in statuses
+                and m.since > said
+            ),
+            timeout,
+        )
+
+    @asynccontextmanager
+    async def as_owner(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """A session as the project's owner, whom people use in a SQL client."""
+        session = await psycopg.AsyncConnection.connect(self.company.dsn, autocommit=True, application_name="psql")
+        async with session:
+            yield session
+
+    async def pasted(self, statements: str) -> None:
+        """A person pastes SQL into a client, as the project's owner, and closes it."""
+        async with self.as_owner() as session:
+            await session.execute(statements.encode())
+
+    async def freeze_softly(self) -> None:
+        """What people do who trust the database's default."""
+        await self.pasted("ALTER DATABASE postgres SET default_transaction_read_only = on")
+
+    async def take_soft_freeze_back(self) -> None:
+        await self.pasted("BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT")
+
+    async def freeze(self) -> None:
+        """What `cutover freeze-sql` prints, pasted into a client; and the notice goes up."""
+        code, statements, complaint = await self.command("freeze-sql")
+        if code:
+            raise RuntimeError(complaint)
+        await self.pasted(statements)
+        self.notice.maintenance = True
+
+
+async def until(condition: Callable[[], bool], timeout: float) -> None:
+    """Waits for something that tells nobody when it comes true, such as a file."""
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110  # a file tells nobody
+            await asyncio.sleep(0.01)
+
+
+def _cutover(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "bot", *arguments)
+
+
+def _supabase_id(metadata: Json) -> str | None:
+    """The Supabase id in a user's server metadata, where the bot's marker stands."""
+    marker = metadata.get("supabase") if isinstance(metadata, dict) else None
+    return str(marker["id"]) if isinstance(marker, dict) and "id" in marker else None

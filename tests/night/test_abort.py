@@ -1,0 +1,166 @@
+"""The way back: an abort stops the night wherever it is, and Supabase is as it was before."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.rehearsal.night import Night, until
+from tests.night.playing import (
+    WRITES,
+    assert_handed_over,
+    assert_nothing_twice,
+    ended,
+    fast_night,
+    header_shows,
+    journal,
+    mapped,
+    pass_gate,
+    play,
+    posts,
+    restarted,
+    settings_of,
+    shows,
+    texts,
+    told,
+    writes,
+)
+
+STOPS_WITHIN = 10
+
+
+async def _abort(night: Night, *, killed: bool = False) -> None:
+    """Both words by an approver; the bot ends by itself, the world is as before, and the channel tells all. It is
+    `killed` when the thaw is done and the first finding of it told.
+    """
+    if killed:
+        night.slack.drop_after_next_post(lambda m: str(m.payload.get("check")).startswith("thaw") and _kill(night))
+    before = len(posts(night, "cutover_finding"))
+    status, text = await told(night, "grace", "@cutover abort")
+    assert status == "done"
+    assert text.startswith("Nothing was stopped yet.")
+    assert "say `abort yes` to me within 10 minutes" in text
+    async with asyncio.timeout(STOPS_WITHIN):
+        status, text = await told(night, "ada", "@cutover abort yes")
+        assert (status, text.split(",")[0]) == ("done", "Stopping at a safe point")
+    async with restarted(night):
+        await header_shows(night, "aborted", within=30)
+        assert await ended(night) == 3
+    assert await writes(night) == WRITES
+    found = posts(night, "cutover_finding")[before:]
+    assert {f["check"] for f in found if f["check"].startswith("thaw")} == {"thaw-restored", "thaw-writes", "thaw-api"}
+    assert {f["status"] for f in found if f["check"].startswith("thaw")} == {"passed"}
+    assert any(
+        "is aborted.* Supabase is thawed and writes again." in text for text in texts(night, "cutover_alarm")[-2:]
+    )
+    assert_nothing_twice(night)
+
+
+def _kill(night: Night) -> bool:
+    assert night.bot is not None
+    night.bot.kill()
+    return True
+
+
+async def _next_run(night: Night) -> str:
+    """`cutover run` changes nothing; `run --new` moves the aborted run whole and opens the next. The old one's id."""
+    old = journal(night)[0]["run_id"]
+    there = {path: path.read_bytes() for path in night.directory.rglob("*") if path.is_file()}
+    messages = night.slack.messages
+    code, _, complaint = await night.command("run", "--once")
+    assert code == 3
+    assert complaint == (
+        f"cutover: Run {old} was aborted; nothing was started; "
+        "open the next with `cutover run --new`; the aborted one moves to archive/ whole.\n"
+    )
+    assert {path: path.read_bytes() for path in night.directory.rglob("*") if path.is_file()} == there
+    assert night.slack.messages == messages
+    await night.start_bot("--new", "--once")
+    await shows(night, "freeze", "waiting")
+    kept = {path.name: content for path, content in there.items() if path.parent == night.directory}
+    moved = {path.name: path.read_bytes() for path in (night.directory / "archive" / old).iterdir()}
+    assert moved == {name: content for name, content in kept.items() if name in moved}
+    assert kept.keys() - moved.keys() == {".gitignore", ".cutover.lock"}
+    assert journal(night)[0]["run_id"] != old
+    return old
+
+
+async def test_an_abort_among_the_users_and_the_night_after_it(tmp_path: Path) -> None:
+    """Aborted among the users, Supabase writes again, and the next run recognises those whom the first one created."""
+    async with fast_night(tmp_path / "night") as night:
+        before = settings_of(night)
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        status, text = await told(night, "linus", "@cutover abort")
+        assert status == "refused"
+        assert "<@U0ADA>" in text
+        assert "<@U0GRACE>" in text
+        status, text = await told(night, "ada", "@cutover abort yes")
+        assert (status, text) == (
+            "refused",
+            "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. "
+            "Say `abort` to me first and read what it undoes.",
+        )
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        night.stack.latency_seconds = 0.6
+        await pass_gate(night, "export")
+        await until(lambda: len(night.stack.users) > 10, timeout=30)
+        await _abort(night)
+        assert settings_of(night) == before
+        first = len(night.stack.users)
+        assert 10 < first < night.users
+
+        night.stack.latency_seconds = 0.003
+        await _next_run(night)
+        assert len(night.stack.users) == first
+        code = await play(night)
+        await assert_handed_over(night, code, users=night.users)
+        outcomes = [outcome for outcome, _ in mapped(night.directory).values()]
+        assert (outcomes.count("matched"), outcomes.count("created")) == (first, night.users - first)
+        closing = posts(night, "cutover_summary")[-1]
+        assert (closing["matched"], closing["created"], closing["updated"]) == (first, night.users - first, 0)
+
+
+@pytest.mark.all
+async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
+    """Before the freeze, while it is proven, in the export, and at a gate that waits: one run after another."""
+    slow = {"rows": 60_000, "quiet_seconds": 5, "settings": {"CUTOVER__EXPORT__WORKERS": "1"}}
+    async with fast_night(tmp_path / "night", **slow) as night:
+        before = settings_of(night)
+
+        async def stopped(*, killed: bool = False) -> set[str]:
+            """The kinds of events of the run that is aborted here."""
+            await _abort(night, killed=killed)
+            assert settings_of(night) == before
+            return {event["type"] for event in journal(night)}
+
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        assert "verification-began" not in await stopped()
+        assert [p["status"] for p in posts(night, "cutover_checkpoint")] == ["void"]
+
+        await _next_run(night)
+        await night.freeze()
+        assert (await told(night, "ada", "frozen"))[0] == "done"
+        assert "checkpoint-passed" not in await stopped()
+        assert posts(night, "cutover_checkpoint")[-1]["status"] == "void"
+
+        await _next_run(night)
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await until(lambda: any(night.directory.glob("*.json.partial")), timeout=30)
+        assert "step-ended" not in await stopped()
+        assert not (night.directory / "metadata.json").exists()
+        assert not list(night.directory.glob("*.partial"))
+
+        await _next_run(night)
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await shows(night, "export", "waiting")
+        starts = night.starts
+        await stopped(killed=True)
+        assert night.starts == starts + 1
+        assert posts(night, "cutover_checkpoint")[-1]["status"] == "void"
+        assert len(night.stack.users) == 0
+        assert len(list((night.directory / "archive").iterdir())) == 3

@@ -1,0 +1,176 @@
+"""What moves under the freeze stops the night, and the night goes on with what is true then."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.rehearsal.night import Night
+from tests.night.playing import (
+    WRITES,
+    alarm,
+    as_platform,
+    assert_handed_over,
+    fast_night,
+    header_shows,
+    journal,
+    mapped,
+    pass_gate,
+    play_on,
+    post_of,
+    posts,
+    settings_of,
+    shows,
+    texts,
+    told,
+    writes,
+)
+
+# An ordinary user of the company's, the last one made; people sign up and rename themselves once a thaw lets them.
+_A_USER = "SELECT id::text FROM auth.users WHERE email LIKE 'person%%' ORDER BY created_at DESC LIMIT 1"
+_RENAME = (
+    'UPDATE auth.users SET raw_user_meta_data = raw_user_meta_data || \'{"full_name": "Renamed Since"}\' WHERE id = %s'
+)
+
+
+async def _thaw_from_nowhere(night: Night, directory: Path) -> tuple[int, str]:
+    """`cutover thaw` by somebody who has nothing but the DSN."""
+    await asyncio.to_thread(directory.mkdir)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "thaw",
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(Path(__file__).parents[2])}
+        | {"SUPABASE_DB_URL": night.company.dsn},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode()
+
+
+async def _found(night: Night, checkpoint: str, check: str) -> tuple[str, str]:
+    """Status and text of a finding, as soon as it stands in the thread."""
+    finding = await night.slack.wait_for(
+        lambda m: (
+            m.event_type == "cutover_finding" and (m.payload["checkpoint"], m.payload["check"]) == (checkpoint, check)
+        ),
+        30,
+    )
+    return finding.payload["status"], finding.text
+
+
+async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp_path: Path) -> None:
+    """Thawed behind the bot's back at the last gate, the word is refused, and gate 1 is asked anew."""
+    async with fast_night(tmp_path / "night") as night:
+        before = settings_of(night)
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        frozen = settings_of(night)
+        await pass_gate(night, "freeze")
+        await pass_gate(night, "export")
+        await shows(night, "users", "waiting")
+
+        # From a directory without a run, with nothing but the DSN; then twice with the run's directory.
+        code, out = await _thaw_from_nowhere(night, tmp_path / "nowhere")
+        assert code == 0, out
+        assert settings_of(night) == before != frozen
+        for _ in range(2):
+            code, out, err = await night.command("thaw")
+            assert code == 0, out + err
+            assert "There was nothing to thaw" in out
+        assert settings_of(night) == before
+        assert await writes(night) == WRITES
+        thawed = json.loads((night.directory / "thaw.json").read_text())
+        assert {f["check"]: f["verdict"] for f in thawed["findings"]} == dict.fromkeys(
+            ("thaw-restored", "thaw-writes", "thaw-api"), "pass"
+        )
+
+        # The app is back at work: somebody renames herself, an order changes.
+        with as_platform(night) as session:
+            (renamed,) = session.execute(_A_USER).fetchone() or ("",)
+            session.execute(_RENAME, [renamed])
+            session.execute("UPDATE public.orders SET total = total + 1 WHERE id = (SELECT min(id) FROM public.orders)")
+        for reason in (await night.status())["openReasons"]:
+            assert (await told(night, "ada", f"@cutover accept {reason}"))[0] == "done"
+        assert (await told(night, "ada", "users-mapped"))[0] == "done"
+        await shows(night, "users", "refused")
+        assert (await _found(night, "users", "freeze-layers"))[0] == "refused"
+        status, text = await _found(night, "users", "no-drift")
+        assert (status, "public.orders" in text, "auth.users" in text) == ("refused", True, True)
+        assert len(posts(night, "cutover_checkpoint")) == 3
+
+        # A bot that starts looks at once, not only after the half minute that the watch waits between its turns.
+        await night.kill_bot()
+        await night.start_bot()
+        await header_shows(night, "held", within=25)
+        told_of = (await alarm(night, "has moved under the freeze")).text
+        assert "the database's default is not read-only" in told_of
+        assert "public.orders" in told_of
+        status, text = await told(night, "linus", "@cutover retry")
+        assert (status, len(posts(night, "cutover_checkpoint"))) == ("refused", 3)
+        assert "<@U0GRACE>" in text
+        status, text = await told(night, "ada", "users-mapped")
+        assert status == "refused"
+        old_gate = post_of(night, "users")
+        assert old_gate is not None
+        export_before = (night.directory / "metadata.json").read_bytes()
+        run_id = journal(night)[0]["run_id"]
+        assert (await told(night, "ada", "@cutover retry"))[0] == "done"
+        await shows(night, "freeze", "waiting")
+        assert night.slack.message(old_gate.ts).payload["status"] == "void"
+        assert [p["checkpoint"] for p in posts(night, "cutover_checkpoint")] == ["freeze", "export", "users", "freeze"]
+
+        await night.freeze()
+        code = await play_on(night)
+        await assert_handed_over(night, code, users=night.users)
+        archived = night.directory / "archive" / f"{run_id}-1"
+        assert (archived / "metadata.json").read_bytes() == export_before
+        assert (archived / "user-mapping.json").exists()
+        assert (archived / "orders.json").read_bytes() != (night.directory / "orders.json").read_bytes()
+        assert {outcome for outcome, _ in mapped(night.directory).values()} == {"created"}
+        now = {u.server_metadata["supabase"]["id"]: u.display_name for u in night.stack.users.values()}
+        assert [user for user, name in now.items() if name == "Renamed Since"] == [renamed]
+
+
+@pytest.mark.all
+async def test_a_row_changed_behind_the_freeze(tmp_path: Path) -> None:
+    """A superuser's write at gate 2 refuses the gate, the watch holds the run, and the night ends with the new row."""
+    async with fast_night(tmp_path / "night") as night:
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await shows(night, "export", "waiting")
+        with as_platform(night) as session:
+            session.execute("SET default_transaction_read_only = off")
+            session.execute(
+                "UPDATE public.todos SET title = 'behind the freeze' WHERE id = (SELECT min(id) FROM public.todos)"
+            )
+        assert (await told(night, "ada", "exported"))[0] == "done"
+        await shows(night, "export", "refused")
+        assert (await _found(night, "export", "freeze-layers"))[0] == "passed"
+        status, text = await _found(night, "export", "no-drift")
+        assert (status, "public.todos" in text) == ("refused", True)
+        await header_shows(night, "held", within=60)
+        told_of = (await alarm(night, "has moved under the freeze")).text
+        assert "public.todos" in told_of
+        gate_2 = post_of(night, "export")
+        assert gate_2 is not None
+        await night.freeze()
+        assert (await told(night, "grace", "@cutover retry"))[0] == "done"
+        await shows(night, "freeze", "waiting")
+        assert night.slack.message(gate_2.ts).payload["status"] == "void"
+        assert len(night.stack.users) == 0
+        code = await play_on(night)
+        await assert_handed_over(night, code, users=night.users)
+        assert "behind the freeze" in (night.directory / "todos.json").read_text()
+        assert "public.todos" not in " ".join(text for text in texts(night, "cutover_finding")[-8:])

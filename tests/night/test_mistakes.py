@@ -1,0 +1,529 @@
+"""What bad input gets: one sentence with its mend, the promised exit code, and not a byte lost. The real command as a
+child process, in a world where everything else is right.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg.conninfo import conninfo_to_dict
+
+from bot.plan.run import Run
+from bot.record import EventRecord, read_run
+from bot.rehearsal.night import Night, until
+from tests.night.playing import fast_night
+from tests.plan.histories import night_at
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_SETTINGS_TAIL = (
+    "nothing was contacted or written; mend the environment, .env or cutover.toml "
+    "(cutover.example.toml shows every key)."
+)
+_PLANTED = "pl4nted"
+"""Part of every wrong secret: it may be told nowhere."""
+
+
+class Ended(NamedTuple):
+    code: int
+    sentence: str
+    """The last line of stderr."""
+    out: str
+
+
+@dataclass
+class World:
+    """A night's world, in which commands are started in directories of their own."""
+
+    night: Night
+
+    async def start(self, directory: Path, *arguments: str, **environment: str | None) -> Process:
+        """`cutover run --once` or another command; an environment variable that is None is not set."""
+        wanted: Mapping[str, str | None] = {
+            **self.night.environment,
+            "MIGRATION_DATA_DIR": str(directory),
+            **environment,
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            *(arguments or ("run", "--once")),
+            cwd=directory.parent,
+            env={name: value for name, value in wanted.items() if value is not None},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+
+    async def ended(self, process: Process, within: float = 60) -> Ended:
+        """No line of stderr is a trace or shows a secret, and all but the last are log lines."""
+        out, err = await asyncio.wait_for(process.communicate(), within)
+        text = err.decode()
+        *log, last = text.splitlines()
+        assert all(json.loads(line)["level"] for line in log), text
+        told = [secret for secret in self._secrets if secret in text or secret in out.decode()]
+        assert told == []
+        assert process.returncode is not None
+        return Ended(process.returncode, last.removeprefix("cutover: "), out.decode())
+
+    async def run(self, directory: Path, *arguments: str, **environment: str | None) -> Ended:
+        return await self.ended(await self.start(directory, *arguments, **environment))
+
+    @property
+    def _secrets(self) -> list[str]:
+        environment = self.night.environment
+        password = str(conninfo_to_dict(environment["SUPABASE_DB_URL"])["password"])
+        keys = [environment[name] for name in environment if name.endswith(("_TOKEN", "_KEY"))]
+        return [_PLANTED, password, environment["SUPABASE_DB_URL"], *keys]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    directory = tmp_path_factory.mktemp("world")
+    async with fast_night(directory / "night", users=60, rows=1000) as night:
+        yield World(night)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def begun(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run that was interrupted while it waited at gate 1."""
+    directory = tmp_path_factory.mktemp("begun") / "data"
+    process = await world.start(directory)
+    await _waits_at_gate_1(directory)
+    process.send_signal(signal.SIGTERM)
+    assert (await world.ended(process, within=10)).code == 130
+    return directory
+
+
+@pytest.fixture
+def data(begun: Path, tmp_path: Path) -> Path:
+    """A copy of that directory, the test's own."""
+    shutil.copytree(begun, tmp_path / "data")
+    return tmp_path / "data"
+
+
+async def _waits_at_gate_1(directory: Path, starts: int = 0) -> Run:
+    """Everything that is to be told is told."""
+
+    def settled() -> bool:
+        run = read_run(directory) if directory.exists() else None
+        return run is not None and run.pinned and run.starts == starts and all(d.ts for d in run.deliveries.values())
+
+    await until(settled, 60)
+    run = read_run(directory)
+    assert run is not None
+    return run
+
+
+def _bytes(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()
+    }
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def nobody(unused_tcp_port: int) -> AsyncIterator[Mapping[str, str]]:
+    """Settings that lead everywhere to one port, where somebody counts who calls: nobody may."""
+    calls = 0
+
+    def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.close()
+
+    here = f"127.0.0.1:{unused_tcp_port}"
+    async with await asyncio.start_server(count, "127.0.0.1", unused_tcp_port):
+        yield {
+            "SLACK_API_URL": f"http://{here}/api/",
+            "SUPABASE_DB_URL": f"postgresql://postgres:{_PLANTED}@{here}/postgres",
+            "SUPABASE_URL": f"http://{here}",
+            "STACK_AUTH_API_URL": f"http://{here}",
+        }
+    assert calls == 0
+
+
+async def test_all_missing_settings_are_told_in_one_go(world: World, tmp_path: Path, nobody: Mapping[str, str]) -> None:
+    """Exit 2 before anything is contacted; not even the data directory is made."""
+    missing: dict[str, str | None] = {
+        name: None
+        for name in world.night.environment
+        if name.startswith(("SLACK_", "SUPABASE_", "STACK_", "CUTOVER__")) and name not in {"SLACK_API_URL"}
+    }
+    told = await world.run(tmp_path / "data", **{**missing, "SLACK_API_URL": nobody["SLACK_API_URL"]})
+    assert told == Ended(
+        2,
+        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
+        "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
+        "approvers.users is empty, and without an approver no gate could ever open; SUPABASE_DB_URL is missing; "
+        "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
+        f"STACK_AUTH_SECRET_KEY is missing; {_SETTINGS_TAIL}",
+        "",
+    )
+    assert not (tmp_path / "data").exists()
+
+
+async def test_unknown_keys_and_wrong_forms_are_told_in_one_go(
+    world: World, tmp_path: Path, nobody: Mapping[str, str]
+) -> None:
+    """Of the environment, `.env` and `cutover.toml` together, without any of the values."""
+    (tmp_path / "cutover.toml").write_text(f'[export]\nworkers = "{_PLANTED}"\n[exports]\nworkers = 1\n')
+    (tmp_path / ".env").write_text(f"CUTOVER__USERS__PACE={_PLANTED}\n")
+    wrong = {
+        "SLACK_BOT_TOKEN": f"xapp-{_PLANTED}",
+        "CUTOVER__SLACK__CHANNEL": f"#{_PLANTED}",
+        "CUTOVER__APPROVERS__USERS": _PLANTED,
+        "CUTOVER__NOTICE__URL": _PLANTED,
+        "SUPABASE_DB_URL": f"postgresql://postgres:{_PLANTED}@{_PLANTED}@db.example.org:5432/postgres",
+    }
+    told = await world.run(tmp_path / "data", **{**nobody, **wrong})
+    assert told == Ended(
+        2,
+        "The settings have 8 mistakes: cutover.toml: [exports] is no section; CUTOVER__NOTICE__URL names no section; "
+        "slack.channel is no channel id (C0… or G0…, at the end of the channel's details); "
+        'approvers.users is no list of user ids (["U0…"], each from the menu of a profile); '
+        "export.workers: input should be a valid integer, unable to parse string as an integer; users.pace is no key; "
+        "SLACK_BOT_TOKEN does not begin with xoxb-; "
+        "SUPABASE_DB_URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE (in the password, write @ as "
+        f"%40, : as %3A, / as %2F, # as %23); {_SETTINGS_TAIL}",
+        "",
+    )
+    assert not (tmp_path / "data").exists()
+
+
+# -- what the services refuse -----------------------------------------------------------------------------------------
+
+_WRONG_KEY = (
+    "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401); nothing was changed; copy the service_role "
+    "key of this project from Supabase's dashboard (Settings, API keys)."
+)
+_NOTHING_THERE = "postgresql://postgres:pl4nted@127.0.0.1:{port}/postgres"
+
+_REFUSED: dict[str, tuple[str, str, str]] = {
+    "bot token": (
+        "SLACK_BOT_TOKEN",
+        f"xoxb-{_PLANTED}",
+        "Slack does not accept SLACK_BOT_TOKEN (invalid_auth); nothing was changed in Slack; set SLACK_BOT_TOKEN to "
+        "the Bot User OAuth Token of the app (xoxb-…, under OAuth & Permissions).",
+    ),
+    "app token": (
+        "SLACK_APP_TOKEN",
+        f"xapp-{_PLANTED}",
+        "Slack does not accept SLACK_APP_TOKEN (invalid_auth); nothing was changed in Slack; set SLACK_APP_TOKEN to an "
+        "app-level token with the scope connections:write (xapp-…, under Basic Information, App-Level Tokens).",
+    ),
+    "channel": (
+        "CUTOVER__SLACK__CHANNEL",
+        "C0NOWHERE",
+        "The channel in slack.channel does not exist for the bot (channel_not_found); nothing was changed in Slack; "
+        "set slack.channel to the id of the run's channel, and type /invite @cutover in it if it is private.",
+    ),
+    "slack away": (
+        "SLACK_API_URL",
+        "http://127.0.0.1:{port}/api/",
+        "Slack could not be reached when it was asked to tell who I am (ClientConnectorError); nothing was changed in "
+        "Slack; check the network and https://slack-status.com, then try again.",
+    ),
+    "database away": (
+        "SUPABASE_DB_URL",
+        _NOTHING_THERE,
+        "the source database could not be reached or ended our session; nothing was changed; check that the project is "
+        "up and SUPABASE_DB_URL names it, then try again.",
+    ),
+    "gateway away": (
+        "SUPABASE_URL",
+        "http://127.0.0.1:{port}",
+        "the Supabase API could not be reached (ConnectError); nothing was changed; check SUPABASE_URL and that the "
+        "project is up, then try again.",
+    ),
+    "service role key": ("SUPABASE_SERVICE_ROLE_KEY", _PLANTED, _WRONG_KEY),
+    "anon key": (
+        "SUPABASE_ANON_KEY",
+        _PLANTED,
+        "the Supabase API refused the key in SUPABASE_ANON_KEY (401); nothing was changed; copy the anon key of this "
+        "project from Supabase's dashboard (Settings, API keys).",
+    ),
+    "stack auth's key": (
+        "STACK_AUTH_SECRET_KEY",
+        f"ssk_{_PLANTED}",
+        "Stack Auth does not accept the secret key (INVALID_SECRET_SERVER_KEY); nothing was changed by this request; "
+        "check STACK_AUTH_SECRET_KEY: a secret server key (ssk_…) of this project that was not revoked.",
+    ),
+    "stack auth's project": (
+        "STACK_AUTH_PROJECT_ID",
+        "00000000-0000-4000-8000-000000000000",
+        "Stack Auth does not know the project (CURRENT_PROJECT_NOT_FOUND); nothing was changed by this request; check "
+        "STACK_AUTH_PROJECT_ID and STACK_AUTH_API_URL.",
+    ),
+    "stack auth away": (
+        "STACK_AUTH_API_URL",
+        "http://127.0.0.1:{port}",
+        "Stack Auth could not be reached (ConnectError); nothing was changed by this request; check the network, "
+        "STACK_AUTH_API_URL and the service's status page.",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", _REFUSED)
+async def test_what_a_service_refuses_is_told_with_the_mend(
+    world: World, data: Path, mistake: str, unused_tcp_port: int
+) -> None:
+    """Exit 5; the run that is there is not touched, and no message is posted."""
+    name, value, sentence = _REFUSED[mistake]
+    before, said = _bytes(data), len(world.night.slack.messages)
+    told = await world.run(data, **{name: value.replace("{port}", str(unused_tcp_port))})
+    assert told == Ended(5, sentence, "")
+    assert _bytes(data) == before
+    assert len(world.night.slack.messages) == said
+
+
+async def test_the_keys_in_each_others_place_are_told_apart(world: World, data: Path) -> None:
+    """A key says itself which one it is: exit 2, before anything is asked of the API."""
+    before, keys = _bytes(data), world.night.environment
+    assert await world.run(data, SUPABASE_SERVICE_ROLE_KEY=keys["SUPABASE_ANON_KEY"]) == Ended(
+        2,
+        "SUPABASE_SERVICE_ROLE_KEY holds the project's anon key; nothing was changed; copy the service_role key there; "
+        "the dashboard shows both (Settings, API keys).",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+async def test_a_wrong_password_is_told_with_the_mend(world: World, data: Path) -> None:
+    """Exit 5, and the password that was tried is shown nowhere."""
+    before, dsn = _bytes(data), world.night.environment["SUPABASE_DB_URL"]
+    wrong = dsn.replace(str(conninfo_to_dict(dsn)["password"]), _PLANTED)
+    assert await world.run(data, SUPABASE_DB_URL=wrong) == Ended(
+        5,
+        "the database refused user and password; nothing was changed; check both in SUPABASE_DB_URL; the dashboard can "
+        "set a new database password.",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+async def test_a_bot_that_was_not_invited_is_told_so(world: World, data: Path) -> None:
+    """Exit 5 with the words to type."""
+    before = _bytes(data)
+    world.night.slack.channel.is_member = False
+    try:
+        told = await world.run(data)
+    finally:
+        world.night.slack.channel.is_member = True
+    assert told == Ended(
+        5,
+        "The bot is not in the channel of the run (not_in_channel); nothing was changed in Slack; type /invite "
+        "@cutover in the channel.",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+async def test_a_key_of_another_project_is_wrong_settings(world: World, data: Path) -> None:
+    """The refs in the keys disagree: exit 2, naming both and which setting says which."""
+    claims = {"iss": "supabase", "role": "service_role", "ref": "anotherprojectabcdef", "exp": 4102444800}
+    parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+    key = ".".join([*(urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts), _PLANTED])
+    before = _bytes(data)
+    assert await world.run(data, SUPABASE_SERVICE_ROLE_KEY=key) == Ended(
+        2,
+        "the settings name different Supabase projects (SUPABASE_SERVICE_ROLE_KEY says anotherprojectabcdef, "
+        "SUPABASE_ANON_KEY says rehearsalcompanyabcd); nothing was changed; take connection string, URL and keys from "
+        "one project.",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+async def test_a_run_of_another_project_is_not_taken_up(world: World, data: Path) -> None:
+    """The directory holds a run between other parties: exit 2, and its journal is not added to."""
+    world.night.slack.add_channel(type(world.night.slack.channel)("C0OTHER", "other"))
+    before = _bytes(data)
+    run = read_run(data)
+    assert run is not None
+    assert await world.run(data, CUTOVER__SLACK__CHANNEL="C0OTHER") == Ended(
+        2,
+        f"The data directory holds run {run.run_id}, of other projects or of another channel; nothing was started; "
+        "give the settings it was opened with, or another MIGRATION_DATA_DIR.",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+# -- the data directory -----------------------------------------------------------------------------------------------
+
+
+async def test_a_damaged_journal_stops_the_bot(world: World, data: Path) -> None:
+    """Exit 3 and the line's number; nothing is contacted, and every file stays byte for byte what it was."""
+    journal = data / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2][:40] + bytes([lines[2][40] ^ 1]) + lines[2][41:]
+    journal.write_bytes(b"".join(lines))
+    before, calls = _bytes(data), len(world.night.slack.calls)
+    for arguments in (("run", "--once"), ("run", "--new")):
+        assert await world.run(data, *arguments) == Ended(
+            3,
+            "Line 3 of journal.jsonl is not what was written: its hash does not belong to its content and the line "
+            "before; nothing was written and nothing was done; put the whole journal.jsonl back from a copy, or look "
+            "at the line; `cutover verify` shows what else is damaged.",
+            "",
+        )
+        assert _bytes(data) == before
+    assert len(world.night.slack.calls) == calls
+
+
+async def test_a_file_is_no_data_directory(world: World, tmp_path: Path) -> None:
+    """Exit 2, and the file is still there."""
+    (tmp_path / "data").write_text("mine")
+    assert await world.run(tmp_path / "data") == Ended(
+        2,
+        f"The data directory {tmp_path}/data cannot be used (File exists); nothing was written; give this user a "
+        "directory of its own in MIGRATION_DATA_DIR.",
+        "",
+    )
+    assert (tmp_path / "data").read_text() == "mine"
+
+
+async def test_a_directory_that_others_use_is_not_taken(world: World, tmp_path: Path) -> None:
+    """With other files in it and open to others, its rights are not ours to take away: exit 2."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o755)
+    directory.chmod(0o755)
+    (directory / "thesis.txt").write_text("mine")
+    assert await world.run(directory) == Ended(
+        2,
+        f"The data directory {directory} holds other files already and is open to other users; nothing was written; "
+        "give the bot a directory of its own in MIGRATION_DATA_DIR.",
+        "",
+    )
+    assert _bytes(directory) == {"thesis.txt": b"mine"}
+    assert directory.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_directory_without_the_right_to_write_is_no_data_directory(world: World, tmp_path: Path) -> None:
+    """Exit 2 before anything is contacted."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o500)
+    assert await world.run(directory) == Ended(
+        2,
+        f"The data directory {directory} cannot be used (Permission denied); nothing was written; give this user a "
+        "directory of its own in MIGRATION_DATA_DIR.",
+        "",
+    )
+    directory.chmod(0o700)
+
+
+async def test_new_on_a_run_that_has_not_ended_moves_nothing(world: World, data: Path) -> None:
+    """Exit 2, and the run can be gone on with."""
+    before, run = _bytes(data), read_run(data)
+    assert run is not None
+    assert await world.run(data, "run", "--new") == Ended(
+        2,
+        f"Run {run.run_id} has not ended, and --new was given; nothing was moved or started; go on with it by "
+        "`cutover run`, or abort it in Slack first.",
+        "",
+    )
+    assert _bytes(data) == before
+
+
+async def test_an_aborted_run_is_not_gone_on_with(world: World, tmp_path: Path, nobody: Mapping[str, str]) -> None:
+    """Exit 3 naming `--new`, before anything is contacted."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    record = EventRecord.open(directory)
+    for event in night_at("aborted").events:
+        record.append(event)
+    record.close()
+    before = _bytes(directory)
+    assert await world.run(directory, **nobody) == Ended(
+        3,
+        "Run 20260301-abcd was aborted; nothing was started; open the next with `cutover run --new`; the aborted one "
+        "moves to archive/ whole.",
+        "",
+    )
+    after = _bytes(directory)
+    assert {name: after[name] for name in before} == before
+
+
+# -- two bots, and a bot that is told to stop -------------------------------------------------------------------------
+
+
+async def test_a_second_bot_is_refused_and_names_the_first(world: World, data: Path, tmp_path: Path) -> None:
+    """Exit 4: on the same directory at once, naming the process; on the same source after some seconds, naming its
+    session; one that is told to stop while it waits for the lock ends at once. The first goes on undisturbed.
+    """
+    first = await world.start(data)
+    run = await _waits_at_gate_1(data, starts=1)
+    impatient, patient = await world.start(tmp_path / "impatient"), await world.start(tmp_path / "patient")
+    assert await world.run(data) == Ended(
+        4,
+        f"Another Cutover (process {first.pid}) works in {data}; nothing was touched; wait for it or end it, or give "
+        "this one another MIGRATION_DATA_DIR.",
+        "",
+    )
+    await until(lambda: _sessions(world, "cutover/-/lock") == 2, 60)
+    impatient.send_signal(signal.SIGTERM)
+    assert (await world.ended(impatient, within=10)).code == 130
+    told = await world.ended(patient, within=30)
+    assert (told.code, told.out) == (4, "")
+    assert re.fullmatch(
+        rf"cutover/{run.run_id}/lock \(pid \d+, since [-0-9]+ [:0-9.]+ UTC\) holds the lock on the source; nothing was "
+        "changed; let it end or stop it, then try again; one bot at a time\\.",
+        told.sentence,
+    )
+    for directory in ("impatient", "patient"):
+        assert _bytes(tmp_path / directory) == {".cutover.lock": b"", ".gitignore": b"*\n", "journal.jsonl": b""}
+    assert first.returncode is None
+    first.send_signal(signal.SIGINT)
+    assert (await world.ended(first, within=10)).code == 130
+
+
+def _sessions(world: World, name: str) -> int:
+    with psycopg.connect(world.night.company.admin_dsn) as session:
+        row = session.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
+    world: World, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Within 10 seconds, by exit code 130 and a sentence; started again it posts nothing twice, and the journal has
+    only grown.
+    """
+    data = tmp_path / "data"
+    for starts in range(2):
+        process = await world.start(data)
+        run = await _waits_at_gate_1(data, starts)
+        before = _bytes(data)
+        process.send_signal(number)
+        assert await world.ended(process, within=10) == Ended(
+            130,
+            "The bot was told to stop and stopped at a safe point; the run stands as the journal says; "
+            "start `cutover run` again to go on.",
+            "",
+        )
+        after = _bytes(data)
+        assert after.keys() == before.keys()
+        assert all(after[name].startswith(content) for name, content in before.items() if name == "journal.jsonl")
+    keys = [m.payload["key"] for m in world.night.slack.messages if m.payload.get("run_id") == run.run_id]
+    assert sorted(keys) == sorted(set(keys)) == sorted(run.deliveries)

@@ -1,0 +1,193 @@
+"""The promise of the whole: a night on real parts ends well, and its bundle can be trusted."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.artifacts.verify import verify_bundle
+from bot.plan.findings import blocks
+from bot.rehearsal.standins.stackauth import StoredUser
+from tests.night.playing import SIGNALS, fast_night, play, posts
+
+
+@dataclass
+class Played:
+    """One night that was played to its end, and what can be told of it."""
+
+    directory: Path
+    code: int
+    log: str
+    channel: str
+    secrets: tuple[str, ...]
+    posts: Mapping[str, list[Mapping[str, Any]]]
+    keys: list[str]
+    pins_are_headers: bool
+    stored: list[StoredUser]
+    hashes: Mapping[str, str]
+    """Supabase id -> bcrypt hash in the source."""
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    directory = tmp_path_factory.mktemp("played") / "night"
+
+    async def one() -> Played:
+        async with fast_night(directory) as night:
+            await night.start_bot()
+            code = await play(night)
+            messages = night.slack.messages
+            environment = night.environment
+            with psycopg.connect(night.company.admin_dsn) as source:
+                hashes = source.execute(
+                    "SELECT id::text, encrypted_password FROM auth.users WHERE encrypted_password LIKE '$2%'"
+                ).fetchall()
+            return Played(
+                directory=directory,
+                code=code,
+                log=night.log_file.read_text(),
+                channel=json.dumps([[m.text, m.blocks, m.metadata, m.past] for m in messages], default=repr),
+                secrets=(
+                    *night.company.secrets,
+                    *(environment[name] for name in environment if name.endswith(("_TOKEN", "_KEY"))),
+                ),
+                posts={
+                    kind: posts(night, f"cutover_{kind}")
+                    for kind in ("run", "checkpoint", "summary", "finding", "alarm")
+                },
+                keys=[m.payload["key"] for m in messages if m.payload],
+                pins_are_headers=night.slack.pins == [m.ts for m in messages if m.event_type == "cutover_run"],
+                stored=list(night.stack.users.values()),
+                hashes=dict(hashes),
+            )
+
+    return asyncio.run(one())
+
+
+def test_a_fast_night_ends_with_0_and_every_gate_passed_once(played: Played) -> None:
+    """The bot ends by itself with 0; each checkpoint was posted once and passed; the header is pinned and done."""
+    assert played.code == 0
+    assert [(p["checkpoint"], p["status"]) for p in played.posts["checkpoint"]] == [
+        (gate, "passed") for gate in SIGNALS
+    ]
+    assert [p["status"] for p in played.posts["run"]] == ["done"]
+    assert played.pins_are_headers
+    assert len(set(played.keys)) == len(played.keys)
+
+
+def test_the_closing_tells_counts_and_the_digest_over_everything(played: Played) -> None:
+    """The closing's metadata has all counts, and its digest is the SHA-256 of SHA256SUMS."""
+    export, users, closing = played.posts["summary"]
+    metadata = json.loads((played.directory / "metadata.json").read_text())
+    assert (export["tables"], export["rows"], export["bytes"]) == tuple(metadata["totals"].values())
+    assert (users["users"], users["created"], users["unmapped"]) == (120, 120, 0)
+    assert closing["checkpoint"] == ""
+    assert closing["digest"] == hashlib.sha256((played.directory / "SHA256SUMS").read_bytes()).hexdigest()
+    assert {
+        "tables",
+        "rows",
+        "bytes",
+        "users",
+        "created",
+        "matched",
+        "updated",
+        "unmapped",
+        "attention",
+    } <= closing.keys()
+
+
+def test_no_secret_and_nothing_of_a_person_reaches_slack_or_the_log(played: Played) -> None:
+    """Planted addresses, phones, hashes, tokens, row secrets, keys and the DSN's password are nowhere to be found."""
+    leaked = [secret for secret in played.secrets if secret in played.channel or secret in played.log]
+    assert leaked == []
+    assert played.log.count("\n") > 50
+    assert all(json.loads(line)["level"] for line in played.log.splitlines())
+
+
+def test_every_bcrypt_hash_arrives_as_it_was(played: Played) -> None:
+    """A user who had a bcrypt password and can have one in Stack Auth has the same hash there, byte for byte."""
+    arrived = {user.server_metadata["supabase"]["id"]: user.password_hash for user in played.stored}
+    assert len(arrived) == 120
+    carried = {supabase_id: hash_ for supabase_id, hash_ in arrived.items() if hash_ is not None}
+    assert len(carried) > 20
+    assert {supabase_id: played.hashes[supabase_id] for supabase_id in carried} == carried
+
+
+def test_sha256sum_agrees_with_the_bundle(played: Played) -> None:
+    """`sha256sum -c` checks every file with tools that everybody has."""
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=played.directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_one_changed_byte_anywhere_is_refused(played: Played, tmp_path: Path) -> None:
+    """Verify refuses the bundle after one byte of any named file, of the sums or of the journal is changed."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(played.directory, bundle)
+    assert not blocks(verify_bundle(bundle, None))
+    named = [line.split("  ")[1] for line in (bundle / "SHA256SUMS").read_text().splitlines()[1:]]
+    assert len(named) > 50
+    for name in (*named, "SHA256SUMS", "journal.jsonl"):
+        whole = (bundle / name).read_bytes()
+        at = len(whole) // 2
+        (bundle / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        findings = verify_bundle(bundle, None)
+        (bundle / name).write_bytes(whole)
+        assert blocks(findings), name
+        assert name in " ".join(f.evidence for f in findings if f.mend), name
+    assert not blocks(verify_bundle(bundle, None))
+
+
+def test_the_command_verify_says_so_by_its_exit_code(played: Played, tmp_path: Path) -> None:
+    """`cutover verify` ends with 0 on the whole bundle and with 3, naming the file, on a damaged one."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(played.directory, bundle)
+    assert _cutover("verify", str(bundle)).returncode == 0
+    table = bundle / "orders.json"
+    table.write_bytes(table.read_bytes().replace(b"1", b"2", 1))
+    damaged = _cutover("verify", str(bundle))
+    assert damaged.returncode == 3
+    assert "orders.json" in damaged.stdout
+
+
+def test_the_predecessors_importer_can_read_it(played: Played) -> None:
+    """Each file is a JSON array whose length is the rowCount that the metadata tells under the file's name."""
+    metadata = json.loads((played.directory / "metadata.json").read_text())
+    for name, table in metadata["tables"].items():
+        rows = json.loads((played.directory / f"{name}.json").read_text())
+        assert (len(rows), table["file"]) == (table["rowCount"], f"{name}.json")
+    assert metadata["authUsers"]["rowCount"] == 120
+    assert metadata["exportedAt"].endswith("Z")
+
+
+def test_the_rehearsal_plays_the_whole_night(tmp_path: Path) -> None:
+    """`cutover rehearse --auto` plays all mistakes and both kills, ends with 0, and says last where the files are."""
+    directory = tmp_path / "rehearsed"
+    done = _cutover("rehearse", "--auto", "--users", "200", "--rows", "6000", MIGRATION_DATA_DIR=str(directory))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert done.stdout.splitlines()[-1] == str(directory)
+    assert "handed over" in done.stdout
+    assert done.stderr == ""
+
+
+def _cutover(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
