@@ -1,0 +1,290 @@
+"""The generated parts of the documentation, made from the code that they describe.
+
+    python -m docs.generate            writes them
+    python -m docs.generate --check    ends with 1, naming the pages, when one is stale
+
+A part stands in its page between `<!-- generated: NAME -->` and `<!-- end -->`; everything around it is written by
+hand. Nothing here asks a service or runs a command: tables of the code are read as they are, and the names of checks,
+which are arguments all over `bot/`, are found in its syntax.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import typer.main
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+import bot.plan
+from bot import cli, errors
+from bot.plan.checkpoints import PLAN
+from bot.plan.run import Phase
+from bot.settings import Settings
+from bot.stackauth.reasons import REASONS
+
+ROOT = Path(__file__).parent.parent
+VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
+_NAMED_BY_OTHERS = {"bot/conductor.py", "bot/doctor.py"}
+"""Where a finding takes the name of an examiner or an edge that could not be asked at all."""
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def checks_in_code() -> dict[str, set[str]]:
+    """The verdicts that each check can give, by its name. Raises ValueError where a name cannot be told."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted((ROOT / "bot").rglob("*.py")):
+        where = path.relative_to(ROOT).as_posix()
+        if where.startswith("bot/rehearsal/") or where in _NAMED_BY_OTHERS:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for scope, call in _findings(tree, _constants(tree.body)):
+            name = call.args[0]
+            told = name.value if isinstance(name, ast.Constant) else scope.get(getattr(name, "id", ""))
+            if not isinstance(told, str):
+                raise ValueError(f"{where}:{call.lineno} gives a finding whose check's name is no constant")
+            found[told].add(VERDICTS[getattr(call.func, "id", "")])
+    return dict(found)
+
+
+def _findings(node: ast.AST, scope: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], ast.Call]]:
+    """Every call that makes a finding, with the text constants that it can see."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        scope = {**scope, **_constants(node.body)}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in VERDICTS:
+        yield scope, node
+    for child in ast.iter_child_nodes(node):
+        yield from _findings(child, scope)
+
+
+def _constants(body: Iterable[ast.stmt]) -> dict[str, str]:
+    return {
+        target.id: statement.value.value
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and isinstance(statement.value.value, str)
+    }
+
+
+def checks_described() -> dict[str, dict[str, str]]:
+    described: dict[str, dict[str, str]] = tomllib.loads((ROOT / "docs/checks.toml").read_text(encoding="utf-8"))
+    return described
+
+
+def _checks() -> str:
+    verdicts = checks_in_code()
+    order = list(VERDICTS.values())
+    rows = [
+        (f"`{name}`", told["where"], told["asks"], ", ".join(sorted(verdicts.get(name, ()), key=order.index)))
+        for name, told in checks_described().items()
+    ]
+    return _table(("check", "asked at", "what it asks", "verdicts"), rows)
+
+
+def _examiners() -> str:
+    rows = [(f"{gate.number} {gate.title}", ", ".join(f"`{name}`" for name in gate.examiners)) for gate in PLAN]
+    return _table(("gate", "examiners, in this order"), rows)
+
+
+# -- users, settings, commands ----------------------------------------------------------------------------------------
+
+
+def _reasons() -> str:
+    rows = [
+        (f"`{reason.name}`", reason.carried, reason.todo, "" if reason.creates else "unmapped")
+        for reason in REASONS.values()
+    ]
+    return _table(("reason", "what is carried", "what is left to do", "in the mapping"), rows)
+
+
+def _environment() -> str:
+    rows = [
+        (
+            f"`{field.validation_alias}`",
+            _shown(field.default),
+            "secret" if SecretStr in get_args(field.annotation) else "",
+        )
+        for field in Settings.model_fields.values()
+        if not isinstance(field.default, BaseModel)
+    ]
+    return _table(("variable", "default", ""), rows)
+
+
+def _sections() -> str:
+    rows = []
+    for section in Settings.SECTIONS:
+        for key, field in type(Settings.model_fields[section].default).model_fields.items():
+            override = f"`CUTOVER__{section.upper()}__{key.upper()}`"
+            rows.append((f"`{section}.{key}`", _shown(field.default), _form(field), override))
+    return _table(("key", "default", "form", "environment override"), rows)
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return "none"
+    if default == ():
+        return "`[]`"
+    return '`""`' if default == "" else f"`{default}`"
+
+
+def _form(field: FieldInfo) -> str:
+    """Type and bounds, in words."""
+    annotation = str(field.annotation)
+    kind = next(
+        (word for name, word in _KINDS.items() if name in annotation),
+        annotation,
+    )
+    bounds = {
+        name: value
+        for part in field.metadata
+        for name in ("ge", "gt", "le")
+        if (value := getattr(part, name, None)) is not None
+    }
+    if "ge" in bounds and "le" in bounds:
+        return f"{kind}, {bounds['ge']} to {bounds['le']}"
+    return f"{kind}, above {bounds['gt']}" if "gt" in bounds else kind
+
+
+_KINDS = {"tuple": "list of texts", "str": "text", "int": "whole number", "float": "number"}
+
+
+def _commands() -> str:
+    group: Any = typer.main.get_command(cli.app)
+    parts = []
+    for name, command in group.commands.items():
+        about = " ".join(command.help.split())
+        lines = [f"### `cutover {name}`", "", about, ""]
+        rows = [(f"`{_usage(p)}`", (p.help or "") + _least(p), _default(p)) for p in command.params]
+        parts.append("\n".join([*lines, _table(("option", "meaning", "default"), rows)]))
+    return "\n\n".join(parts)
+
+
+def _usage(parameter: Any) -> str:
+    if not parameter.opts[0].startswith("-"):
+        return str(parameter.opts[0]).upper()
+    return str(parameter.opts[0]) if getattr(parameter, "is_flag", False) else f"{parameter.opts[0]} …"
+
+
+def _least(parameter: Any) -> str:
+    least = getattr(parameter, "min", None)
+    return "" if least is None else f" At least {least:,}."
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    return "" if value is None or value is False or callable(value) else f"`{value}`"
+
+
+def _exit_codes() -> str:
+    by_code: dict[int, list[str]] = {0: ["Done, all well."], 1: ["A bug in Cutover."]}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and kind.__module__ == "bot.errors" and vars(kind).get("exit_code", 1) > 1:
+            by_code.setdefault(vars(kind)["exit_code"], []).append(" ".join((kind.__doc__ or "").split()))
+    return _table(("code", "meaning"), [(f"`{code}`", " ".join(told)) for code, told in sorted(by_code.items())])
+
+
+# -- the plan ---------------------------------------------------------------------------------------------------------
+
+
+def _checkpoints() -> str:
+    rows = [
+        (
+            f"{gate.number} {gate.title}",
+            f"`{gate.signal}`",
+            f"{_capital(gate.claim)}.",
+            f"It {gate.starts}.",
+            f"{_capital(gate.if_you_stop)}.",
+        )
+        for gate in PLAN
+    ]
+    return _table(("checkpoint", "signal", "what must be true", "what the signal starts", "if you stop here"), rows)
+
+
+def _words() -> str:
+    words = _of_the_plan("_WORDS")
+    any_member = _of_the_plan("_FOR_ANY_MEMBER")
+    rows = []
+    for name, (phases, _) in words.items():
+        shown = "the gate's signal" if name == "signal" else f"`{name}`"
+        who = "every full member" if name in any_member else "approvers"
+        rows.append((shown, who, *("yes" if phase in phases else "·" for phase in Phase)))
+    return _table(("word", "who may", *(phase.value for phase in Phase)), rows)
+
+
+def _moves() -> str:
+    rows = []
+    for command, (phases, _) in _of_the_plan("_MOVES").items():
+        rows.append((f"`{command.__name__}`", *("yes" if phase in phases else "·" for phase in Phase)))
+    return _table(("command", *(phase.value for phase in Phase)), rows)
+
+
+def _of_the_plan(name: str) -> Any:
+    """A table of the plan, in whichever of its modules it stands."""
+    for module in pkgutil.walk_packages(bot.plan.__path__, "bot.plan."):
+        if name in vars(found := importlib.import_module(module.name)):
+            return vars(found)[name]
+    raise LookupError(f"no module of bot.plan holds {name}")
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"checkpoints": _checkpoints, "exit-codes": _exit_codes},
+    "docs/checks.md": {"checks": _checks, "examiners": _examiners},
+    "docs/users.md": {"reasons": _reasons},
+    "docs/settings.md": {"environment": _environment, "sections": _sections},
+    "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
+    "docs/states.md": {"words": _words, "moves": _moves},
+}
+
+
+def made_anew(page: str) -> str:
+    """The page with its generated parts as they should be. Raises ValueError when it lacks the place for one."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, make in PARTS[page].items():
+        place = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        made = make()
+        text, found = place.subn(lambda around, made=made: f"{around[1]}\n{made}\n\n{around[2]}", text)  # type: ignore[misc]
+        if found != 1:
+            raise ValueError(f"{page} has {found} places for the generated part {name}")
+    return text
+
+
+def stale() -> list[str]:
+    return [page for page in PARTS if made_anew(page) != (ROOT / page).read_text(encoding="utf-8")]
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in line)} |" for line in lines)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def main(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["--check"]:
+        if pages := stale():
+            print(f"Stale: {', '.join(pages)}. Run `.venv/bin/python -m docs.generate`.", file=sys.stderr)
+        return 1 if pages else 0
+    for page in PARTS:
+        (ROOT / page).write_text(made_anew(page), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""The documentation against the code: what is generated is fresh, what is listed is there, what is shown loads."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot import settings
+from bot.errors import UsageError
+from bot.plan.checkpoints import PLAN
+from bot.plan.run import Phase
+from bot.plan.talk.signals import WORDS
+from bot.settings import Settings
+from bot.stackauth.reasons import REASONS
+from docs import generate, picture
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+_LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
+_VARIABLE = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", generate.PARTS)
+def test_generated_parts_are_fresh(page: str) -> None:
+    """A page says what the code says; `.venv/bin/python -m docs.generate` makes it anew."""
+    assert (ROOT / page).read_text(encoding="utf-8") == generate.made_anew(page)
+
+
+def test_every_check_is_described_and_no_other() -> None:
+    """Whoever reads a finding's name in Slack finds it in docs/checks.md."""
+    assert generate.checks_described().keys() == generate.checks_in_code().keys()
+
+
+def test_what_can_be_accepted_and_what_is_checked_have_different_names() -> None:
+    """Checks and attention reasons are kebab-case and disjoint, so that a name means one thing."""
+    checks = generate.checks_in_code().keys()
+    assert not checks & REASONS.keys()
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in checks | REASONS.keys())
+
+
+def test_the_picture_of_the_states_has_every_phase() -> None:
+    """docs/states.md draws them by hand."""
+    drawn = (ROOT / "docs/states.md").read_text(encoding="utf-8").partition("```text")[2].partition("```")[0]
+    assert {phase.value for phase in Phase} <= set(re.findall(r"[a-z]+", drawn))
+
+
+def test_the_readme_names_every_word_and_every_signal() -> None:
+    """What people may type stands on the front door."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"@cutover {word}" in readme for word in WORDS)
+    assert all(f"`{gate.signal}`" in readme for gate in PLAN)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link within the repository has a file or a folder at its end."""
+    links = _LINK.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_example_file_names_every_key(tmp_path: Path) -> None:
+    """cutover.example.toml has each key of each section, no other, with the default where there is one."""
+    example = tomllib.loads((ROOT / "cutover.example.toml").read_text(encoding="utf-8"))
+    sections = {name: f.default for name, f in Settings.model_fields.items() if isinstance(f.default, BaseModel)}
+    assert {name: tuple(keys) for name, keys in example.items()} == {
+        name: tuple(type(default).model_fields) for name, default in sections.items()
+    }
+    loaded = _loaded({}, tmp_path, config=ROOT / "cutover.example.toml")
+    assert loaded.slack.channel == "C00REPLACEME"
+    assert loaded.approvers.users == ("U00REPLACEME",)
+    for name in sections.keys() - {"slack", "approvers"}:
+        assert getattr(loaded, name) == sections[name]
+
+
+def test_the_example_environment_names_every_variable() -> None:
+    """.env.example has each variable once, set or in a comment, and no other."""
+    found = [name for name, _ in _VARIABLE.findall((ROOT / ".env.example").read_text(encoding="utf-8"))]
+    wanted = [str(f.validation_alias) for f in Settings.model_fields.values() if not isinstance(f.default, BaseModel)]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_the_example_environment_cannot_work_by_accident(tmp_path: Path) -> None:
+    """Copied and forgotten it is refused before anything is contacted."""
+    (tmp_path / ".env").write_bytes((ROOT / ".env.example").read_bytes())
+    (tmp_path / "cutover.toml").write_bytes((ROOT / "cutover.example.toml").read_bytes())
+    with pytest.raises(UsageError) as error:
+        _loaded({}, tmp_path)
+    assert str(error.value) == (
+        "The settings have a mistake: SUPABASE_DB_URL still holds [YOUR-PASSWORD] in place of the database password; "
+        "nothing was contacted or written; mend the environment, .env or cutover.toml "
+        "(cutover.example.toml shows every key)."
+    )
+
+
+def test_the_picture_names_no_host() -> None:
+    """It draws with the reader's own fonts and fetches nothing."""
+    svg = (ROOT / "docs/night.svg").read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[^\"'\s)]+", svg)) == {"http://www.w3.org/2000/svg"}
+    assert "@font-face" not in svg
+
+
+def test_a_transcript_without_what_the_picture_shows_is_refused() -> None:
+    """A night that went otherwise makes no picture."""
+    with pytest.raises(ValueError, match="the transcript has no line that begins with"):
+        list(picture.excerpt(["A whole night on this machine"]))
+
+
+def _loaded(environment: dict[str, str], directory: Path, config: Path | None = None) -> Settings:
+    needs: tuple[settings.Need, ...] = () if config else ("slack", "source", "source_api", "target")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", environment)
+        return settings.load(needs, config=config, directory=directory)

@@ -1,0 +1,196 @@
+"""Settings: who overrides whom, and that every mistake is told at once and without showing a value."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+
+from bot import settings
+from bot.errors import UsageError
+from bot.settings import Need, Settings
+
+_ALL: tuple[Need, ...] = ("slack", "source", "source_api", "target")
+_WHOLE = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "SUPABASE_DB_URL": "postgresql://postgres:s3cret%40word@db.abcdefghijklmnopqrst.supabase.co:5432/postgres",
+    "SUPABASE_URL": "https://abcdefghijklmnopqrst.supabase.co",
+    "SUPABASE_SERVICE_ROLE_KEY": "eyJ.eyJ.sig",
+    "STACK_AUTH_PROJECT_ID": "p-1",
+    "STACK_AUTH_SECRET_KEY": "ssk_1",
+    "CUTOVER__SLACK__CHANNEL": "C0CUTOVER",
+    "CUTOVER__APPROVERS__USERS": '["U0ADA", "U0GRACE"]',
+}
+_TAIL = (
+    "; nothing was contacted or written; mend the environment, .env or cutover.toml "
+    "(cutover.example.toml shows every key)."
+)
+
+
+def _loaded(environment: Mapping[str, str], directory: Path, *needs: Need, config: Path | None = None) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", dict(environment))
+        return settings.load(needs, config=config, directory=directory)
+
+
+def _refused(environment: Mapping[str, str], directory: Path, *needs: Need, config: Path | None = None) -> str:
+    with pytest.raises(UsageError) as error:
+        _loaded(environment, directory, *needs, config=config)
+    return str(error.value)
+
+
+def test_the_environment_goes_over_dotenv_goes_over_the_file(tmp_path: Path) -> None:
+    """Key by key: what one leaves out the next one gives."""
+    (tmp_path / "cutover.toml").write_text(
+        '[export]\nworkers = 1\nexclude_tables = ["public.a"]\ninclude_schemas = ["app"]\n[users]\nretain_days = 30\n'
+    )
+    (tmp_path / ".env").write_text(
+        "CUTOVER__EXPORT__WORKERS=2\nCUTOVER__EXPORT__EXCLUDE_TABLES='[\"public.b\"]'\nSLACK_BOT_TOKEN=xoxb-env\n"
+    )
+    told = _loaded({"CUTOVER__EXPORT__WORKERS": "3"}, tmp_path)
+    assert told.export.workers == 3
+    assert told.export.exclude_tables == ("public.b",)
+    assert told.export.include_schemas == ("app",)
+    assert told.users.retain_days == 30
+    assert told.slack_bot_token is not None
+    assert told.slack_bot_token.get_secret_value() == "xoxb-env"
+
+
+def test_nothing_set_and_no_file_is_fine_for_a_command_that_needs_nothing(tmp_path: Path) -> None:
+    """`cutover status` in an empty directory has every default, and an empty value counts as none."""
+    told = _loaded({"SLACK_BOT_TOKEN": "", "CUTOVER__EXPORT__WORKERS": ""}, tmp_path)
+    assert told == Settings()
+    assert told.slack_bot_token is None
+    assert told.migration_data_dir == Path("migration-data")
+
+
+def test_a_config_file_by_name_stands_in_for_the_one_in_the_directory(tmp_path: Path) -> None:
+    """`--config` names the only file that is read; one that is not there is a mistake."""
+    (tmp_path / "cutover.toml").write_text("[export]\nworkers = 1\n")
+    other = tmp_path / "other.toml"
+    other.write_text("[export]\nworkers = 7\n")
+    assert _loaded({}, tmp_path, config=other).export.workers == 7
+    assert _refused({}, tmp_path, config=tmp_path / "none.toml") == (
+        f"The settings have a mistake: --config names none.toml, and there is no such file{_TAIL}"
+    )
+
+
+def test_every_missing_setting_is_told_at_once(tmp_path: Path) -> None:
+    """An empty environment gets the whole list in one sentence."""
+    assert _refused({}, tmp_path, *_ALL) == (
+        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
+        "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
+        "approvers.users is empty, and without an approver no gate could ever open; SUPABASE_DB_URL is missing; "
+        "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
+        f"STACK_AUTH_SECRET_KEY is missing{_TAIL}"
+    )
+
+
+def test_wrong_forms_unknown_keys_and_missing_values_are_told_together(tmp_path: Path) -> None:
+    """Of the environment, of `.env` and of the file, in one sentence; and what is wrong is not called missing too."""
+    (tmp_path / "cutover.toml").write_text('[slack]\nchannel = "#cutover"\ncolour = "red"\n[windows]\nopen = true\n')
+    (tmp_path / ".env").write_text("CUTOVER__DOORS__OPEN=1\nCUTOVER__EXPORT__WORKERS=0\n")
+    environment = {
+        "PORT": "here",
+        "SLACK_BOT_TOKEN": "bot",
+        "SLACK_APP_TOKEN": "app",
+        "CUTOVER__APPROVERS__USERS": "ada",
+        "CUTOVER__USERS__PACE": "fast",
+        "SUPABASE_DB_URL": "mysql://root@db/x",
+        "SUPABASE_URL": "db.example.org",
+        "STACK_AUTH_API_URL": "https://[",
+        "STACK_AUTH_PROJECT_ID": "p-1",
+    }
+    assert _refused(environment, tmp_path, *_ALL) == (
+        "The settings have 15 mistakes: cutover.toml: [windows] is no section; CUTOVER__DOORS__OPEN names no section; "
+        "PORT: input should be a valid integer, unable to parse string as an integer; "
+        "slack.channel is no channel id (C0… or G0…, at the end of the channel's details); slack.colour is no key; "
+        'approvers.users is no list of user ids (["U0…"], each from the menu of a profile); '
+        "export.workers: input should be greater than or equal to 1; users.pace is no key; "
+        "SLACK_BOT_TOKEN does not begin with xoxb-; SLACK_APP_TOKEN does not begin with xapp-; "
+        "SUPABASE_DB_URL does not begin with postgresql://; SUPABASE_SERVICE_ROLE_KEY is missing; "
+        "SUPABASE_URL is no http(s) address; STACK_AUTH_SECRET_KEY is missing; "
+        f"STACK_AUTH_API_URL is no http(s) address{_TAIL}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dsn", "mistake"),
+    [
+        ("", "SUPABASE_DB_URL is missing"),
+        ("db.example.org", "SUPABASE_DB_URL does not begin with postgresql://"),
+        (
+            "postgresql://postgres:[YOUR-PASSWORD]@db.example.org:5432/postgres",
+            "SUPABASE_DB_URL still holds [YOUR-PASSWORD] in place of the database password",
+        ),
+        *(
+            (
+                dsn,
+                "SUPABASE_DB_URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE (in the password, "
+                "write @ as %40, : as %3A, / as %2F, # as %23)",
+            )
+            for dsn in (
+                "postgresql://postgres:p@ss@db.example.org:5432/postgres",
+                "postgresql://postgres:p/ss@db.example.org:5432/postgres",
+                "postgresql://postgres:p#ss@db.example.org:5432/postgres",
+                "postgresql://db.example.org:5432/postgres",
+                "postgresql:///postgres",
+                "postgresql://postgres:pass@db.example.org:port/postgres",
+            )
+        ),
+    ],
+)
+def test_a_malformed_dsn_is_told_by_what_is_wrong_with_it(tmp_path: Path, dsn: str, mistake: str) -> None:
+    """Without showing any of it."""
+    told = _refused({**_WHOLE, "SUPABASE_DB_URL": dsn}, tmp_path, *_ALL)
+    assert told == f"The settings have a mistake: {mistake}{_TAIL}"
+
+
+def test_a_file_that_is_no_toml_is_told_with_the_place(tmp_path: Path) -> None:
+    """And the other mistakes are told all the same."""
+    (tmp_path / "cutover.toml").write_text("[export]\nworkers = four\n")
+    assert _refused({"SLACK_BOT_TOKEN": "xoxb-1", "CUTOVER__NOPE__X": "1"}, tmp_path) == (
+        "The settings have 2 mistakes: cutover.toml is no TOML (at line 2, column 11); "
+        f"CUTOVER__NOPE__X names no section{_TAIL}"
+    )
+
+
+def test_http_mode_needs_its_two_settings_and_no_app_token(tmp_path: Path) -> None:
+    """A signing secret and a port stand in for the app token."""
+    environment = {**_WHOLE, "SLACK_SIGNING_SECRET": "signing", "PORT": "3000"}
+    del environment["SLACK_APP_TOKEN"]
+    assert _loaded(environment, tmp_path, *_ALL).port == 3000
+
+
+def test_the_secrets_are_all_secret_values_and_the_password_by_itself(tmp_path: Path) -> None:
+    """The password as it stands in the DSN and as it is meant, since the one or the other may be quoted by somebody."""
+    secrets = _loaded({**_WHOLE, "SUPABASE_ANON_KEY": "anon", "SLACK_SIGNING_SECRET": "signing"}, tmp_path).secrets
+    named = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SUPABASE_DB_URL", "SUPABASE_SERVICE_ROLE_KEY")
+    assert set(secrets) == {
+        *(_WHOLE[name] for name in (*named, "STACK_AUTH_SECRET_KEY")),
+        "anon",
+        "signing",
+        "s3cret%40word",
+        "s3cret@word",
+    }
+
+
+_NAMES = [*_WHOLE, "SLACK_SIGNING_SECRET", "SUPABASE_ANON_KEY", "PORT", "CUTOVER__EXPORT__WORKERS", "SLACK_API_URL"]
+_VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30).map(lambda text: f"pl4nted{text}")
+_PREFIXES = st.sampled_from(["", "xoxb-", "postgresql://u:", "postgresql://u:p@h:", "https://", "[", '["'])
+
+
+@how(deadline=None)
+@given(values=st.dictionaries(st.sampled_from(_NAMES), st.builds(str.__add__, _PREFIXES, _VALUES), min_size=1))
+def test_no_mistake_ever_shows_a_value(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
+    """Whatever stands in whichever setting: the sentence names the setting, and a value may be a secret astray."""
+    try:
+        _loaded({**_WHOLE, **values}, tmp_path_factory.getbasetemp(), *_ALL)
+    except UsageError as error:
+        assert "pl4nted" not in str(error)
+        assert error.__cause__ is None
+        assert error.__suppress_context__ or error.__context__ is None
