@@ -60,6 +60,10 @@ async def pass_gate(night: Night, gate: str) -> None:
         answer = await night.answer_to(night.says("ada", SIGNALS[gate]), timeout=60)
         if answer.payload["status"] == "done":
             await shows(night, gate, "passed", "refused")
+        if gate == "freeze" and not passed(night, gate):
+            # The bot was dead while the freeze came, and counts every session from before its first look as old: the
+            # kit, run once more, ends them.
+            await night.freeze()
 
 
 async def told(night: Night, who: str, text: str) -> tuple[str, str]:
