@@ -23,8 +23,8 @@ from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.export.snapshot import ungrouped
 from bot.supabase.gateway import Gateway, Uncounted
-from bot.supabase.snapshot import ungrouped
 
 BY_API = "counts-by-api"
 BY_SQL = "counts-by-sql"

@@ -16,7 +16,7 @@ from bot.artifacts import metadata, tables
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database, query
-from bot.supabase.tablefile import export_table
+from bot.supabase.export.tablefile import export_table
 
 Session = psycopg.Connection[tuple[Any, ...]]
 

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from bot.errors import ServiceRefused, ServiceUnreachable
 from bot.rehearsal.company import Company
-from bot.supabase import snapshot as held
 from bot.supabase.database import Database, Session
-from bot.supabase.snapshot import Snapshot, hold_snapshot
+from bot.supabase.export import snapshot as held
+from bot.supabase.export.snapshot import Snapshot, hold_snapshot
 
 Writer = psycopg.AsyncConnection[tuple[object, ...]]
 

@@ -22,10 +22,10 @@ from psycopg import errors as pg
 from bot.artifacts import metadata
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter
 from bot.errors import ServiceRefused, ServiceUnintelligible
-from bot.supabase import rowtext
 from bot.supabase.catalog import Catalog, Column, Table
 from bot.supabase.database import Session, translated
-from bot.supabase.snapshot import PING_SECONDS
+from bot.supabase.export import rowtext
+from bot.supabase.export.snapshot import PING_SECONDS
 
 _T = TypeVar("_T")
 _BLOCK_BYTES = 1 << 20

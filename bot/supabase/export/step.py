@@ -1,0 +1,136 @@
+"""The step `export`: every table of the source from one snapshot into the data directory, and metadata.json last.
+
+Whoever finds metadata.json may believe that every file it names is whole. So the step begins by looking for one: if it
+is of this run and of this freeze and every file still has its size and sum, that is the result, and nothing is taken
+again. One of an earlier freeze, or with a file that is not as it says, moves whole to the archive. Without it, what
+lies there are the leavings of an attempt that was cut off, and they are removed: rows from before and after a crash
+are only the same if the source has provably not moved in between, and an export that is taken again needs no proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.artifacts import metadata
+from bot.artifacts.files import (
+    ARCHIVE,
+    ATTENTION,
+    FREEZE_PRIOR,
+    MAPPING,
+    METADATA,
+    PARTIAL,
+    THAW,
+    archive,
+    sha256_of,
+    sweep_partials,
+)
+from bot.artifacts.metadata import Metadata
+from bot.errors import RecordDamaged, UsageError
+from bot.plan.events import ExportResult, TableTotal
+from bot.plan.run import Run
+from bot.ports import Report
+from bot.supabase.database import Database
+from bot.supabase.export.bundle import STEP, Label, Selection, take_bundle
+from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files
+
+_LARGEST = 5
+_NOT_TABLES = {METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW}
+
+
+class Export:
+    """Called with the run once gate `freeze` has passed. `database` is shared; its sessions are opened and closed
+    within the call.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        *,
+        workers: int,
+        include_schemas: Sequence[str],
+        exclude_tables: Sequence[str],
+        tool_version: str,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._selection = Selection(workers=workers, include_schemas=include_schemas, exclude_tables=exclude_tables)
+        self._tool_version = tool_version
+
+    async def __call__(self, run: Run, report: Report) -> ExportResult:
+        """Raises CutoverError with nothing half published, and UsageError when the run has no freeze record."""
+        freeze = _freeze_of(run)
+        done = await asyncio.to_thread(finished, self._directory, run.run_id, freeze.frozen_at)
+        if done is None:
+            await asyncio.to_thread(_make_room, self._directory, run.run_id)
+            label = Label(run_id=run.run_id, parties=run.opened.parties, freeze=freeze, tool_version=self._tool_version)
+            done = await take_bundle(self._database, self._directory, label, self._selection, report)
+        async with self._database.session(STEP) as session:
+            storage = await count_files(session, done.tables)
+        digest = await asyncio.to_thread(sha256_of, self._directory / METADATA)
+        return _result(done, storage, digest)
+
+
+def finished(directory: Path, run_id: str, frozen_at: datetime) -> Metadata | None:
+    """The export that lies in the directory, if it is this run's and of this freeze, and each file is whole."""
+    try:
+        found = metadata.read(directory / METADATA)
+    except RecordDamaged:
+        return None
+    if found.run_id != run_id or found.practice or found.freeze is None or found.freeze.frozen_at != frozen_at:
+        return None
+    for table in found.tables.values():
+        path = directory / table.file
+        if not path.is_file() or path.stat().st_size != table.bytes or sha256_of(path) != table.sha256:
+            return None
+    return found
+
+
+def _make_room(directory: Path, run_id: str) -> None:
+    """An export that was vouched for is kept in the archive; one that never was is removed."""
+    if (directory / METADATA).exists() or any((directory / ARCHIVE).glob(f"{run_id}-*{PARTIAL}")):
+        archive(directory, run_id)
+        return
+    sweep_partials(directory)
+    for path in directory.glob("*.json"):
+        if path.name not in _NOT_TABLES and path.is_file():
+            path.unlink()
+
+
+def _freeze_of(run: Run) -> metadata.Freeze:
+    record: Mapping[str, Any] | None = run.freeze
+    if record is None:
+        raise UsageError(
+            "the export was asked for before the freeze was proven",
+            unchanged="nothing was exported",
+            do="give the signal frozen first",
+        )
+    return metadata.Freeze(
+        frozen_at=datetime.fromisoformat(record["frozenAt"]),
+        lsn=record["lsn"],
+        xmax=record["xmax"],
+        frozen_by=run.frozen_by,
+    )
+
+
+def _result(done: Metadata, storage: StorageFiles, digest: str) -> ExportResult:
+    by_size = sorted(done.tables.items(), key=lambda item: (-item[1].bytes, item[0]))
+    reasons = Counter(entry.reason for entry in done.left_out if entry.kind != STORAGE_FILES)
+    return ExportResult(
+        tables=done.totals.tables,
+        rows=done.totals.rows,
+        bytes=done.totals.bytes,
+        auth_users=done.auth_users.row_count,
+        sha256=digest,
+        taken_at=done.snapshot.taken_at,
+        largest=tuple(TableTotal(name=k, rows=t.row_count, bytes=t.bytes) for k, t in by_size[:_LARGEST]),
+        left_out=dict(sorted(reasons.items())),
+        storage_objects=storage.files,
+        storage_bytes=storage.bytes,
+        duration_ms=done.total_duration_ms,
+    )
