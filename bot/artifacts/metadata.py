@@ -114,8 +114,14 @@ class Freeze(_Part):
 
 
 class Snapshot(_Part):
+    """`kept_files` of the files are those of an attempt before, from whose snapshot this one does not differ; `retaken`
+    when such an attempt was thrown away, because nothing proved that.
+    """
+
     taken_at: UtcTime
     xmax: int
+    kept_files: int = 0
+    retaken: bool = False
 
 
 class Sequence(_Part):

@@ -99,10 +99,13 @@ async def test_progress_is_told_in_rows_and_names_the_table(taken: Any) -> None:
     """It never goes back, and ends with all of them."""
     result = await taken.take(workers=1)
 
-    done = [progress.done for progress in taken.said]
-    assert done == sorted(done)
-    assert done[-1] == result.rows == taken.said[-1].total
-    assert all((p.step, p.unit) == ("export", "rows") and p.note.startswith("reading ") for p in taken.said)
+    reading, summing = ([p for p in taken.said if p.step == step] for step in ("export", "sums"))
+    assert taken.said == reading + summing
+    for told, verb in ((reading, "reading "), (summing, "summing ")):
+        done = [progress.done for progress in told]
+        assert done == sorted(done)
+        assert done[-1] == result.rows == told[-1].total
+        assert all(p.unit == "rows" and p.note.startswith(verb) for p in told)
 
 
 async def test_money_moved_during_the_export_is_neither_lost_nor_doubled(taken: Any) -> None:
@@ -208,7 +211,7 @@ async def test_cancelled_in_the_middle_it_leaves_no_half_and_goes_on_from_there(
         await task
 
     assert not (taken.directory / "metadata.json").exists()
-    assert list(taken.directory.glob("*.partial")) == []
+    assert [path.name for path in taken.directory.glob("*.partial")] == ["export.partial"]
     await until_alone(taken.database)
     clean = beside()
     await clean.take(refrozen)
@@ -244,7 +247,7 @@ async def test_a_full_disk_is_one_sentence_and_nothing_half(taken: Any) -> None:
     told = str(caught.value)
     assert "cannot be written (File too large); no file of that name was made or changed; make room" in told
     assert not (taken.directory / "metadata.json").exists()
-    assert list(taken.directory.glob("*.partial")) == []
+    assert [path.name for path in taken.directory.glob("*.partial")] == ["export.partial"]
 
 
 async def test_a_table_that_may_not_be_read_is_one_sentence_with_the_grant(taken: Any) -> None:

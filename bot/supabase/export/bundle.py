@@ -1,17 +1,14 @@
 """A bundle: every table of the source from one snapshot into files, and metadata.json last.
 
-Workers take whole tables, the biggest first, each in a session of its own inside the snapshot. Whoever finds
-metadata.json may believe that every file it names is whole.
+Whoever finds metadata.json may believe that every file it names is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bot.artifacts import metadata
@@ -20,12 +17,21 @@ from bot.artifacts.metadata import Metadata
 from bot.plan.events import Parties
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Table
-from bot.supabase.database import Database
-from bot.supabase.export.snapshot import Snapshot, hold_snapshot, ungrouped
+from bot.supabase.database import Database, query, translated
+from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
+from bot.supabase.export.rows.crew import Crew
+from bot.supabase.export.rows.layout import Layout, read_layouts
+from bot.supabase.export.rows.tablework import OnDisk
+from bot.supabase.export.snapshot import Snapshot, hold_snapshot
+from bot.supabase.export.space import Space
 from bot.supabase.export.storage import count_files, left_behind
-from bot.supabase.export.tablefile import export_table
 
 STEP = "export"
+SUMS = "sums"
+"""The end of the step, once all files are written."""
+
+_RANGES_SINCE = 14
+"""The first version of PostgreSQL that reads a range of blocks without reading all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,17 @@ async def take_bundle(
     async with hold_snapshot(
         database, include_schemas=selection.include_schemas, exclude_tables=selection.exclude_tables
     ) as snapshot:
-        tables = await _tables(snapshot, directory, selection.workers, report)
+        basis = await _basis(snapshot, label)
+        layouts = await read_layouts(
+            snapshot.holder, snapshot.catalog.tables, ranges=int(snapshot.server_version.split(".")[0]) >= _RANGES_SINCE
+        )
+        leavings = Leavings(directory)
+        kept = leavings.kept(basis, {table.relation: table for table in snapshot.catalog.tables})
+        await asyncio.to_thread(leavings.clear, kept)
+        workers = max(1, min(selection.workers, getattr(snapshot, "most_sessions", selection.workers)))
+        with Draft(directory, basis) as draft:
+            watch = _Watch(report, draft, Space(directory, _stored(snapshot.catalog.tables, layouts)), snapshot, kept)
+            tables = await Crew(snapshot, layouts, directory, watch, workers=workers, kept=kept)()
         storage = await count_files(snapshot.holder, tables)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()
@@ -74,7 +90,12 @@ async def take_bundle(
         ),
         target=metadata.Target(project_id=parties.target_project),
         freeze=label.freeze,
-        snapshot=metadata.Snapshot(taken_at=snapshot.taken_at, xmax=snapshot.xmax),
+        snapshot=metadata.Snapshot(
+            taken_at=snapshot.taken_at,
+            xmax=snapshot.xmax,
+            kept_files=len(kept),
+            retaken=leavings.there and not kept,
+        ),
         sequences=catalog.sequence_records(),
         import_order=catalog.order.tables,
         cycles=catalog.order.cycles,
@@ -86,43 +107,60 @@ async def take_bundle(
             bytes=sum(table.bytes for table in tables.values()),
         ),
     )
-    await asyncio.to_thread(metadata.write, directory / METADATA, described)
+    await asyncio.to_thread(_publish, directory, described)
     return described
 
 
-async def _tables(snapshot: Snapshot, directory: Path, workers: int, report: Report) -> dict[str, metadata.Table]:
-    """By key, in the catalog's order, which does not depend on who was first."""
-    tables = snapshot.catalog.tables
-    waiting = deque(sorted(tables, key=lambda table: (-table.bytes, table.relation)))
-    pace = _Pace(report, sum(table.rows for table in tables))
-    written: dict[str, metadata.Table] = {}
-
-    async def work(number: int) -> None:
-        async with snapshot.borrow(f"{STEP}-{number}") as session:
-            while waiting:
-                table = waiting.popleft()
-                path = directory / table.file
-                pace.add(table, 0)
-                written[table.key] = await export_table(
-                    session, table, snapshot.catalog, path, role=snapshot.role, wrote=partial(pace.add, table)
-                )
-
-    with ungrouped():
-        async with asyncio.TaskGroup() as group:
-            for number in range(1, min(workers, len(tables)) + 1):
-                group.create_task(work(number))
-    return {table.key: written[table.key] for table in tables}
+def _publish(directory: Path, described: Metadata) -> None:
+    remove_draft(directory)
+    metadata.write(directory / METADATA, described)
 
 
-class _Pace:
-    """Rows written so far, of as many as the planner believes there are."""
+async def _basis(snapshot: Snapshot, label: Label) -> Basis:
+    with translated("the snapshot's own session does not answer any more"):
+        cursor = await snapshot.holder.execute(query("snapshot_sees"))
+        [[sees]] = await cursor.fetchall()
+    frozen_at = label.freeze.frozen_at.isoformat() if label.freeze else ""
+    return Basis(run_id=label.run_id, frozen_at=frozen_at, sees=sees)
 
-    def __init__(self, report: Report, estimate: int) -> None:
+
+class _Watch:
+    """What follows from each chunk and each file: progress, the draft, a look at the disk."""
+
+    def __init__(
+        self, report: Report, draft: Draft, space: Space, snapshot: Snapshot, kept: Mapping[str, OnDisk]
+    ) -> None:
+        """Raises UsageError when there is no room on the disk."""
         self._report = report
-        self._estimate = estimate
-        self._done = 0
+        self._draft = draft
+        self._space = space
+        self._estimate = sum(table.rows for table in snapshot.catalog.tables)
+        self._rows = self._most = sum(done.rows for done in kept.values())
+        self._summed = 0
+        self._to_finish = len(snapshot.catalog.tables)
+        for table in snapshot.catalog.tables:
+            if done := kept.get(table.key):
+                self.finished(table, done)
+        space.require()
 
-    def add(self, table: Table, rows: int) -> None:
-        self._done += rows
-        total = max(self._estimate, self._done)
-        self._report(Progress(step=STEP, done=self._done, total=total, unit="rows", note=f"reading {table.relation}"))
+    def wrote(self, table: Table, rows: int, bytes_: int) -> None:
+        self._space.wrote(table.key, bytes_)
+        self._rows += rows
+        self._most = max(self._most, self._rows)
+        total = max(self._estimate, self._most)
+        self._report(Progress(step=STEP, done=self._most, total=total, unit="rows", note=f"reading {table.relation}"))
+
+    def finished(self, table: Table, done: OnDisk) -> None:
+        self._space.finished(table.key)
+        self._draft.add(table, done)
+        self._to_finish -= 1
+
+    def summed(self, table: Table, rows: int) -> None:
+        self._summed += rows
+        if not self._to_finish:
+            done, note = self._summed, f"summing {table.relation}"
+            self._report(Progress(step=SUMS, done=done, total=self._rows, unit="rows", note=note))
+
+
+def _stored(tables: Sequence[Table], layouts: Mapping[int, Layout]) -> dict[str, int]:
+    return {table.key: layouts[table.oid].stored_bytes for table in tables}

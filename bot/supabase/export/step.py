@@ -3,8 +3,7 @@
 Whoever finds metadata.json may believe that every file it names is whole. So the step begins by looking for one: if it
 is of this run and of this freeze and every file still has its size and sum, that is the result, and nothing is taken
 again. One of an earlier freeze, or with a file that is not as it says, moves whole to the archive. Without it, what
-lies there are the leavings of an attempt that was cut off, and they are removed: rows from before and after a crash
-are only the same if the source has provably not moved in between, and an export that is taken again needs no proof.
+lies there are the leavings of an attempt that was cut off: see `draft`.
 """
 
 from __future__ import annotations
@@ -19,15 +18,10 @@ from typing import Any
 from bot.artifacts import metadata
 from bot.artifacts.files import (
     ARCHIVE,
-    ATTENTION,
-    FREEZE_PRIOR,
-    MAPPING,
     METADATA,
     PARTIAL,
-    THAW,
     archive,
     sha256_of,
-    sweep_partials,
 )
 from bot.artifacts.metadata import Metadata
 from bot.errors import RecordDamaged, UsageError
@@ -39,7 +33,6 @@ from bot.supabase.export.bundle import STEP, Label, Selection, take_bundle
 from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files
 
 _LARGEST = 5
-_NOT_TABLES = {METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW}
 
 
 class Export:
@@ -67,7 +60,7 @@ class Export:
         freeze = _freeze_of(run)
         done = await asyncio.to_thread(finished, self._directory, run.run_id, freeze.frozen_at)
         if done is None:
-            await asyncio.to_thread(_make_room, self._directory, run.run_id)
+            await asyncio.to_thread(_archive, self._directory, run.run_id)
             label = Label(run_id=run.run_id, parties=run.opened.parties, freeze=freeze, tool_version=self._tool_version)
             done = await take_bundle(self._database, self._directory, label, self._selection, report)
         async with self._database.session(STEP) as session:
@@ -91,15 +84,10 @@ def finished(directory: Path, run_id: str, frozen_at: datetime) -> Metadata | No
     return found
 
 
-def _make_room(directory: Path, run_id: str) -> None:
-    """An export that was vouched for is kept in the archive; one that never was is removed."""
+def _archive(directory: Path, run_id: str) -> None:
+    """An export that was vouched for is kept in the archive."""
     if (directory / METADATA).exists() or any((directory / ARCHIVE).glob(f"{run_id}-*{PARTIAL}")):
         archive(directory, run_id)
-        return
-    sweep_partials(directory)
-    for path in directory.glob("*.json"):
-        if path.name not in _NOT_TABLES and path.is_file():
-            path.unlink()
 
 
 def _freeze_of(run: Run) -> metadata.Freeze:

@@ -1,2 +1,2 @@
 -- array_dims is like [1:3][1:2].
-coalesce(bool_or(array_dims({column}) !~ '^(\[1:\d+\])+$'), false)
+array_dims({column}) !~ '^(\[1:\d+\])+$'

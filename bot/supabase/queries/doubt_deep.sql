@@ -1,4 +1,2 @@
 -- Written as JSON and read back.
-coalesce(bool_or(
-  (json_populate_record(NULL::{type}, json_build_object({name}::text, {column}))).{field}::text IS DISTINCT FROM {column}::text
-), false)
+(json_populate_record(NULL::{type}, json_build_object({name}::text, {column}))).{field}::text IS DISTINCT FROM {column}::text

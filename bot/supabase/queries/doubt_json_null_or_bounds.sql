@@ -1,1 +1,1 @@
-coalesce(bool_or('null' = ANY ({column}::jsonb[]) OR array_dims({column}) !~ '^(\[1:\d+\])+$'), false)
+'null' = ANY ({column}::jsonb[]) OR array_dims({column}) !~ '^(\[1:\d+\])+$'

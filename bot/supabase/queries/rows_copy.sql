@@ -1,2 +1,2 @@
--- JSON text holds no control byte, so with these two as delimiter and quote nothing is ever escaped or quoted.
-COPY ({rows}) TO STDOUT (FORMAT csv, DELIMITER e'\x02', QUOTE e'\x01')
+-- A message for each chunk, in their order: its number, how many rows, whether one is in doubt, their text.
+COPY ({chunks}) TO STDOUT (FORMAT binary)

@@ -1,3 +1,3 @@
 -- How many rows there are, and the sum over them of the first 8 bytes of md5 of the text, as a signed big-endian integer.
-SELECT count(*), coalesce(sum(('x' || substr(md5(row_to_json::text), 1, 16))::bit(64)::bigint), 0)::text
+SELECT {place} AS place, count(*) AS n, coalesce(sum(('x' || substr(md5(texts.row), 1, 16))::bit(64)::bigint), 0)::text AS digest
   FROM ({rows}) AS texts

@@ -1,0 +1,331 @@
+"""The workers that write the tables' files and sum their rows, each in a session of its own inside the snapshot.
+
+Big tables come first, each by all workers side by side; then the small ones, many to a statement. The row digests are
+a pass of their own behind them, divided otherwise than the writing, so that rows missed or taken twice in dividing the
+one would be missing in the other.
+
+Whether a column has to be written as text is seen on the way, by a flag that the server sends along with each chunk;
+only then the table is begun again. Doubts that cost as much as the rows themselves are looked for beforehand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from psycopg import sql
+
+from bot.artifacts import metadata
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
+from bot.supabase.catalog import Column, Table
+from bot.supabase.database import Session, translated
+from bot.supabase.export.rows import statements
+from bot.supabase.export.rows.layout import Layout, Slice, span_blocks
+from bot.supabase.export.rows.tablefile import TableFile
+from bot.supabase.export.rows.tablework import Broken, OnDisk, TableWork
+from bot.supabase.export.rows.todo import Item, Todo
+from bot.supabase.export.rows.wire import Chunk, Malformed, chunks
+from bot.supabase.export.snapshot import PING_SECONDS, Snapshot, ungrouped
+
+_UNCHANGED = "no metadata.json was written"
+_TABLES_A_STATEMENT = 100
+_SAMPLES = 16
+_PILE_BYTES = 1 << 18
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Told(Protocol):
+    """Who is told how the work goes on."""
+
+    def wrote(self, table: Table, rows: int, bytes_: int) -> None:
+        """So many more; negative when what was written is void. Raises CutoverError to stop the work."""
+
+    def finished(self, table: Table, done: OnDisk) -> None:
+        """The table's file is whole and has its name."""
+
+    def summed(self, table: Table, rows: int) -> None:
+        """So many more rows went into the digest."""
+
+
+class Crew:
+    """Called once. `kept` are files that are on disk already, by the tables' keys: these are only summed."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        layouts: Mapping[int, Layout],
+        directory: Path,
+        told: Told,
+        *,
+        workers: int,
+        kept: Mapping[str, OnDisk],
+    ) -> None:
+        self._snapshot = snapshot
+        self._directory = directory
+        self._told = told
+        self._workers = workers
+        self._works = [TableWork(table=table, layout=layouts[table.oid]) for table in snapshot.catalog.tables]
+        for work in self._works:
+            if done := kept.get(work.table.key):
+                work.keep(done)
+        self._todo = Todo(self._plan())
+        self._group = asyncio.TaskGroup()
+
+    async def __call__(self) -> dict[str, metadata.Table]:
+        """By key, in the catalog's order, which does not depend on who was first. Raises CutoverError."""
+        try:
+            with ungrouped():
+                async with self._group:
+                    for number in range(1, self._workers + 1):
+                        self._group.create_task(self._work(number))
+        finally:
+            for work in self._works:
+                if work.file is not None:
+                    await work.file.close()
+        return {work.table.key: work.described(self._snapshot.catalog) for work in self._works}
+
+    def _plan(self) -> Iterator[Item]:
+        by_size = sorted(self._works, key=lambda work: (-work.layout.stored_bytes, work.table.relation))
+        yield from (partial(self._prepare, work) for work in by_size if not work.layout.small and not work.on_disk)
+        small = [work for work in by_size if work.layout.small and not work.on_disk]
+        yield from (partial(self._write_small, batch) for batch in _batches(small))
+        yield from self._sums([work for work in by_size if work.on_disk])
+
+    async def _work(self, number: int) -> None:
+        async with self._snapshot.borrow(f"export-{number}") as session:
+            while not self._todo.done:
+                item = await self._todo.take(patience=PING_SECONDS)
+                if item is None:
+                    await self._ping(session)
+                    continue
+                self._todo.begin()
+                await item(session)
+                self._todo.end()
+
+    async def _ping(self, session: Session) -> None:
+        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+            await session.execute("SELECT 1")
+
+    # -- big tables ---------------------------------------------------------------------------------------------------
+
+    async def _prepare(self, work: TableWork, session: Session) -> None:
+        with _explained(work.table):
+            await self._settle(session, work, work.deep)
+            largest = max(work.layout.parts, key=lambda part: part.blocks)
+            if work.layout.ranges:
+                statement = statements.page_bytes(work.table, largest, work.as_text, samples=_SAMPLES)
+                cursor = await session.execute(statement)
+                [[page_bytes]] = await cursor.fetchall()
+                work.span_blocks = span_blocks(int(page_bytes))
+        work.strands = work.layout.strands(self._workers)
+        self._begin(work)
+
+    def _begin(self, work: TableWork) -> None:
+        work.doubted = False
+        work.strands_left = work.strands
+        work.file = TableFile(self._directory / work.table.file, strands=work.strands)
+        self._todo.next(*(partial(self._strand, work, number) for number in range(work.strands)))
+
+    async def _strand(self, work: TableWork, number: int, session: Session) -> None:
+        assert work.file is not None
+        with _explained(work.table):
+            if not work.doubted:
+                await self._read(session, work, work.file, number)
+            await work.file.end(number)
+            work.strands_left -= 1
+            if work.strands_left:
+                return
+            if work.doubted:
+                await self._again(session, work, work.file)
+            else:
+                self._todo.begin()
+                self._group.create_task(self._finish(work, work.file))
+
+    async def _again(self, session: Session, work: TableWork, file: TableFile) -> None:
+        self._told.wrote(work.table, -file.rows, -file.size)
+        await file.close()
+        before = set(work.as_text)
+        await self._settle(session, work, work.doubts)
+        if work.as_text == before:
+            raise Broken(work.table, "a value that JSON cannot carry was seen, and was not found again")
+        self._begin(work)
+
+    async def _finish(self, work: TableWork, file: TableFile) -> None:
+        self._done(work, file.rows, await file.finish())
+        self._todo.last(*self._sums([work]))
+        self._todo.end()
+
+    async def _read(self, session: Session, work: TableWork, file: TableFile, number: int) -> None:
+        """Strand `number` of the table, until it ends or a doubt turns out true."""
+        for statement, lone in _strand_statements(work, number):
+            if work.doubts:
+                await session.execute("SAVEPOINT before_rows")
+            if not await self._copy(session, statement, work, file, number, lone=lone):
+                await session.execute("ROLLBACK TO SAVEPOINT before_rows")
+                return
+
+    async def _copy(
+        self, session: Session, statement: sql.Composed, work: TableWork, file: TableFile, strand: int, *, lone: bool
+    ) -> bool:
+        """False when it was not read to its end, because the file is void; the transaction is aborted then. `lone`: a
+        chunk is a single message.
+        """
+        pile: list[Chunk] = []
+        size = 0
+
+        async def put() -> bool:
+            nonlocal size
+            rows, size = sum(chunk.rows for chunk in pile), 0
+            texts = [chunk.text for chunk in pile]
+            kept = await file.put(strand, pile[0].number, rows, texts, complete=lone)
+            pile.clear()
+            if kept:
+                self._told.wrote(work.table, rows, sum(len(text) + 2 for text in texts))
+            return kept
+
+        async with aclosing(chunks(session, statement)) as came:
+            async for chunk in came:
+                if chunk.doubt:
+                    work.doubted = True
+                    await file.give_up()
+                    return False
+                if pile and chunk.number != pile[0].number and not await put():
+                    return False
+                pile.append(chunk)
+                size += len(chunk.text)
+                if (lone or size >= _PILE_BYTES) and not await put():
+                    return False
+        return not pile or await put()
+
+    # -- small tables -------------------------------------------------------------------------------------------------
+
+    async def _write_small(self, works: Sequence[TableWork], session: Session) -> None:
+        with _explained(*(work.table for work in works)):
+            doubted = await self._write_batch(session, works)
+            for work in doubted:
+                await self._settle(session, work, work.doubts)
+            if doubted and await self._write_batch(session, doubted):
+                raise Broken(doubted[0].table, "a value that JSON cannot carry was seen, and was not found before")
+        self._todo.last(*self._sums(works))
+
+    async def _write_batch(self, session: Session, works: Sequence[TableWork]) -> list[TableWork]:
+        """Those that were not written, because a value in them is in doubt."""
+        came: dict[int, Chunk] = {}
+        selects = (
+            statements.whole(work.table, work.layout.parts[0], place, work.as_text, work.doubts, one=True)
+            for place, work in enumerate(works)
+        )
+        async with aclosing(chunks(session, statements.copy(*selects))) as copied:
+            async for chunk in copied:
+                came[chunk.number] = chunk
+        doubted = [work for place, work in enumerate(works) if place in came and came[place].doubt]
+        for place, work in enumerate(works):
+            if work not in doubted:
+                found = came.get(place)
+                written = await self._aside(session, partial(_write, self._directory / work.table.file, found))
+                rows = found.rows if found else 0
+                self._done(work, rows, written)
+                self._told.wrote(work.table, rows, written.bytes)
+        return doubted
+
+    # -- sums ---------------------------------------------------------------------------------------------------------
+
+    def _sums(self, works: Sequence[TableWork]) -> Iterator[Item]:
+        small = [work for work in works if work.layout.small]
+        for batch in _batches(small):
+            yield partial(self._sum, [(work, work.layout.slices(0, 1)) for work in batch])
+        for work in works:
+            if not work.layout.small:
+                of = work.layout.strands(self._workers)
+                yield from (partial(self._sum, [(work, work.layout.slices(number, of))]) for number in range(of))
+
+    async def _sum(self, slices: Sequence[tuple[TableWork, Iterable[Slice]]], session: Session) -> None:
+        wanted = [(work, part, blocks) for work, own in slices for part, blocks in own]
+        with _explained(*dict.fromkeys(work.table for work, _ in slices)):
+            for batch in _batches(wanted):
+                texts = (
+                    statements.digest(work.table, part, place, work.as_text, blocks=blocks)
+                    for place, (work, part, blocks) in enumerate(batch)
+                )
+                cursor = await session.execute(statements.digests(*texts))
+                for place, rows, digest in await cursor.fetchall():
+                    work = batch[place][0]
+                    work.add_sum(rows, int(digest))
+                    self._told.summed(work.table, rows)
+
+    # -- what all need ------------------------------------------------------------------------------------------------
+
+    async def _settle(self, session: Session, work: TableWork, columns: Sequence[Column]) -> None:
+        if not columns:
+            return
+        found = [False] * len(columns)
+        for part in work.layout.parts:
+            cursor = await session.execute(statements.doubts(work.table, part, columns))
+            [looks] = await cursor.fetchall()
+            found = [was or is_ for was, is_ in zip(found, looks, strict=True)]
+        work.settle(columns, found)
+
+    def _done(self, work: TableWork, rows: int, written: Written) -> None:
+        work.put_on_disk(rows=rows, bytes_=written.bytes, sha256=written.sha256)
+        assert work.on_disk is not None
+        self._told.finished(work.table, work.on_disk)
+
+    async def _aside(self, session: Session, work: Callable[[], _Result]) -> _Result:
+        """Waits for the disk in a thread, with a word to the server now and then: it ends idle transactions. When it
+        returns, or raises, the thread has ended: nothing of ours may rename a file behind our back.
+        """
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            while not (await asyncio.wait({task}, timeout=PING_SECONDS))[0]:
+                await self._ping(session)
+        finally:
+            await asyncio.wait({task})
+        return task.result()
+
+
+def _strand_statements(work: TableWork, number: int) -> Iterator[tuple[sql.Composed, bool]]:
+    """What one strand has to send to the server, one after the other, and whether its chunks are single messages."""
+    if not work.layout.ranges:
+        for place, part in enumerate(work.layout.parts):
+            select = statements.whole(work.table, part, place, work.as_text, work.doubts, one=False)
+            yield statements.copy(select), False
+        return
+    for part, spans in work.layout.strand(number, work.strands, work.span_blocks):
+        select = statements.spanned(work.table, part, spans, work.as_text, work.doubts)
+        yield statements.copy(select), not part.outside_bytes
+
+
+def _write(path: Path, chunk: Chunk | None) -> Written:
+    with FileWriter(path) as writer:
+        writer.write(ARRAY_BEGIN)
+        if chunk:
+            writer.write(chunk.text)
+            writer.write(b"\n")
+        writer.write(ARRAY_END)
+        return writer.finish()
+
+
+def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, _TABLES_A_STATEMENT)):
+        yield batch
+
+
+@contextmanager
+def _explained(*tables: Table) -> Iterator[None]:
+    """Errors of the server and of the wire become ours, with the table in them."""
+    names = (
+        tables[0].relation if len(tables) == 1 else f"one of the tables {tables[0].relation} to {tables[-1].relation}"
+    )
+    try:
+        with translated(f"{names} could not be exported", unchanged=_UNCHANGED):
+            yield
+    except Malformed as error:
+        raise Broken(tables[0], str(error)) from error

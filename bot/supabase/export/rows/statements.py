@@ -1,0 +1,154 @@
+"""The statements that turn rows into text, sum them, and look for what text cannot carry. Pure.
+
+All of them contain the same SELECT, so that the digest is that of the very text in the file. A column whose encoding
+is text is cast to text there, and thereby a JSON string (or null for SQL NULL). `json` is always such a column, so no
+row holds a raw newline or any other control byte.
+
+Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number and whether
+one of them holds a value in doubt. A client that takes messages of half a megabyte is some three times cheaper than
+one that takes them row by row, and the server is no slower than at writing single rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cache
+
+from psycopg import sql
+
+from bot.supabase.catalog import Column, Table
+from bot.supabase.catalog.encoding import Doubt
+from bot.supabase.database import query
+from bot.supabase.export.rows.layout import Part, Spans
+
+_NOTHING = sql.SQL("")
+_HEAVY_BYTES = 1 << 20
+"""As stored, which is compressed as a rule; the text may be many times as long."""
+
+
+def copy(*chunks: sql.Composable) -> sql.Composed:
+    """Sends the chunks of each of `chunks` (from `spanned` or `whole`), one after the other."""
+    return _statement("rows_copy", chunks=_all(chunks))
+
+
+def spanned(
+    table: Table, part: Part, spans: Spans, as_text: Collection[str], doubts: Collection[Column]
+) -> sql.Composed:
+    """The chunks of a part of the table that belong to one strand. `as_text` are the columns exported in their text
+    form, `doubts` those whose values are looked at on the way.
+    """
+    rows = _rows(table, part, as_text, doubts, span=True)
+    if not part.outside_bytes:
+        chunk = _chunk(rows)
+    else:
+        weight = sql.SQL(" + ").join(
+            sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier("t", c.name)) for c in table.columns
+        )
+        chunk = _statement(
+            "rows_weighed",
+            weight=weight if table.columns else sql.SQL("0"),
+            table=_from(part),
+            span=_statement("rows_span"),
+            light=_chunk(rows, sql.SQL("WHERE weight.bytes <= {}").format(sql.Literal(_HEAVY_BYTES))),
+            heavy=_statement(
+                "rows_single", rows=rows, gate=sql.SQL("WHERE weight.bytes > {}").format(sql.Literal(_HEAVY_BYTES))
+            ),
+        )
+    numbers = {name: sql.Literal(value) for name, value in spans._asdict().items()}
+    return _statement("rows_spanned", spans=_statement("rows_spans", **numbers), chunk=chunk)
+
+
+def whole(
+    table: Table, part: Part, number: int, as_text: Collection[str], doubts: Collection[Column], *, one: bool
+) -> sql.Composed:
+    """The chunks of all of a part, under one number: a single one (`one`), or one for each row."""
+    rows = _rows(table, part, as_text, doubts, span=False)
+    chunk = _chunk(rows) if one else _statement("rows_single", rows=rows, gate=_NOTHING)
+    return sql.SQL("SELECT {}::bigint AS chunk, c.* FROM ({}) AS c").format(sql.Literal(number), chunk)
+
+
+def digests(*texts: sql.Composable) -> sql.Composed:
+    """Gives for each of `texts` (from `digest`) a row: its place, the count, and the sum as decimal text."""
+    return _all(texts)
+
+
+def digest(
+    table: Table, part: Part, place: int, as_text: Collection[str], *, blocks: tuple[int, int] | None = None
+) -> sql.Composed:
+    """Of the rows in `blocks`, from the first to before the second, or of all."""
+    rows = _rows(table, part, as_text, (), span=blocks is not None)
+    summed = _statement("rows_digest", place=sql.Literal(place), rows=rows)
+    if blocks is None:
+        return summed
+    first, following = (sql.Literal(block) for block in blocks)
+    return _statement("rows_digest_span", first=first, next=following, digest=summed)
+
+
+def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: int) -> sql.Composed:
+    """Gives one number: how long the text of a block's rows is at most, by `samples` of the part's blocks."""
+    return _statement(
+        "rows_page_bytes",
+        rows=_rows(table, part, as_text, (), span=True),
+        last=sql.Literal(max(0, part.blocks - 1)),
+        stride=sql.Literal(max(1, part.blocks // samples)),
+    )
+
+
+def doubts(table: Table, part: Part, columns: Collection[Column]) -> sql.Composed:
+    """Gives one row with a boolean for each of `columns`: is there a value that does not come back from JSON."""
+    looks = [sql.SQL("coalesce(bool_or({}), false)").format(_look(table, column)) for column in columns]
+    return _statement("rows_doubts", doubts=sql.SQL(", ").join(looks), table=_from(part))
+
+
+def _look(table: Table, column: Column) -> sql.Composed:
+    names = {"column": sql.Identifier("x", column.name)}
+    match column.encoding:
+        case Doubt.JSON_NULL:
+            return _statement("doubt_json_null", **names)
+        case Doubt.BOUNDS:
+            return _statement("doubt_bounds", **names)
+        case Doubt.JSON_NULL_OR_BOUNDS:
+            return _statement("doubt_json_null_or_bounds", **names)
+        case _:
+            field = sql.Identifier(column.name)
+            return _statement("doubt_deep", type=table.identifier, name=sql.Literal(column.name), field=field, **names)
+
+
+def _rows(
+    table: Table, part: Part, as_text: Collection[str], doubts: Collection[Column], *, span: bool
+) -> sql.Composed:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{0}::text AS {0}").format(name) if column.name in as_text else name
+        for column in table.columns
+        for name in [sql.Identifier(column.name)]
+    )
+    looks = [sql.SQL("({})").format(_look(table, column)) for column in doubts]
+    return _statement(
+        "rows_text",
+        doubt=sql.SQL(" OR ").join(looks) if looks else sql.SQL("false"),
+        columns=columns,
+        table=_from(part),
+        span=_statement("rows_span") if span else _NOTHING,
+    )
+
+
+def _chunk(rows: sql.Composed, gate: sql.Composable = _NOTHING) -> sql.Composed:
+    return _statement("rows_chunk", rows=rows, gate=gate)
+
+
+def _from(part: Part) -> sql.Composed:
+    """A parent's own rows without those of the tables that inherit from it; a partitioned table has none of its own."""
+    return sql.SQL("ONLY {}" if part.alone else "{}").format(sql.Identifier(part.schema, part.name))
+
+
+def _all(selects: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(select) for select in selects)
+
+
+def _statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
+    return _template(name).format(**parts)
+
+
+@cache
+def _template(name: str) -> sql.SQL:
+    return sql.SQL(query(name))

@@ -1,0 +1,3 @@
+-- All these rows as one text; one message instead of many is what keeps the reader cheap.
+SELECT count(*) AS n, coalesce(bool_or(texts.doubt), false) AS doubt, string_agg(texts.row, E',\n') AS text
+  FROM ({rows}) AS texts {gate}

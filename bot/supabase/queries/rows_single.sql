@@ -1,0 +1,1 @@
+SELECT 1::bigint AS n, coalesce(texts.doubt, false) AS doubt, texts.row AS text FROM ({rows}) AS texts {gate}

@@ -1,0 +1,4 @@
+-- Values that lie outside the table's own blocks are not fetched to learn their size. A span that is too heavy for one
+-- message is sent row by row.
+SELECT c.* FROM (SELECT coalesce(sum({weight}), 0) AS bytes FROM {table} AS t {span}) AS weight
+  CROSS JOIN LATERAL (({light}) UNION ALL ({heavy})) AS c
