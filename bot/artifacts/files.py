@@ -51,6 +51,7 @@ THAW = "thaw.json"
 SUMS = "SHA256SUMS"
 REPORT = "report.html"
 ARCHIVE = "archive"
+PRACTICE = "practice"
 LOCK = _LOCK
 GITIGNORE = ".gitignore"
 PARTIAL = ".partial"
@@ -67,7 +68,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 _LONGEST = 200
 _CUT = 100
 _KEPT_BY_ARCHIVE = {JOURNAL, USERS, FREEZE_PRIOR, THAW}
-_NEVER_MOVED = {GITIGNORE, LOCK, ARCHIVE}
+_NEVER_MOVED = {GITIGNORE, LOCK, ARCHIVE, PRACTICE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +156,11 @@ class FileWriter:
         with _disk(self._path):
             while rest:
                 rest = rest[os.write(self._file, rest) :]
+
+    def flush(self) -> None:
+        """What was written before is on disk when this returns. May run in a thread of its own beside `write`."""
+        with _disk(self._path):
+            os.fdatasync(self._file)
 
     def finish(self) -> Written:
         """The file is whole and on disk under its name when this returns.

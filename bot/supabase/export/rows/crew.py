@@ -100,6 +100,7 @@ class Crew:
 
     async def _work(self, number: int) -> None:
         async with self._snapshot.borrow(f"export-{number}") as session:
+            await session.execute("SAVEPOINT begun")
             while not self._todo.done:
                 item = await self._todo.take(patience=PING_SECONDS)
                 if item is None:
@@ -107,7 +108,15 @@ class Crew:
                     continue
                 self._todo.begin()
                 await item(session)
+                await self._forget(session)
                 self._todo.end()
+
+    async def _forget(self, session: Session) -> None:
+        """Gives back the locks on indexes that planning took, or those of many tables would fill the server's table of
+        locks; and goes on after a COPY that was cut off.
+        """
+        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+            await session.execute("ROLLBACK TO SAVEPOINT begun")
 
     async def _ping(self, session: Session) -> None:
         with translated("a worker's session was lost", unchanged=_UNCHANGED):
@@ -165,10 +174,8 @@ class Crew:
     async def _read(self, session: Session, work: TableWork, file: TableFile, number: int) -> None:
         """Strand `number` of the table, until it ends or a doubt turns out true."""
         for statement, lone in _strand_statements(work, number):
-            if work.doubts:
-                await session.execute("SAVEPOINT before_rows")
             if not await self._copy(session, statement, work, file, number, lone=lone):
-                await session.execute("ROLLBACK TO SAVEPOINT before_rows")
+                await self._forget(session)
                 return
 
     async def _copy(

@@ -18,6 +18,7 @@ from pathlib import Path
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
 
 _BETWEEN = b",\n"
+_FLUSH_EVERY_BYTES = 64 << 20
 
 
 class TableFile:
@@ -31,6 +32,8 @@ class TableFile:
         """Of each strand, the lowest number that may still come."""
         self._moved = asyncio.Condition()
         self._writing: asyncio.Future[object] | None = None
+        self._flushing: asyncio.Future[object] | None = None
+        self._flushed = 0
         self._given_up = False
 
     @property
@@ -51,7 +54,8 @@ class TableFile:
         await self._written()
         begin = _BETWEEN if self.rows else ARRAY_BEGIN
         self.rows += rows
-        self._start(self._append, begin, texts)
+        self._writing = _in_thread(self._append, begin, texts)
+        self._flush_now_and_then()
         if complete:
             await self._advance(strand, number + len(self._next))
         return True
@@ -72,17 +76,20 @@ class TableFile:
         """
         assert all(number == math.inf for number in self._next)
         await self._written()
-        self._start(self._append, b"\n" + ARRAY_END if self.rows else ARRAY_BEGIN + ARRAY_END, ())
+        self._writing = _in_thread(self._append, b"\n" + ARRAY_END if self.rows else ARRAY_BEGIN + ARRAY_END, ())
         await self._written()
-        self._start(self._writer.finish)
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+            self._flushing.result()
+        self._writing = _in_thread(self._writer.finish)
         written = await self._written()
         assert isinstance(written, Written)
         return written
 
     async def close(self) -> None:
         """Nothing of ours writes any more when this returns. Idempotent; nothing after `finish`."""
-        if self._writing is not None:
-            await asyncio.wait({self._writing})
+        if work := {future for future in (self._writing, self._flushing) if future is not None}:
+            await asyncio.wait(work)
         self._writer.discard()
 
     async def _advance(self, strand: int, number: float) -> None:
@@ -91,8 +98,14 @@ class TableFile:
                 self._next[strand] = number
                 self._moved.notify_all()
 
-    def _start(self, work: Callable[..., object], *arguments: object) -> None:
-        self._writing = asyncio.get_running_loop().run_in_executor(None, partial(work, *arguments))
+    def _flush_now_and_then(self) -> None:
+        """So that the disk works along, and little is left to wait for at the end."""
+        idle = self._flushing is None or self._flushing.done()
+        if idle and self._writer.bytes - self._flushed >= _FLUSH_EVERY_BYTES:
+            if self._flushing is not None:
+                self._flushing.result()
+            self._flushed = self._writer.bytes
+            self._flushing = _in_thread(self._writer.flush)
 
     async def _written(self) -> object:
         """What the thread came to. Cancelled, it leaves the thread to `close`."""
@@ -107,3 +120,7 @@ class TableFile:
             if n:
                 self._writer.write(_BETWEEN)
             self._writer.write(text)
+
+
+def _in_thread(work: Callable[..., object], *arguments: object) -> asyncio.Future[object]:
+    return asyncio.get_running_loop().run_in_executor(None, partial(work, *arguments))
