@@ -1,48 +1,72 @@
-"""How fast one big table becomes a file, against what the server needs to make the JSON at all.
+"""How fast one big table becomes a file, against what the server needs to make it and what people do.
 
-The floor is `COPY (SELECT row_to_json …) TO '/dev/null'` inside the server: no wire, no client. Ours is the whole
-export step of a database that holds little else: locks, snapshot, the row digest in SQL (a pass of its own), SHA-256,
-fsync, counts, metadata. All figures are the medians of the same rounds, taken by turns.
+The floor is `COPY (SELECT row_to_json …) TO '/dev/null'` inside the server: no wire, no client, no disk. Ours is the
+whole export step of a database that holds little else: locks, snapshot, SHA-256, fsync, counts, the file under its
+name; the row digests, a pass of their own, are timed apart. `psql` writes the rows to a file, unsynced, which is no
+valid array. Each size is measured by turns, some rounds long, and the medians compared.
 """
 
 import asyncio
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from bot.plan import events as e
-from bot.plan.run import Run
+from benchmarks.exporting import run
+from bot.artifacts import tables
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.postgres_binaries import find_binaries
 from bot.supabase.database import Database
 from bot.supabase.export import Export
 
-ROWS = 300_000
+SIZES = (100_000, 1_000_000, 4_000_000)
+COMPARED = 1_000_000
+"""The size at which the slow ways are measured too."""
 ROUNDS = 3
-_AT = datetime(2026, 1, 2, tzinfo=UTC)
-_TABLE = f"""
+LARGE_ROW = 200_000_000
+
+_TABLE = """
 CREATE TABLE public.bench AS
 SELECT gen_random_uuid() AS id, n AS number, repeat('text ', 30) AS body, now() AS at, n * 1.10 AS price,
        jsonb_build_object('n', n, 'tags', array['a', 'b']) AS extra, n % 2 = 0 AS flag, nullif(n % 3, 0) AS gap
-  FROM generate_series(1, {ROWS}) AS n
+  FROM generate_series(1, {rows}) AS n
 """
+_ROWS = "SELECT row_to_json(x.*) FROM public.bench AS x"
+_ONE_PROCESS = "SET max_parallel_workers_per_gather = 0;"
+_DIGEST = f"SELECT sum(('x' || left(md5(row_to_json::text), 16))::bit(64)::bigint) FROM ({_ROWS}) AS texts"
+_LARGE = f"CREATE TABLE public.bench AS SELECT 1 AS id, repeat(md5('x'), {LARGE_ROW // 32}) AS body"
+
+Way = Callable[[], Mapping[str, float]]
 
 
-def _run() -> Run:
-    parties = e.Parties(source_ref="bench", source_database="postgres", target_project="none")
-    opened = e.RunOpened(
-        at=_AT, run_id="20260102-0000", parties=parties, channel="C0", approvers=("U0",), retain_days=90
-    )
-    record = {"frozenAt": "2026-01-02T00:00:00Z", "lsn": "0/0", "xmax": 1, "baseline": {}}
-    return Run(opened=opened, last_at=_AT, facts={"freeze": record})
+def _child(way: str, company: Company, *arguments: str) -> Mapping[str, float]:
+    command = [sys.executable, "-m", "benchmarks.exporting", way, company.dsn, *arguments]
+    told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return told
 
 
-async def _exported(company: Company) -> float:
+def _timed(work: Callable[[], object]) -> Mapping[str, float]:
+    began = time.monotonic()
+    work()
+    return {"files": time.monotonic() - began}
+
+
+def _psql(company: Company) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        export = Export(
+        copy = f"\\copy ({_ROWS}) TO '{directory}/rows'"
+        subprocess.run([find_binaries().directory / "psql", company.dsn, "-qXc", copy], check=True)
+
+
+@contextmanager
+def _exported(company: Company) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as directory:
+        step = Export(
             Database(company.dsn),
             Path(directory),
             workers=2,
@@ -50,42 +74,79 @@ async def _exported(company: Company) -> float:
             exclude_tables=[],
             tool_version="bench",
         )
-        began = time.monotonic()
-        await export(_run(), lambda progress: None)
-        return time.monotonic() - began
+        asyncio.run(step(run(), lambda progress: None))
+        yield Path(directory) / "bench.json"
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
+def _ways(server: EmbeddedPostgres, company: Company, *, slow: bool) -> dict[str, Way]:
+    ways: dict[str, Way] = {
+        "floor": lambda: _timed(lambda: server.sql(f"{_ONE_PROCESS} COPY ({_ROWS}) TO '/dev/null'")),
+        "one": lambda: _child("export", company, "1"),
+        "two": lambda: _child("export", company, "2"),
+    }
+    if slow:
+        ways |= {
+            "psql": lambda: _timed(lambda: _psql(company)),
+            "digest": lambda: _timed(lambda: server.sql(f"{_ONE_PROCESS} {_DIGEST}")),
+            "cursor": lambda: _child("cursor", company, "bench"),
+        }
+    return ways
 
 
-async def main() -> None:
+def _measured(ways: Mapping[str, Way]) -> dict[str, dict[str, float]]:
+    """By way and part, the median of the rounds, which take the ways by turns."""
+    told: dict[str, list[Mapping[str, float]]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            told[name].append(way())
+    return {
+        name: {part: statistics.median(one[part] for one in rounds) for part in rounds[0]}
+        for name, rounds in told.items()
+    }
+
+
+def _tell(what: str, ratio: float, seconds: float, aim: str) -> None:
+    print(f"  {what:<62} {ratio:5.2f}  ({seconds:.2f} s; {aim})")
+
+
+def main() -> None:
+    per_row: dict[int, float] = {}
+    peaks: dict[int, float] = {}
     with EmbeddedPostgres() as server:
         company = build(server, users=60, rows=1000)
-        server.sql(_TABLE)
-        server.sql("VACUUM (ANALYZE) public.bench")
-        floor, digest, ours = [], [], []
-        for _ in range(ROUNDS):
-            floor.append(
-                _timed(lambda: server.sql("COPY (SELECT row_to_json(x.*) FROM public.bench AS x) TO '/dev/null'"))
-            )
-            digest.append(
-                _timed(
-                    lambda: server.sql(
-                        "SELECT sum(('x' || left(md5(row_to_json(x.*)::text), 16))::bit(64)::bigint::numeric)"
-                        " FROM public.bench AS x"
-                    )
-                )
-            )
-            ours.append(await _exported(company))
-    base = statistics.median(floor)
-    print(f"one table of {ROWS:,} rows, medians of {ROUNDS} rounds")
-    print(f"  the server's own row_to_json     1.00 ({base:.2f} s)")
-    print(f"  the row digest in SQL alone      {statistics.median(digest) / base:.2f}")
-    print(f"  the export step, digest included {statistics.median(ours) / base:.2f}")
+        idle = _child("idle", company)["peak"]
+        for rows in SIZES:
+            server.sql("DROP TABLE IF EXISTS public.bench")
+            server.sql(_TABLE.format(rows=rows))
+            server.sql("VACUUM (ANALYZE) public.bench")
+            found = _measured(_ways(server, company, slow=rows == COMPARED))
+            floor, one, two = found["floor"]["files"], found["one"]["table"], found["two"]["files"]
+            per_row[rows], peaks[rows] = one / rows, max(found["one"]["peak"], found["two"]["peak"])
+            print(f"{rows:,} rows, medians of {ROUNDS} rounds; the server's own row_to_json takes {floor:.2f} s")
+            _tell("the table by one worker, against that", one / floor, one, "aim 1.10")
+            _tell("the whole step but digests by one worker", found["one"]["files"] / floor, found["one"]["files"], "-")
+            _tell("the whole step but digests by two workers", two / floor, two, "-")
+            if rows == COMPARED:
+                psql, cursor = found["psql"]["files"], found["cursor"]["files"]
+                _tell("psql COPY to a file, against two workers", psql / two, psql, "aim 1.2, better 1.4")
+                _tell("cursor and orjson, against two workers", cursor / two, cursor, "aim 3")
+                digest = found["digest"]["files"]
+                _tell("row digests in SQL, against psql COPY", digest / psql, digest, "aim 1.1")
+                _tell("the step's own digests by two workers, against psql COPY", found["two"]["digests"] / psql,
+                      found["two"]["digests"], "-")  # fmt: skip
+                with _exported(company) as path:
+                    reading = _timed(lambda: list(tables.facts(path)))["files"]
+                _tell("row digests and SHA-256 from the file, against psql COPY", reading / psql, reading, "aim 1.1")
+        server.sql("DROP TABLE public.bench")
+        server.sql(_LARGE)
+        large = _child("export", company, "2")["peak"]
+    spread = max(per_row.values()) / min(per_row.values())
+    print(f"time a row, from {SIZES[0]:,} to {SIZES[-1]:,} rows: {spread:.2f} between slowest and fastest (aim 1.10)")
+    for rows, peak in peaks.items():
+        print(f"memory above an idle bot at {rows:,} rows: {(peak - idle) / 1e6:.0f} MB (aim 40)")
+    times = (large - idle - 40e6) / LARGE_ROW
+    print(f"memory above an idle bot and 40 MB with a row of {LARGE_ROW / 1e6:.0f} MB: {times:.1f} rows (aim 4)")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

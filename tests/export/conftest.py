@@ -44,10 +44,12 @@ class Taken:
     database: Company
     directory: Path
     said: list[Progress] = field(default_factory=list)
+    dsn: str = ""
+    """Of another role than the company's own, when given."""
 
     def export(self, **settings: Any) -> Export:
         values: dict[str, Any] = {"workers": 2, "include_schemas": [], "exclude_tables": [], "tool_version": "9.9"}
-        return Export(Database(self.database.dsn), self.directory, **(values | settings))
+        return Export(Database(self.dsn or self.database.dsn), self.directory, **(values | settings))
 
     async def take(self, run: Run | None = None, **settings: Any) -> e.ExportResult:
         return await self.export(**settings)(run or make_run(), self.said.append)

@@ -154,6 +154,8 @@ class _Watch:
         self._space.finished(table.key)
         self._draft.add(table, done)
         self._to_finish -= 1
+        if not self._to_finish:
+            self.summed(table, 0)
 
     def summed(self, table: Table, rows: int) -> None:
         self._summed += rows

@@ -121,4 +121,6 @@ def _result(done: Metadata, storage: StorageFiles, digest: str) -> ExportResult:
         storage_objects=storage.files,
         storage_bytes=storage.bytes,
         duration_ms=done.total_duration_ms,
+        kept_files=done.snapshot.kept_files,
+        retaken=done.snapshot.retaken,
     )

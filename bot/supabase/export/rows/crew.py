@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -93,10 +93,19 @@ class Crew:
 
     def _plan(self) -> Iterator[Item]:
         by_size = sorted(self._works, key=lambda work: (-work.layout.stored_bytes, work.table.relation))
-        yield from (partial(self._prepare, work) for work in by_size if not work.layout.small and not work.on_disk)
+        for work in by_size:
+            if not work.layout.small and not work.on_disk:
+                yield from self._strands(work)
         small = [work for work in by_size if work.layout.small and not work.on_disk]
         yield from (partial(self._write_small, batch) for batch in _batches(small))
         yield from self._sums([work for work in by_size if work.on_disk])
+
+    def _strands(self, work: TableWork) -> Iterator[Item]:
+        """To be done in this order, and never before those of another table that came first: strands wait for each
+        other, so those of one table must come to be under way all together.
+        """
+        work.strands = work.strands_left = work.layout.strands(self._workers)
+        return (partial(self._strand, work, number) for number in range(work.strands))
 
     async def _work(self, number: int) -> None:
         async with self._snapshot.borrow(f"export-{number}") as session:
@@ -124,8 +133,26 @@ class Crew:
 
     # -- big tables ---------------------------------------------------------------------------------------------------
 
-    async def _prepare(self, work: TableWork, session: Session) -> None:
+    async def _strand(self, work: TableWork, number: int, session: Session) -> None:
         with _explained(work.table):
+            await self._prepared(session, work, first=number == 0)
+            file = work.file
+            assert file is not None
+            if not work.doubted:
+                await self._read(session, work, file, number)
+            await file.end(number)
+            work.strands_left -= 1
+            if work.strands_left:
+                return
+            if work.doubted:
+                await self._again(session, work, file)
+            else:
+                self._todo.begin()
+                self._group.create_task(self._finish(work, file))
+
+    async def _prepared(self, session: Session, work: TableWork, *, first: bool) -> None:
+        """The first strand prepares the table, the others wait for it."""
+        if first:
             await self._settle(session, work, work.deep)
             largest = max(work.layout.parts, key=lambda part: part.blocks)
             if work.layout.ranges:
@@ -133,29 +160,12 @@ class Crew:
                 cursor = await session.execute(statement)
                 [[page_bytes]] = await cursor.fetchall()
                 work.span_blocks = span_blocks(int(page_bytes))
-        work.strands = work.layout.strands(self._workers)
-        self._begin(work)
-
-    def _begin(self, work: TableWork) -> None:
-        work.doubted = False
-        work.strands_left = work.strands
-        work.file = TableFile(self._directory / work.table.file, strands=work.strands)
-        self._todo.next(*(partial(self._strand, work, number) for number in range(work.strands)))
-
-    async def _strand(self, work: TableWork, number: int, session: Session) -> None:
-        assert work.file is not None
-        with _explained(work.table):
-            if not work.doubted:
-                await self._read(session, work, work.file, number)
-            await work.file.end(number)
-            work.strands_left -= 1
-            if work.strands_left:
-                return
-            if work.doubted:
-                await self._again(session, work, work.file)
-            else:
-                self._todo.begin()
-                self._group.create_task(self._finish(work, work.file))
+            work.file = TableFile(self._directory / work.table.file, strands=work.strands)
+            work.ready.set()
+        while not work.ready.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(work.ready.wait(), PING_SECONDS)
+            await self._ping(session)
 
     async def _again(self, session: Session, work: TableWork, file: TableFile) -> None:
         self._told.wrote(work.table, -file.rows, -file.size)
@@ -164,7 +174,9 @@ class Crew:
         await self._settle(session, work, work.doubts)
         if work.as_text == before:
             raise Broken(work.table, "a value that JSON cannot carry was seen, and was not found again")
-        self._begin(work)
+        work.doubted = False
+        work.ready.clear()
+        self._todo.last(*self._strands(work))
 
     async def _finish(self, work: TableWork, file: TableFile) -> None:
         self._done(work, file.rows, await file.finish())
@@ -238,8 +250,8 @@ class Crew:
                 found = came.get(place)
                 written = await self._aside(session, partial(_write, self._directory / work.table.file, found))
                 rows = found.rows if found else 0
-                self._done(work, rows, written)
                 self._told.wrote(work.table, rows, written.bytes)
+                self._done(work, rows, written)
         return doubted
 
     # -- sums ---------------------------------------------------------------------------------------------------------

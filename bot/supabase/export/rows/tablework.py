@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class TableWork:
     span_blocks: int = 1
     doubted: bool = False
     """A value was seen that makes one of `doubts` true: all that was written is void."""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """`file` is open and `span_blocks` known."""
     file: TableFile | None = None
     began: float = field(default_factory=time.monotonic)
     on_disk: OnDisk | None = None

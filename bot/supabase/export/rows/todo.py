@@ -1,4 +1,4 @@
-"""A list of things to be done by whoever is free, where doing one may add others."""
+"""A list of things to be done by whoever is free, in their order, where doing one may add others at its end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ class Todo:
         self._items = deque(items)
         self._under_way = 0
         self._changed = asyncio.Event()
-
-    def next(self, *items: Item) -> None:
-        """They come before all others, in this order."""
-        self._items.extendleft(reversed(items))
-        self._changed.set()
 
     def last(self, *items: Item) -> None:
         self._items.extend(items)

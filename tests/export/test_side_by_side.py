@@ -1,0 +1,110 @@
+"""Big tables are read by several workers side by side: the bundle is the same as by one, and told apart by nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.artifacts import tables
+from bot.rehearsal.company import Company
+
+Beside = Callable[[], Any]
+
+BIG = """
+CREATE TYPE public.box AS (labels text[], note text);
+CREATE TABLE public.big_plain AS
+  SELECT i AS id, md5(i::text) AS word, jsonb_build_object('n', i) AS doc, i % 7 = 0 AS flag
+    FROM generate_series(1, 40000) i;
+CREATE TABLE public.big_doubted AS
+  SELECT i AS id, CASE i WHEN 39990 THEN 'null'::jsonb ELSE jsonb_build_object('n', i) END AS doc, ARRAY[i, i] AS pair
+    FROM generate_series(1, 40000) i;
+CREATE TABLE public.big_deep AS
+  SELECT i AS id, ROW(ARRAY['a', i::text], CASE i % 3 WHEN 0 THEN 'x' END)::public.box AS box
+    FROM generate_series(1, 20000) i;
+-- Values outside the table's own blocks, some spans heavy with them, some without any; holes where rows were deleted.
+CREATE TABLE public.big_outside (id integer, body text);
+ALTER TABLE public.big_outside ALTER body SET STORAGE EXTERNAL;
+INSERT INTO public.big_outside
+  SELECT i, CASE WHEN i BETWEEN 9000 AND 9020 THEN repeat(md5(i::text), 6000)
+                 WHEN i % 500 = 0 THEN repeat(md5(i::text), 100) ELSE md5(i::text) END FROM generate_series(1, 30000) i;
+DELETE FROM public.big_outside WHERE id BETWEEN 15000 AND 21000;
+-- A tree whose leaves differ in size, in the order of their columns, and in what was dropped from them.
+CREATE TABLE public.big_tree (id integer NOT NULL, region text, body text) PARTITION BY LIST (region);
+CREATE TABLE public.big_tree_a PARTITION OF public.big_tree FOR VALUES IN ('a');
+CREATE TABLE public.big_tree_b (gone integer, body text, region text, id integer NOT NULL);
+ALTER TABLE public.big_tree_b DROP COLUMN gone;
+ALTER TABLE public.big_tree ATTACH PARTITION public.big_tree_b FOR VALUES IN ('b');
+CREATE TABLE public.big_tree_c PARTITION OF public.big_tree FOR VALUES IN ('c') PARTITION BY RANGE (id);
+CREATE TABLE public.big_tree_c_low PARTITION OF public.big_tree_c FOR VALUES FROM (0) TO (30000);
+CREATE TABLE public.big_tree_c_rest PARTITION OF public.big_tree_c DEFAULT;
+INSERT INTO public.big_tree SELECT i, substr('aabbbbbc', 1 + i % 8, 1), md5(i::text) FROM generate_series(1, 60000) i;
+"""
+NAMES = ("big_plain", "big_doubted", "big_deep", "big_outside", "big_tree")
+
+
+@pytest.fixture
+def big(database: Company) -> Company:
+    """Tables of hundreds of blocks, so that workers share them."""
+    with psycopg.connect(database.admin_dsn, autocommit=True) as session:
+        session.execute(BIG.encode())
+    return database
+
+
+async def test_any_number_of_workers_writes_the_same_bytes(big: Company, taken: Any, beside: Beside) -> None:
+    """And what they write is what is there, row by row, with the digest that SQL computed."""
+    several = beside()
+    await taken.take(workers=1)
+    await several.take(workers=3)
+
+    assert several.files() == taken.files()
+    for name in NAMES:
+        table = several.metadata.tables[name]
+        *_, facts = tables.facts(several.directory / table.file)
+        assert facts == (table.bytes, table.row_count, table.sha256, table.row_digest)
+        found = sorted(json.loads(row)["id"] for row in tables.rows(several.directory / table.file))
+        there = big.server.sql(f"SELECT id FROM public.{name} ORDER BY id", big.dbname)
+        assert found == [id_ for [id_] in there]
+
+
+async def test_a_value_seen_late_turns_the_whole_column_into_text(big: Company, taken: Any) -> None:
+    """The table is begun again, alone; columns and tables without such a value stay JSON."""
+    await taken.take(workers=3)
+
+    described = taken.metadata.tables
+    as_text = {(name, column.name) for name in NAMES for column in described[name].columns if column.encoding == "text"}
+    assert as_text == {("big_doubted", "doc")}
+    first, *_ = tables.rows(taken.directory / "big_doubted.json")
+    assert json.loads(first) == {"id": 1, "doc": '{"n": 1}', "pair": [1, 1]}
+    done = [progress.done for progress in taken.said if progress.step == "export"]
+    assert done == sorted(done)
+
+
+async def test_a_leaf_that_may_not_be_read_alone_is_read_through_its_parent(
+    big: Company, taken: Any, beside: Beside
+) -> None:
+    """Nothing is missing then, and nothing twice."""
+    await taken.take(workers=3)
+    server, role = big.server, "leafless"
+    server.sql(f"CREATE ROLE {role} LOGIN BYPASSRLS PASSWORD '{server.password}'")
+    try:
+        [[grants]] = server.sql(
+            "SELECT string_agg(format('GRANT USAGE ON SCHEMA %1$I TO leafless;"
+            " GRANT SELECT ON ALL TABLES IN SCHEMA %1$I TO leafless;"
+            " GRANT SELECT ON ALL SEQUENCES IN SCHEMA %1$I TO leafless', nspname), ';')"
+            " FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
+            big.dbname,
+        )
+        server.sql(f"{grants}; REVOKE SELECT ON public.big_tree_b FROM leafless", big.dbname)
+        other = beside()
+        other.dsn = server.dsn(big.dbname, user=role)
+        await other.take(workers=3)
+    finally:
+        server.sql(f"DROP OWNED BY {role}", big.dbname)
+        server.sql(f"DROP ROLE {role}")
+
+    assert sorted(tables.rows(other.directory / "big_tree.json")) == sorted(
+        tables.rows(taken.directory / "big_tree.json")
+    )
+    assert other.metadata.tables["big_tree"].row_digest == taken.metadata.tables["big_tree"].row_digest
