@@ -19,6 +19,7 @@ from bot.errors import CutoverError, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway, Uncounted, host_ref
 from bot.supabase.proof import select_rights
 
@@ -30,7 +31,7 @@ _OLDEST_VERSION = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """The source by name: `ref` is the project's, or the API's host where no ref can be read."""
+    """The source by name: `ref` is the project's, or the API's host where no ref can be read, or the database's."""
 
     ref: str
     database: str
@@ -51,14 +52,39 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
         if "SUPABASE_DB_URL" not in refs or len(refs) < 2:
             catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
             await _compare_counts(session, gateway, catalog)
+    return _identity(database, gateway, refs, rights)
+
+
+async def identify_by_sql(database: Database, gateway: Gateway | None) -> Identity:
+    """The same, and the API is asked nothing: what is set of it is only read. Raises as `identify`."""
+    refs = refs_of(database, gateway)
+    _agree(refs)
+    refuse_transaction_port(database)
+    async with database.session("identity") as session:
+        await refuse_transaction_pooling(database, session)
+        rights = await _rights(session)
+    return _identity(database, gateway, refs, rights)
+
+
+def _identity(
+    database: Database, gateway: Gateway | None, refs: Mapping[str, str], rights: Mapping[str, Any]
+) -> Identity:
     name = str(database.parts.get("dbname") or database.parts.get("user"))
-    ref = next(iter(refs.values()), None) or _host(gateway)
-    return Identity(ref=ref, database=name, server_version=rights["server_version"])
+    host = _host(gateway) if gateway is not None else str(database.parts.get("host") or "")
+    return Identity(ref=next(iter(refs.values()), host), database=name, server_version=rights["server_version"])
 
 
-def refs_of(database: Database, gateway: Gateway) -> dict[str, str]:
+async def estimated_rows(database: Database, selection: Selection) -> int:
+    """How many rows there are to be exported, as the planner believes."""
+    async with database.session("identity") as session:
+        schemas, left_out = selection.include_schemas, selection.exclude_tables
+        catalog = await read_catalog(session, include_schemas=schemas, exclude_tables=left_out)
+    return sum(table.rows for table in catalog.tables)
+
+
+def refs_of(database: Database, gateway: Gateway | None) -> dict[str, str]:
     """By setting, the project refs that can be read without asking anybody."""
-    found = gateway.refs()
+    found = gateway.refs() if gateway is not None else {}
     parts = database.parts
     host = str(parts.get("host") or "")
     ref = host_ref(f"https://{host.removeprefix('db.')}") if host.startswith("db.") else None

@@ -9,6 +9,7 @@ import pytest
 
 from bot.artifacts import tables
 from bot.rehearsal.company import Company
+from bot.supabase.export import bundle
 
 Beside = Callable[[], Any]
 
@@ -108,3 +109,15 @@ async def test_a_leaf_that_may_not_be_read_alone_is_read_through_its_parent(
         tables.rows(taken.directory / "big_tree.json")
     )
     assert other.metadata.tables["big_tree"].row_digest == taken.metadata.tables["big_tree"].row_digest
+
+
+async def test_a_server_that_cannot_read_a_range_of_blocks_gives_the_same_bytes(
+    big: Company, taken: Any, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before PostgreSQL 14 each table is read by one worker, row by row."""
+    whole = beside()
+    await taken.take(workers=3)
+    monkeypatch.setattr(bundle, "_RANGES_SINCE", 99)
+    await whole.take(workers=3)
+
+    assert whole.files() == taken.files()

@@ -2,3 +2,4 @@
 -- gives the same bytes again.
 SET synchronize_seqscans = off;
 SET max_parallel_workers_per_gather = 0;
+SET jit = off;
