@@ -21,17 +21,19 @@ import structlog
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import practice
 from bot.artifacts import files
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import hand_over
 from bot.conductor import Conductor, interrupted
-from bot.errors import CheckFailed, UsageError
+from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import decide as say
 from bot.plan.actions import settled
 from bot.plan.events import HandoverResult, Parties
 from bot.plan.findings import Finding
 from bot.plan.fold import after
+from bot.plan.practice import Practice
 from bot.plan.run import Phase, Run
 from bot.plan.talk.words import Refusal
 from bot.ports import Examiners, Report, Steps
@@ -41,7 +43,7 @@ from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.slack.listener import HttpListener, Listener, SocketListener
 from bot.slack.preflight import preflight as slack_preflight
-from bot.stackauth import readback
+from bot.stackauth import outlook, readback
 from bot.stackauth.api import StackAuth
 from bot.stackauth.migrate import UsersStep
 from bot.stackauth.readback import ReadBack
@@ -49,6 +51,7 @@ from bot.supabase import project
 from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
 from bot.supabase.export import Export
+from bot.supabase.export.bundle import Label, Selection
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
 from bot.supabase.notice import Notice
@@ -168,14 +171,43 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     ]
 
 
+async def practise(settings: Settings, directory: Path, report: Report) -> practice.Practised:
+    """The practice into an empty directory. It asks nobody but the source's database."""
+    url, key = settings.supabase_url, settings.supabase_service_role_key
+    gateway = Gateway(url, _secret(key)) if url and key else None  # only for the project's name in it
+    database, run_id = Database(_secret(settings.supabase_db_url)), practice.run_id(SystemClock().now())
+    database.set_run(run_id)
+    with _interruptible(practice.interrupted):
+        parties = _parties(settings, await project.identify_by_sql(database, gateway))
+        return await practice.practise(
+            database,
+            directory,
+            Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
+            _selection(settings),
+            estimated_rows=await project.estimated_rows(database, _selection(settings)),
+            users_per_second=outlook.assumed_users_per_second(settings.users.concurrency),
+            report=report,
+        )
+
+
+def _parties(settings: Settings, source: project.Identity) -> Parties:
+    target = settings.stack_auth_project_id or ""
+    return Parties(source_ref=source.ref, source_database=source.database, target_project=target)
+
+
+def _selection(settings: Settings) -> Selection:
+    of = settings.export
+    return Selection(workers=of.workers, include_schemas=of.include_schemas, exclude_tables=of.exclude_tables)
+
+
 async def run_bot(settings: Settings, *, once: bool, new: bool) -> int:
     """The exit code. Raises CutoverError with the sentence for whoever started it."""
-    with _interruptible():
+    with _interruptible(interrupted):
         return await _run_bot(settings, once=once, new=new)
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(error: Callable[[], Interrupted]) -> Iterator[None]:
     """INT and TERM end the start too, at its next await; once there is a conductor, they are its business."""
     main = asyncio.current_task()
     assert main is not None
@@ -185,11 +217,12 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        raise interrupted() from None
+        raise error() from None
 
 
 async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
     directory = files.open_directory(settings.migration_data_dir)
+    practice.refuse_as_a_run(directory)
     async with AsyncExitStack() as closing:
         lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
         closing.callback(lock.release)
@@ -211,17 +244,18 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
         source_project = await project.identify(edges.database, edges.gateway)
         await readback.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
-        parties = Parties(
-            source_ref=source_project.ref,
-            source_database=source_project.database,
-            target_project=settings.stack_auth_project_id or "",
-        )
+        parties = _parties(settings, source_project)
         if new and run is not None:
             record.close()
             files.archive_run(directory, run.run_id)
             record, run = EventRecord.open(directory), None
             closing.callback(record.close)
-        run = _taken_up(run, record, parties, settings) if run else _opened(record, parties, settings)
+        if run is not None:
+            run = _taken_up(run, record, parties, settings)
+        else:
+            last = practice.read_timings(directory)
+            rows = await project.estimated_rows(edges.database, _selection(settings)) if last else None
+            run = _opened(record, parties, settings, last, rows)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
         source = SupabaseSource(edges.database, source_lock, directory / files.FREEZE_PRIOR, edges.gateway)
@@ -270,7 +304,9 @@ def _must_have_ended(run: Run | None) -> None:
         )
 
 
-def _opened(record: EventRecord, parties: Parties, settings: Settings) -> Run:
+def _opened(
+    record: EventRecord, parties: Parties, settings: Settings, last: Practice | None, estimated_rows: int | None
+) -> Run:
     now = SystemClock().now()
     command = say.Open(
         run_id=new_run_id(now),
@@ -279,6 +315,8 @@ def _opened(record: EventRecord, parties: Parties, settings: Settings) -> Run:
         approvers=settings.approvers.users,
         retain_days=settings.users.retain_days,
         accepted_ahead=settings.users.accept,
+        practice=last,
+        estimated_rows=estimated_rows,
     )
     run = None
     for event in say.open_run(command, now):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import doctor, freeze_sql, rehearse, run, status, thaw, verify
+from bot.commands import doctor, freeze_sql, practice, rehearse, run, status, thaw, verify
 from bot.errors import CutoverError, UsageError
 from bot.logs import cleaned
 
@@ -41,6 +41,20 @@ def _doctor(
     Every connection, token, permission and the match of the projects, each with its mend.
     """
     _exit(lambda: doctor.doctor(config, freeze=freeze))
+
+
+@app.command("practice")
+def _practice(
+    directory: Annotated[
+        Path | None, typer.Argument(help="A directory of its own; one in the data directory by default.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Export the living source once, so that the time is known.
+
+    Every file is read again and every user looked at; nothing is written to the source and nobody is created.
+    """
+    _exit(lambda: practice.practise(config, directory))
 
 
 @app.command("run")

@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 
 from bot.errors import CutoverError, Interrupted, OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import decide as say
 from bot.plan.events import AnyEvent
@@ -31,7 +32,7 @@ from bot.plan.findings import failed
 from bot.plan.fold import after
 from bot.plan.run import Phase, Run
 from bot.plan.talk.words import Refusal
-from bot.ports import Channel, Clock, Examiners, Progress, Record, Source, Steps
+from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
 
@@ -77,7 +78,7 @@ class Conductor:
         self._clock = clock
         self._bot_user = bot_user
         self._once = once
-        self._progress: Progress | None = None
+        self._gauge = Gauge()
         self._stale = False
         self._header_edited_at = -_HEADER_EVERY_SECONDS
         self._lanes: dict[do.Lane, _Lane] = {}
@@ -114,10 +115,6 @@ class Conductor:
         """Show the newest progress when the lane is free; a stale edit gives way to a newer one."""
         self._stale = True
         self._changed.set()
-
-    @property
-    def progress(self) -> Progress | None:
-        return self._progress
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -208,7 +205,8 @@ class Conductor:
 
     async def _ask(self, action: do.AskWho) -> None:
         standing = await self._channel.standing(action.user, action.team, self.run.opened.approvers)
-        progress = _clause(self._progress)
+        headway = self._headway()
+        progress = f"Progress: {in_words(headway)}" if headway else ""
         self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))
 
     async def _talk(self, effect: Callable[[], Awaitable[None]]) -> None:
@@ -231,7 +229,7 @@ class Conductor:
             if not action.look_first:
                 self.obey(say.IntendPost(key=post.key))
             face = self.run.face_of(post)
-            ts = await self._channel.post(self.run, post, self._progress, self._record.head)
+            ts = await self._channel.post(self.run, post, self._headway(), self._record.head)
         else:
             face = ""  # what it shows is not known: it is drawn anew
         self.obey(say.ConfirmPost(key=post.key, ts=ts, face=face))
@@ -242,7 +240,7 @@ class Conductor:
         if delivery.post.kind == "cutover_run":
             self._header_edited_at = asyncio.get_running_loop().time()
         try:
-            await self._channel.redraw(self.run, delivery.post, delivery.ts, self._progress, self._record.head)
+            await self._channel.redraw(self.run, delivery.post, delivery.ts, self._headway(), self._record.head)
         except ServiceRefused as error:
             # Somebody deleted it, or Slack no longer lets it be edited: what it would show stands in the journal.
             log.warning("a post could not be edited", key=delivery.post.key, why=str(error))
@@ -254,7 +252,10 @@ class Conductor:
         self.obey(say.ConfirmPin())
 
     def _report(self, progress: Progress) -> None:
-        self._progress = progress
+        self._gauge.hear(progress, asyncio.get_running_loop().time())
+
+    def _headway(self) -> Headway | None:
+        return self._gauge.headway(asyncio.get_running_loop().time())
 
     async def _verify(self, action: do.Verify) -> None:
         self.obey(say.BeginVerification())
@@ -271,7 +272,7 @@ class Conductor:
                     )
             self.obey(say.EndVerification())
         finally:
-            self._progress = None
+            self._gauge.clear()
 
     async def _work(self, action: do.Work) -> None:
         self.obey(say.BeginStep())
@@ -282,7 +283,7 @@ class Conductor:
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
             self.obey(say.FailStep(why=_sentence(error)))
         finally:
-            self._progress = None
+            self._gauge.clear()
 
     async def _thaw(self) -> None:
         try:
@@ -303,14 +304,6 @@ def interrupted() -> Interrupted:
 def _sentence(error: CutoverError) -> str:
     text = str(error)
     return text[0].upper() + text[1:]
-
-
-def _clause(progress: Progress | None) -> str:
-    if progress is None:
-        return ""
-    of = f" of {progress.total:,}" if progress.total else ""
-    note = f" ({progress.note})" if progress.note else ""
-    return f"So far {progress.done:,}{of} {progress.unit}{note}"
 
 
 def _plain(event: AnyEvent) -> dict[str, Any]:

@@ -41,6 +41,19 @@ Report = Callable[[Progress], None]
 """Called often and cheaply; the newest value wins."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Headway:
+    """How far a step has come, how fast it goes and how long it will take, as `bot.pace` makes it of what is reported.
+
+    `per_second` is in the progress's unit, None while it cannot be told, and 0.0 when nothing was done for a while.
+    `seconds_left` is None while it cannot be told, and never 0.
+    """
+
+    progress: Progress
+    per_second: float | None = None
+    seconds_left: float | None = None
+
+
 class Record(Protocol):
     """The journal as the conductor sees it."""
 
@@ -57,7 +70,7 @@ class Channel(Protocol):
     rate-limited.
     """
 
-    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
+    async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         """The new message's ts. Raises OutcomeUnknown when Slack may have stored it."""
 
     async def find(self, run: Run, key: str) -> str | None:
@@ -65,7 +78,7 @@ class Channel(Protocol):
         it is not there.
         """
 
-    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
+    async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         """Edits the message to what the run is now. Idempotent."""
 
     async def pin(self, ts: str) -> None:

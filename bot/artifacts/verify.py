@@ -41,7 +41,7 @@ from bot.plan.findings import Finding, blocks, failed, passed, warned
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {
     files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.FREEZE_PRIOR,
-    files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.LOCK, files.GITIGNORE,
+    files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.LOCK, files.GITIGNORE,
 }  # fmt: skip
 
 
@@ -70,10 +70,12 @@ def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
             f"There is no directory {directory}", unchanged="nothing was written", do="name the folder of a bundle"
         )
     anchor = anchor.strip().lower() if anchor is not None else None
+    metadata, metadata_damage = _metadata(directory)
+    if metadata is not None and metadata.practice and not _is_of_a_run(directory):
+        return _practice(directory, metadata, anchor)
     sums, sums_damage = _sums(directory)
     closed = sums is not None or bool(sums_damage)
     chain = _read_journal(directory, anchor, named=sums.journal_line if sums else 0, closed=closed)
-    metadata, metadata_damage = _metadata(directory)
     found = [*_journal(chain), *_users(directory, closed=closed)]
     found += _handover(chain, sums, sums_damage)
     if metadata_damage:
@@ -90,6 +92,18 @@ def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
     found += _unknown_files(directory, chain, metadata, sums)
     found.append(_anchor(chain, anchor, whole=not blocks(found)))
     return found
+
+
+def _is_of_a_run(directory: Path) -> bool:
+    return any((directory / name).exists() for name in (files.JOURNAL, files.SUMS))
+
+
+def _practice(directory: Path, metadata: Metadata, anchor: str | None) -> list[Finding]:
+    """No run stands behind it, so no journal vouches for it: what there is, is held against metadata.json alone."""
+    nothing = _Chain()
+    found = [*_metadata_bound(directory, metadata, nothing), *_exported_files(directory, metadata)]
+    found += _unknown_files(directory, nothing, metadata, None)
+    return [*found, _anchor(nothing, anchor, whole=not blocks(found))]
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -281,8 +295,8 @@ def _problem(path: Path, sha256: str, table: Table | None) -> str:
 def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:
     """Also before the handover the journal knows the two files that name or bind all others."""
     if metadata.practice:
-        yield warned("metadata", "This is a practice export: taken from the living source, not for import.")
-        return
+        why = "This is a practice: taken from the living source, of no run, and not for import."
+        yield warned("metadata", why, "Delete it once you have seen what it shows: it holds every row.")
     result = chain.results.get("export")
     if isinstance(result, ExportResult) and files.sha256_of(directory / files.METADATA) != result.sha256:
         why = f"{files.METADATA} is not the file that the journal says the export wrote (SHA-256)."

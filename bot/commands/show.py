@@ -1,14 +1,18 @@
-"""How findings are shown in the terminal, and the exit code they mean."""
+"""How findings and progress are shown in the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from typing import Self
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.pace import Gauge, in_words
 from bot.plan.findings import Finding, Verdict
+from bot.ports import Progress
 
 _MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}
 
@@ -31,3 +35,45 @@ def show(findings: Iterable[Finding]) -> None:
         said = f"{finding.evidence}\n→ {finding.mend}" if finding.mend else finding.evidence
         table.add_row(Text(mark, style=style), finding.check, Text(said))
     console.print(table)
+
+
+class Ticker:
+    """Shows on stderr how far the work is, while the context lasts: on a terminal one line that is drawn over, for a
+    file or another program a line of its own now and then, and one when something else begins.
+    """
+
+    _SECONDS_ON_A_TERMINAL = 0.25
+    _SECONDS_BETWEEN_LINES = 10.0
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds and never goes back."""
+        self._console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._clock = clock
+        self._gauge = Gauge()
+        self._step = ""
+        self._drawn_at = 0.0
+        on_a_terminal = self._console.is_terminal
+        self._line = self._console.status("asking the source", refresh_per_second=4) if on_a_terminal else None
+
+    def hear(self, progress: Progress) -> None:
+        now = self._clock()
+        self._gauge.hear(progress, now)
+        every = self._SECONDS_BETWEEN_LINES if self._line is None else self._SECONDS_ON_A_TERMINAL
+        if progress.step == self._step and now - self._drawn_at < every:
+            return
+        self._step, self._drawn_at = progress.step, now
+        headway = self._gauge.headway(now)
+        said = f"{progress.step}: {in_words(headway)}" if headway else ""
+        if self._line is None:
+            self._console.print(said)
+        else:
+            self._line.update(Text(said))
+
+    def __enter__(self) -> Self:
+        if self._line is not None:
+            self._line.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line is not None:
+            self._line.stop()

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings
-from bot.plan.checkpoints import PLAN
-from bot.plan.run import Run, doing
+from bot.plan.checkpoints import FREEZE, PLAN
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk.sentences import time_needed
 from bot.record import read_run
 
 
@@ -70,6 +71,8 @@ def _told(run: Run) -> str:
         state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet offered"
         by = f", by {offers[-1].approval.user}" if offers and offers[-1].approval else ""
         lines.append(f"  {gate.number} {gate.title:<7} {state}{by}")
+    if run.gate is FREEZE and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
+        lines.append(f"  time needed: {time_needed(run.opened, run.offer.at)}")
     if run.export is not None:
         lines.append(f"  exported: {run.export.tables} tables, {run.export.rows:,} rows, {run.export.bytes:,} bytes")
     if run.users is not None:

@@ -23,6 +23,7 @@ from bot.plan import events as e
 from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
 from bot.plan.findings import Finding, blocks
 from bot.plan.fold import after
+from bot.plan.practice import Practice
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import signals, words
 from bot.plan.talk.offers import offer
@@ -39,6 +40,8 @@ class Open:
     approvers: tuple[str, ...]
     retain_days: int
     accepted_ahead: tuple[str, ...]
+    practice: Practice | None = None
+    estimated_rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +193,8 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         approvers=command.approvers,
         retain_days=command.retain_days,
         accepted_ahead=command.accepted_ahead,
+        practice=command.practice,
+        estimated_rows=command.estimated_rows,
     )
     return [opened, offer(after(None, opened), PLAN[0].name, now)]
 

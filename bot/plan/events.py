@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.plan.findings import Finding
+from bot.plan.practice import Practice
 
 
 class _Fact(BaseModel):
@@ -53,6 +54,10 @@ class ExportResult(_Fact):
     storage_bytes: int
     """Files in Storage, whose bytes are not in the bundle."""
     duration_ms: int
+    kept_files: int = 0
+    """Of an attempt before, from whose snapshot this one provably does not differ."""
+    retaken: bool = False
+    """Such an attempt was thrown away, because nothing proved that."""
 
 
 class Attention(_Fact):
@@ -99,6 +104,8 @@ class Event(_Fact):
 
 
 class RunOpened(Event):
+    """`practice` is the last one before; `estimated_rows` is what the source's planner believed when it was opened."""
+
     type: Literal["run-opened"] = "run-opened"
     version: int = 1
     run_id: str
@@ -107,6 +114,8 @@ class RunOpened(Event):
     approvers: tuple[str, ...]
     retain_days: int
     accepted_ahead: tuple[str, ...] = ()
+    practice: Practice | None = None
+    estimated_rows: int | None = None
 
 
 class BotStarted(Event):

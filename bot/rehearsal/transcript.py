@@ -1,5 +1,5 @@
-"""The channel as a reader sees it, printed as it happens: messages, answers in their threads, and edits that change
-what a message says it is.
+"""The channel as a reader sees it, printed as it happens: messages, answers in their threads, edits that change what a
+message says it is, and how far the header says the work has come.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rich.text import Text
 from bot.rehearsal.standins.slack import Change, Message, SlackStandin
 
 _MENTION = re.compile(r"<@(\w+)>")
+_PROGRESS = re.compile(r"^\*Progress:\* (.+)$", re.MULTILINE)
 _STATUS_STYLES = {
     "waiting": "yellow",
     "verifying": "cyan",
@@ -47,6 +48,8 @@ class Transcript:
             self._console.print(self._message(message))
         elif message.payload.get("status") != before.payload.get("status"):
             self._console.print(self._moved(message))
+        elif (progress := _progress(message)) and progress != _progress(before):
+            self._console.print(Text(f"{datetime.now(UTC):%H:%M:%S} … {self._plain(progress)}", style="dim"))
 
     def _message(self, message: Message) -> Padding:
         line = Text()
@@ -73,6 +76,11 @@ class Transcript:
     def _plain(self, text: str) -> str:
         named = _MENTION.sub(lambda found: "@" + self._names.get(found[1], found[1]), text)
         return html.unescape(re.sub(r"(?<!\w)[*`]|[*`](?!\w)", "", named))
+
+
+def _progress(message: Message) -> str:
+    found = _PROGRESS.search(message.text)
+    return found[1] if found else ""
 
 
 def _clock(message: Message) -> str:

@@ -83,20 +83,6 @@ def and_more(shown: Iterable[str], total: int, what: str) -> list[str]:
     return lines if len(lines) >= total else [*lines, f"and {total - len(lines):,} more {what}"]
 
 
-def number(value: int) -> str:
-    return f"{value:,}"
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
-        value /= 1000
-    raise AssertionError("unreachable")
-
-
 def laid_out(layout: Layout) -> tuple[str, list[Block]]:
     """The same as accessible text and as blocks, both within Slack's limits."""
     blocks: list[Block] = []

@@ -20,7 +20,7 @@ from bot.plan.decide import Hear
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post, header_key
 from bot.plan.talk.words import Standing
-from bot.ports import Progress
+from bot.ports import Headway
 from bot.slack import authority, catchup
 from bot.slack.calls import Identity, Refused, done, understood
 from bot.slack.messages import render
@@ -49,8 +49,8 @@ class SlackChannel:
         self._channel = channel
         self._identity = identity
 
-    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
-        message = render(run, post, progress, head)
+    async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
+        message = render(run, post, headway, head)
         place = {"thread_ts": run.deliveries[post.thread].ts} if post.thread is not None else {}
         words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
         words |= {"unfurl_links": False, "unfurl_media": False}
@@ -81,8 +81,8 @@ class SlackChannel:
         ]
         return min(ours, default=None)
 
-    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
-        message = render(run, post, progress, head)
+    async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
+        message = render(run, post, headway, head)
         words: dict[str, Any] = {
             "channel": self._channel,
             "ts": ts,

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.pace import in_words
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, USERS, Checkpoint
 from bot.plan.events import ExportResult, HandoverResult, UsersResult
 from bot.plan.findings import Finding, Verdict
 from bot.plan.run import Offer, Phase, Run, doing
 from bot.plan.talk import posts
+from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.posts import Post
-from bot.plan.talk.sentences import names
-from bot.ports import Progress
-from bot.slack.blocks import Block, Layout, Table, and_more, code, laid_out, number, plain, prose, size
+from bot.plan.talk.sentences import names, time_needed
+from bot.ports import Headway
+from bot.slack.blocks import Block, Layout, Table, and_more, code, laid_out, plain, prose
 
 _MOST_TABLES = 15
 _MOST_REASONS = 20
@@ -41,14 +43,14 @@ class Message:
     metadata: Mapping[str, Any]
 
 
-def render(run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> Message:
-    """The post as it should look now. `progress` is shown by the header alone; `head` is the journal's."""
+def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> Message:
+    """The post as it should look now. `headway` is shown by the header alone; `head` is the journal's."""
     status = run.status_of(post)
     anchor = f"Journal line {head[0]} · `{head[1]}`" if head[0] else "Journal: empty"
     counts: Mapping[str, Any] = {}
     match post.body:
         case posts.Header():
-            layout = _header(run, progress, anchor)
+            layout = _header(run, headway, anchor)
         case posts.Gate(checkpoint, number_of_offer):
             offer = run.offers[checkpoint, number_of_offer]
             layout = _gate(run, offer, status, anchor)
@@ -76,7 +78,7 @@ def render(run: Run, post: Post, progress: Progress | None, head: tuple[int, str
 # -- the header -------------------------------------------------------------------------------------------------------
 
 
-def _header(run: Run, progress: Progress | None, anchor: str) -> Layout:
+def _header(run: Run, headway: Headway | None, anchor: str) -> Layout:
     lines = "\n".join(_checkpoint_line(run, checkpoint) for checkpoint in PLAN)
     now = doing(run)
     paragraphs = [
@@ -84,7 +86,7 @@ def _header(run: Run, progress: Progress | None, anchor: str) -> Layout:
         f"*Status:* {run.header_status}",
         lines,
         f"*Now:* {now[0].upper()}{now[1:].rstrip('.')}.",
-        _progress_line(progress),
+        f"*Progress:* `{headway.progress.step}`: {prose(in_words(headway))}" if headway else "",
         f"*Next:* {_next(run)}",
         f"*The way back:* {_way_back(run)}",
     ]
@@ -111,14 +113,6 @@ def _checkpoint_line(run: Run, checkpoint: Checkpoint) -> str:
     who = f", on the word of <@{by.user}>" if by is not None and status in {"passed", "verifying"} else ""
     waits = f" for `{checkpoint.signal}`" if status == "waiting" else ""
     return f"{mark} {name}: {status}{waits}{who}"
-
-
-def _progress_line(progress: Progress | None) -> str:
-    if progress is None:
-        return ""
-    of = f" of {number(progress.total)}" if progress.total else " so far"
-    note = f" ({prose(progress.note)})" if progress.note else ""
-    return f"*Progress:* `{progress.step}`: {number(progress.done)}{of} {plain(progress.unit)}{note}"
 
 
 def _next(run: Run) -> str:
@@ -165,7 +159,7 @@ def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
         f"*Status:* {_gate_status(gate, offer, status)}",
         _parties(run),
         f"*What must be true:* {gate.claim}.",
-        *(_freeze_ways() if gate is FREEZE else []),
+        *(_freeze_ways(run, offer) if gate is FREEZE else []),
         *_what_is_there(run, offer),
         _evidence(offer),
         f"*Who may say it:* {_people(run.opened.approvers)}, as a message that is exactly `{gate.signal}`, here or in "
@@ -196,9 +190,10 @@ def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
             )
 
 
-def _freeze_ways() -> list[str]:
+def _freeze_ways(run: Run, offer: Offer) -> list[str]:
     return [
         f"*What users will feel:* {_USERS_FEEL}.",
+        f"*Time needed:* {time_needed(run.opened, offer.at)}",
         "*The way back, before the way forward:* `cutover freeze-sql --thaw` prints the SQL that thaws Supabase, and "
         "`cutover thaw` does it.",
         "*The way forward:* `cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close "
@@ -288,12 +283,24 @@ def _export(result: ExportResult) -> Layout:
     paragraphs = [
         f"*Exported:* {number(result.tables)} tables, {number(result.rows)} rows, {size(result.bytes)} "
         f"({number(result.bytes)} bytes), {number(result.auth_users)} of the rows are users; all from one snapshot, "
-        f"taken at {result.taken_at:%Y-%m-%d %H:%M:%S} UTC, in {_seconds(result.duration_ms)}.",
+        f"taken at {result.taken_at:%Y-%m-%d %H:%M:%S} UTC, in {duration(result.duration_ms / 1000)}.",
         f"*metadata.json:* `{result.sha256}`",
+        _attempt_before(result),
         "\n".join(_left_out(result)),
         f"*The largest {len(shown)} of {number(result.tables)} tables:*" if shown else "",
     ]
     return Layout(title="What was exported", paragraphs=paragraphs, table=table if shown else None)
+
+
+def _attempt_before(result: ExportResult) -> str:
+    if result.kept_files:
+        return (
+            f"*After an attempt that was cut off:* {number(result.kept_files)} of its files were kept, because the "
+            "database had provably not changed since its snapshot."
+        )
+    if result.retaken:
+        return "*After an attempt that was cut off:* all was taken again, because the database may have changed since."
+    return ""
 
 
 def _largest(result: ExportResult) -> str:
@@ -325,7 +332,7 @@ def _users(result: UsersResult, run: Run) -> Layout:
         ("With attention (overlaps the others)", result.attention_users),
     ]
     paragraphs = [
-        f"{_outcomes(result)}, in {_seconds(result.duration_ms)}.",
+        f"{_outcomes(result)}, in {duration(result.duration_ms / 1000)}.",
         _attention(result, run.open_reasons if run.users == result else ()),
         f"*user-mapping.json:* `{result.mapping_sha256}`, to be kept until {result.retain_until:%Y-%m-%d}.",
     ]
@@ -387,8 +394,3 @@ def _closing_counts(result: HandoverResult, run: Run) -> dict[str, Any]:
     export = _export_counts(run.export) if run.export is not None else {}
     users = _users_counts(run.users) if run.users is not None else {}
     return {**export, **users, "digest": result.digest}
-
-
-def _seconds(milliseconds: int) -> str:
-    seconds = milliseconds / 1000
-    return f"{seconds:,.1f} s" if seconds < 120 else f"{seconds / 60:,.1f} min"

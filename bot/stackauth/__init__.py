@@ -9,5 +9,6 @@ patience   the service asked at that pace, passing trouble waited out
 matching   which of our users the service holds already; what became of a request without an answer
 carry      one user carried over, whatever the service answers
 migrate    the step: everybody, resumable, then the mapping and the attention list
+outlook    what will become of the users, before any is created
 readback   what the service really holds -> findings; the look at the target before a night
 """

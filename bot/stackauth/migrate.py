@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 from bot.artifacts import files, mapping, tables
 from bot.artifacts.userlog import UserLog, UserState
-from bot.errors import CutoverError
+from bot.errors import CutoverError, RecordDamaged
 from bot.plan.events import Attention, UsersResult
 from bot.plan.run import Run
 from bot.ports import Clock, Progress, Report
@@ -74,6 +74,7 @@ class UsersStep:
         loop = asyncio.get_running_loop()
         began = loop.time()
         bundle = await asyncio.to_thread(Bundle.open, self._directory)
+        _must_be_of(run, bundle)
         claims = await asyncio.to_thread(lambda: Claims.of(bundle.users()))
         board = _Board(bundle.total, report)
         pace = Pace(first_seconds=self._first_wait_seconds)
@@ -101,6 +102,16 @@ def translations(bundle: Bundle, claims: Claims, run_id: str) -> Iterator[Transl
     """Everybody in the bundle, in the order of the file."""
     at = bundle.metadata.exported_at
     return (translate(user, run_id=run_id, at=at, claims=claims) for user in bundle.users())
+
+
+def _must_be_of(run: Run, bundle: Bundle) -> None:
+    """No user is created from a practice, nor from the export of another run."""
+    if bundle.metadata.practice or bundle.metadata.run_id != run.run_id:
+        raise RecordDamaged(
+            f"{files.METADATA} is of {'a practice' if bundle.metadata.practice else 'another run'}, not of this run",
+            unchanged="no user was created",
+            do="put back what this run exported",
+        )
 
 
 class _Board:

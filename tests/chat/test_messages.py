@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, failed, warned
+from bot.plan.talk.amounts import size
 from bot.plan.talk.offers import offer
 from bot.plan.talk.posts import Post, Prose
-from bot.ports import Progress
+from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
-from bot.slack.blocks import Layout, code, fitted, laid_out, plain, prose, size
+from bot.slack.blocks import Layout, code, fitted, laid_out, plain, prose
 from bot.slack.messages import Message, render
 
 HEAD = (7, "f" * 64)
@@ -40,8 +41,8 @@ def _offer(run: Any, gate: str) -> e.CheckpointOffered:
     return offer(run, gate, run.last_at)
 
 
-def shown(run: Any, key: str, progress: Progress | None = None) -> Message:
-    return render(run, run.deliveries[key].post, progress, HEAD)
+def shown(run: Any, key: str, headway: Headway | None = None) -> Message:
+    return render(run, run.deliveries[key].post, headway, HEAD)
 
 
 def accepted_by_slack(message: Message) -> None:
@@ -306,7 +307,7 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
     ]
     progress = Progress(step="export", done=data.draw(COUNT), total=data.draw(COUNT), unit="rows", note=name)
     for post in posts:
-        message = render(run, post, progress, HEAD)
+        message = render(run, post, Headway(progress=progress, per_second=3.0, seconds_left=7.0), HEAD)
         accepted_by_slack(message)
         if not isinstance(post.body, Prose):
             assert set(_mentions(message)) <= {"<@U0ADA>"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.errors import OutcomeUnknown, ServiceRefused, ServiceUnreachable
-from bot.ports import Channel, Progress
+from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import connect
 from bot.slack.channel import SlackChannel
 
@@ -183,8 +183,9 @@ async def test_an_edit_shows_the_run_as_it_is(night: Any, slack: Any, story: Any
     assert "*Status:* ✅ passed on the word of <@U0ADA>" in shown.text
     header = night.run.deliveries["20241124-ab12/header"]
     progress = Progress(step="export", done=12, total=43, unit="tables")
-    await night.channel.redraw(night.run, header.post, header.ts, progress, HEAD)
-    assert "*Progress:* `export`: 12 of 43 tables" in slack.message(header.ts).text
+    headway = Headway(progress=progress, per_second=1.5, seconds_left=20.7)
+    await night.channel.redraw(night.run, header.post, header.ts, headway, HEAD)
+    assert "*Progress:* `export`: 12 of 43 tables, 1.5/s, about 21 s left" in slack.message(header.ts).text
     assert slack.message(header.ts).payload["status"] == "running"
 
 

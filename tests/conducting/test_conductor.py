@@ -221,7 +221,7 @@ def test_progress_is_shown_by_the_newest_edit_alone() -> None:
         conducting = asyncio.create_task(conductor.conduct())
         await until(lambda: conductor.run.gate.name == "export")
         await _ended(conducting)
-        return [shown.done for shown in world.progress if shown is not None]
+        return [shown.progress.done for shown in world.progress if shown is not None]
 
     world.steps["export"] = export
     conductor = world.conductor()

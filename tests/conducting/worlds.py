@@ -23,7 +23,7 @@ from bot.plan.fold import after, fold
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
 from bot.plan.talk.words import Refusal, Standing
-from bot.ports import Look, Progress, Report
+from bot.ports import Headway, Look, Progress, Report
 from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, good_findings, night_at, result_of, standing_of
 
@@ -103,7 +103,7 @@ class World:
         """Keys, in the order of posting."""
         self.shown: dict[str, str] = {}
         """By key the face that a post shows."""
-        self.progress: list[Progress | None] = []
+        self.progress: list[Headway | None] = []
         """What each edit showed."""
         self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
         self.log: list[str] = []
@@ -266,7 +266,7 @@ class _Disk:
 class _Channel:
     world: World
 
-    async def post(self, run: Run, post: Post, progress: Progress | None, head: tuple[int, str]) -> str:
+    async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         face = run.face_of(post)
 
         def store() -> str:
@@ -281,13 +281,13 @@ class _Channel:
     async def find(self, run: Run, key: str) -> str | None:
         return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
 
-    async def redraw(self, run: Run, post: Post, ts: str, progress: Progress | None, head: tuple[int, str]) -> None:
+    async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         assert self.world._ts[post.key] == ts
         face = run.face_of(post)
 
         def store() -> None:
             self.world.shown[post.key] = face
-            self.world.progress.append(progress)
+            self.world.progress.append(headway)
 
         await self.world.effect("redraw", store, LOST)
 

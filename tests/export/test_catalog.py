@@ -77,7 +77,7 @@ async def test_encodings_are_judged_by_the_real_types(company: Company) -> None:
     assert found["products", "embedding"] is Encoding.JSON
     assert found["customers", "home"] is Encoding.JSON
     assert found["documents", "body"] is Doubt.JSON_NULL
-    assert found["documents", "versions"] is Doubt.JSON_NULL_OR_BOUNDS
+    assert found["documents", "versions"] is Doubt.JSONB_ARRAY
     assert found["surveys", "shares"] is Doubt.BOUNDS
     assert found["surveys", "places"] is Doubt.BOUNDS
 

@@ -8,7 +8,7 @@ TYPES = {
     1: TypeFacts(name="text", shape="scalar"),
     2: TypeFacts(name="jsonb", shape="scalar"),
     3: TypeFacts(name="json", shape="scalar"),
-    4: TypeFacts(name="hstore", shape="scalar", casts_to_json=True),
+    4: TypeFacts(name="hstore", shape="scalar", not_read_back=True),
     5: TypeFacts(name="geometry", shape="scalar"),
     6: TypeFacts(name="int2vector", shape="array", parts=(1,)),
     7: TypeFacts(name="vector", shape="scalar"),
@@ -18,6 +18,7 @@ TYPES = {
     21: TypeFacts(name="address", shape="composite", parts=(1, 7)),
     22: TypeFacts(name="labelled", shape="composite", parts=(1, 11)),
     23: TypeFacts(name="noted", shape="composite", parts=(1, 2)),
+    25: TypeFacts(name="versioned", shape="composite", parts=(1, 12)),
     24: TypeFacts(name="recorded", shape="composite", parts=(13,)),
     31: TypeFacts(name="email", shape="domain", parts=(1,)),
     32: TypeFacts(name="settings", shape="domain", parts=(2,)),
@@ -27,13 +28,14 @@ TYPES = {
     42: TypeFacts(name="_labelled", shape="array", parts=(22,)),
     43: TypeFacts(name="_recorded", shape="array", parts=(24,)),
     44: TypeFacts(name="_settings", shape="array", parts=(32,)),
+    46: TypeFacts(name="_many", shape="array", parts=(34,)),
     45: TypeFacts(name="_shares", shape="array", parts=(33,)),
 }
 
 
-@pytest.mark.parametrize("oid", [3, 4, 5, 6, 13, 24, 43])
+@pytest.mark.parametrize("oid", [3, 4, 5, 6, 13, 24, 25, 43, 46])
 def test_json_and_types_that_are_read_back_otherwise_are_text_wherever_they_stand(oid: int) -> None:
-    """json inside anything, hstore and geometry never travel as JSON."""
+    """json inside anything, hstore, geometry and arrays of jsonb deeper inside never travel as JSON."""
     assert judge(TYPES, oid) is Encoding.TEXT
 
 
@@ -51,9 +53,9 @@ def test_what_json_carries_stays_readable(oid: int) -> None:
         (11, Doubt.BOUNDS),
         (33, Doubt.BOUNDS),
         (41, Doubt.BOUNDS),
-        (12, Doubt.JSON_NULL_OR_BOUNDS),
-        (34, Doubt.JSON_NULL_OR_BOUNDS),
-        (44, Doubt.JSON_NULL_OR_BOUNDS),
+        (12, Doubt.JSONB_ARRAY),
+        (34, Doubt.JSONB_ARRAY),
+        (44, Doubt.JSONB_ARRAY),
         (22, Doubt.DEEP),
         (23, Doubt.DEEP),
         (42, Doubt.DEEP),

@@ -72,6 +72,7 @@ Options:
 
 Commands:
   doctor      Look around, days before the night.
+  practice    Export the living source once, so that the time is known.
   run         Open a run, or go on with the one in the data directory.
   status      Where the run in the data directory stands.
   verify      Read a whole bundle again, offline, and name every damage.

@@ -27,6 +27,7 @@ def test_the_commands_and_their_options() -> None:
     told = {name: {opt for p in command.params for opt in p.opts} for name, command in group.commands.items()}
     assert told == {
         "doctor": {"--config", "--freeze"},
+        "practice": {"directory", "--config"},
         "run": {"--config", "--once", "--new"},
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config"},
@@ -79,6 +80,7 @@ def test_the_files_of_the_data_directory() -> None:
         "SUMS": "SHA256SUMS",
         "REPORT": "report.html",
         "ARCHIVE": "archive",
+        "PRACTICE": "practice",
         "LOCK": ".cutover.lock",
         "GITIGNORE": ".gitignore",
         "PARTIAL": ".partial",

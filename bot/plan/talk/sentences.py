@@ -7,14 +7,46 @@ hold nothing foreign: names of gates, words, counts, user ids as mentions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from bot.plan.checkpoints import Checkpoint
+from bot.plan.events import RunOpened
+from bot.plan.practice import Practice
+from bot.plan.talk.amounts import duration, number
 
 
 def names(users: Iterable[str]) -> str:
     """Slack users as mentions, joined as a person would say them."""
     mentions = [f"<@{user}>" for user in users]
     return " or ".join([", ".join(mentions[:-1]), mentions[-1]] if len(mentions) > 1 else mentions)
+
+
+def time_needed(opened: RunOpened, at: datetime) -> str:
+    """What the night will take by the last practice, as far as that one can speak for it."""
+    practice, parties = opened.practice, opened.parties
+    if practice is None:
+        return "not known. `cutover practice`, days before, tells it."
+    when = f"{practice.taken_at:%Y-%m-%d}"
+    if (practice.source_ref, practice.source_database) != (parties.source_ref, parties.source_database):
+        return (
+            f"not known: the practice of {when} was taken from another source. `cutover practice` tells it of this one."
+        )
+    told = [f"about {duration(practice.time_needed.total)} by the practice of {when}: {parts_of_time(practice)}."]
+    if practice.is_old(at):
+        told.append(f"That practice is {duration((at - practice.taken_at).total_seconds())} old: take another.")
+    if practice.is_of_another_size(opened.estimated_rows):
+        now, then = number(opened.estimated_rows or 0), number(practice.estimated_rows)
+        told.append(f"The source has about {now} rows by now, and had about {then} then: take another.")
+    return " ".join(told)
+
+
+def parts_of_time(practice: Practice) -> str:
+    """The time needed part by part, as a clause that says which of them is an assumption."""
+    needed, speed = practice.time_needed, f"{practice.users_per_second:g}"
+    return (
+        f"export {duration(needed.export)}, checks {duration(needed.checks)}, "
+        f"users {duration(needed.users)} if Stack Auth takes {speed} a second"
+    )
 
 
 def signal_taken(user: str, gate: Checkpoint, digest: str) -> str:

@@ -6,12 +6,18 @@ writes as the type's own text, which comes back whole. What does not come back, 
     json anywhere inside            white space and \\u0000 are lost on the way back     text, always
     a type with a cast to json      hstore, geometry, geography: written by that cast,
                                     and there is none that reads it                      text, always
+    a domain over a type that has   refused when it is read from JSON
+    no binary input (aclitem, isbn)                                                      text, always
     int2vector, oidvector           count from 0 and would come back counting from 1     text, always
+    an array of jsonb inside        what holds for one by itself, and to look for it
+                                    by reading it back may raise an error                text, always
     jsonb with a JSON null          comes back as SQL NULL                               text if the data have one
     an array not counting from 1    comes back counting from 1                           text if the data have one
-    both of these deeper inside     an array in a composite, say                         text if the data have one
+    an array of jsonb with a JSON   comes back as an array of more dimensions, or not
+    array in it                     at all                                               text if the data have one
+    the first two deeper inside     an array in a composite, say                         text if the data have one
 
-The last three are a `Doubt` that a look at the data resolves (see `rowtext`), so that ordinary jsonb stays readable.
+The last four are a `Doubt` that a look at the data resolves (see `rowtext`), so that ordinary jsonb stays readable.
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ class TypeFacts:
     name: str
     shape: Shape
     parts: tuple[int, ...] = ()
-    casts_to_json: bool = False
+    not_read_back: bool = False
 
 
 class Doubt(Enum):
@@ -43,7 +49,7 @@ class Doubt(Enum):
 
     JSON_NULL = "a JSON null"
     BOUNDS = "an array that does not count from 1"
-    JSON_NULL_OR_BOUNDS = "an array with a JSON null in it, or that does not count from 1"
+    JSONB_ARRAY = "an array with a JSON null or a JSON array in it, or that does not count from 1"
     DEEP = "a value inside that does not come back"
 
 
@@ -58,17 +64,19 @@ def judge(types: Mapping[int, TypeFacts], oid: int) -> Encoding | Doubt:
     `types` holds the type and everything inside it.
     """
     within = [types[part] for part in _within(types, oid)]
-    if any(t.casts_to_json or t.name in _NEVER_JSON or t.name in _BY_NAME for t in within):
+    if any(t.not_read_back or t.name in _NEVER_JSON or t.name in _BY_NAME for t in within):
         return Encoding.TEXT
     top = _base(types, oid)
     if top.name == "jsonb":
         return Doubt.JSON_NULL
+    if any(t.shape == "array" and _base(types, t.parts[0]).name == "jsonb" for t in within if t is not top):
+        return Encoding.TEXT
     risky = [t for t in within if t is not top and (t.name == "jsonb" or t.shape == "array")]
     if top.shape != "array":
         return Doubt.DEEP if risky else Encoding.JSON
     if not risky:
         return Doubt.BOUNDS
-    return Doubt.JSON_NULL_OR_BOUNDS if _base(types, top.parts[0]).name == "jsonb" else Doubt.DEEP
+    return Doubt.JSONB_ARRAY if _base(types, top.parts[0]).name == "jsonb" else Doubt.DEEP
 
 
 def _base(types: Mapping[int, TypeFacts], oid: int) -> TypeFacts:

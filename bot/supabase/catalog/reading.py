@@ -124,7 +124,7 @@ def _tables(
     files = table_files((row["schema"], row["name"]) for row in taken)
     facts = {
         row["oid"]: TypeFacts(
-            name=row["name"], shape=row["shape"], parts=tuple(row["parts"]), casts_to_json=row["casts_to_json"]
+            name=row["name"], shape=row["shape"], parts=tuple(row["parts"]), not_read_back=row["not_read_back"]
         )
         for row in types
     }

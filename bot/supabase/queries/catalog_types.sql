@@ -25,9 +25,10 @@ SELECT t.oid::bigint AS oid,
             WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN ARRAY[t.typelem::bigint]
             ELSE ARRAY(SELECT a.atttypid::bigint FROM pg_attribute a
                         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS parts,
-       -- row_to_json obeys a cast to json that somebody made for a type of their own; reading it back has no such cast.
+       -- row_to_json obeys a cast to json that somebody made for a type of their own; reading it back has no such cast. And
+       -- a domain over a type that cannot be received in binary is refused when it is read from JSON, though it would be text.
        t.oid >= 16384 AND EXISTS (
          SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = 'json'::regtype AND k.castmethod = 'f'
-       ) AS casts_to_json
+       ) OR EXISTS (SELECT FROM pg_type base WHERE base.oid = nullif(t.typbasetype, 0) AND base.typreceive = 0) AS not_read_back
   FROM inside
   JOIN pg_type t USING (oid)

@@ -1,2 +1,2 @@
 -- Written as JSON and read back.
-(json_populate_record(NULL::{type}, json_build_object({name}::text, {column}))).{field}::text IS DISTINCT FROM {column}::text
+(SELECT back.value::text FROM json_to_record(json_build_object('value', {column})) AS back (value {type})) IS DISTINCT FROM {column}::text

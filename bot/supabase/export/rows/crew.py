@@ -286,7 +286,7 @@ class Crew:
             return
         found = [False] * len(columns)
         for part in work.layout.parts:
-            cursor = await session.execute(statements.doubts(work.table, part, columns))
+            cursor = await session.execute(statements.doubts(part, columns))
             [looks] = await cursor.fetchall()
             found = [was or is_ for was, is_ in zip(found, looks, strict=True)]
         work.settle(columns, found)

@@ -94,24 +94,23 @@ def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: i
     )
 
 
-def doubts(table: Table, part: Part, columns: Collection[Column]) -> sql.Composed:
+def doubts(part: Part, columns: Collection[Column]) -> sql.Composed:
     """Gives one row with a boolean for each of `columns`: is there a value that does not come back from JSON."""
-    looks = [sql.SQL("coalesce(bool_or({}), false)").format(_look(table, column)) for column in columns]
+    looks = [sql.SQL("coalesce(bool_or({}), false)").format(_look(column)) for column in columns]
     return _statement("rows_doubts", doubts=sql.SQL(", ").join(looks), table=_from(part))
 
 
-def _look(table: Table, column: Column) -> sql.Composed:
+def _look(column: Column) -> sql.Composed:
     names = {"column": sql.Identifier("x", column.name)}
     match column.encoding:
         case Doubt.JSON_NULL:
             return _statement("doubt_json_null", **names)
         case Doubt.BOUNDS:
             return _statement("doubt_bounds", **names)
-        case Doubt.JSON_NULL_OR_BOUNDS:
-            return _statement("doubt_json_null_or_bounds", **names)
+        case Doubt.JSONB_ARRAY:
+            return _statement("doubt_jsonb_array", **names)
         case _:
-            field = sql.Identifier(column.name)
-            return _statement("doubt_deep", type=table.identifier, name=sql.Literal(column.name), field=field, **names)
+            return _statement("doubt_deep", type=sql.SQL(column.type), **names)
 
 
 def _rows(
@@ -122,7 +121,7 @@ def _rows(
         for column in table.columns
         for name in [sql.Identifier(column.name)]
     )
-    looks = [sql.SQL("({})").format(_look(table, column)) for column in doubts]
+    looks = [sql.SQL("({})").format(_look(column)) for column in doubts]
     return _statement(
         "rows_text",
         doubt=sql.SQL(" OR ").join(looks) if looks else sql.SQL("false"),

@@ -1,1 +1,0 @@
-'null' = ANY ({column}::jsonb[]) OR array_dims({column}) !~ '^(\[1:\d+\])+$'
