@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import doctor, freeze_sql, practice, rehearse, run, status, thaw, verify
+from bot.commands import doctor, freeze_sql, practice, rehearse, restore_sql, run, status, thaw, verify
 from bot.errors import CutoverError, UsageError
 from bot.logs import cleaned
 
@@ -83,6 +83,16 @@ def _verify(
 ) -> None:
     """Read a whole bundle again, offline, and name every damage."""
     _exit(lambda: verify.verify(config, directory, anchor))
+
+
+@app.command("restore-sql")
+def _restore_sql(
+    table: Annotated[str, typer.Argument(help="By its key in metadata.json, or as schema.table.")],
+    directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
+    config: Config = None,
+) -> None:
+    """Print the SQL that loads one exported table, for psql."""
+    _exit(lambda: restore_sql.restore_sql(config, table, directory))
 
 
 @app.command("freeze-sql")

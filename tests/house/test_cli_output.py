@@ -71,14 +71,15 @@ Options:
   --help   Show this message and exit.
 
 Commands:
-  doctor      Look around, days before the night.
-  practice    Export the living source once, so that the time is known.
-  run         Open a run, or go on with the one in the data directory.
-  status      Where the run in the data directory stands.
-  verify      Read a whole bundle again, offline, and name every damage.
-  freeze-sql  Print the SQL that freezes Supabase, to paste or pipe.
-  thaw        Take the freeze back, exactly.
-  rehearse    Play a whole night on this machine.
+  doctor       Look around, days before the night.
+  practice     Export the living source once, so that the time is known.
+  run          Open a run, or go on with the one in the data directory.
+  status       Where the run in the data directory stands.
+  verify       Read a whole bundle again, offline, and name every damage.
+  restore-sql  Print the SQL that loads one exported table, for psql.
+  freeze-sql   Print the SQL that freezes Supabase, to paste or pipe.
+  thaw         Take the freeze back, exactly.
+  rehearse     Play a whole night on this machine.
 """,
         "",
     )

@@ -1,0 +1,149 @@
+"""The SQL that loads one exported file back into an empty table of the same name, by psql. Pure.
+
+The file stays with whoever runs psql and is read line by line: a line is one row. Each is taken apart by
+`json_to_record`, by the names and types of the columns as they were in the source; a column of encoding text is a JSON
+string, cast to its type. At the end count and row digest of the table are those of metadata.json, or all is undone: the
+restore is its own proof.
+
+It writes what was exported. An import that gives users their new ids does that between the temporary table and the
+last one; docs/restore.md shows where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.artifacts.metadata import Column, Metadata, Table
+from bot.errors import UsageError
+
+_UNCHANGED = "nothing was printed"
+
+_SETTINGS = """\
+\\set ON_ERROR_STOP on
+SET client_encoding = 'UTF8';
+BEGIN;
+-- As in the session that exported: they decide how text becomes values, and values text.
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL extra_float_digits = 1;
+SET LOCAL bytea_output = 'hex';
+SET LOCAL xmloption = content;
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL statement_timeout = 0;"""
+
+_LINES = """\
+CREATE TEMPORARY TABLE cutover_lines (line text) ON COMMIT DROP;
+-- JSON text holds neither of these two bytes, so no line is taken apart.
+\\copy cutover_lines FROM {path} WITH (FORMAT csv, DELIMITER e'\\x02', QUOTE e'\\x01')"""
+
+_INSERT = """\
+INSERT INTO {table} {columns}
+SELECT {values}
+  FROM (SELECT rtrim(line, ',')::json AS line FROM cutover_lines WHERE line NOT IN ('[', ']')) AS lines{record};"""
+
+_RECORD = """
+ CROSS JOIN LATERAL json_to_record(lines.line) AS row ({declared})"""
+
+_CHECK = """\
+DO {quote}
+DECLARE
+  n bigint;
+  digest text;
+  -- A partitioned table has its rows in its partitions; any other is looked at without those that inherit from it.
+  what text := (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END FROM pg_class WHERE oid = {name}::regclass);
+BEGIN
+  EXECUTE 'SELECT count(*), coalesce(sum((''x'' || substr(md5(row_to_json(x.*)::text), 1, 16))::bit(64)::bigint), 0)'
+    || '::text FROM (SELECT ' || {texts} || ' FROM ' || what || {name} || ') AS x' INTO n, digest;
+  IF (n, digest) IS DISTINCT FROM ({rows}::bigint, {digest}::text) THEN
+    RAISE EXCEPTION 'nothing was loaded: % would have % rows with digest %, and exported were {rows} with digest %',
+      {name}, n, digest, {digest};
+  END IF;
+END {quote};"""
+
+
+def find(metadata: Metadata, name: str) -> Table:
+    """By its key in metadata.json, or as `schema.table`. Raises UsageError."""
+    if name in metadata.tables:
+        return metadata.tables[name]
+    for table in metadata.tables.values():
+        if f"{table.schema_name}.{table.table}" == name:
+            return table
+    raise UsageError(
+        f"The bundle has no table {name}",
+        unchanged=_UNCHANGED,
+        do="name it as in metadata.json, by its key under `tables` or as schema.table",
+    )
+
+
+def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
+    """A script for psql, which reads the file at `path`; one transaction. Raises UsageError for a path that psql cannot
+    be told.
+    """
+    if "\n" in path or "\r" in path:
+        raise UsageError(
+            "The path of the bundle holds a line break, which psql cannot read", unchanged=_UNCHANGED, do="rename it"
+        )
+    target = f"{_identifier(table.schema_name)}.{_identifier(table.table)}"
+    written = [column for column in table.columns if not column.generated]
+    names = ", ".join(_identifier(column.name) for column in written)
+    declared = ", ".join(f"{_identifier(column.name)} {column.type}" for column in written if column.encoding == "json")
+    insert = _INSERT.format(
+        table=target,
+        columns=f"({names}) OVERRIDING SYSTEM VALUE" if written else "",
+        values=", ".join(_value(column) for column in written),
+        record=_RECORD.format(declared=declared) if declared else "",
+    )
+    texts = ", ".join(_text(column) for column in table.columns)
+    check = _CHECK.format(
+        quote=_dollar_quote(target + texts),
+        name=_literal(target),
+        texts=_literal(texts),
+        rows=table.row_count,
+        digest=_literal(table.row_digest),
+    )
+    parts = [_SETTINGS, _LINES.format(path=_literal(path)), insert, check, *_sequences(metadata, table), "COMMIT;"]
+    return "\n".join(parts)
+
+
+def _value(column: Column) -> str:
+    if column.encoding == "json":
+        return f"row.{_identifier(column.name)}"
+    return f"(lines.line ->> {_literal(column.name)})::{column.type}"
+
+
+def _text(column: Column) -> str:
+    """The column as it was selected for its text."""
+    name = _identifier(column.name)
+    return f"{name}::text AS {name}" if column.encoding == "text" else name
+
+
+def _sequences(metadata: Metadata, table: Table) -> Sequence[str]:
+    """The sequences that the table's columns own go on behind the last value that was handed out."""
+    columns: Mapping[str, str] = {
+        f"{table.schema_name}.{table.table}.{column.name}": column.name for column in table.columns
+    }
+    target = _literal(f"{_identifier(table.schema_name)}.{_identifier(table.table)}")
+    return [
+        f"SELECT setval(pg_get_serial_sequence({target}, {_literal(columns[sequence.owned_by])}),"
+        f" {sequence.last_value});"
+        for sequence in metadata.sequences.values()
+        if sequence.owned_by and sequence.owned_by in columns and sequence.last_value is not None
+    ]
+
+
+def _dollar_quote(text: str) -> str:
+    """One that does not stand in the text."""
+    tag = "cutover"
+    while f"${tag}$" in text:
+        tag += "_"
+    return f"${tag}$"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
