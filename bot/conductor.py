@@ -23,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from bot.errors import CutoverError, Interrupted, OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.errors import CutoverError, Interrupted, OutcomeUnknown, ServiceRefused, ServiceUnreachable, Unreadable
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import decide as say
@@ -281,7 +281,8 @@ class Conductor:
             self.obey(say.EndStep(result=result))
         except CutoverError as error:
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
-            self.obey(say.FailStep(why=_sentence(error)))
+            unreadable = error.tables if isinstance(error, Unreadable) else ()
+            self.obey(say.FailStep(why=_sentence(error), unreadable=unreadable))
         finally:
             self._gauge.clear()
 

@@ -64,6 +64,14 @@ class ServiceRefused(ServiceError):
     """The service understood and said no: credentials, permission, a limit that is not temporary."""
 
 
+class Unreadable(ServiceRefused):
+    """Our role may not read `tables` (each `schema.table`), which an approver may choose to leave out."""
+
+    def __init__(self, happened: str, *, unchanged: str, do: str, tables: tuple[str, ...]) -> None:
+        super().__init__(happened, unchanged=unchanged, do=do)
+        self.tables = tables
+
+
 class ServiceUnintelligible(ServiceError):
     """The service answered something that its documentation does not allow."""
 

@@ -98,7 +98,10 @@ class EndStep:
 
 @dataclass(frozen=True, kw_only=True)
 class FailStep:
+    """`unreadable` are the tables (`schema.table`) that could not be read."""
+
     why: str
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +281,7 @@ def _behind_step(run: Run, result: e.StepResult, now: datetime) -> Sequence[e.An
 
 def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
     assert run.step is not None
-    return [e.StepFailed(at=now, step=run.step.name, why=command.why)]
+    return [e.StepFailed(at=now, step=run.step.name, why=command.why, unreadable=command.unreadable)]
 
 
 def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:

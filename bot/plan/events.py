@@ -224,6 +224,8 @@ class StepFailed(Event):
     type: Literal["step-failed"] = "step-failed"
     step: str
     why: str
+    unreadable: tuple[str, ...] = ()
+    """The tables (`schema.table`) that could not be read, and that an approver may leave out."""
 
 
 class FreezeSeen(Event):
@@ -277,6 +279,16 @@ class ReasonAccepted(Event):
     set_digest: str
     user: str
     ts: str | None = None
+
+
+class UnreadableAccepted(Event):
+    """An approver lets the export go on without a table (`schema.table`) that our role may not read."""
+
+    type: Literal["unreadable-accepted"] = "unreadable-accepted"
+    table: str
+    why: str
+    user: str
+    ts: str
 
 
 class RetryAsked(Event):
@@ -362,6 +374,7 @@ AnyEvent = Annotated[
     | WatchSawAgain
     | ReminderDue
     | ReasonAccepted
+    | UnreadableAccepted
     | RetryAsked
     | AbortAsked
     | AbortConfirmed

@@ -41,7 +41,7 @@ def _offer(run: Run, **changes: Any) -> Run:
 def _settled(run: Run) -> Run:
     """The hold is over: its alarms no longer stand. That nobody can look at the freeze is another matter."""
     blind = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/blind/"))
-    return replace(run, hold="", drift=(), alarms=blind)
+    return replace(run, hold="", unreadable=(), drift=(), alarms=blind)
 
 
 def _bot_started(run: Run, event: e.BotStarted) -> Run:
@@ -156,8 +156,9 @@ def _step_ended(run: Run, event: e.StepEnded) -> Run:
 
 
 def _step_failed(run: Run, event: e.StepFailed) -> Run:
-    run = replace(run, hold=event.why, failures=run.failures + 1)
-    return _alarm(run, f"step-failed/{run.failures}", sentences.step_failed(event.step, event.why))
+    run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
+    text = sentences.step_failed(event.step, event.why, run.open_tables)
+    return _alarm(run, f"step-failed/{run.failures}", text)
 
 
 def _drift_seen(run: Run, event: e.DriftSeen) -> Run:
@@ -241,6 +242,7 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.WatchSawAgain: _watch_saw_again,
     e.ReminderDue: _reminder_due,
     e.ReasonAccepted: lambda run, event: replace(run, accepted={**run.accepted, event.reason: event.set_digest}),
+    e.UnreadableAccepted: lambda run, event: replace(run, left_unread={**run.left_unread, event.table: event}),
     # A drift stands until gate 1 is offered anew, whatever happens between.
     e.RetryAsked: lambda run, event: run if run.drift else _settled(run),
     e.AbortAsked: lambda run, event: replace(run, abort="asked", abort_asked=event),

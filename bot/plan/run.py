@@ -88,6 +88,8 @@ class Run:
     results: Mapping[str, e.StepResult] = field(default_factory=dict)
     frozen_since: datetime | None = None
     hold: str = ""
+    unreadable: tuple[str, ...] = ()
+    """Of the hold: the tables that stopped the step, each `schema.table`."""
     drift: tuple[str, ...] = ()
     drifts: int = 0
     blind: bool = False
@@ -96,6 +98,8 @@ class Run:
     starts: int = 0
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Attention reason -> digest of the set of users it was accepted for."""
+    left_unread: Mapping[str, e.UnreadableAccepted] = field(default_factory=dict)
+    """By table (`schema.table`), those without which the export may go on."""
     abort: Literal["", "asked", "confirmed", "done"] = ""
     abort_asked: e.AbortAsked | None = None
     thaw_attempts: int = 0
@@ -140,6 +144,11 @@ class Run:
         return posts.gate_key(self.run_id, *self.current) if self.current else posts.header_key(self.run_id)
 
     @property
+    def failure_key(self) -> str:
+        """The key of the post about the last step or thaw that failed."""
+        return f"{self.run_id}/alarm/step-failed/{self.failures}"
+
+    @property
     def freeze(self) -> Mapping[str, Any] | None:
         """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until gate `freeze` has passed."""
         return self.facts.get(FREEZE.name)
@@ -176,6 +185,11 @@ class Run:
         """Attention reasons that nobody has accepted for the set of users as it is now."""
         attention = self.users.attention if self.users else {}
         return tuple(sorted(reason for reason, a in attention.items() if self.accepted.get(reason) != a.digest))
+
+    @property
+    def open_tables(self) -> tuple[str, ...]:
+        """Tables that stopped the step and that nobody has let it leave out."""
+        return tuple(table for table in self.unreadable if table not in self.left_unread)
 
     @property
     def header_status(self) -> str:

@@ -51,6 +51,7 @@ def test_the_exit_codes() -> None:
         "ServiceError": 5,
         "ServiceUnreachable": 5,
         "ServiceRefused": 5,
+        "Unreadable": 5,
         "ServiceUnintelligible": 5,
         "OutcomeUnknown": 5,
         "Interrupted": 130,
@@ -131,7 +132,7 @@ def test_the_events_of_the_journal() -> None:
         "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone", "freeze-seen",
         "header-pinned", "message-heard", "post-edited", "post-intended", "posted", "reason-accepted", "reminder-due",
         "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed",
-        "thaw-failed", "thawed", "verification-began", "watch-blinded", "watch-saw-again",
+        "thaw-failed", "thawed", "unreadable-accepted", "verification-began", "watch-blinded", "watch-saw-again",
     }  # fmt: skip
 
 

@@ -87,6 +87,8 @@ PEOPLE = st.sampled_from([ANN, ANN, BEN, EVE, STRANGER])
 AS_SIGNALS = ["{signal}", "*{signal}*!", "<@U0BOT> `{signal}`."]
 NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
 WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
+LEAVE_OUT = "accept unreadable:public.caches it is made anew"
+WORDS += [LEAVE_OUT]
 SIGNALLED = st.one_of(
     st.tuples(st.sampled_from(AS_SIGNALS), st.just("current")),
     st.tuples(st.sampled_from(AS_SIGNALS), st.sampled_from(list(SIGNALS))),
@@ -269,6 +271,10 @@ class Nights(RuleBasedStateMachine):
                 assert event.ts is not None
                 assert self.entitled(event.ts, f"accept {event.reason}")
                 assert event.ts > self.posted_at(), "nobody accepts a list that was not yet shown"
+            case e.UnreadableAccepted():
+                assert self.entitled(event.ts, LEAVE_OUT)
+                assert (event.table, event.why) == ("public.caches", "it is made anew")
+                assert self.run.phase is Phase.HELD and event.table not in self.run.left_unread
             case e.Answered():
                 assert event.ts in world.said
                 assert event.ts not in world.answered, "a message is answered at most once"
@@ -567,7 +573,8 @@ class Nights(RuleBasedStateMachine):
         step = self.alive.step
         assert step is not None
         if not well:
-            self.end(FailStep(why="It stopped; nothing was lost; look at it."))
+            unreadable = ("public.caches",) if step.name == "export" else ()
+            self.end(FailStep(why="It stopped; nothing was lost; look at it.", unreadable=unreadable))
         else:
             listed = {"sso": e.Attention(count=1, digest=set_digest, todo="Link them.")} if attention else {}
             self.end(EndStep(result=result_of(step.name, attention=listed, sha256=set_digest)), survives)

@@ -121,12 +121,31 @@ def _is_about_the_offer(run: Run, said: Said) -> bool:
 def _tell_status(run: Run, said: Said) -> Reply | Refusal:
     offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
     progress = f" {said.progress}." if said.progress else ""
-    accept = "".join(f" `accept {reason}` is open." for reason in run.open_reasons)
+    open_words = (*run.open_reasons, *(f"unreadable:{table} WHY" for table in run.open_tables))
+    accept = "".join(f" `accept {word}` is open." for word in open_words)
     return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}", []
+
+
+def _leave_out(run: Run, said: Said, named: str) -> Reply | Refusal:
+    """`named` is a table and the reason, with a space between; a table's name may hold spaces itself."""
+    table = next((t for t in run.open_tables if f"{named} ".startswith(f"{t} ")), None)
+    if table is None:
+        return Refusal(sentence=sentences.no_such_table_to_leave_out(run.open_tables))
+    why = named[len(table) :].strip()
+    if not why:
+        return Refusal(sentence=sentences.why_left_out(table))
+    posted = run.deliveries[run.failure_key].ts
+    if not posted or said.message.ts <= posted:
+        return Refusal(sentence=sentences.older_than_hold())
+    accepted = e.UnreadableAccepted(at=said.now, table=table, why=why, user=said.user, ts=said.message.ts)
+    return sentences.left_unread(table, after(run, accepted).open_tables), [accepted]
 
 
 def _accept(run: Run, said: Said) -> Reply | Refusal:
     assert isinstance(said.meaning, signals.Word)
+    kind, colon, named = said.meaning.argument.partition(":")
+    if colon and kind.strip("`").casefold() == "unreadable":
+        return _leave_out(run, said, named.replace("`", ""))
     reason = said.meaning.argument.partition(" ")[0].strip("`")
     if run.users is None or reason not in run.open_reasons:
         return Refusal(sentence=sentences.nothing_to_accept(reason, run.open_reasons))

@@ -82,7 +82,8 @@ class SequenceState:
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
     """`tables` and `sequences` are sorted by schema and name. `grants` are the statements, to be run by whoever may,
-    that would let our role read everything; empty when it can.
+    that would let our role read everything; empty when it can. `unreadable` are the tables (`schema.table`) that it
+    may not read and that may be left out.
     """
 
     tables: tuple[Table, ...]
@@ -90,6 +91,7 @@ class Catalog:
     extensions: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     grants: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
     @cached_property
     def depends_on(self) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -16,11 +17,21 @@ from bot.supabase.catalog.inventory import Catalog, Column, SequenceState, Table
 from bot.supabase.database import Session, query, translated
 
 _Row = Mapping[str, Any]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NEVER_LEFT_OUT = {"auth.users", "auth.identities"}
+"""Without which no user can be created."""
 _TABLES = ("r", "p")
 
 
-async def read_catalog(session: Session, *, include_schemas: Sequence[str], exclude_tables: Sequence[str]) -> Catalog:
-    """Everything, or told.
+async def read_catalog(
+    session: Session,
+    *,
+    include_schemas: Sequence[str],
+    exclude_tables: Sequence[str],
+    left_unread: Mapping[str, str] = _NOTHING,
+) -> Catalog:
+    """Everything, or told. `left_unread` are tables (`schema.table`) that are left out if they cannot be read, with the
+    reason.
 
     Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
     misspelt in `exclude_tables` would otherwise export what somebody wanted left out.
@@ -30,6 +41,8 @@ async def read_catalog(session: Session, *, include_schemas: Sequence[str], excl
         relations = await _ask(session, "catalog_relations")
         _check(selection, relations)
         taken, left_out = _select(selection, relations)
+        taken, unread = _left_unread(taken, left_unread)
+        left_out += unread
         oids = [row["oid"] for row in taken]
         columns = await _ask(session, "catalog_columns", tables=oids)
         types = await _ask(session, "catalog_types", types=sorted({row["type_oid"] for row in columns}))
@@ -48,6 +61,7 @@ async def read_catalog(session: Session, *, include_schemas: Sequence[str], excl
         extensions=tuple(database["extensions"]),
         left_out=tuple(sorted(left_out, key=lambda entry: (entry.kind, entry.name))),
         grants=_grants(taken, sequences, database["role"]),
+        unreadable=tuple(name for row in taken if _unreadable(row) and (name := _name(row)) not in _NEVER_LEFT_OUT),
     )
 
 
@@ -113,8 +127,22 @@ def _select(selection: select.Selection, relations: Sequence[_Row]) -> tuple[lis
     return taken, left_out
 
 
+def _unreadable(row: _Row) -> bool:
+    return not (row["schema_usable"] and row["selectable"]) or row["filtered"]
+
+
+def _left_unread(taken: Sequence[_Row], reasons: Mapping[str, str]) -> tuple[list[_Row], list[LeftOut]]:
+    """What is taken all the same, and what cannot be read and need not be."""
+    unread = [row for row in taken if _unreadable(row) and _name(row) in reasons.keys() - _NEVER_LEFT_OUT]
+    return [row for row in taken if row not in unread], [_left_out(row, reasons[_name(row)]) for row in unread]
+
+
+def _name(row: _Row) -> str:
+    return f"{row['schema']}.{row['name']}"
+
+
 def _left_out(row: _Row, reason: str) -> LeftOut:
-    return LeftOut(name=f"{row['schema']}.{row['name']}", kind=select.KINDS[row["kind"]], reason=reason)
+    return LeftOut(name=_name(row), kind=select.KINDS[row["kind"]], reason=reason)
 
 
 def _tables(

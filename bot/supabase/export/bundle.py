@@ -8,21 +8,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from psycopg.errors import InsufficientPrivilege
 
 from bot.artifacts import metadata
 from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata
+from bot.errors import ServiceRefused
 from bot.plan.events import Parties
 from bot.ports import Progress, Report
-from bot.supabase.catalog import Table
-from bot.supabase.database import Database, query, translated
+from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
 from bot.supabase.export.rows.crew import Crew
 from bot.supabase.export.rows.layout import Layout, read_layouts
 from bot.supabase.export.rows.tablework import OnDisk
-from bot.supabase.export.snapshot import Snapshot, hold_snapshot
+from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readable
 from bot.supabase.export.space import Space
 from bot.supabase.export.storage import count_files, left_behind
 
@@ -46,11 +49,22 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What of the source is taken, and by how many workers at most."""
+    """What of the source is taken, and by how many workers at most. `left_unread` are tables (`schema.table`) that are
+    left out if they cannot be read, with the reason.
+    """
 
     workers: int
     include_schemas: Sequence[str]
     exclude_tables: Sequence[str]
+    left_unread: Mapping[str, str] = field(default_factory=dict)
+
+    async def catalog(self, session: Session) -> Catalog:
+        return await read_catalog(
+            session,
+            include_schemas=self.include_schemas,
+            exclude_tables=self.exclude_tables,
+            left_unread=self.left_unread,
+        )
 
 
 async def take_bundle(
@@ -58,9 +72,7 @@ async def take_bundle(
 ) -> Metadata:
     """`directory` holds nothing of an earlier export. Raises CutoverError with no metadata.json written."""
     began = time.monotonic()
-    async with hold_snapshot(
-        database, include_schemas=selection.include_schemas, exclude_tables=selection.exclude_tables
-    ) as snapshot:
+    async with hold_snapshot(database, selection.catalog) as snapshot:
         basis = await _basis(snapshot, label)
         layouts = await read_layouts(
             snapshot.holder, snapshot.catalog.tables, ranges=int(snapshot.server_version.split(".")[0]) >= _RANGES_SINCE
@@ -71,7 +83,13 @@ async def take_bundle(
         workers = max(1, min(selection.workers, getattr(snapshot, "most_sessions", selection.workers)))
         with Draft(directory, basis) as draft:
             watch = _Watch(report, draft, Space(directory, _stored(snapshot.catalog.tables, layouts)), snapshot, kept)
-            tables = await Crew(snapshot, layouts, directory, watch, workers=workers, kept=kept)()
+            try:
+                tables = await Crew(snapshot, layouts, directory, watch, workers=workers, kept=kept)()
+            except ServiceRefused as error:
+                if isinstance(error.__cause__, InsufficientPrivilege):  # taken away in the middle: of which table?
+                    async with database.session("rights") as session:  # one inside the snapshot may not know it yet
+                        require_readable(await selection.catalog(session))
+                raise
         storage = await count_files(snapshot.holder, tables)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()

@@ -1,6 +1,6 @@
 """One snapshot of the source, held and lent to any number of workers.
 
-    async with hold_snapshot(database, include_schemas=[], exclude_tables=[]) as snapshot:
+    async with hold_snapshot(database, read) as snapshot:
         async with snapshot.borrow("export-1") as session:
             ...   # sees exactly what snapshot.taken_at saw
 
@@ -21,7 +21,7 @@ stopped with a `CutoverError` when it gets no answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,11 +32,13 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from bot.errors import CutoverError, ServiceRefused
-from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.errors import CutoverError, ServiceRefused, Unreadable
+from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Database, Session, query, translated
 
 PING_SECONDS = 10.0
+
+ReadCatalog = Callable[[Session], Awaitable[Catalog]]
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TABLES_A_LOCK = 100
@@ -85,13 +87,13 @@ class Snapshot:
 
 @asynccontextmanager
 async def hold_snapshot(
-    database: Database, *, include_schemas: Sequence[str], exclude_tables: Sequence[str], lock_seconds: float = 10.0
+    database: Database, read: ReadCatalog, *, lock_seconds: float = 10.0
 ) -> AsyncIterator[Snapshot]:
-    """Raises ServiceRefused when a table may not be read (the GRANT is in the sentence) or cannot be locked within
-    `lock_seconds` (who keeps us out is in it).
+    """`read` gives the catalog that a session sees. Raises Unreadable when a table may not be read (the GRANT is in the
+    sentence), and ServiceRefused when one cannot be locked within `lock_seconds` (who keeps us out is in it).
     """
     async with database.session("snapshot") as session:
-        snapshot = await _take(database, session, include_schemas, exclude_tables, lock_seconds)
+        snapshot = await _take(database, session, read, lock_seconds)
         with ungrouped():
             async with asyncio.TaskGroup() as group:
                 pings = group.create_task(_ping(snapshot))
@@ -106,7 +108,8 @@ def ungrouped() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         ours = group.subgroup(CutoverError)
-        raise _first(ours or group) from None
+        first = _first(ours or group)
+        raise first from first.__cause__
 
 
 def _first(error: BaseException) -> BaseException:
@@ -124,20 +127,19 @@ async def _ping(snapshot: Snapshot) -> None:
 async def _take(
     database: Database,
     session: Session,
-    include_schemas: Sequence[str],
-    exclude_tables: Sequence[str],
+    read: ReadCatalog,
     lock_seconds: float,
 ) -> Snapshot:
     with translated("the snapshot could not be prepared"):
         await _limit_waiting(session, lock_seconds)
     for _ in range(_ATTEMPTS):
         async with _naming_who_keeps_us_out(session):
-            before = await _catalog(session, include_schemas, exclude_tables)
+            before = await _catalog(session, read)
             with translated("the snapshot could not be taken"):
                 await session.execute(_BEGIN)
             if await _lock(session, before.tables):
                 facts = await _export(session)
-                inside = await _catalog(session, include_schemas, exclude_tables)
+                inside = await _catalog(session, read)
                 if _places(inside) == _places(before):
                     return Snapshot(
                         database=database, holder=session, lock_seconds=lock_seconds, catalog=inside, **facts
@@ -163,17 +165,24 @@ async def _export(session: Session) -> dict[str, Any]:
     return facts
 
 
-async def _catalog(session: Session, include_schemas: Sequence[str], exclude_tables: Sequence[str]) -> Catalog:
-    catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
-    if catalog.grants:
-        more = len(catalog.grants) - _SHOWN
-        shown = " ".join(catalog.grants[:_SHOWN])
-        raise ServiceRefused(
-            "the role of SUPABASE_DB_URL may not read all that is to be exported",
-            unchanged="nothing was exported",
-            do=f"run {shown} and {more} more" if more > 0 else f"run {shown.rstrip(';')}",
-        )
+async def _catalog(session: Session, read: ReadCatalog) -> Catalog:
+    catalog = await read(session)
+    require_readable(catalog)
     return catalog
+
+
+def require_readable(catalog: Catalog) -> None:
+    """Raises Unreadable with the statements that would let our role read everything, if it may not."""
+    if not catalog.grants:
+        return
+    more = len(catalog.grants) - _SHOWN
+    shown = " ".join(catalog.grants[:_SHOWN])
+    raise Unreadable(
+        "the role of SUPABASE_DB_URL may not read all that is to be exported",
+        unchanged="nothing was exported",
+        do=f"run {shown} and {more} more" if more > 0 else f"run {shown.rstrip(';')}",
+        tables=catalog.unreadable,
+    )
 
 
 def _places(catalog: Catalog) -> set[tuple[int, str, tuple[int, ...]]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,19 @@ class Export:
         if done is None:
             await asyncio.to_thread(_archive, self._directory, run.run_id)
             label = Label(run_id=run.run_id, parties=run.opened.parties, freeze=freeze, tool_version=self._tool_version)
-            done = await take_bundle(self._database, self._directory, label, self._selection, report)
+            done = await take_bundle(self._database, self._directory, label, self._selected(run), report)
         async with self._database.session(STEP) as session:
             storage = await count_files(session, done.tables)
         digest = await asyncio.to_thread(sha256_of, self._directory / METADATA)
         return _result(done, storage, digest)
+
+    def _selected(self, run: Run) -> Selection:
+        """What the settings say, less what approvers let it leave out."""
+        reasons = {
+            table: f"it could not be read; {accepted.user} accepted that: {accepted.why}"
+            for table, accepted in run.left_unread.items()
+        }
+        return replace(self._selection, left_unread=reasons)
 
 
 def finished(directory: Path, run_id: str, frozen_at: datetime) -> Metadata | None:
