@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+UNREADABLE = "unreadable"
+"""The fact of a failed finding that lists the tables (`schema.table`) which our role may not read."""
+
 
 class Verdict(StrEnum):
     PASS = "pass"

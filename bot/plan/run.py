@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN, Checkpoint
-from bot.plan.findings import Finding
+from bot.plan.findings import UNREADABLE, Finding
 from bot.plan.talk import posts
 from bot.plan.talk.posts import Post
 
@@ -144,11 +144,6 @@ class Run:
         return posts.gate_key(self.run_id, *self.current) if self.current else posts.header_key(self.run_id)
 
     @property
-    def failure_key(self) -> str:
-        """The key of the post about the last step or thaw that failed."""
-        return f"{self.run_id}/alarm/step-failed/{self.failures}"
-
-    @property
     def freeze(self) -> Mapping[str, Any] | None:
         """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until gate `freeze` has passed."""
         return self.facts.get(FREEZE.name)
@@ -188,8 +183,33 @@ class Run:
 
     @property
     def open_tables(self) -> tuple[str, ...]:
-        """Tables that stopped the step and that nobody has let it leave out."""
-        return tuple(table for table in self.unreadable if table not in self.left_unread)
+        """Tables that cannot be read, as the hold or the last checking found, and that nobody has let the export leave
+        out.
+        """
+        found = self.unreadable or tuple(
+            table for finding in self.findings for table in finding.facts.get(UNREADABLE, ()) if not self.results
+        )
+        return tuple(table for table in found if table not in self.left_unread)
+
+    @property
+    def why_left_unread(self) -> dict[str, str]:
+        """By table (`schema.table`), the reason that stands in the bundle for leaving it out."""
+        return {
+            table: f"it could not be read; {accepted.user} accepted that: {accepted.why}"
+            for table, accepted in self.left_unread.items()
+        }
+
+    @property
+    def told_unreadable(self) -> str:
+        """The ts of the post that named the tables which cannot be read; "" while it is not in the channel."""
+        if self.unreadable:
+            return self.deliveries[f"{self.run_id}/alarm/step-failed/{self.failures}"].ts
+        told = (
+            d.ts
+            for d in self.deliveries.values()
+            if isinstance(d.post.body, Finding) and UNREADABLE in d.post.body.facts
+        )
+        return max(told, default="")
 
     @property
     def header_status(self) -> str:

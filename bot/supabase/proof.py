@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.errors import CutoverError
-from bot.plan.findings import Finding, blocks, failed, passed, warned
+from bot.plan.findings import UNREADABLE, Finding, blocks, failed, passed, warned
 from bot.plan.run import Run
+from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
@@ -74,7 +75,7 @@ class Proof:
                 found.append(finding)
                 yield finding
             yield (paths := await _write_paths(session))
-            catalog = await self._catalog(session)
+            catalog = await self._catalog(session, run)
             yield (rights := select_rights(catalog))
             if blocks((*found, paths, rights)):
                 return
@@ -99,8 +100,13 @@ class Proof:
         if run.frozen_since is not None:
             yield await _old_sessions(session, run.frozen_since)
 
-    async def _catalog(self, session: Session) -> Catalog:
-        return await read_catalog(session, include_schemas=self._include_schemas, exclude_tables=self._exclude_tables)
+    async def _catalog(self, session: Session, run: Run) -> Catalog:
+        return await read_catalog(
+            session,
+            include_schemas=self._include_schemas,
+            exclude_tables=self._exclude_tables,
+            left_unread=run.why_left_unread,
+        )
 
     async def _quiet_window(self, session: Session, catalog: Catalog) -> Finding:
         check = "quiet-window"
@@ -148,7 +154,7 @@ class Proof:
             await asyncio.sleep(self._late_counters)
             moved = _drifted(record, await _look_again(session, record))
         known = set(tables_of(record["baseline"]))
-        new = [table.relation for table in (await self._catalog(session)).tables if table.relation not in known]
+        new = [table.relation for table in (await self._catalog(session, run)).tables if table.relation not in known]
         moved += [f"{name} is new" for name in new]
         if moved:
             return failed(
@@ -314,7 +320,10 @@ def select_rights(catalog: Catalog) -> Finding:
     check = "select-rights"
     if catalog.grants:
         number = f"{len(catalog.grants)} right{'s are' if len(catalog.grants) > 1 else ' is'}"
-        return failed(check, f"{number} missing to read everything.", " ".join(catalog.grants))
+        mend = " ".join(catalog.grants)
+        if catalog.unreadable:
+            mend += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
+        return failed(check, f"{number} missing to read everything.", mend, **{UNREADABLE: list(catalog.unreadable)})
     return passed(check, f"All {len(catalog.tables)} tables to be exported can be read, every row.")
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.plan import events as e
-from bot.plan.decide import BeginStep, FailStep
+from bot.plan.decide import BeginStep, EndVerification, FailStep
+from bot.plan.findings import failed
 from bot.plan.run import Phase
 from tests.plan.histories import ANN, EVE, Night, night_at
 
@@ -27,7 +28,7 @@ def answer(night: Night, text: str, user: str = ANN) -> str:
 def test_the_hold_names_the_way_out_and_the_export_goes_on_without_the_table() -> None:
     """With the reason, and who said so."""
     night = held("public.caches", "public.my logs")
-    [alarm] = [d.post for key, d in night.run.deliveries.items() if key == night.run.failure_key]
+    [alarm] = [d.post for key, d in night.run.deliveries.items() if "/alarm/step-failed/" in key]
     assert "`accept unreadable:public.caches WHY`, `accept unreadable:public.my logs WHY`" in alarm.body.text
     assert "`accept unreadable:public.caches WHY` is open." in answer(night, "status")
 
@@ -37,7 +38,7 @@ def test_the_hold_names_the_way_out_and_the_export_goes_on_without_the_table() -
     assert said.endswith("Still to be read or left out: `accept unreadable:public.my logs WHY`.")
     assert night.run.phase is Phase.HELD
     said = answer(night, "accept `unreadable:public.my logs` nobody reads them")
-    assert said.endswith("Say `retry` to me to go on without it.")
+    assert said.endswith("Say `retry` to go on without it.")
     answer(night, "retry")
     assert night.run.phase is Phase.RUNNING
     left = {table: (event.why, event.user) for table, event in night.restarted().left_unread.items()}
@@ -48,9 +49,9 @@ def test_the_hold_names_the_way_out_and_the_export_goes_on_without_the_table() -
     ("text", "refusal"),
     [
         ("accept unreadable:public.caches", "say why the export may leave it out"),
-        ("accept unreadable:public.orders it is old", "the hold is about no table of that name. Name one of these"),
-        ("accept unreadable:public.cache it is old", "the hold is about no table of that name"),
-        ("accept unreadable: it is old", "the hold is about no table of that name"),
+        ("accept unreadable:public.orders it is old", "no table of that name is open. Name one of these"),
+        ("accept unreadable:public.cache it is old", "no table of that name is open"),
+        ("accept unreadable: it is old", "no table of that name is open"),
     ],
 )
 def test_without_a_reason_or_for_another_table_nothing_is_accepted(text: str, refusal: str) -> None:
@@ -70,7 +71,7 @@ def test_it_is_accepted_once_by_an_approver_about_what_was_shown() -> None:
     night.do(FailStep(why=WHY, unreadable=("public.caches",)))
     word = "accept unreadable:public.caches it is old"
     night.talk()
-    assert "this was said before the hold was posted" in str(night.judge(early)[-1])
+    assert "this was said before the table was named here" in str(night.judge(early)[-1])
     assert "Nothing was" in answer(night, word, EVE)
     assert not night.run.left_unread
     assert answer(night, word).startswith("Accepted")
@@ -79,3 +80,20 @@ def test_it_is_accepted_once_by_an_approver_about_what_was_shown() -> None:
     night.do(BeginStep())
     assert "There is none that could not be read." in answer(night, word)
     assert len(night.run.left_unread) == 1
+
+
+def test_a_gate_that_was_refused_because_of_it_opens_without_it() -> None:
+    """The checking before the export finds it too: the word is accepted there, and the gate is tried again."""
+    night = night_at("freeze waits")
+    night.give_signal()
+    night.find([failed("select-rights", "1 right is missing.", "GRANT it.", unreadable=["public.caches"])])
+    night.do(EndVerification())
+    night.talk()
+    assert "`accept unreadable:public.caches WHY` is open." in answer(night, "status")
+
+    said = answer(night, "accept unreadable:public.caches it is made anew")
+
+    assert said.endswith("Say `frozen` to go on without it.")
+    night.pass_gate()
+    assert night.run.why_left_unread == {"public.caches": f"it could not be read; {ANN} accepted that: it is made anew"}
+    assert "is open" not in answer(night, "status")

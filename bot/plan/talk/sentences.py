@@ -174,35 +174,34 @@ def drifted_after_handover(changes: Iterable[str]) -> str:
 
 def step_failed(step: str, why: str, unreadable: Sequence[str]) -> str:
     leave_out = (
-        f" Or leave out what cannot be read, with {_accepting(unreadable)}, and then `retry`." if unreadable else ""
+        f" Or leave out what cannot be read, with {accepting(unreadable)}, and then `retry`." if unreadable else ""
     )
     return f"*The step `{step}` stopped at a safe point.* {why} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
 
 
-def _accepting(tables: Sequence[str]) -> str:
+def accepting(tables: Sequence[str]) -> str:
     listed = ", ".join(f"`accept unreadable:{table} WHY`" for table in tables[:_MOST_TABLES])
     more = len(tables) - _MOST_TABLES
     return f"{listed} and {more} more" if more > 0 else listed
 
 
-def left_unread(table: str, others: Sequence[str]) -> str:
-    then = (
-        f"Still to be read or left out: {_accepting(others)}." if others else "Say `retry` to me to go on without it."
-    )
+def left_unread(table: str, others: Sequence[str], word: str) -> str:
+    """`word` is what goes on once nothing is open any more."""
+    then = f"Still to be read or left out: {accepting(others)}." if others else f"Say `{word}` to go on without it."
     return f"Accepted: the export leaves out `{table}`. It stands in the record and in the bundle under your name, with your reason. {then}"
 
 
 def no_such_table_to_leave_out(tables: Sequence[str]) -> str:
-    listed = f" Name one of these: {_accepting(tables)}." if tables else " There is none that could not be read."
-    return f"Nothing was accepted: the hold is about no table of that name.{listed}"
+    listed = f" Name one of these: {accepting(tables)}." if tables else " There is none that could not be read."
+    return f"Nothing was accepted: no table of that name is open.{listed}"
 
 
 def why_left_out(table: str) -> str:
     return f"Nothing was accepted: say why the export may leave it out, as in `accept unreadable:{table} it holds only caches`."
 
 
-def older_than_hold() -> str:
-    return "Nothing was accepted: this was said before the hold was posted, so it cannot be about it. Read it and say it again."
+def older_than_unreadable() -> str:
+    return "Nothing was accepted: this was said before the table was named here, so it cannot be about it. Read that and say it again."
 
 
 def thaw_failed(why: str) -> str:

@@ -134,11 +134,11 @@ def _leave_out(run: Run, said: Said, named: str) -> Reply | Refusal:
     why = named[len(table) :].strip()
     if not why:
         return Refusal(sentence=sentences.why_left_out(table))
-    posted = run.deliveries[run.failure_key].ts
-    if not posted or said.message.ts <= posted:
-        return Refusal(sentence=sentences.older_than_hold())
+    if not run.told_unreadable or said.message.ts <= run.told_unreadable:
+        return Refusal(sentence=sentences.older_than_unreadable())
     accepted = e.UnreadableAccepted(at=said.now, table=table, why=why, user=said.user, ts=said.message.ts)
-    return sentences.left_unread(table, after(run, accepted).open_tables), [accepted]
+    word = "retry" if run.phase is Phase.HELD else run.gate.signal
+    return sentences.left_unread(table, after(run, accepted).open_tables, word), [accepted]
 
 
 def _accept(run: Run, said: Said) -> Reply | Refusal:

@@ -30,8 +30,7 @@ async def read_catalog(
     exclude_tables: Sequence[str],
     left_unread: Mapping[str, str] = _NOTHING,
 ) -> Catalog:
-    """Everything, or told. `left_unread` are tables (`schema.table`) that are left out if they cannot be read, with the
-    reason.
+    """Everything, or told. `left_unread` are tables (`schema.table`) that need not be read, with the reason.
 
     Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
     misspelt in `exclude_tables` would otherwise export what somebody wanted left out.
@@ -132,8 +131,8 @@ def _unreadable(row: _Row) -> bool:
 
 
 def _left_unread(taken: Sequence[_Row], reasons: Mapping[str, str]) -> tuple[list[_Row], list[LeftOut]]:
-    """What is taken all the same, and what cannot be read and need not be."""
-    unread = [row for row in taken if _unreadable(row) and _name(row) in reasons.keys() - _NEVER_LEFT_OUT]
+    """What is taken all the same, and what need not be."""
+    unread = [row for row in taken if _name(row) in reasons.keys() - _NEVER_LEFT_OUT]
     return [row for row in taken if row not in unread], [_left_out(row, reasons[_name(row)]) for row in unread]
 
 

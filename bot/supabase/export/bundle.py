@@ -49,8 +49,8 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What of the source is taken, and by how many workers at most. `left_unread` are tables (`schema.table`) that are
-    left out if they cannot be read, with the reason.
+    """What of the source is taken, and by how many workers at most. `left_unread` are tables (`schema.table`) that need
+    not be read, with the reason.
     """
 
     workers: int

@@ -71,11 +71,7 @@ class Export:
 
     def _selected(self, run: Run) -> Selection:
         """What the settings say, less what approvers let it leave out."""
-        reasons = {
-            table: f"it could not be read; {accepted.user} accepted that: {accepted.why}"
-            for table, accepted in run.left_unread.items()
-        }
-        return replace(self._selection, left_unread=reasons)
+        return replace(self._selection, left_unread=run.why_left_unread)
 
 
 def finished(directory: Path, run_id: str, frozen_at: datetime) -> Metadata | None:
