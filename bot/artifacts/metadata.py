@@ -56,6 +56,20 @@ class UserReference(_Part):
 
     column: str
     found: Literal["foreign key", "key path", "value"]
+    orphans: int | None = None
+    """How many of its values are no user's id; counted where no key sees to it, else None."""
+
+
+class Suspect(_Part):
+    """A column in which users' ids were seen, though it does not count as a reference: `found` of `seen` values, or
+    pieces of them, that look like an id. `counted` is "in full" or "in a sample".
+    """
+
+    table: str
+    column: str
+    seen: int
+    found: int
+    counted: Literal["in full", "in a sample"]
 
 
 class Table(_Part):
@@ -169,6 +183,7 @@ class Metadata(_Part):
     cycles: tuple[tuple[str, ...], ...]
     extensions: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    suspects: tuple[Suspect, ...] = ()
     totals: Totals
 
 

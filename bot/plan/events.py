@@ -54,6 +54,10 @@ class ExportResult(_Fact):
     storage_bytes: int
     """Files in Storage, whose bytes are not in the bundle."""
     duration_ms: int
+    by_value: tuple[str, ...] = ()
+    """Columns (`table.column`) that hold users' ids though no key says so."""
+    suspects: tuple[str, ...] = ()
+    """Columns in which users' ids were seen and that are not rewritten."""
     kept_files: int = 0
     """Of an attempt before, from whose snapshot this one provably does not differ."""
     retaken: bool = False

@@ -60,7 +60,7 @@ class Night:
         seed: int = 1,
         quiet_seconds: float = 2,
         posts_per_second: float = 1.0,
-        latency: float = 0.02,
+        latency: float = 0.2,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory

@@ -70,8 +70,8 @@ async def _kill_in_export(night: Night) -> None:
 
 
 async def _kill_among_users(night: Night) -> None:
-    wanted = len(night.stack.users) + night.users // 3
-    await until(lambda: len(night.stack.users) >= wanted, timeout=60)
+    before = len(night.stack.users)
+    await until(lambda: len(night.stack.users) > before + night.users // 10, timeout=60)
     await _kill_and_start(night)
 
 

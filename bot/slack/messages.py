@@ -287,9 +287,25 @@ def _export(result: ExportResult) -> Layout:
         f"*metadata.json:* `{result.sha256}`",
         _attempt_before(result),
         "\n".join(_left_out(result)),
+        "\n".join(_users_ids(result)),
         f"*The largest {len(shown)} of {number(result.tables)} tables:*" if shown else "",
     ]
     return Layout(title="What was exported", paragraphs=paragraphs, table=table if shown else None)
+
+
+def _users_ids(result: ExportResult) -> list[str]:
+    told = (
+        (
+            result.by_value,
+            "*Users' ids without a key:* in these columns, which the import has to rewrite as well",
+        ),
+        (result.suspects, "*Users' ids elsewhere:* seen inside these columns, which nothing rewrites"),
+    )
+    return [
+        f"{what}: {', '.join(and_more([code(name) for name in names[:_MOST_TABLES]], len(names), 'columns'))}."
+        for names, what in told
+        if names
+    ]
 
 
 def _attempt_before(result: ExportResult) -> str:

@@ -12,16 +12,16 @@ from bot.errors import RecordDamaged
 
 FIELDS = {
     "": "exportedAt sourceDatabase version totalDurationMs tables authUsers runId practice tool source target freeze "
-    "snapshot sequences importOrder cycles extensions leftOut totals",
+    "snapshot sequences importOrder cycles extensions leftOut suspects totals",
     "tables.orders": "rowCount durationMs exportMethod schema table file bytes sha256 rowDigest columns primaryKey "
     "foreignKeys dependsOn userReferences",
-    "tables.orders.userReferences.0": "column found",
+    "tables.orders.userReferences.0": "column found orphans",
     "authUsers": "rowCount durationMs file bytes sha256",
     "tool": "name version",
     "source": "ref database serverVersion",
     "target": "projectId",
     "freeze": "frozenAt lsn xmax frozenBy",
-    "snapshot": "takenAt xmax",
+    "snapshot": "takenAt xmax keptFiles retaken",
     "sequences.public.orders_id_seq": "lastValue increment ownedBy",
     "totals": "tables rows bytes",
 }

@@ -3,8 +3,10 @@
 step            the step `export`: what lies there already, and the result
 bundle          the snapshot, the files, metadata.json last
 snapshot        the snapshot, held and lent to any number of sessions
-rowtext         the statements that turn rows into text, and sum and doubt them
-tablefile       one table into one file
+rows            off the server into files
+references      columns that hold users' ids though no key says so
+draft           what an attempt has finished, and when the next one may keep it
+space           room on the disk
 storage         the files in Storage, which stay behind
 """
 

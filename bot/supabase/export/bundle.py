@@ -22,6 +22,7 @@ from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, Table, read_catalog
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
+from bot.supabase.export.references import find_references
 from bot.supabase.export.rows.crew import Crew
 from bot.supabase.export.rows.layout import Layout, read_layouts
 from bot.supabase.export.rows.tablework import OnDisk
@@ -90,6 +91,11 @@ async def take_bundle(
                     async with database.session("rights") as session:  # one inside the snapshot may not know it yet
                         require_readable(await selection.catalog(session))
                 raise
+        found = await find_references(snapshot.holder, snapshot.catalog, layouts)
+        tables = {
+            key: table.model_copy(update={"user_references": found.references.get(key, ())})
+            for key, table in tables.items()
+        }
         storage = await count_files(snapshot.holder, tables)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()
@@ -119,6 +125,7 @@ async def take_bundle(
         cycles=catalog.order.cycles,
         extensions=catalog.extensions,
         left_out=(*catalog.left_out, *left_behind(storage)),
+        suspects=found.suspects,
         totals=metadata.Totals(
             tables=len(tables),
             rows=sum(table.row_count for table in tables.values()),

@@ -126,6 +126,13 @@ def _result(done: Metadata, storage: StorageFiles, digest: str) -> ExportResult:
         storage_objects=storage.files,
         storage_bytes=storage.bytes,
         duration_ms=done.total_duration_ms,
+        by_value=tuple(
+            f"{key}.{one.column}"
+            for key, table in done.tables.items()
+            for one in table.user_references
+            if one.found == "value"
+        ),
+        suspects=tuple(f"{one.table}.{one.column}" for one in done.suspects),
         kept_files=done.snapshot.kept_files,
         retaken=done.snapshot.retaken,
     )

@@ -94,6 +94,21 @@ def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: i
     )
 
 
+def column_alone(part: Part, name: str, spans: Spans | None) -> sql.Composed:
+    """What stands behind FROM to have this column of a part's rows as `x`: of the rows in these spans, or of all."""
+    column = sql.Identifier(name)
+    if spans is None:
+        return sql.SQL("(SELECT {} FROM {}) AS x").format(column, _from(part))
+    numbers = {field: sql.Literal(value) for field, value in spans._asdict().items()}
+    return _statement(
+        "reference_sample",
+        spans=_statement("rows_spans", **numbers),
+        column=column,
+        table=_from(part),
+        span=_statement("rows_span"),
+    )
+
+
 def doubts(part: Part, columns: Collection[Column]) -> sql.Composed:
     """Gives one row with a boolean for each of `columns`: is there a value that does not come back from JSON."""
     looks = [sql.SQL("coalesce(bool_or({}), false)").format(_look(column)) for column in columns]

@@ -1,0 +1,187 @@
+"""Which columns hold users' ids though no key says so, by the values in them.
+
+Every column of uuid, text or json, or an array of the first two, is looked at: small tables whole, of large ones some
+hundred blocks from all over. A column with a user's id in what was looked at is counted in full. If at least half of
+its values are users' ids it is a reference (`found: "value"`), which the import rewrites, and the others are its
+orphans. If fewer are, or if ids were only seen inside of values (in documents, in the paths of Storage), it is a
+suspect: named and counted, never rewritten.
+
+What a sample cannot show is not claimed: ids in less than one of some hundred blocks of a large table may go unseen.
+Text counts only as uuid writes itself, in lower case with hyphens.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, NamedTuple
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from bot.artifacts.metadata import Suspect, UserReference
+from bot.supabase.catalog import Catalog, Table
+from bot.supabase.database import Session, query, translated
+from bot.supabase.export.rows import statements
+from bot.supabase.export.rows.layout import Layout, Part, Spans
+
+_WHOLE_BLOCKS = 256
+_SPAN_BLOCKS = 2
+_COLUMNS_A_STATEMENT = 50
+_A_REFERENCE = 0.5
+_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """`references` by the tables' keys: those by key and those by value, sorted by column."""
+
+    references: Mapping[str, tuple[UserReference, ...]]
+    suspects: tuple[Suspect, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    table: Table
+    layout: Layout
+    name: str
+    kind: Literal["uuid", "text", "json"]
+    listed: bool
+
+    @property
+    def sampled(self) -> bool:
+        return self.layout.ranges and self.layout.blocks > _WHOLE_BLOCKS
+
+
+class _Look(NamedTuple):
+    """At a column's values, or at what looks like an id inside of them; whole or in the sample."""
+
+    column: _Column
+    inside: bool
+    sampled: bool
+
+
+class _Count(NamedTuple):
+    seen: int
+    found: int
+
+
+async def find_references(session: Session, catalog: Catalog, layouts: Mapping[int, Layout]) -> Found:
+    """`session` is inside the snapshot. Raises CutoverError."""
+    with translated(
+        "the columns that hold users' ids could not be looked for", unchanged="no metadata.json was written"
+    ):
+        await session.execute("SAVEPOINT looking")
+        columns = await _columns(session, catalog, layouts)
+        looks = [_Look(column, inside, column.sampled) for column in columns for inside in _ways(column)]
+        counts = await _count(session, looks)
+        again = [
+            look._replace(sampled=False) for look in looks if not look.inside and counts[look].found and look.sampled
+        ]
+        counts |= await _count(session, again)
+        # Planning took locks on indexes, of which the server has not many to give.
+        await session.execute("ROLLBACK TO SAVEPOINT looking")
+    return _judged(catalog, columns, counts)
+
+
+def _ways(column: _Column) -> Iterator[bool]:
+    if column.kind != "json":
+        yield False
+    if column.kind != "uuid" and not column.listed:
+        yield True
+
+
+def _judged(catalog: Catalog, columns: Sequence[_Column], counts: Mapping[_Look, _Count]) -> Found:
+    references = {key: list(found) for key, found in catalog.user_references.items()}
+    suspects: list[Suspect] = []
+    for column in columns:
+        values = counts.get(_Look(column, False, False)) or counts.get(_Look(column, False, True)) or _Count(0, 0)
+        if values.found and values.found >= values.seen * _A_REFERENCE:
+            reference = UserReference(column=column.name, found="value", orphans=values.seen - values.found)
+            references.setdefault(column.table.key, []).append(reference)
+        elif values.found:
+            suspects.append(_suspect(column, values, sampled=False))
+        elif (pieces := counts.get(_Look(column, True, column.sampled), _Count(0, 0))).found:
+            suspects.append(_suspect(column, pieces, sampled=column.sampled))
+    return Found(
+        references={key: tuple(sorted(found, key=lambda one: one.column)) for key, found in references.items()},
+        suspects=tuple(sorted(suspects, key=lambda one: (one.table, one.column))),
+    )
+
+
+def _suspect(column: _Column, count: _Count, *, sampled: bool) -> Suspect:
+    return Suspect(
+        table=column.table.key,
+        column=column.name,
+        seen=count.seen,
+        found=count.found,
+        counted="in a sample" if sampled else "in full",
+    )
+
+
+async def _columns(session: Session, catalog: Catalog, layouts: Mapping[int, Layout]) -> list[_Column]:
+    """Those of tables with rows, but for what a key tells already, what is generated, and the users' own records, which
+    no import writes.
+    """
+    tables = {table.oid: table for table in catalog.tables if layouts[table.oid].blocks and table.schema != "auth"}
+    known = {(key, one.column) for key, found in catalog.user_references.items() for one in found}
+    async with session.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query("reference_columns"), {"tables": list(tables)})
+        rows = await cursor.fetchall()
+    written = {(oid, column.name) for oid, table in tables.items() for column in table.columns if not column.generated}
+    return [
+        _Column(table=table, layout=layouts[table.oid], name=row["name"], kind=row["kind"], listed=row["listed"])
+        for row in rows
+        for table in [tables[row["table"]]]
+        if (table.oid, row["name"]) in written and (table.key, row["name"]) not in known
+    ]
+
+
+async def _count(session: Session, looks: Sequence[_Look]) -> dict[_Look, _Count]:
+    seen, found = Counter[_Look](), Counter[_Look]()
+    for first in range(0, len(looks), _COLUMNS_A_STATEMENT):
+        batch = looks[first : first + _COLUMNS_A_STATEMENT]
+        selects = [select for place, look in enumerate(batch) for select in _selects(place, look)]
+        statement = _statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
+        cursor = await session.execute(statement)
+        for place, number, users in await cursor.fetchall():
+            seen[batch[place]] += number
+            found[batch[place]] += users
+    return {look: _Count(seen[look], found[look]) for look in looks}
+
+
+def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:
+    column = look.column
+    name = sql.Identifier(column.name)
+    for part in column.layout.parts:
+        rows = statements.column_alone(part, column.name, _spans(part) if look.sampled else None)
+        if look.inside:
+            yield _statement("reference_pieces", place=sql.Literal(place), rows=rows, column=name)
+            continue
+        value = sql.SQL("x.{}").format(name)
+        if column.listed:
+            rows = sql.SQL("{} CROSS JOIN LATERAL unnest(x.{}) AS element (value)").format(rows, name)
+            value = sql.SQL("element.value").format()
+        if column.kind == "uuid":
+            id_ = sql.SQL("{}::uuid").format(value)
+        else:
+            id_ = sql.SQL("CASE WHEN {0}::text ~ {1} THEN {0}::text::uuid END").format(value, sql.Literal(_UUID))
+        yield _statement("reference_values", place=sql.Literal(place), rows=rows, id=id_, value=value)
+
+
+def _spans(part: Part) -> Spans:
+    """Some hundred blocks from all over the part."""
+    spans = max(1, -(-part.blocks // _SPAN_BLOCKS))
+    stride = max(1, spans * _SPAN_BLOCKS // _WHOLE_BLOCKS)
+    return Spans(blocks=_SPAN_BLOCKS, begin=0, last=spans - 1, stride=stride, offset=0)
+
+
+def _statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
+    return _template(name).format(**parts)
+
+
+@cache
+def _template(name: str) -> sql.SQL:
+    return sql.SQL(query(name))

@@ -1,0 +1,4 @@
+-- Of values by place: how many there are, and how many of them are ids of users.
+SELECT seen.place, count(*) AS seen, count(u.id) AS found
+  FROM ({seen}) AS seen (place, id) LEFT JOIN auth.users AS u ON u.id = seen.id
+ GROUP BY seen.place
