@@ -9,19 +9,31 @@ Work over a large file yields now and then, so that its driver can report, or st
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from bot.artifacts import rowsums
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
 from bot.artifacts.metadata import Metadata
+from bot.artifacts.rowsums import Unshaped, digest_of
 from bot.errors import RecordDamaged
 
 _YIELD_BYTES = 32 << 20
+_LARGE_BYTES = 8 << 20
+_READ_BYTES = 1 << 20
 _YIELD_ROWS = 50_000
 
 
@@ -64,17 +76,106 @@ def rows(path: Path, *, feed: Callable[[bytes], object] | None = None) -> Iterat
 
 
 def facts(path: Path) -> Iterator[Facts]:
-    """What has been read so far, at least every 32 MB, and at last what the whole file is. Raises like `rows`."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5
+    """What has been read so far, now and then, and at last what the whole file is. A large file is read by a process
+    for each core, while its SHA-256 is computed here. Raises like `rows`.
+    """
+    if path.stat().st_size >= _LARGE_BYTES:
+        try:
+            yield from _facts_side_by_side(path)
+            return
+        except Unshaped:
+            pass  # who reads it line by line can say where
+    yield from _facts_in_order(path)
+
+
+def _facts_in_order(path: Path) -> Iterator[Facts]:
+    sha256 = hashlib.sha256()
     count = total = size = told = 0
     for row in rows(path, feed=sha256.update):
         count += 1
         size += len(row) + 2
-        total += int.from_bytes(md5(row, usedforsecurity=False).digest()[:8], "big", signed=True)
+        total += digest_of(row)
         if size - told >= _YIELD_BYTES:
             told = size
             yield Facts(size, count, "", "")
     yield Facts(path.stat().st_size, count, sha256.hexdigest(), str(total))
+
+
+def _facts_side_by_side(path: Path) -> Iterator[Facts]:
+    """Raises Unshaped when anything is not as it should be."""
+    with ExitStack() as closing:
+        file = closing.enter_context(path.open("rb"))
+        cuts = _cuts(file, os.fstat(file.fileno()).st_size, os.cpu_count() or 1)
+        workers = [
+            closing.enter_context(_process(path, start, end, last=end == cuts[-1]))
+            for start, end in itertools.pairwise(cuts)
+        ]
+        thread = closing.enter_context(ThreadPoolExecutor(1))
+        stopped = threading.Event()
+        closing.callback(stopped.set)
+        sha256 = thread.submit(_sha256, path, stopped)
+        told = dict.fromkeys(workers, (0, 0, 0))
+        selector = closing.enter_context(selectors.DefaultSelector())
+        for worker in workers:
+            assert worker.stdout is not None
+            selector.register(worker.stdout, selectors.EVENT_READ, worker)
+        while selector.get_map():
+            for key, _ in selector.select():
+                worker = key.data
+                assert worker.stdout is not None
+                if line := worker.stdout.readline():
+                    read, count, total = (int(number) for number in line.split())
+                    told[worker] = (read, count, total)
+                else:
+                    selector.unregister(worker.stdout)
+                    if worker.wait():
+                        raise Unshaped
+            size, count, _ = (sum(numbers) for numbers in zip(*told.values(), strict=True))
+            yield Facts(size, count, "", "")
+        _, count, total = (sum(numbers) for numbers in zip(*told.values(), strict=True))
+        yield Facts(path.stat().st_size, count, sha256.result(), str(total))
+
+
+def _sha256(path: Path, stopped: threading.Event) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while not stopped.is_set() and (block := file.read(_READ_BYTES)):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _cuts(file: BinaryIO, size: int, parts: int) -> list[int]:
+    """Where the parts of the file's rows begin, and where the last one ends; each is the beginning of a line."""
+    end = size - len(ARRAY_END)
+    if end < len(ARRAY_BEGIN):
+        raise Unshaped
+    file.seek(end - 1)
+    if file.read() != b"\n" + ARRAY_END:
+        raise Unshaped
+    file.seek(0)
+    if file.readline() != ARRAY_BEGIN:
+        raise Unshaped
+    cuts = [file.tell()]
+    for n in range(1, parts):
+        file.seek(max(cuts[-1], end * n // parts))
+        file.readline()
+        if cuts[-1] < file.tell() < end:
+            cuts.append(file.tell())
+    return [*cuts, end]
+
+
+@contextmanager
+def _process(path: Path, start: int, end: int, *, last: bool) -> Iterator[subprocess.Popen[bytes]]:
+    """Gone when this ends, done or not; when we are killed, it ends at the latest with its part of the file."""
+    command = [sys.executable, "-IS", rowsums.__file__, str(path), str(start), str(end), str(int(last))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def parsed(row: bytes) -> Any:
