@@ -30,7 +30,7 @@ from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import decide as say
 from bot.plan.actions import settled
-from bot.plan.events import HandoverResult, Parties
+from bot.plan.events import ExportResult, HandoverResult, Parties
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.practice import Practice
@@ -60,6 +60,7 @@ from bot.supabase.source import SupabaseSource
 from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
+_LOCK_WAIT_SECONDS = 2
 
 
 class SystemClock:
@@ -113,10 +114,9 @@ def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
     )
 
 
-def examiners(settings: Settings, edges: Services, directory: Path) -> Examiners:
+def examiners(settings: Settings, edges: Services, directory: Path, bundle: BundleExaminers) -> Examiners:
     """By the names that the checkpoints give them."""
     freeze = proof(settings, edges.database, edges.gateway)
-    bundle = BundleExaminers(directory)
     return {
         "freeze-proof": freeze.freeze_proof,
         "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
@@ -129,19 +129,19 @@ def examiners(settings: Settings, edges: Services, directory: Path) -> Examiners
     }
 
 
-def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord) -> Steps:
+def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord, bundle: BundleExaminers) -> Steps:
+    take = Export(edges.database, directory, tool_version=version("cutover"), **dict(settings.export))
+
+    async def export(run: Run, report: Report) -> ExportResult:
+        result = await take(run, report)
+        bundle.read_ahead(result.sha256)
+        return result
+
     async def handover(run: Run, report: Report) -> HandoverResult:
         return await asyncio.to_thread(hand_over, directory, run.run_id, record.head)
 
     return {
-        "export": Export(
-            edges.database,
-            directory,
-            workers=settings.export.workers,
-            include_schemas=settings.export.include_schemas,
-            exclude_tables=settings.export.exclude_tables,
-            tool_version=version("cutover"),
-        ),
+        "export": export,
         "users": UsersStep(
             directory,
             edges.stack,
@@ -260,21 +260,21 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
         await source_lock.renew()
         source = SupabaseSource(edges.database, source_lock, directory / files.FREEZE_PRIOR, edges.gateway)
         closing.push_async_callback(source.close)
+        bundle = BundleExaminers(directory)
+        if run.export is not None and run.users is None:
+            bundle.read_ahead(run.export.sha256)
         conductor = Conductor(
             run,
             record=record,
             channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
             source=source,
-            examiners=examiners(settings, edges, directory),
-            steps=steps(settings, edges, directory, record),
+            examiners=examiners(settings, edges, directory, bundle),
+            steps=steps(settings, edges, directory, record, bundle),
             clock=SystemClock(),
             bot_user=identity.bot_user,
             once=once,
         )
         return await _conduct(conductor, settings, identity, edges, source)
-
-
-_LOCK_WAIT_SECONDS = 2
 
 
 def _ended(run: Run | None, *, once: bool) -> int | None:

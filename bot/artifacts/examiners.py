@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,10 @@ class BundleExaminers:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._ahead: asyncio.Task[None] | None = None
+        self._report: Report = lambda progress: None
+        self._known: dict[str, tuple[tuple[int, ...], tables.Facts]] = {}
+        """By file, what it was when it was read, and which file that was."""
 
     async def examine_files(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """`files-whole`: each file of the export again, its size, SHA-256, rows and row digest."""
@@ -45,16 +50,12 @@ class BundleExaminers:
             return
         whole = True
         read = rows = 0
+        if self._ahead is not None:
+            self._report = report
+            await asyncio.wait({self._ahead})
         for table in found.tables.values():
-            facts = tables.Facts(0, 0, "", "")
             try:
-                async for facts in _in_thread(tables.facts(self._directory / table.file)):
-                    note = f"reading {table.file}"
-                    report(
-                        Progress(
-                            step="files", done=read + facts.bytes, total=found.totals.bytes, unit="bytes", note=note
-                        )
-                    )
+                facts = await self._facts(table.file, read, found.totals.bytes, report)
             except (CutoverError, OSError) as error:
                 whole = False
                 yield failed("files-whole", _why(table.file, error), EXPORT_AGAIN)
@@ -69,6 +70,38 @@ class BundleExaminers:
                 f"All {len(found.tables)} files were read again from the disk: {rows:,} rows and {read:,} bytes, "
                 "with the sizes, SHA-256 sums, row counts and row digests that the export wrote down.",
             )
+
+    def read_ahead(self, export_sha256: str) -> None:
+        """Begins to read the files of the export that has just ended, so that `examine_files` need only look whether
+        they are still the same. `export_sha256` is that of metadata.json.
+        """
+        self._ahead = asyncio.create_task(self._read_all(export_sha256))
+
+    async def _read_all(self, export_sha256: str) -> None:
+        read = 0
+        with suppress(CutoverError, OSError):  # whatever is wrong is found again, and told, when it is asked for
+            found = await _metadata(self._directory, export_sha256)
+            if isinstance(found, Finding):
+                return
+            for table in found.tables.values():
+                with suppress(CutoverError, OSError):
+                    read += (await self._facts(table.file, read, found.totals.bytes, self._tell)).bytes
+
+    def _tell(self, progress: Progress) -> None:
+        self._report(progress)
+
+    async def _facts(self, file: str, before: int, total: int, report: Report) -> tables.Facts:
+        """What the file is; read only if it may have changed since it was read last. Raises like `tables.rows`."""
+        path = self._directory / file
+        identity = await asyncio.to_thread(_identity, path)
+        if file in self._known and self._known[file][0] == identity:
+            return self._known[file][1]
+        facts = tables.Facts(0, 0, "", "")
+        async for facts in _in_thread(tables.facts(path)):
+            note = f"reading {file}"
+            report(Progress(step="files", done=before + facts.bytes, total=total, unit="bytes", note=note))
+        self._known[file] = identity, facts
+        return facts
 
     async def examine_mapping(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """`mapping-bound`, `retention`, `mapping-complete`: the mapping belongs to this run and export, is kept long
@@ -158,12 +191,22 @@ def table_differs(table: metadata_file.Table, facts: tables.Facts) -> str:
     return ""
 
 
+def _identity(path: Path) -> tuple[int, ...]:
+    """Another one whenever somebody may have changed the file: nobody can set the time of the last change back."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 async def _bound_metadata(directory: Path, run: Run) -> Metadata | Finding:
     """metadata.json, if it is the very file that the export step reported."""
     assert run.export is not None
+    return await _metadata(directory, run.export.sha256)
+
+
+async def _metadata(directory: Path, sha256: str) -> Metadata | Finding:
     path = directory / files.METADATA
     try:
-        if await asyncio.to_thread(files.sha256_of, path) != run.export.sha256:
+        if await asyncio.to_thread(files.sha256_of, path) != sha256:
             why = f"{files.METADATA} is not the file that the export wrote (SHA-256)."
             return failed("files-whole", why, EXPORT_AGAIN)
         return await asyncio.to_thread(metadata_file.read, path)

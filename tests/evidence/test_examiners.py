@@ -1,7 +1,8 @@
 """What the gates ask of the files on disk."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,35 @@ async def test_every_changed_file_is_a_finding_of_its_own(bundle: Any) -> None:
         ),
         ("files-whole", Verdict.FAIL, "orders.json is not there or cannot be read."),
     ]
+
+
+async def test_files_read_ahead_are_read_again_only_if_they_may_have_changed(
+    bundle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes one meanwhile and sets its time back is found out all the same."""
+    reading: list[str] = []
+    facts = tables.facts
+
+    def noted(path: Path) -> Iterator[tables.Facts]:
+        reading.append(path.name)
+        return facts(path)
+
+    monkeypatch.setattr(tables, "facts", noted)
+    examiners = BundleExaminers(bundle.directory)
+    examiners.read_ahead(bundle.run.export.sha256)
+    [(_, verdict, _)] = await told(examiners.examine_files(bundle.run, silent))
+    assert verdict is Verdict.PASS
+    assert sorted(reading) == sorted(table.file for table in bundle.metadata.tables.values())
+
+    path = bundle.directory / "auth_users.json"
+    before = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"someone", b"anybody", 1))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    reading.clear()
+
+    [(_, verdict, evidence)] = await told(examiners.examine_files(bundle.run, silent))
+    assert verdict is Verdict.FAIL and evidence.startswith("auth_users.json is not what was exported")
+    assert reading == ["auth_users.json"]
 
 
 async def test_metadata_of_another_export_is_refused(bundle: Any) -> None:
