@@ -10,7 +10,8 @@ import pytest
 from psycopg import sql
 
 from bot.errors import ServiceRefused, ServiceUnreachable
-from bot.rehearsal.company import Company
+from bot.rehearsal.company import Company, build
+from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database, Session
 from bot.supabase.export import snapshot as held
@@ -218,3 +219,33 @@ async def test_its_locks_are_gone_when_it_is_given_back(database: Company, write
 
     await writer.execute("SET lock_timeout = '5s'")
     await writer.execute("ALTER TABLE public.orders ADD COLUMN later integer")
+
+
+def make_tables(server: EmbeddedPostgres, number: int) -> None:
+    """In a schema of their own, a few at a time: making them takes locks as well."""
+    server.sql(f"CREATE SCHEMA many_{number}")
+    for first in range(0, number, 50):
+        server.sql("".join(f"CREATE TABLE many_{number}.t_{n} (id integer);" for n in range(first, first + 50)))
+
+
+async def test_a_server_without_room_for_the_locks_is_one_sentence() -> None:
+    """With what mends it; and with a little more room, fewer sessions than asked for are enough."""
+    with EmbeddedPostgres(settings={"max_locks_per_transaction": "10", "max_connections": "20"}) as server:
+        company = build(server, users=60, rows=100)
+        make_tables(server, 400)
+        database = Database(company.dsn)
+        async with hold_snapshot(
+            database, partial(read_catalog, include_schemas=["storage"], exclude_tables=[])
+        ) as few:
+            assert few.most_sessions > 4
+        async with hold_snapshot(database, everything) as many:
+            assert many.most_sessions == 1
+            async with many.borrow("export-1"):
+                pass
+        make_tables(server, 3_000)
+        with pytest.raises(ServiceRefused) as caught:
+            async with hold_snapshot(database, everything):
+                raise AssertionError("no snapshot may come of it")
+
+    assert "the server has no room for locks on" in str(caught.value)
+    assert "raise max_locks_per_transaction to 1024" in str(caught.value)

@@ -81,7 +81,7 @@ async def take_bundle(
         leavings = Leavings(directory)
         kept = leavings.kept(basis, {table.relation: table for table in snapshot.catalog.tables})
         await asyncio.to_thread(leavings.clear, kept)
-        workers = max(1, min(selection.workers, getattr(snapshot, "most_sessions", selection.workers)))
+        workers = min(selection.workers, snapshot.most_sessions)
         with Draft(directory, basis) as draft:
             watch = _Watch(report, draft, Space(directory, _stored(snapshot.catalog.tables, layouts)), snapshot, kept)
             try:

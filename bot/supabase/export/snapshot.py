@@ -60,6 +60,18 @@ class Snapshot:
     xmax: int
     server_version: str
     role: str
+    lock_room: int
+    """For how many locks on tables the server has room, all sessions together."""
+
+    @property
+    def most_sessions(self) -> int:
+        """How many sessions may borrow the snapshot at once, each with a lock on every table; at least one. A quarter
+        of the server's room is left to others.
+        """
+        locked = sum(max(1, len(table.storage)) for table in self.catalog.tables)
+        # A lock held by two sessions takes one place among the locks, and two among their holders, of which twice as
+        # many fit in.
+        return max(1, self.lock_room * 3 // 2 // max(1, locked) - 1)
 
     @asynccontextmanager
     async def borrow(self, role: str) -> AsyncIterator[Session]:
@@ -199,6 +211,12 @@ async def _lock(session: Session, tables: Sequence[Table]) -> bool:
                 await session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
         except (pg.UndefinedTable, pg.InvalidSchemaName, pg.WrongObjectType):
             return False
+        except pg.OutOfMemory as error:
+            raise ServiceRefused(
+                f"the server has no room for locks on {len(tables):,} tables at once (53200)",
+                unchanged="nothing was exported",
+                do="raise max_locks_per_transaction to 1024, restart the server and try again",
+            ) from error
     return True
 
 
