@@ -171,7 +171,8 @@ def test_names_in_any_script_and_names_that_differ_by_case_only(
             if name not in ("row_to_json", "x", "t")
             else sql.SQL("CREATE TABLE odd.{table} ({table} text)").format(table=sql.Identifier(name))
         )
-        owner.execute(sql.SQL("INSERT INTO odd.{} VALUES (%s)").format(sql.Identifier(name)), [f"row of {n}"])
+        row = sql.Literal(f"row of {n}")
+        owner.execute(sql.SQL("INSERT INTO odd.{} VALUES ({})").format(sql.Identifier(name), row))
 
     taken = beside()
     asyncio.run(taken.take(include_schemas=["odd"]))
