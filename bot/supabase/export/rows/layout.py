@@ -1,7 +1,7 @@
 """Where a table's rows lie, and how the reading of it is divided.
 
 A part is a relation with blocks of its own: the table, or each leaf of a partition tree. A span is so many blocks of a
-part that their rows make about half a megabyte of text. A strand is every n-th span of a table, from its first part to
+part that their rows make about a megabyte of text. A strand is every n-th span of a table, from its first part to
 its last: n workers with a strand each move through one table side by side, and the file is written in the order of the
 spans whoever reads them. So neither the number of workers nor the size of a span changes a byte of the file.
 
@@ -22,10 +22,10 @@ from bot.supabase.catalog import Table
 from bot.supabase.database import Session, query, translated
 
 _SMALL_BLOCKS = 16
-_MOST_BLOCKS = 80
-"""Of a span. Even if every block were compressed as hard as PostgreSQL can and then escaped, a span's text would stay
-below the gigabyte that a text may have."""
-_SPAN_BYTES = 640 << 10
+_MOST_BLOCKS = 128
+"""Of a span. Even if every block were compressed as hard as pglz can and then escaped, a span's text would stay below
+the gigabyte that a text may have."""
+_SPAN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ is text is cast to text there, and thereby a JSON string (or null for SQL NULL).
 row holds a raw newline or any other control byte.
 
 Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number and whether
-one of them holds a value in doubt. A client that takes messages of half a megabyte is some three times cheaper than
+one of them holds a value in doubt. A client that takes messages of a megabyte is some three times cheaper than
 one that takes them row by row, and the server is no slower than at writing single rows.
 """
 
