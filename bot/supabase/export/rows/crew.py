@@ -11,6 +11,7 @@ only then the table is begun again. Doubts that cost as much as the rows themsel
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from functools import partial
@@ -153,6 +154,7 @@ class Crew:
     async def _prepared(self, session: Session, work: TableWork, *, first: bool) -> None:
         """The first strand prepares the table, the others wait for it."""
         if first:
+            work.began = time.monotonic()
             await self._settle(session, work, work.deep)
             largest = max(work.layout.parts, key=lambda part: part.blocks)
             if work.layout.ranges:
@@ -237,6 +239,8 @@ class Crew:
     async def _write_batch(self, session: Session, works: Sequence[TableWork]) -> list[TableWork]:
         """Those that were not written, because a value in them is in doubt."""
         came: dict[int, Chunk] = {}
+        for work in works:
+            work.began = time.monotonic()
         selects = (
             statements.whole(work.table, work.layout.parts[0], place, work.as_text, work.doubts, one=True)
             for place, work in enumerate(works)
