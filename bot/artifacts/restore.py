@@ -1,9 +1,12 @@
 """The SQL that loads one exported file back into an empty table of the same name, by psql. Pure.
 
-The file stays with whoever runs psql and is read line by line: a line is one row. Each is taken apart by
-`json_to_record`, by the names and types of the columns as they were in the source; a column of encoding text is a JSON
-string, cast to its type. At the end count and row digest of the table are those of metadata.json, or all is undone: the
-restore is its own proof.
+The file stays with whoever runs psql and is read line by line: a line is one row. Each is taken apart once, by
+`json_to_record`, by the names and types of the columns as they were in the source; a column of encoding text is taken
+out as text and then cast to its type. At the end count and row digest of the table are those of metadata.json, or all
+is undone: the restore is its own proof.
+
+The bundle may come from somebody else, and psql obeys what it reads: names and texts are quoted, and a type that is
+none is refused.
 
 It writes what was exported. An import that gives users their new ids does that between the temporary table and the
 last one; docs/restore.md shows where.
@@ -11,12 +14,19 @@ last one; docs/restore.md shows where.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.artifacts.metadata import Column, Metadata, Table
-from bot.errors import UsageError
+from bot.errors import RecordDamaged, UsageError
 
 _UNCHANGED = "nothing was printed"
+
+_NAME = r'(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_]*)'
+_TYPE = re.compile(
+    rf"{_NAME}(?:\.{_NAME})?(?: {_NAME})*(?:\(-?\w+(?:, ?-?\w+)*\))?(?: {_NAME})*(?:\(\d\))?(?:\[\])*", re.ASCII
+)
+"""What format_type() makes of a type, as in `interval day to second(3)`, `numeric(3,-2)` or `app."Mood"[]`."""
 
 _SETTINGS = """\
 \\set ON_ERROR_STOP on
@@ -79,7 +89,7 @@ def find(metadata: Metadata, name: str) -> Table:
 
 def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     """A script for psql, which reads the file at `path`; one transaction. Raises UsageError for a path that psql cannot
-    be told.
+    be told, and RecordDamaged for a type that is none.
     """
     if "\n" in path or "\r" in path:
         raise UsageError(
@@ -88,7 +98,9 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     target = f"{_identifier(table.schema_name)}.{_identifier(table.table)}"
     written = [column for column in table.columns if not column.generated]
     names = ", ".join(_identifier(column.name) for column in written)
-    declared = ", ".join(f"{_identifier(column.name)} {column.type}" for column in written if column.encoding == "json")
+    declared = ", ".join(
+        f"{_identifier(column.name)} {'text' if column.encoding == 'text' else _type(column)}" for column in written
+    )
     insert = _INSERT.format(
         table=target,
         columns=f"({names}) OVERRIDING SYSTEM VALUE" if written else "",
@@ -108,9 +120,19 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
 
 
 def _value(column: Column) -> str:
-    if column.encoding == "json":
-        return f"row.{_identifier(column.name)}"
-    return f"(lines.line ->> {_literal(column.name)})::{column.type}"
+    """The column as it comes out of its line."""
+    taken = f"row.{_identifier(column.name)}"
+    return f"{taken}::{_type(column)}" if column.encoding == "text" else taken
+
+
+def _type(column: Column) -> str:
+    if not _TYPE.fullmatch(column.type):
+        raise RecordDamaged(
+            f"metadata.json cannot be believed: the type of column {column.name} is not the name of a type",
+            unchanged=_UNCHANGED,
+            do="put it back from a copy, or export again",
+        )
+    return column.type
 
 
 def _text(column: Column) -> str:
