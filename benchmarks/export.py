@@ -111,6 +111,7 @@ def _tell(what: str, ratio: float, seconds: float, aim: str) -> None:
 
 def main() -> None:
     per_row: dict[int, float] = {}
+    floors: dict[int, float] = {}
     peaks: dict[int, float] = {}
     with EmbeddedPostgres() as server:
         company = build(server, users=60, rows=1000)
@@ -121,6 +122,7 @@ def main() -> None:
             server.sql("VACUUM (ANALYZE) public.bench")
             found = _measured(_ways(server, company, slow=rows == COMPARED))
             floor, one, two = found["floor"]["files"], found["one"]["table"], found["two"]["files"]
+            floors[rows] = floor / rows
             per_row[rows], peaks[rows] = one / rows, max(found["one"]["peak"], found["two"]["peak"])
             print(f"{rows:,} rows, medians of {ROUNDS} rounds; the server's own row_to_json takes {floor:.2f} s")
             _tell("the table by one worker, against that", one / floor, one, "aim 1.10")
@@ -140,8 +142,9 @@ def main() -> None:
         server.sql("DROP TABLE public.bench")
         server.sql(_LARGE)
         large = _child("export", company, "2")["peak"]
-    spread = max(per_row.values()) / min(per_row.values())
+    spread, of_floor = (max(found.values()) / min(found.values()) for found in (per_row, floors))
     print(f"time a row, from {SIZES[0]:,} to {SIZES[-1]:,} rows: {spread:.2f} between slowest and fastest (aim 1.10)")
+    print(f"  of the server's own row_to_json: {of_floor:.2f}")
     for rows, peak in peaks.items():
         print(f"memory above an idle bot at {rows:,} rows: {(peak - idle) / 1e6:.0f} MB (aim 40)")
     times = (large - idle - 40e6) / LARGE_ROW

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from bot.artifacts import tables
+from bot.artifacts import restore, tables
+from bot.artifacts.metadata import Table
 from bot.rehearsal.company import Company
 from bot.supabase.database import query
 from tests.export.every_type import (
@@ -29,6 +30,7 @@ from tests.export.every_type import (
     restored,
     shapes,
 )
+from tests.export.loading import psql
 
 ROWS = 12
 
@@ -54,18 +56,35 @@ def insert(session: Session, table: str, row: dict[str, tuple[str, str | None]])
     )
 
 
+def compared(table: Table) -> sql.SQL:
+    return AS_TEXT if NO_BINARY & {column.type.split(".")[-1] for column in table.columns} else BINARY
+
+
 def assert_back(reader: Session, taken: Any) -> int:
     """Compares every table of schema `every` with its file; how many values there are."""
     values = 0
     for table in taken.metadata.tables.values():
         if table.schema_name == "every":
             lines = [line.decode() for line in tables.rows(taken.directory / table.file)]
-            form = AS_TEXT if NO_BINARY & {column.type.split(".")[-1] for column in table.columns} else BINARY
+            form = compared(table)
             back = sorted(row for [row] in reader.execute(restored(table, form), [lines]))
             there = sorted(row for [row] in reader.execute(original(table, form)))
             assert back == there, table.columns[0].type
             values += len(back) * len(table.columns)
     return values
+
+
+async def assert_loaded(reader: Session, taken: Any) -> None:
+    """Empties every table of schema `every`, loads it by the printed SQL, and compares it with what it was."""
+    described = taken.metadata
+    for table in described.tables.values():
+        if table.schema_name == "every":
+            whole = original(table, compared(table))
+            before = sorted(row for [row] in reader.execute(whole))
+            reader.execute(sql.SQL("TRUNCATE every.{}").format(sql.Identifier(table.table)))
+            script = restore.restore_sql(described, table, str(taken.directory / table.file))
+            assert await psql(taken.database.admin_dsn, script) == (0, ""), table.columns[0].type
+            assert sorted(row for [row] in reader.execute(whole)) == before, table.columns[0].type
 
 
 def has_xml(reader: Session) -> bool:
@@ -107,6 +126,7 @@ async def test_every_type_in_every_shape_comes_back(reader: Session, taken: Any)
     await taken.take(include_schemas=["every"])
 
     assert assert_back(reader, taken) > 3_000
+    await assert_loaded(reader, taken)
 
 
 # -- any values -------------------------------------------------------------------------------------------------------

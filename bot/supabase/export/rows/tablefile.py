@@ -18,6 +18,7 @@ from pathlib import Path
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
 
 _BETWEEN = b",\n"
+_FLUSH_FIRST_BYTES = 8 << 20
 _FLUSH_EVERY_BYTES = 64 << 20
 
 
@@ -101,7 +102,8 @@ class TableFile:
     def _flush_now_and_then(self) -> None:
         """So that the disk works along, and little is left to wait for at the end."""
         idle = self._flushing is None or self._flushing.done()
-        if idle and self._writer.bytes - self._flushed >= _FLUSH_EVERY_BYTES:
+        enough = min(max(self._flushed, _FLUSH_FIRST_BYTES), _FLUSH_EVERY_BYTES)
+        if idle and self._writer.bytes - self._flushed >= enough:
             if self._flushing is not None:
                 self._flushing.result()
             self._flushed = self._writer.bytes
