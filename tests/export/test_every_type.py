@@ -259,3 +259,4 @@ def test_any_values_come_back(
     asyncio.run(taken.take(include_schemas=["every"]))
 
     assert assert_back(table_of_all, taken) == ROWS * len(COLUMNS)
+    asyncio.run(assert_loaded(table_of_all, taken))
