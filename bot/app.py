@@ -30,10 +30,11 @@ from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import decide as say
 from bot.plan.actions import settled
-from bot.plan.events import ExportResult, HandoverResult, Parties
+from bot.plan.events import Parties
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.practice import Practice
+from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.words import Refusal
 from bot.ports import Examiners, Report, Steps

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.plan.decide import Command, Hear
-from bot.plan.events import AnyEvent, StepResult
+from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding
+from bot.plan.results import StepResult
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post
 from bot.plan.talk.words import Standing

@@ -32,9 +32,10 @@ from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.metadata import Metadata
 from bot.errors import CheckFailed, Interrupted, RecordDamaged, UsageError
 from bot.journal import DataDirectoryLock
-from bot.plan.events import ExportResult, RunOpened
+from bot.plan.events import RunOpened
 from bot.plan.findings import blocks
 from bot.plan.practice import Practice
+from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.ports import Report
 from bot.stackauth.outlook import Outlook, look_ahead

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from bot.artifacts import files, mapping
 from bot.artifacts import metadata as metadata_file
 from bot.errors import RecordDamaged
-from bot.plan.events import HandoverResult
+from bot.plan.results import HandoverResult
 
 _FIRST = re.compile(rb"# " + re.escape(files.JOURNAL.encode()) + rb" ([1-9][0-9]*) ([0-9a-f]{64})\n")
 _SUM = re.compile(rb"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_.-]*)\n")

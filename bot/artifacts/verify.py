@@ -27,16 +27,9 @@ from bot.artifacts.metadata import Metadata, Table
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
 from bot.plan.checkpoints import BY_NAME, BY_STEP
-from bot.plan.events import (
-    CheckpointOffered,
-    ExportResult,
-    HandoverResult,
-    StepEnded,
-    StepResult,
-    UsersResult,
-    from_record,
-)
+from bot.plan.events import CheckpointOffered, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
+from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {

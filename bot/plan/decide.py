@@ -24,6 +24,7 @@ from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
 from bot.plan.findings import Finding, blocks
 from bot.plan.fold import after
 from bot.plan.practice import Practice
+from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import signals, words
 from bot.plan.talk.offers import offer
@@ -93,7 +94,7 @@ class BeginStep:
 
 @dataclass(frozen=True, kw_only=True)
 class EndStep:
-    result: e.StepResult
+    result: StepResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,10 +266,10 @@ def _end_step(run: Run, command: EndStep, now: datetime) -> Decision:
     return [ended, *_behind_step(after(run, ended), command.result, now)]
 
 
-def _behind_step(run: Run, result: e.StepResult, now: datetime) -> Sequence[e.AnyEvent]:
+def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyEvent]:
     """What follows when a step has ended: reasons that the settings accept ahead, and the next gate on offer."""
     happened: list[e.AnyEvent] = []
-    if isinstance(result, e.UsersResult):
+    if isinstance(result, UsersResult):
         happened += [
             e.ReasonAccepted(at=now, reason=reason, set_digest=result.attention[reason].digest, user="settings")
             for reason in run.open_reasons

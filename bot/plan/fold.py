@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN
+from bot.plan.results import HandoverResult
 from bot.plan.run import Delivery, Offer, Phase, Run, StepState, doing
 from bot.plan.talk import posts, sentences
 from bot.plan.talk.posts import Post
@@ -143,7 +144,7 @@ def _step_began(run: Run, event: e.StepBegan) -> Run:
 
 def _step_ended(run: Run, event: e.StepEnded) -> Run:
     run = replace(run, step=None, results={**run.results, event.step: event.result})
-    closing = isinstance(event.result, e.HandoverResult)
+    closing = isinstance(event.result, HandoverResult)
     post = Post(
         key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
         kind="cutover_summary",

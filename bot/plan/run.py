@@ -16,6 +16,7 @@ from typing import Any, Literal
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN, Checkpoint
 from bot.plan.findings import UNREADABLE, Finding
+from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.talk import posts
 from bot.plan.talk.posts import Post
 
@@ -85,7 +86,7 @@ class Run:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By passed gate; that of `freeze` is the freeze record."""
     step: StepState | None = None
-    results: Mapping[str, e.StepResult] = field(default_factory=dict)
+    results: Mapping[str, StepResult] = field(default_factory=dict)
     frozen_since: datetime | None = None
     hold: str = ""
     unreadable: tuple[str, ...] = ()
@@ -161,19 +162,19 @@ class Run:
         )
 
     @property
-    def export(self) -> e.ExportResult | None:
+    def export(self) -> ExportResult | None:
         result = self.results.get("export")
-        return result if isinstance(result, e.ExportResult) else None
+        return result if isinstance(result, ExportResult) else None
 
     @property
-    def users(self) -> e.UsersResult | None:
+    def users(self) -> UsersResult | None:
         result = self.results.get("users")
-        return result if isinstance(result, e.UsersResult) else None
+        return result if isinstance(result, UsersResult) else None
 
     @property
-    def handover(self) -> e.HandoverResult | None:
+    def handover(self) -> HandoverResult | None:
         result = self.results.get("handover")
-        return result if isinstance(result, e.HandoverResult) else None
+        return result if isinstance(result, HandoverResult) else None
 
     @property
     def open_reasons(self) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from bot.pace import in_words
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, USERS, Checkpoint
-from bot.plan.events import ExportResult, HandoverResult, UsersResult
 from bot.plan.findings import Finding, Verdict
+from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Offer, Phase, Run, doing
 from bot.plan.talk import posts
 from bot.plan.talk.amounts import duration, number, size

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from bot.artifacts import files, mapping, tables
 from bot.artifacts.userlog import UserLog, UserState
 from bot.errors import CutoverError, RecordDamaged
-from bot.plan.events import Attention, UsersResult
+from bot.plan.results import Attention, UsersResult
 from bot.plan.run import Run
 from bot.ports import Clock, Progress, Report
 from bot.stackauth.api import StackAuth

@@ -12,6 +12,7 @@ from bot.plan import events as e
 from bot.plan.decide import Open, open_run
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
+from bot.plan.results import Attention, ExportResult, HandoverResult, TableTotal, UsersResult
 from bot.plan.run import Run
 from bot.rehearsal.standins.slack import Person, SlackStandin
 from bot.slack.calls import connect, identify
@@ -146,7 +147,7 @@ class Story:
         baseline={},
     )
 
-    def export_result(self, **changes: Any) -> e.ExportResult:
+    def export_result(self, **changes: Any) -> ExportResult:
         values: dict[str, Any] = {
             "tables": 43,
             "rows": 120_345,
@@ -154,15 +155,15 @@ class Story:
             "auth_users": 500,
             "sha256": "a" * 64,
             "taken_at": NOW,
-            "largest": tuple(e.TableTotal(name=f"t{n}", rows=1000 - n, bytes=100_000 - n) for n in range(20)),
+            "largest": tuple(TableTotal(name=f"t{n}", rows=1000 - n, bytes=100_000 - n) for n in range(20)),
             "left_out": {"a view": 3, "the platform's own": 12},
             "storage_objects": 17,
             "storage_bytes": 4_200_000,
             "duration_ms": 61_000,
         }
-        return e.ExportResult(**{**values, **changes})
+        return ExportResult(**{**values, **changes})
 
-    def users_result(self, **changes: Any) -> e.UsersResult:
+    def users_result(self, **changes: Any) -> UsersResult:
         values: dict[str, Any] = {
             "users": 500,
             "created": 480,
@@ -171,23 +172,23 @@ class Story:
             "unmapped": 10,
             "attention_users": 12,
             "attention": {
-                "phone-only": e.Attention(count=7, digest="b" * 64, todo="ask them for an e-mail address"),
-                "sso-only": e.Attention(count=5, digest="c" * 64, todo="set up SSO in the target"),
+                "phone-only": Attention(count=7, digest="b" * 64, todo="ask them for an e-mail address"),
+                "sso-only": Attention(count=5, digest="c" * 64, todo="set up SSO in the target"),
             },
             "mapping_sha256": "d" * 64,
             "retain_until": NOW + timedelta(days=90),
             "duration_ms": 45_000,
         }
-        return e.UsersResult(**{**values, **changes})
+        return UsersResult(**{**values, **changes})
 
-    def handover_result(self, **changes: Any) -> e.HandoverResult:
+    def handover_result(self, **changes: Any) -> HandoverResult:
         values: dict[str, Any] = {
             "digest": "e" * 64,
             "files": 46,
             "journal_line": 120,
             "journal_hash": "9" * 64,
         }
-        return e.HandoverResult(**{**values, **changes})
+        return HandoverResult(**{**values, **changes})
 
 
 @pytest.fixture

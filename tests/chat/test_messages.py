@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, failed, warned
+from bot.plan.results import Attention, TableTotal
 from bot.plan.talk.amounts import size
 from bot.plan.talk.offers import offer
 from bot.plan.talk.posts import Post, Prose
@@ -292,8 +293,8 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
     parties = e.Parties(source_ref=name, source_database=data.draw(NASTY), target_project=data.draw(NASTY))
     run = story.begun(parties=parties)
     finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), mend=name)
-    attention = {reason: e.Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
-    largest = tuple(e.TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
+    attention = {reason: Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
+    largest = tuple(TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
     bodies = [
         finding,
         Prose(data.draw(st.text(max_size=9_000))),

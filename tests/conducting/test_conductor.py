@@ -8,9 +8,9 @@ import pytest
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
 from bot.plan import decide as say
-from bot.plan.events import StepResult
 from bot.plan.findings import Finding
 from bot.plan.fold import fold
+from bot.plan.results import StepResult
 from bot.plan.run import Phase
 from bot.ports import Progress, Report
 from tests.conducting.worlds import Trouble, World, turning, until

@@ -17,9 +17,10 @@ from bot.conductor import Conductor
 from bot.errors import CutoverError, OutcomeUnknown, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
 from bot.plan.decide import Hear, TakeUp, decide
-from bot.plan.events import AnyEvent, StepResult
+from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
+from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
 from bot.plan.talk.words import Refusal, Standing

@@ -13,6 +13,7 @@ from bot.artifacts import files, handover, mapping, metadata
 from bot.artifacts.userlog import Intent, Settled, UserLog
 from bot.journal import Journal
 from bot.plan import events as e
+from bot.plan.results import ExportResult, UsersResult
 from bot.plan.run import Run
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -140,11 +141,11 @@ def write_mapping(directory: Path, export_sha256: str) -> str:
 
 
 def journaled(directory: Path, described: metadata.Metadata, export_sha256: str, mapping_sha256: str) -> Bundle:
-    export = e.ExportResult(
+    export = ExportResult(
         tables=3, rows=6, bytes=described.totals.bytes, auth_users=3, sha256=export_sha256, taken_at=AT, largest=(),
         left_out={}, storage_objects=0, storage_bytes=0, duration_ms=5,
     )  # fmt: skip
-    users = e.UsersResult(
+    users = UsersResult(
         users=3, created=1, matched=1, updated=0, unmapped=1, attention_users=1, attention={},
         mapping_sha256=mapping_sha256, retain_until=AT + timedelta(days=90), duration_ms=5,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from bot.artifacts import metadata
 from bot.plan import events as e
+from bot.plan.results import ExportResult
 from bot.plan.run import Offer, Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company
@@ -51,7 +52,7 @@ class Taken:
         values: dict[str, Any] = {"workers": 2, "include_schemas": [], "exclude_tables": [], "tool_version": "9.9"}
         return Export(Database(self.dsn or self.database.dsn), self.directory, **(values | settings))
 
-    async def take(self, run: Run | None = None, **settings: Any) -> e.ExportResult:
+    async def take(self, run: Run | None = None, **settings: Any) -> ExportResult:
         return await self.export(**settings)(run or make_run(), self.said.append)
 
     @property

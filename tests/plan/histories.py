@@ -44,6 +44,7 @@ from bot.plan.decide import (
 from bot.plan.events import from_record, to_record
 from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
 from bot.plan.fold import after, fold
+from bot.plan.results import Attention, ExportResult, HandoverResult, StepResult, TableTotal, UsersResult
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.posts import Post
 from bot.plan.talk.signals import NearMiss, Signal, Word, read
@@ -95,23 +96,23 @@ def good_findings(checkpoint: str, at: datetime = START) -> list[Finding]:
 
 
 _NOBODY_LEFT = {
-    "phone-only": e.Attention(count=2, digest="aaaa", todo="Ask them for an address."),
-    "sso": e.Attention(count=1, digest="bbbb", todo="Link them by hand."),
+    "phone-only": Attention(count=2, digest="aaaa", todo="Ask them for an address."),
+    "sso": Attention(count=1, digest="bbbb", todo="Link them by hand."),
 }
 
 
-def result_of(step: str, *, attention: Mapping[str, e.Attention] | None = None, sha256: str = "e1") -> e.StepResult:
+def result_of(step: str, *, attention: Mapping[str, Attention] | None = None, sha256: str = "e1") -> StepResult:
     """What the step leaves. The users step leaves two reasons of attention unless others are given."""
     match step:
         case "export":
-            return e.ExportResult(
+            return ExportResult(
                 tables=3,
                 rows=30,
                 bytes=300,
                 auth_users=5,
                 sha256=sha256,
                 taken_at=START,
-                largest=(e.TableTotal(name="orders", rows=20, bytes=200),),
+                largest=(TableTotal(name="orders", rows=20, bytes=200),),
                 left_out={"view": 1},
                 storage_objects=4,
                 storage_bytes=400,
@@ -119,7 +120,7 @@ def result_of(step: str, *, attention: Mapping[str, e.Attention] | None = None, 
             )
         case "users":
             listed = _NOBODY_LEFT if attention is None else attention
-            return e.UsersResult(
+            return UsersResult(
                 users=5,
                 created=4,
                 matched=0,
@@ -132,7 +133,7 @@ def result_of(step: str, *, attention: Mapping[str, e.Attention] | None = None, 
                 duration_ms=1000,
             )
         case _:
-            return e.HandoverResult(digest="d1", files=9, journal_line=80, journal_hash="h80")
+            return HandoverResult(digest="d1", files=9, journal_line=80, journal_hash="h80")
 
 
 def journal_of(events: Iterable[e.Event]) -> list[str]:
@@ -246,7 +247,7 @@ class Night:
         self.find(good_findings(self.run.gate.name, self.now))
         self.do(EndVerification())
 
-    def end_step(self, result: e.StepResult | None = None) -> None:
+    def end_step(self, result: StepResult | None = None) -> None:
         assert self.run.step is not None
         self.do(BeginStep())
         self.do(EndStep(result=result or result_of(self.run.step.name)))

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan.results import Attention
+
 from .histories import (
     ANN,
     BEN,
@@ -479,7 +481,7 @@ def test_a_reason_is_accepted_once() -> None:
     assert answer.text == "Nothing was accepted: there is no reason `sso` here. To accept now: `phone-only`."
 
 
-def _again_to_users(night: Night, attention: dict[str, e.Attention]) -> None:
+def _again_to_users(night: Night, attention: dict[str, Attention]) -> None:
     """After a drift all is done anew; the users step ends with this attention."""
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
     night.ask("retry")
@@ -494,8 +496,8 @@ def test_a_new_member_reopens_a_reason_and_the_same_set_does_not() -> None:
     night = night_at("users waits")
     night.ask("accept phone-only")
     night.ask("accept sso")
-    grown = e.Attention(count=3, digest="aaab", todo="Ask them for an address.")
-    same = e.Attention(count=1, digest="bbbb", todo="Link them by hand.")
+    grown = Attention(count=3, digest="aaab", todo="Ask them for an address.")
+    same = Attention(count=1, digest="bbbb", todo="Link them by hand.")
     _again_to_users(night, {"phone-only": grown, "sso": same})
     assert night.run.open_reasons == ("phone-only",)
 

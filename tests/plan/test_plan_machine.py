@@ -28,6 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.plan.results import Attention
+
 from .histories import (
     ANN,
     BEN,
@@ -576,7 +578,7 @@ class Nights(RuleBasedStateMachine):
             unreadable = ("public.caches",) if step.name == "export" else ()
             self.end(FailStep(why="It stopped; nothing was lost; look at it.", unreadable=unreadable))
         else:
-            listed = {"sso": e.Attention(count=1, digest=set_digest, todo="Link them.")} if attention else {}
+            listed = {"sso": Attention(count=1, digest=set_digest, todo="Link them.")} if attention else {}
             self.end(EndStep(result=result_of(step.name, attention=listed, sha256=set_digest)), survives)
 
     def end_thaw(self, *, well: bool, raises: bool, survives: int | None) -> None:

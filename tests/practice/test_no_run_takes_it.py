@@ -15,6 +15,7 @@ from bot.artifacts.verify import verify_bundle
 from bot.errors import RecordDamaged
 from bot.plan import events as e
 from bot.plan.findings import Verdict, blocks
+from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.record import EventRecord
 from bot.rehearsal.company import Company
@@ -106,7 +107,7 @@ def test_a_damaged_practice_and_one_that_denies_it_are_refused(
 def test_over_a_runs_export_it_is_found_out(taken: Taken, copied: Copied) -> None:
     """Where the journal knows of an export, the practice's metadata.json is not that export's."""
     directory, at = copied("a run"), run_of(taken).opened.at
-    result = e.ExportResult(
+    result = ExportResult(
         tables=1, rows=1, bytes=1, auth_users=1, sha256="0" * 64, taken_at=at, largest=(), left_out={},
         storage_objects=0, storage_bytes=0, duration_ms=1,
     )  # fmt: skip

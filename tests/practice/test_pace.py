@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bot.commands.show import Ticker
 from bot.pace import WINDOW_SECONDS, Gauge, in_words
-from bot.plan.events import StepResult
+from bot.plan.results import StepResult
 from bot.plan.talk.amounts import duration, number, size, speed
 from bot.ports import Headway, Progress, Report
 from tests.conducting.worlds import World, turning, until

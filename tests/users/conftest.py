@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 
 from bot.artifacts import files, mapping, metadata
-from bot.plan.events import Parties, RunOpened, UsersResult
+from bot.plan.events import Parties, RunOpened
+from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.standins.stackauth import Json, StackAuthStandin

@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.artifacts import files, mapping
 from bot.artifacts.userlog import Intent, UserLog, read_state
 from bot.errors import ServiceRefused, ServiceUnreachable
-from bot.plan.events import Attention
+from bot.plan.results import Attention
 from bot.stackauth.migrate import set_digest
 from bot.stackauth.reasons import REASONS
 

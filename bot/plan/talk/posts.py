@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.plan.events import ExportResult, HandoverResult, UsersResult
 from bot.plan.findings import Finding
+from bot.plan.results import ExportResult, HandoverResult, UsersResult
 
 PostKind = Literal[
     "cutover_run", "cutover_checkpoint", "cutover_finding", "cutover_answer", "cutover_summary", "cutover_alarm"

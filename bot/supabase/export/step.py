@@ -26,7 +26,7 @@ from bot.artifacts.files import (
 )
 from bot.artifacts.metadata import Metadata
 from bot.errors import RecordDamaged, UsageError
-from bot.plan.events import ExportResult, TableTotal
+from bot.plan.results import ExportResult, TableTotal
 from bot.plan.run import Run
 from bot.ports import Report
 from bot.supabase.database import Database

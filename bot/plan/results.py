@@ -1,0 +1,89 @@
+"""What a step leaves behind: the counts and digests that the gates, the posts and later steps build on.
+
+They are journaled within `StepEnded`, and read for ever as events are: a field may be added with a default, and nothing
+may be renamed or removed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TableTotal(_Fact):
+    """`name` is the key in metadata.json; `bytes` is the size of its file."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+class ExportResult(_Fact):
+    """What the export step left. `sha256` is that of metadata.json, which names every other file's."""
+
+    kind: Literal["export"] = "export"
+    tables: int
+    rows: int
+    bytes: int
+    auth_users: int
+    sha256: str
+    taken_at: AwareDatetime
+    largest: tuple[TableTotal, ...]
+    left_out: dict[str, int]
+    """How many objects were left out, by reason."""
+    storage_objects: int
+    storage_bytes: int
+    """Files in Storage, whose bytes are not in the bundle."""
+    duration_ms: int
+    by_value: tuple[str, ...] = ()
+    """Columns (`table.column`) that hold users' ids though no key says so."""
+    suspects: tuple[str, ...] = ()
+    """Columns in which users' ids were seen and that are not rewritten."""
+    kept_files: int = 0
+    """Of an attempt before, from whose snapshot this one provably does not differ."""
+    retaken: bool = False
+    """Such an attempt was thrown away, because nothing proved that."""
+
+
+class Attention(_Fact):
+    """Users who could not be carried over whole, under one reason. `digest` names the exact set of users."""
+
+    count: int
+    digest: str
+    todo: str
+
+
+class UsersResult(_Fact):
+    """What the users step left. `attention_users` counts distinct users and overlaps the other counts."""
+
+    kind: Literal["users"] = "users"
+    users: int
+    created: int
+    matched: int
+    updated: int
+    unmapped: int
+    attention_users: int
+    attention: dict[str, Attention]
+    mapping_sha256: str
+    retain_until: AwareDatetime
+    duration_ms: int
+
+
+class HandoverResult(_Fact):
+    """`digest` is the SHA-256 of SHA256SUMS, which stands over every other file and over the journal up to
+    `journal_line`.
+    """
+
+    kind: Literal["handover"] = "handover"
+    digest: str
+    files: int
+    journal_line: int
+    journal_hash: str
+
+
+StepResult = Annotated[ExportResult | UsersResult | HandoverResult, Field(discriminator="kind")]
