@@ -1,18 +1,20 @@
-"""One way of getting a table out of the database, in a process of its own, so that its memory is its own.
+"""One way of getting tables out of the database, in a process of its own, so that its memory is its own, and so that
+it can be killed.
 
-    python -m benchmarks.exporting export DSN WORKERS
-    python -m benchmarks.exporting cursor DSN TABLE
+    python -m benchmarks.exporting export DSN DIRECTORY WORKERS SCHEMA...
+    python -m benchmarks.exporting cursor DSN DIRECTORY TABLE
     python -m benchmarks.exporting idle DSN
 
-Prints a line of JSON: the seconds of each part, and the process's peak of memory in bytes.
+Prints "begun" when the libraries are loaded, and at the end a line of JSON: the seconds of each part, and the
+process's peak of memory in bytes. Without a schema, `export` takes those that the export takes by default.
 """
 
 import asyncio
 import json
 import resource
 import sys
-import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +34,7 @@ _AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def run() -> Run:
-    """A run that stands behind gate `freeze`."""
+    """A run behind gate `freeze`; the same for every process, so that one goes on where another was killed."""
     parties = e.Parties(source_ref="bench", source_database="postgres", target_project="none")
     opened = e.RunOpened(
         at=_AT, run_id="20260102-0000", parties=parties, channel="C0", approvers=("U0",), retain_days=90
@@ -41,9 +43,9 @@ def run() -> Run:
     return Run(opened=opened, last_at=_AT, facts={"freeze": record})
 
 
-async def export(dsn: str, directory: Path, workers: int) -> dict[str, float]:
-    """The step `export` of schema public: everything until the last file is on disk, and the row digests behind it;
-    within the former, the table alone, from the first question about it until its file has its name.
+async def export(dsn: str, directory: Path, workers: int, schemas: Sequence[str]) -> dict[str, float]:
+    """The step `export`: everything until the last file is on disk, and the row digests behind it; within the former,
+    the longest table alone, from the first question about it until its file has its name.
     """
     began = time.monotonic()
     on_disk = 0.0
@@ -57,14 +59,14 @@ async def export(dsn: str, directory: Path, workers: int) -> dict[str, float]:
         Database(dsn),
         directory,
         workers=workers,
-        include_schemas=["public"],
+        include_schemas=schemas,
         exclude_tables=[],
         tool_version="bench",
     )
     await step(run(), report)
     ended = time.monotonic()
-    table = metadata.read(directory / "metadata.json").tables["bench"]
-    return {"files": on_disk - began, "digests": ended - on_disk, "table": table.duration_ms / 1000}
+    longest = max(table.duration_ms for table in metadata.read(directory / "metadata.json").tables.values())
+    return {"files": on_disk - began, "digests": ended - on_disk, "table": longest / 1000}
 
 
 def cursor(dsn: str, directory: Path, table: str) -> dict[str, float]:
@@ -89,15 +91,14 @@ async def idle(dsn: str) -> dict[str, float]:
 
 def main(way: str, dsn: str, *arguments: str) -> None:
     assert bot.app.__doc__
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        match way:
-            case "export":
-                told = asyncio.run(export(dsn, directory, int(arguments[0])))
-            case "cursor":
-                told = cursor(dsn, directory, arguments[0])
-            case _:
-                told = asyncio.run(idle(dsn))
+    print("begun", flush=True)
+    match way, arguments:
+        case "export", (directory, workers, *schemas):
+            told = asyncio.run(export(dsn, Path(directory), int(workers), schemas))
+        case "cursor", (directory, table):
+            told = cursor(dsn, Path(directory), table)
+        case _:
+            told = asyncio.run(idle(dsn))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({**told, "peak": peak}))
 

@@ -13,7 +13,7 @@ that was not handed over is checked as far as it goes, and said to be so. Checks
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from bot.plan.checkpoints import BY_NAME, BY_STEP
 from bot.plan.events import CheckpointOffered, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
+from bot.ports import Progress, Report
 
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {
@@ -54,7 +55,44 @@ class _Chain:
     """Of the one line that SHA256SUMS names."""
 
 
-def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
+class _Reading:
+    """Tells how far the reading has come, by what the files say now that they hold."""
+
+    def __init__(self, paths: Iterable[Path], report: Report) -> None:
+        self._report = report
+        self._done = 0
+        self._total = sum(path.stat().st_size for path in paths if path.is_file())
+
+    def problem(self, path: Path, sha256: str, table: Table | None) -> str:
+        """What is wrong with a file, as a sentence; "" when nothing is."""
+        try:
+            if table is None:
+                same = files.sha256_of(path) == sha256
+                return "" if same else f"{path.name} is not what was handed over: its bytes are others (SHA-256)."
+            for facts in tables.facts(path):
+                self._tell(self._done + facts.bytes, path)
+            if differs := table_differs(table, facts):
+                line = tables.first_malformed_row(path)
+                where = f"line {line} of {path.name} is no row, and " if line else ""
+                return f"{path.name} is not what was exported: {where}{differs}."
+            return "" if facts.sha256 == sha256 else f"{path.name} is not what {files.SUMS} says (SHA-256)."
+        except CutoverError as error:
+            return f"{error.happened}."
+        except OSError:
+            return f"{path.name} is missing or cannot be read."
+        finally:
+            self._done += path.stat().st_size if path.is_file() else 0
+            self._tell(self._done, path)
+
+    def _tell(self, done: int, path: Path) -> None:
+        self._report(Progress(step="verify", done=done, total=self._total, unit="bytes", note=f"reading {path.name}"))
+
+
+def _to_nobody(progress: Progress) -> None:
+    pass
+
+
+def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobody) -> list[Finding]:
     """Reads everything in the directory again and writes nothing; blocks meanwhile. `anchor` is a journal hash from a
     checkpoint's message. Raises UsageError when there is no such directory.
     """
@@ -65,7 +103,7 @@ def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
     anchor = anchor.strip().lower() if anchor is not None else None
     metadata, metadata_damage = _metadata(directory)
     if metadata is not None and metadata.practice and not _is_of_a_run(directory):
-        return _practice(directory, metadata, anchor)
+        return _practice(directory, metadata, anchor, report)
     sums, sums_damage = _sums(directory)
     closed = sums is not None or bool(sums_damage)
     chain = _read_journal(directory, anchor, named=sums.journal_line if sums else 0, closed=closed)
@@ -79,9 +117,9 @@ def verify_bundle(directory: Path, anchor: str | None) -> list[Finding]:
     sums = sums if _stands(sums, chain) else None
     metadata = metadata if _is_as_written(directory, sums, chain) else None
     if sums is not None:
-        found += _listed_files(directory, sums, metadata)
+        found += _listed_files(directory, sums, metadata, report)
     elif metadata is not None:
-        found += _exported_files(directory, metadata)
+        found += _exported_files(directory, metadata, report)
     found += _unknown_files(directory, chain, metadata, sums)
     found.append(_anchor(chain, anchor, whole=not blocks(found)))
     return found
@@ -91,10 +129,10 @@ def _is_of_a_run(directory: Path) -> bool:
     return any((directory / name).exists() for name in (files.JOURNAL, files.SUMS))
 
 
-def _practice(directory: Path, metadata: Metadata, anchor: str | None) -> list[Finding]:
+def _practice(directory: Path, metadata: Metadata, anchor: str | None, report: Report) -> list[Finding]:
     """No run stands behind it, so no journal vouches for it: what there is, is held against metadata.json alone."""
     nothing = _Chain()
-    found = [*_metadata_bound(directory, metadata, nothing), *_exported_files(directory, metadata)]
+    found = [*_metadata_bound(directory, metadata, nothing), *_exported_files(directory, metadata, report)]
     found += _unknown_files(directory, nothing, metadata, None)
     return [*found, _anchor(nothing, anchor, whole=not blocks(found))]
 
@@ -240,11 +278,12 @@ def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Fi
         yield passed("sums", f"{files.SUMS} has the digest {sums.digest} that the journal's closing event holds.")
 
 
-def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None) -> Iterator[Finding]:
+def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report: Report) -> Iterator[Finding]:
     exported = {table.file: table for table in metadata.tables.values()} if metadata else {}
+    reading = _Reading((directory / name for name in sums.files), report)
     whole = True
     for name, sha256 in sums.files.items():
-        problem = _problem(directory / name, sha256, exported.get(name))
+        problem = reading.problem(directory / name, sha256, exported.get(name))
         if problem:
             whole = False
             yield failed("files-whole", problem, _RESTORE)
@@ -256,33 +295,16 @@ def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None) -> Ite
         yield passed("files-whole", f"All {len(sums.files)} files have their SHA-256; the tables have {rows:,} rows.")
 
 
-def _exported_files(directory: Path, metadata: Metadata) -> Iterator[Finding]:
+def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iterator[Finding]:
+    reading = _Reading((directory / table.file for table in metadata.tables.values()), report)
     whole = True
     for table in metadata.tables.values():
-        if problem := _problem(directory / table.file, table.sha256, table):
+        if problem := reading.problem(directory / table.file, table.sha256, table):
             whole = False
             yield failed("files-whole", problem, "Put the file back from a copy, or export again.")
     if whole:
         totals = metadata.totals
         yield passed("files-whole", f"All {totals.tables} exported files are whole: {totals.rows:,} rows.")
-
-
-def _problem(path: Path, sha256: str, table: Table | None) -> str:
-    """What is wrong with a file, as a sentence; "" when nothing is."""
-    try:
-        if table is None:
-            same = files.sha256_of(path) == sha256
-            return "" if same else f"{path.name} is not what was handed over: its bytes are others (SHA-256)."
-        *_, facts = tables.facts(path)
-        if differs := table_differs(table, facts):
-            line = tables.first_malformed_row(path)
-            where = f"line {line} of {path.name} is no row, and " if line else ""
-            return f"{path.name} is not what was exported: {where}{differs}."
-        return "" if facts.sha256 == sha256 else f"{path.name} is not what {files.SUMS} says (SHA-256)."
-    except CutoverError as error:
-        return f"{error.happened}."
-    except OSError:
-        return f"{path.name} is missing or cannot be read."
 
 
 def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:

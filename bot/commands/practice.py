@@ -32,7 +32,7 @@ def practise(config: Path | None, named: Path | None) -> int:
     logs.configure(chosen.secrets, level=logging.WARNING)
     data_directory = chosen.migration_data_dir
     directory = practice.directory_for(data_directory, named, app.SystemClock().now())
-    with practice.removed_unless_whole(data_directory, directory), Ticker() as ticker:
+    with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
         practised = asyncio.run(app.practise(chosen, directory, ticker.hear))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)

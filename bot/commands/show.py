@@ -45,15 +45,17 @@ class Ticker:
     _SECONDS_ON_A_TERMINAL = 0.25
     _SECONDS_BETWEEN_LINES = 10.0
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds and never goes back."""
+    def __init__(
+        self, beginning: str, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`beginning` is shown until the work says something; `clock` gives seconds and never goes back."""
         self._console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._clock = clock
         self._gauge = Gauge()
         self._step = ""
         self._drawn_at = 0.0
         on_a_terminal = self._console.is_terminal
-        self._line = self._console.status("asking the source", refresh_per_second=4) if on_a_terminal else None
+        self._line = self._console.status(beginning, refresh_per_second=4) if on_a_terminal else None
 
     def hear(self, progress: Progress) -> None:
         now = self._clock()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot import settings
 from bot.artifacts.verify import verify_bundle
-from bot.commands.show import show
+from bot.commands.show import Ticker, show
 from bot.errors import UsageError
 from bot.plan.findings import blocks
 
@@ -16,6 +16,7 @@ def verify(config: Path | None, directory: Path | None, anchor: str | None) -> i
     bundle = directory or settings.load(config=config).migration_data_dir
     if not bundle.is_dir():
         raise UsageError(f"{bundle} is no directory", unchanged="nothing was read", do="name the directory of a bundle")
-    findings = verify_bundle(bundle, anchor)
+    with Ticker("reading the bundle") as ticker:
+        findings = verify_bundle(bundle, anchor, ticker.hear)
     show(findings)
     return 3 if blocks(findings) else 0

@@ -22,7 +22,7 @@ from bot.artifacts.files import METADATA
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
-from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
 from bot.supabase.gateway import Gateway, Uncounted
 
@@ -119,7 +119,7 @@ async def _kinds(session: Session, tables: Sequence[_Table]) -> dict[_Table, _Ki
 async def _count(session: Session, table: _Table, kind: _Kind) -> int:
     name = sql.SQL("{}" if kind.partitioned else "ONLY {}").format(sql.Identifier(table.schema, table.name))
     with translated(f"{table.relation} could not be counted"):
-        cursor = await session.execute(sql.SQL(query("count_rows")).format(table=name))
+        cursor = await session.execute(statement("count_rows", table=name))
         [[count]] = await cursor.fetchall()
     return int(count)
 

@@ -14,8 +14,8 @@ sentence it raises holds neither the DSN nor the server's text, which can quote 
         with translated("the catalog could not be read"):
             cursor = await session.execute(query("some_question"))
 
-SQL stands in `queries/NAME.sql`, one question a file, read by `query`. Files that take parameters hold no other per
-cent sign.
+SQL stands in `queries/NAME.sql`, one question a file, read by `query`, or by `statement` where names and expressions
+have to be filled in. Files that take parameters hold no other per cent sign.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
@@ -55,6 +56,16 @@ _CLIENT_SIDE: dict[str, str | int] = {
 def query(name: str) -> str:
     """The text of `queries/NAME.sql`."""
     return resources.files("bot.supabase").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
+    """`queries/NAME.sql` with its `{part}`s filled in."""
+    return _template(name).format(**parts)
+
+
+@cache
+def _template(name: str) -> sql.SQL:
+    return sql.SQL(query(name))
 
 
 def check_dsn(text: str) -> str | None:

@@ -14,6 +14,7 @@ from bot.errors import RecordDamaged, UsageError
 from bot.journal import Journal, read_chain
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, blocks
+from bot.ports import Progress
 
 NAMED = [
     "auth_users.json", "empty.json", "freeze-prior.json", "metadata.json", "orders.json", "user-attention.json",
@@ -258,6 +259,16 @@ def test_an_empty_directory_is_no_bundle(tmp_path: Path) -> None:
     assert failures(verify_bundle(tmp_path, None)) == "journal.jsonl is not there or cannot be read."
     with pytest.raises(UsageError, match=r"^There is no directory"):
         verify_bundle(tmp_path / "nowhere", None)
+
+
+def test_verify_says_how_far_it_is(bundle: Any) -> None:
+    """In bytes of the files that it reads, never backwards, and to the end."""
+    told: list[Progress] = []
+    verify_bundle(bundle.closed().directory, None, told.append)
+    size = sum((bundle.directory / name).stat().st_size for name in NAMED)
+    assert {(progress.total, progress.unit) for progress in told} == {(size, "bytes")}
+    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+    assert told[-1].done == size
 
 
 def test_verify_writes_nothing(bundle: Any) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,45 +35,55 @@ def purses(database: Company) -> Iterator[Company]:
     yield database
 
 
+Session = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
 @asynccontextmanager
-async def moving(dsn: str) -> AsyncIterator[Counter[str]]:
-    """Somebody moves amounts and rows from one table to the other, two hundred times a second."""
+async def meanwhile(
+    dsn: str, work: Callable[[Session, asyncio.Event, Counter[str]], Awaitable[None]]
+) -> AsyncIterator[Counter[str]]:
+    """Somebody works in a session of their own until told to stop; yields what they count."""
     done, stopped = Counter[str](), asyncio.Event()
 
-    async def move() -> None:
+    async def run() -> None:
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as session:
-            began, n = time.monotonic(), 0
-            while not stopped.is_set():
-                n += 1
-                async with session.transaction():
-                    row = [STAY + n * 7919 % (ROWS - STAY) + 1]
-                    await session.execute("UPDATE public.purse_a SET amount = amount - 1 WHERE id = %s", row)
-                    await session.execute("UPDATE public.purse_b SET amount = amount + 1 WHERE id = %s", row)
-                    await session.execute(
-                        "WITH gone AS (DELETE FROM public.purse_a WHERE id = %s RETURNING *)"
-                        " INSERT INTO public.purse_b SELECT -id, amount, body FROM gone",
-                        [n % STAY + 1],
-                    )
-                    if n % STAY == 0:
-                        await session.execute(
-                            "WITH back AS (DELETE FROM public.purse_b WHERE id < 0 RETURNING *)"
-                            " INSERT INTO public.purse_a SELECT -id, amount, body FROM back"
-                        )
-                done["moves"] = n
-                done["seconds"] = max(1, round(time.monotonic() - began))
-                await asyncio.sleep(max(0.0, began + n / A_SECOND - time.monotonic()))
+            await work(session, stopped, done)
 
-    mover = asyncio.create_task(move())
+    running = asyncio.create_task(run())
     try:
         yield done
     finally:
         stopped.set()
-        await mover
+        await running
+
+
+async def move(session: Session, stopped: asyncio.Event, done: Counter[str]) -> None:
+    """Moves amounts and rows from one table to the other, two hundred times a second."""
+    began, n = time.monotonic(), 0
+    while not stopped.is_set():
+        n += 1
+        async with session.transaction():
+            row = [STAY + n * 7919 % (ROWS - STAY) + 1]
+            await session.execute("UPDATE public.purse_a SET amount = amount - 1 WHERE id = %s", row)
+            await session.execute("UPDATE public.purse_b SET amount = amount + 1 WHERE id = %s", row)
+            await session.execute(
+                "WITH gone AS (DELETE FROM public.purse_a WHERE id = %s RETURNING *)"
+                " INSERT INTO public.purse_b SELECT -id, amount, body FROM gone",
+                [n % STAY + 1],
+            )
+            if n % STAY == 0:
+                await session.execute(
+                    "WITH back AS (DELETE FROM public.purse_b WHERE id < 0 RETURNING *)"
+                    " INSERT INTO public.purse_a SELECT -id, amount, body FROM back"
+                )
+        done["moves"] = n
+        done["seconds"] = max(1, round(time.monotonic() - began))
+        await asyncio.sleep(max(0.0, began + n / A_SECOND - time.monotonic()))
 
 
 async def export_and_sum(taken: Any, directory: Path, times: int) -> None:
     amounts: set[int] = set()
-    async with moving(taken.database.dsn) as done:
+    async with meanwhile(taken.database.dsn, move) as done:
         for n in range(times):
             taken.directory = directory / str(n)
             await asyncio.to_thread(taken.directory.mkdir)
@@ -111,37 +121,25 @@ CHANGES = (
 )
 
 
-@asynccontextmanager
-async def reshaping(dsn: str) -> AsyncIterator[Counter[str]]:
-    """Somebody cuts off, rewrites and replaces the tables as often as the locks let them."""
-    done, stopped = Counter[str](), asyncio.Event()
-
-    async def reshape() -> None:
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as session:
-            await session.execute("SET lock_timeout = '30ms'")
-            while not stopped.is_set():
-                for change in CHANGES:
-                    try:
-                        await session.execute(change.format(rows=ROWS).encode())
-                        done["made"] += 1
-                    except psycopg.errors.LockNotAvailable:
-                        done["kept out"] += 1
-                        await session.execute("ROLLBACK")
-                    except psycopg.errors.DuplicateColumn:
-                        pass
-                    await asyncio.sleep(0.005)
-
-    reshaper = asyncio.create_task(reshape())
-    try:
-        yield done
-    finally:
-        stopped.set()
-        await reshaper
+async def reshape(session: Session, stopped: asyncio.Event, done: Counter[str]) -> None:
+    """Cuts off, rewrites and replaces the tables as often as the locks let it."""
+    await session.execute("SET lock_timeout = '30ms'")
+    while not stopped.is_set():
+        for change in CHANGES:
+            try:
+                await session.execute(change.format(rows=ROWS).encode())
+                done["made"] += 1
+            except psycopg.errors.LockNotAvailable:
+                done["kept out"] += 1
+                await session.execute("ROLLBACK")
+            except psycopg.errors.DuplicateColumn:
+                pass
+            await asyncio.sleep(0.005)
 
 
 async def export_among_changes(taken: Any, directory: Path, times: int) -> None:
     ended = Counter[str]()
-    async with reshaping(taken.database.dsn) as done:
+    async with meanwhile(taken.database.dsn, reshape) as done:
         for n in range(times):
             taken.directory = directory / str(n)
             await asyncio.to_thread(taken.directory.mkdir)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bot.artifacts import tables
-from bot.errors import ServiceRefused, UsageError
+from bot.errors import ServiceRefused, ServiceUnreachable, UsageError
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company
@@ -108,32 +108,36 @@ async def test_progress_is_told_in_rows_and_names_the_table(taken: Any) -> None:
         assert all(p.unit == "rows" and p.note.startswith(verb) for p in told)
 
 
-async def test_money_moved_during_the_export_is_neither_lost_nor_doubled(taken: Any) -> None:
-    """Two tables whose sum never changes have that sum in the files too, while somebody moves amounts between them."""
-    with psycopg.connect(taken.database.dsn, autocommit=True) as session:
-        for name, rows in (("purse_a", 20_000), ("purse_b", 20_000)):
-            session.execute(f"CREATE TABLE public.{name} (id integer PRIMARY KEY, amount integer NOT NULL)".encode())
-            session.execute(f"INSERT INTO public.{name} SELECT i, 100 FROM generate_series(1, {rows}) i".encode())
-    exporting = asyncio.Event()
-    moves = 0
+@pytest.mark.parametrize("role", ["export-1", "snapshot"])
+async def test_a_session_that_is_ended_in_the_middle_ends_the_export_in_a_sentence(
+    taken: Any, run: Run, beside: Beside, role: str
+) -> None:
+    """A worker's or the snapshot's own: no metadata.json vouches for what there is, and the next attempt is whole."""
+    with psycopg.connect(taken.database.admin_dsn, autocommit=True) as session:
+        session.execute("CREATE TABLE public.big AS SELECT i AS id, md5(i::text) FROM generate_series(1, 200000) i")
+        ended: list[bool] = []
 
-    async def move() -> None:
-        nonlocal moves
-        async with await psycopg.AsyncConnection.connect(taken.database.dsn, autocommit=True) as session:
-            while not exporting.is_set():
-                async with session.transaction():
-                    await session.execute("UPDATE public.purse_a SET amount = amount - 1 WHERE id = 1")
-                    await session.execute("UPDATE public.purse_b SET amount = amount + 1 WHERE id = 20000")
-                moves += 1
+        def end(progress: Progress) -> None:
+            if progress.done and not ended:
+                ended.extend(
+                    found
+                    for (found,) in session.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
+                        [f"%/{role}"],
+                    )
+                )
 
-    mover = asyncio.create_task(move())
+        with pytest.raises(ServiceUnreachable) as caught:
+            await taken.export()(run, end)
+    assert ended == [True]
+    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.do
+    assert not (taken.directory / "metadata.json").exists()
+
     await taken.take()
-    exporting.set()
-    await mover
-
-    purses = [json.loads((taken.directory / f"purse_{x}.json").read_text()) for x in "ab"]
-    assert sum(row["amount"] for purse in purses for row in purse) == 4_000_000
-    assert moves > 10
+    whole = beside()
+    await whole.take()
+    assert taken.files() == whole.files()
 
 
 async def test_an_export_that_is_whole_is_not_taken_again(taken: Any, run: Run) -> None:

@@ -18,7 +18,8 @@ from bot.artifacts import tables
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 
-EXPORTING = Path(__file__).with_name("exporting.py")
+ROOT = Path(__file__).parents[2]
+EXPORTING = (sys.executable, "-m", "benchmarks.exporting", "export")
 TYPES = ("integer", "text", "boolean", "numeric(10,2)", "timestamp with time zone", "uuid", "jsonb", "integer[]")
 MEGABYTE = 1_000_000
 
@@ -27,11 +28,11 @@ async def peak(dsn: str, directory: Path, schema: str) -> int:
     """Of the memory of a process that exports the schema, in bytes."""
     await asyncio.to_thread(directory.mkdir)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, EXPORTING, dsn, directory, "2", schema, stdout=asyncio.subprocess.PIPE
+        *EXPORTING, dsn, directory, "2", schema, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     told, _ = await process.communicate()
     assert process.returncode == 0
-    return int(told.split()[-1])
+    return int(json.loads(told.splitlines()[-1])["peak"])
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 
-EXPORTING = Path(__file__).with_name("exporting.py")
+ROOT = Path(__file__).parents[2]
+EXPORTING = (sys.executable, "-m", "benchmarks.exporting", "export")
 KILLS = 8
 ALL_KILLS = 50
 MOVES = (
@@ -42,7 +43,7 @@ def alone() -> Iterator[Company]:
 async def begin(company: Company, directory: Path) -> asyncio.subprocess.Process:
     """A process that has loaded everything and begins to export."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, EXPORTING, company.dsn, directory, "2", "", stdout=asyncio.subprocess.PIPE
+        *EXPORTING, company.dsn, directory, "2", stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"

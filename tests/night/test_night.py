@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -159,6 +160,20 @@ def test_the_command_verify_says_so_by_its_exit_code(played: Played, tmp_path: P
     damaged = _cutover("verify", str(bundle))
     assert damaged.returncode == 3
     assert "orders.json" in damaged.stdout
+
+
+def test_a_copy_is_verified_on_a_machine_that_knows_nothing_of_the_night(played: Played, tmp_path: Path) -> None:
+    """Read-only, with no setting in sight; meanwhile it says how far it is, and afterwards nothing has changed."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(played.directory, bundle)
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    for path in (*bundle.iterdir(), bundle):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    told = _cutover("verify", str(bundle))
+    bundle.chmod(0o700)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert re.match(r"verify: [\d.]+ \w+ of [\d.]+ MB \(reading ", told.stderr)
+    assert before == {path.name: path.read_bytes() for path in bundle.iterdir()}
 
 
 def test_the_predecessors_importer_can_read_it(played: Played) -> None:

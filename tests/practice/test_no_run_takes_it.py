@@ -57,8 +57,8 @@ class NoClock:
 
 def test_verify_says_that_it_is_a_practice(taken: Taken) -> None:
     """0, since nothing is damaged; a warning, since nobody may import it."""
-    told = cutover(taken.here, {}, "verify", str(taken.directory))
-    assert told == (
+    code, out, _ = cutover(taken.here, {}, "verify", str(taken.directory))
+    assert (code, out) == (
         0,
         """\
 warn  metadata  This is a practice: taken from the living source, of no run, and not for import.
@@ -66,7 +66,6 @@ warn  metadata  This is a practice: taken from the living source, of no run, and
 pass  files-whole  All 51 exported files are whole: 3,539 rows.
 pass  anchor  The bundle is consistent in itself; not compared with Slack.
 """,
-        "",
     )
 
 

@@ -214,7 +214,7 @@ def test_numbers_and_sizes() -> None:
 def test_for_a_file_progress_is_a_line_now_and_then() -> None:
     """One when another part begins, else one in ten seconds, whatever the number of reports."""
     out, now = io.StringIO(), [100.0]
-    with Ticker(Console(file=out, soft_wrap=True), clock=lambda: now[0]) as ticker:
+    with Ticker("asking", Console(file=out, soft_wrap=True), clock=lambda: now[0]) as ticker:
         for n in range(2_001):
             now[0] = 100 + n / 100
             ticker.hear(at(n * 10, 40_000, note="reading public.orders"))

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal, NamedTuple
 
 from psycopg import sql
@@ -23,7 +22,7 @@ from psycopg.rows import dict_row
 
 from bot.artifacts.metadata import Suspect, UserReference
 from bot.supabase.catalog import Catalog, Table
-from bot.supabase.database import Session, query, translated
+from bot.supabase.database import Session, query, statement, translated
 from bot.supabase.export.rows import statements
 from bot.supabase.export.rows.layout import Layout, Part, Spans
 
@@ -144,8 +143,8 @@ async def _count(session: Session, looks: Sequence[_Look]) -> dict[_Look, _Count
     for first in range(0, len(looks), _COLUMNS_A_STATEMENT):
         batch = looks[first : first + _COLUMNS_A_STATEMENT]
         selects = [select for place, look in enumerate(batch) for select in _selects(place, look)]
-        statement = _statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
-        cursor = await session.execute(statement)
+        count = statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
+        cursor = await session.execute(count)
         for place, number, users in await cursor.fetchall():
             seen[batch[place]] += number
             found[batch[place]] += users
@@ -158,7 +157,7 @@ def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:
     for part in column.layout.parts:
         rows = statements.column_alone(part, column.name, _spans(part) if look.sampled else None)
         if look.inside:
-            yield _statement("reference_pieces", place=sql.Literal(place), rows=rows, column=name)
+            yield statement("reference_pieces", place=sql.Literal(place), rows=rows, column=name)
             continue
         value = sql.SQL("x.{}").format(name)
         if column.listed:
@@ -168,7 +167,7 @@ def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:
             id_ = sql.SQL("{}::uuid").format(value)
         else:
             id_ = sql.SQL("CASE WHEN {0}::text ~ {1} THEN {0}::text::uuid END").format(value, sql.Literal(_UUID))
-        yield _statement("reference_values", place=sql.Literal(place), rows=rows, id=id_, value=value)
+        yield statement("reference_values", place=sql.Literal(place), rows=rows, id=id_, value=value)
 
 
 def _spans(part: Part) -> Spans:
@@ -176,12 +175,3 @@ def _spans(part: Part) -> Spans:
     spans = max(1, -(-part.blocks // _SPAN_BLOCKS))
     stride = max(1, spans * _SPAN_BLOCKS // _WHOLE_BLOCKS)
     return Spans(blocks=_SPAN_BLOCKS, begin=0, last=spans - 1, stride=stride, offset=0)
-
-
-def _statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
-    return _template(name).format(**parts)
-
-
-@cache
-def _template(name: str) -> sql.SQL:
-    return sql.SQL(query(name))

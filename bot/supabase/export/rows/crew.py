@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -110,7 +110,8 @@ class Crew:
 
     async def _work(self, number: int) -> None:
         async with self._snapshot.borrow(f"export-{number}") as session:
-            await session.execute("SAVEPOINT begun")
+            with _kept():
+                await session.execute("SAVEPOINT begun")
             while not self._todo.done:
                 item = await self._todo.take(patience=PING_SECONDS)
                 if item is None:
@@ -125,11 +126,11 @@ class Crew:
         """Gives back the locks on indexes that planning took, or those of many tables would fill the server's table of
         locks; and goes on after a COPY that was cut off.
         """
-        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+        with _kept():
             await session.execute("ROLLBACK TO SAVEPOINT begun")
 
     async def _ping(self, session: Session) -> None:
-        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+        with _kept():
             await session.execute("SELECT 1")
 
     # -- big tables ---------------------------------------------------------------------------------------------------
@@ -339,6 +340,11 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     rest = iter(items)
     while batch := list(islice(rest, _TABLES_A_STATEMENT)):
         yield batch
+
+
+def _kept() -> AbstractContextManager[None]:
+    """Around a word to the server that fails only when the session is lost."""
+    return translated("a worker's session was lost", unchanged=_UNCHANGED)
 
 
 @contextmanager

@@ -12,13 +12,12 @@ one that takes them row by row, and the server is no slower than at writing sing
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import cache
 
 from psycopg import sql
 
 from bot.supabase.catalog import Column, Table
 from bot.supabase.catalog.encoding import Doubt
-from bot.supabase.database import query
+from bot.supabase.database import statement
 from bot.supabase.export.rows.layout import Part, Spans
 
 _NOTHING = sql.SQL("")
@@ -28,7 +27,7 @@ _HEAVY_BYTES = 1 << 20
 
 def copy(*chunks: sql.Composable) -> sql.Composed:
     """Sends the chunks of each of `chunks` (from `spanned` or `whole`), one after the other."""
-    return _statement("rows_copy", chunks=_all(chunks))
+    return statement("rows_copy", chunks=_all(chunks))
 
 
 def spanned(
@@ -44,18 +43,18 @@ def spanned(
         weight = sql.SQL(" + ").join(
             sql.SQL("coalesce(pg_column_size({}), 0)").format(sql.Identifier("t", c.name)) for c in table.columns
         )
-        chunk = _statement(
+        chunk = statement(
             "rows_weighed",
             weight=weight if table.columns else sql.SQL("0"),
             table=_from(part),
-            span=_statement("rows_span"),
+            span=statement("rows_span"),
             light=_chunk(rows, sql.SQL("WHERE weight.bytes <= {}").format(sql.Literal(_HEAVY_BYTES))),
-            heavy=_statement(
+            heavy=statement(
                 "rows_single", rows=rows, gate=sql.SQL("WHERE weight.bytes > {}").format(sql.Literal(_HEAVY_BYTES))
             ),
         )
     numbers = {name: sql.Literal(value) for name, value in spans._asdict().items()}
-    return _statement("rows_spanned", spans=_statement("rows_spans", **numbers), chunk=chunk)
+    return statement("rows_spanned", spans=statement("rows_spans", **numbers), chunk=chunk)
 
 
 def whole(
@@ -63,7 +62,7 @@ def whole(
 ) -> sql.Composed:
     """The chunks of all of a part, under one number: a single one (`one`), or one for each row."""
     rows = _rows(table, part, as_text, doubts, span=False)
-    chunk = _chunk(rows) if one else _statement("rows_single", rows=rows, gate=_NOTHING)
+    chunk = _chunk(rows) if one else statement("rows_single", rows=rows, gate=_NOTHING)
     return sql.SQL("SELECT {}::bigint AS chunk, c.* FROM ({}) AS c").format(sql.Literal(number), chunk)
 
 
@@ -77,16 +76,16 @@ def digest(
 ) -> sql.Composed:
     """Of the rows in `blocks`, from the first to before the second, or of all."""
     rows = _rows(table, part, as_text, (), span=blocks is not None)
-    summed = _statement("rows_digest", place=sql.Literal(place), rows=rows)
+    summed = statement("rows_digest", place=sql.Literal(place), rows=rows)
     if blocks is None:
         return summed
     first, following = (sql.Literal(block) for block in blocks)
-    return _statement("rows_digest_span", first=first, next=following, digest=summed)
+    return statement("rows_digest_span", first=first, next=following, digest=summed)
 
 
 def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: int) -> sql.Composed:
     """Gives one number: how long the text of a block's rows is at most, by `samples` of the part's blocks."""
-    return _statement(
+    return statement(
         "rows_page_bytes",
         rows=_rows(table, part, as_text, (), span=True),
         last=sql.Literal(max(0, part.blocks - 1)),
@@ -100,32 +99,32 @@ def column_alone(part: Part, name: str, spans: Spans | None) -> sql.Composed:
     if spans is None:
         return sql.SQL("(SELECT {} FROM {}) AS x").format(column, _from(part))
     numbers = {field: sql.Literal(value) for field, value in spans._asdict().items()}
-    return _statement(
+    return statement(
         "reference_sample",
-        spans=_statement("rows_spans", **numbers),
+        spans=statement("rows_spans", **numbers),
         column=column,
         table=_from(part),
-        span=_statement("rows_span"),
+        span=statement("rows_span"),
     )
 
 
 def doubts(part: Part, columns: Collection[Column]) -> sql.Composed:
     """Gives one row with a boolean for each of `columns`: is there a value that does not come back from JSON."""
     looks = [sql.SQL("coalesce(bool_or({}), false)").format(_look(column)) for column in columns]
-    return _statement("rows_doubts", doubts=sql.SQL(", ").join(looks), table=_from(part))
+    return statement("rows_doubts", doubts=sql.SQL(", ").join(looks), table=_from(part))
 
 
 def _look(column: Column) -> sql.Composed:
     names = {"column": sql.Identifier("x", column.name)}
     match column.encoding:
         case Doubt.JSON_NULL:
-            return _statement("doubt_json_null", **names)
+            return statement("doubt_json_null", **names)
         case Doubt.BOUNDS:
-            return _statement("doubt_bounds", **names)
+            return statement("doubt_bounds", **names)
         case Doubt.JSONB_ARRAY:
-            return _statement("doubt_jsonb_array", **names)
+            return statement("doubt_jsonb_array", **names)
         case _:
-            return _statement("doubt_deep", type=sql.SQL(column.type), **names)
+            return statement("doubt_deep", type=sql.SQL(column.type), **names)
 
 
 def _rows(
@@ -137,17 +136,17 @@ def _rows(
         for name in [sql.Identifier(column.name)]
     )
     looks = [sql.SQL("({})").format(_look(column)) for column in doubts]
-    return _statement(
+    return statement(
         "rows_text",
         doubt=sql.SQL(" OR ").join(looks) if looks else sql.SQL("false"),
         columns=columns,
         table=_from(part),
-        span=_statement("rows_span") if span else _NOTHING,
+        span=statement("rows_span") if span else _NOTHING,
     )
 
 
 def _chunk(rows: sql.Composed, gate: sql.Composable = _NOTHING) -> sql.Composed:
-    return _statement("rows_chunk", rows=rows, gate=gate)
+    return statement("rows_chunk", rows=rows, gate=gate)
 
 
 def _from(part: Part) -> sql.Composed:
@@ -157,12 +156,3 @@ def _from(part: Part) -> sql.Composed:
 
 def _all(selects: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(select) for select in selects)
-
-
-def _statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
-    return _template(name).format(**parts)
-
-
-@cache
-def _template(name: str) -> sql.SQL:
-    return sql.SQL(query(name))
