@@ -44,7 +44,7 @@ from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.slack.listener import HttpListener, Listener, SocketListener
 from bot.slack.preflight import preflight as slack_preflight
-from bot.stackauth import outlook, readback
+from bot.stackauth import outlook, target
 from bot.stackauth.api import StackAuth
 from bot.stackauth.migrate import UsersStep
 from bot.stackauth.readback import ReadBack
@@ -168,7 +168,7 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     return [
         ("slack", slack),
         ("supabase", source),
-        ("stack-auth", readback.preflight(edges.stack)),
+        ("stack-auth", target.preflight(edges.stack)),
     ]
 
 
@@ -243,7 +243,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
             app_token=_secret(settings.slack_app_token) if settings.slack_app_token else None,
         )
         source_project = await project.identify(edges.database, edges.gateway)
-        await readback.identify(edges.stack)
+        await target.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
         parties = _parties(settings, source_project)
         if new and run is not None:
@@ -316,6 +316,7 @@ def _opened(
         approvers=settings.approvers.users,
         retain_days=settings.users.retain_days,
         accepted_ahead=settings.users.accept,
+        users_mode=settings.users.mode,
         practice=last,
         estimated_rows=estimated_rows,
     )

@@ -60,6 +60,7 @@ class Export(_Section):
 
 
 class Users(_Section):
+    mode: Literal["create", "match", "dry-run"] = "create"
     concurrency: Annotated[int, Field(ge=1, le=64)] = 16
     accept: tuple[str, ...] = ()
     retain_days: Annotated[int, Field(ge=1, le=3650)] = 90

@@ -3,7 +3,7 @@ reference lead to a user.
 
 Every file is read again from the disk, in a thread, a piece at a time, so that the loop stays free, progress is told
 and an abort need not wait for the end of a large table. Damage is a failing finding that names file and line; it is
-never raised. The sets of ids grow with the users (some 150 bytes for each).
+never raised. The sets of ids stand in a scratch database: they grow with the users.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 from bot.artifacts import files, mapping, tables
 from bot.artifacts import metadata as metadata_file
 from bot.artifacts.metadata import Metadata
+from bot.artifacts.scratch import Scratch
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
@@ -119,11 +120,12 @@ class BundleExaminers:
         yield _retained(run, head)
         try:
             problems = ""
-            async for step in _in_thread(_compare(self._directory, head)):
-                if isinstance(step, str):
-                    problems = step
-                else:
-                    report(Progress(step="mapping", done=step, total=2 * head.counts.users, unit="users"))
+            with Scratch(self._directory) as scratch:
+                async for step in _in_thread(_compare(self._directory, head, scratch)):
+                    if isinstance(step, str):
+                        problems = step
+                    else:
+                        report(Progress(step="mapping", done=step, total=2 * head.counts.users, unit="users"))
         except (CutoverError, OSError) as error:
             yield failed("mapping-complete", _why(files.MAPPING, error), MAP_AGAIN)
             return
@@ -153,9 +155,10 @@ class BundleExaminers:
         resolved = 0
         lost, nobody = Counter[str](), Counter[str]()
         try:
-            async for step in _in_thread(_resolve(self._directory, found, lost, nobody)):
-                resolved = step
-                report(Progress(step="references", done=min(step, total), total=total, unit="references"))
+            with Scratch(self._directory) as scratch:
+                async for step in _in_thread(_resolve(self._directory, found, lost, nobody, scratch)):
+                    resolved = step
+                    report(Progress(step="references", done=min(step, total), total=total, unit="references"))
         except (CutoverError, OSError) as error:
             yield failed("references", _why("The export", error), EXPORT_AGAIN)
             return
@@ -236,21 +239,23 @@ def _retained(run: Run, head: mapping.Head) -> Finding:
     return passed("retention", f"The mapping is to be kept for {days} days, until {until}.")
 
 
-def _compare(directory: Path, head: mapping.Head) -> Iterator[int | str]:
+def _compare(directory: Path, head: mapping.Head, scratch: Scratch) -> Iterator[int | str]:
     """How many users have been looked at; at last what is wrong, as a clause, "" when nothing is."""
-    known, targets = set[str](), set[str]()
     outcomes = Counter[str]()
     twice = shared = n = 0
+    scratch.make(
+        "CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE target (id TEXT PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE listed (id TEXT PRIMARY KEY) WITHOUT ROWID",
+    )
     for entry in mapping.read(directory / files.MAPPING):
         if isinstance(entry, mapping.Head):
             continue
         n += 1
-        twice += entry.supabase_user_id in known
-        known.add(entry.supabase_user_id)
+        twice += not scratch.changed("INSERT OR IGNORE INTO known VALUES (?)", entry.supabase_user_id)
         if isinstance(entry, mapping.Mapped):
             outcomes[entry.outcome] += 1
-            shared += entry.stack_auth_user_id in targets
-            targets.add(entry.stack_auth_user_id)
+            shared += not scratch.changed("INSERT OR IGNORE INTO target VALUES (?)", entry.stack_auth_user_id)
         else:
             outcomes["unmapped"] += 1
         if n % _TELL_EVERY == 0:
@@ -258,43 +263,43 @@ def _compare(directory: Path, head: mapping.Head) -> Iterator[int | str]:
     missing = 0
     for id_ in tables.user_ids(directory):
         n += 1
-        missing += id_ not in known
-        known.discard(id_)
+        missing += not scratch.changed("DELETE FROM known WHERE id = ?", id_)
         if n % _TELL_EVERY == 0:
             yield n
-    attention = {entry.id for entry in mapping.read_attention(directory / files.ATTENTION)}
+    [strangers] = scratch.one("SELECT count(*) FROM known")
+    listed = ((entry.id,) for entry in mapping.read_attention(directory / files.ATTENTION))
+    scratch.put("INSERT OR IGNORE INTO listed VALUES (?)", listed)
+    [attention] = scratch.one("SELECT count(*) FROM listed")
     counts = head.counts
     told = (counts.created, counts.matched, counts.updated, counts.unmapped)
     wrong = [
         (twice, f"{twice:,} users stand in it twice"),
         (shared, f"{shared:,} users share a target user with another"),
         (missing, f"{missing:,} exported users are not in it"),
-        (known, f"{len(known):,} ids in it are no exported user"),
+        (strangers, f"{strangers:,} ids in it are no exported user"),
         (told != tuple(outcomes[key] for key in ("created", "matched", "updated", "unmapped")), "its counts are wrong"),
-        (
-            len(attention) != counts.attention,
-            f"{files.ATTENTION} lists {len(attention):,} users, not {counts.attention:,}",
-        ),
+        (attention != counts.attention, f"{files.ATTENTION} lists {attention:,} users, not {counts.attention:,}"),
     ]
     yield "; ".join(clause for is_wrong, clause in wrong if is_wrong)
 
 
-def _resolve(directory: Path, metadata: Metadata, lost: Counter[str], nobody: Counter[str]) -> Iterator[int]:
+def _resolve(
+    directory: Path, metadata: Metadata, lost: Counter[str], nobody: Counter[str], scratch: Scratch
+) -> Iterator[int]:
     """How many references have been looked at. Fills `lost` and `nobody`, by `table.column`."""
-    known = {
-        entry.supabase_user_id
-        for entry in mapping.read(directory / files.MAPPING)
-        if not isinstance(entry, mapping.Head)
-    }
-    unplaced = {id_ for id_ in tables.user_ids(directory) if id_ not in known}
+    scratch.make("CREATE TABLE known (id TEXT PRIMARY KEY, placed) WITHOUT ROWID")
+    entries = (entry for entry in mapping.read(directory / files.MAPPING) if not isinstance(entry, mapping.Head))
+    scratch.put("INSERT OR IGNORE INTO known VALUES (?, TRUE)", ((entry.supabase_user_id,) for entry in entries))
+    scratch.put("INSERT OR IGNORE INTO known VALUES (?, FALSE)", ((id_,) for id_ in tables.user_ids(directory)))
     n = 0
     for reference in tables.references(directory, metadata):
         if not reference.column:
             yield n
             continue
         n += 1
-        if reference.id not in known:
-            counter = lost if reference.id in unplaced else nobody
+        found = scratch.one("SELECT placed FROM known WHERE id = ?", reference.id)
+        if found is None or not found[0]:
+            counter = nobody if found is None else lost
             counter[f"{reference.table}.{reference.column}"] += 1
     yield n
 

@@ -14,14 +14,19 @@ resolves it. `digest` is that of what is carried over, so that a later night see
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from bot.journal import Journal, read_chain
+from bot.artifacts.scratch import Scratch
+from bot.journal import Journal
 
 Became = Literal["created", "matched", "updated", "unmapped", "refused"]
+
+
+NOT_CARRIED = ""
+"""The digest of a user who was there already, of the service's own: matched, and left as it is."""
 
 
 class Intent(NamedTuple):
@@ -53,19 +58,59 @@ class UserState(NamedTuple):
     at: datetime
 
 
-class UserLog:
-    """Open for appending, the state of every user in memory (some 500 bytes a user). Not for several threads."""
+class UserStates(Mapping[str, UserState]):
+    """By Supabase id, in the order of the ids. A live view of what the log says."""
 
-    def __init__(self, journal: Journal, state: dict[str, UserState]) -> None:
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+        scratch.make(
+            "CREATE TABLE state (id TEXT PRIMARY KEY, outcome TEXT, stack_id TEXT, digest TEXT, reason TEXT, at TEXT)"
+            " WITHOUT ROWID"
+        )
+
+    def __getitem__(self, id_: str) -> UserState:
+        found = self._scratch.one("SELECT outcome, stack_id, digest, reason, at FROM state WHERE id = ?", id_)
+        if found is None:
+            raise KeyError(id_)
+        return _state(*found)
+
+    def __iter__(self) -> Iterator[str]:
+        return (id_ for (id_,) in self._scratch.all("SELECT id FROM state ORDER BY id"))
+
+    def __len__(self) -> int:
+        [count] = self._scratch.one("SELECT count(*) FROM state")
+        return int(count)
+
+    def take(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Lines of the log, in their order."""
+        self._scratch.put(
+            "INSERT OR REPLACE INTO state VALUES (:id, :outcome, :stackId, :digest, :reason, :at)",
+            (_INTENDED | dict(record) for record in records),
+        )
+
+
+_INTENDED = {"outcome": "unknown", "stackId": None, "reason": ""}
+
+
+def _state(outcome: Any, stack_id: str | None, digest: str, reason: str, at: str) -> UserState:
+    return UserState(outcome, stack_id, digest, reason, datetime.fromisoformat(at))
+
+
+class UserLog:
+    """Open for appending. Not for several threads."""
+
+    def __init__(self, journal: Journal, states: UserStates) -> None:
         self._journal = journal
-        self._state = state
+        self._states = states
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, scratch: Scratch) -> Self:
         """Verifies the chain; raises like `Journal.open`."""
         journal = Journal.open(path)
         try:
-            return cls(journal, _fold(journal.records()))
+            states = UserStates(scratch)
+            states.take(journal.records())
+            return cls(journal, states)
         except BaseException:
             journal.close()
             raise
@@ -76,21 +121,19 @@ class UserLog:
 
     def intend(self, intents: Iterable[Intent]) -> None:
         """On disk, with one fsync for all, when it returns. Only then may the requests be sent."""
-        group = list(intents)
-        self._journal.append_many(
-            {"type": "intended", "id": i.id, "digest": i.digest, "at": _text(i.at)} for i in group
-        )
-        self._state.update((i.id, UserState("unknown", None, i.digest, "", i.at)) for i in group)
+        self._append([{"type": "intended", "id": i.id, "digest": i.digest, "at": _text(i.at)} for i in intents])
 
     def settle(self, outcomes: Iterable[Settled]) -> None:
         """On disk, with one fsync for all, when it returns. Only then may the outcomes be believed."""
-        group = list(outcomes)
-        self._journal.append_many(_record(outcome) for outcome in group)
-        self._state.update((o.id, UserState(o.outcome, o.stack_id, o.digest, o.reason, o.at)) for o in group)
+        self._append([_record(outcome) for outcome in outcomes])
 
-    def state(self) -> Mapping[str, UserState]:
-        """By Supabase id, in the order in which users were first met. A live view, not a copy."""
-        return self._state
+    def _append(self, records: list[dict[str, Any]]) -> None:
+        self._journal.append_many(records)
+        self._states.take(records)
+
+    @property
+    def states(self) -> UserStates:
+        return self._states
 
     def close(self) -> None:
         self._journal.close()
@@ -100,23 +143,6 @@ class UserLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def read_state(path: Path) -> dict[str, UserState]:
-    """The same from the file, for readers that write nothing. Raises RecordDamaged."""
-    return _fold(line.record() for line in read_chain(path, torn_tail_allowed=True))
-
-
-def _fold(records: Iterable[dict[str, Any]]) -> dict[str, UserState]:
-    state: dict[str, UserState] = {}
-    for record in records:
-        at = datetime.fromisoformat(record["at"])
-        if record["type"] == "intended":
-            state[record["id"]] = UserState("unknown", None, record["digest"], "", at)
-        else:
-            outcome, stack_id = record["outcome"], record["stackId"]
-            state[record["id"]] = UserState(outcome, stack_id, record["digest"], record["reason"], at)
-    return state
 
 
 def _record(settled: Settled) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _next_work(run: Run) -> Verify | Work | Thaw | None:
             return Verify(key=f"{run.gate_key}/verify/{run.offer.approval.ts}", examiners=run.gate.examiners)
         case Phase.RUNNING:
             assert run.step is not None
-            return Work(key=f"{run.gate_key}/{run.step.name}/{run.failures}", step=run.step.name)
+            return Work(key=f"{run.gate_key}/{run.step.name}/{run.failures + run.reopenings}", step=run.step.name)
         case Phase.ABORTING:
             return Thaw(key=f"{run.run_id}/thaw/{run.failures}")
         case _:

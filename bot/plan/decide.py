@@ -43,6 +43,7 @@ class Open:
     accepted_ahead: tuple[str, ...]
     practice: Practice | None = None
     estimated_rows: int | None = None
+    users_mode: e.UsersMode = "create"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         accepted_ahead=command.accepted_ahead,
         practice=command.practice,
         estimated_rows=command.estimated_rows,
+        users_mode=command.users_mode,
     )
     return [opened, offer(after(None, opened), PLAN[0].name, now)]
 
@@ -275,7 +277,7 @@ def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyE
             for reason in run.open_reasons
             if reason in run.opened.accepted_ahead
         ]
-    if (gate := following(BY_STEP[result.kind].name)) is not None:
+    if run.phase is not Phase.DONE and (gate := following(BY_STEP[result.kind].name)) is not None:
         happened.append(offer(run, gate.name, now))
     return happened
 

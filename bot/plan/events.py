@@ -34,6 +34,10 @@ class Event(_Fact):
     at: AwareDatetime
 
 
+UsersMode = Literal["create", "match", "dry-run"]
+"""Whether users who are not in the target are created, only matched, or nothing is changed and all is only foreseen."""
+
+
 class RunOpened(Event):
     """`practice` is the last one before; `estimated_rows` is what the source's planner believed when it was opened."""
 
@@ -45,6 +49,7 @@ class RunOpened(Event):
     approvers: tuple[str, ...]
     retain_days: int
     accepted_ahead: tuple[str, ...] = ()
+    users_mode: UsersMode = "create"
     practice: Practice | None = None
     estimated_rows: int | None = None
 
@@ -222,6 +227,24 @@ class UnreadableAccepted(Event):
     ts: str
 
 
+class UserDecided(Event):
+    """An approver says who a user of the source is in the target: `stack_id` with "match", "" otherwise."""
+
+    type: Literal["user-decided"] = "user-decided"
+    id: str
+    choice: Literal["match", "create", "skip"]
+    stack_id: str = ""
+    user: str
+    ts: str
+
+
+class StepReopened(Event):
+    """A step whose result stands before a gate is taken up again, for what is still open in it; the gate is void."""
+
+    type: Literal["step-reopened"] = "step-reopened"
+    step: str
+
+
 class RetryAsked(Event):
     type: Literal["retry-asked"] = "retry-asked"
     user: str
@@ -306,6 +329,8 @@ AnyEvent = Annotated[
     | ReminderDue
     | ReasonAccepted
     | UnreadableAccepted
+    | UserDecided
+    | StepReopened
     | RetryAsked
     | AbortAsked
     | AbortConfirmed

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
-from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN
-from bot.plan.results import HandoverResult
+from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
+from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Delivery, Offer, Phase, Run, StepState, doing
 from bot.plan.talk import posts, sentences
 from bot.plan.talk.posts import Post
@@ -143,7 +143,8 @@ def _step_began(run: Run, event: e.StepBegan) -> Run:
 
 
 def _step_ended(run: Run, event: e.StepEnded) -> Run:
-    run = replace(run, step=None, results={**run.results, event.step: event.result})
+    decided = frozenset[str]() if isinstance(event.result, UsersResult) else run.decided_since
+    run = replace(run, step=None, results={**run.results, event.step: event.result}, decided_since=decided)
     closing = isinstance(event.result, HandoverResult)
     post = Post(
         key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
@@ -160,6 +161,26 @@ def _step_failed(run: Run, event: e.StepFailed) -> Run:
     run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
     text = sentences.step_failed(event.step, event.why, run.open_tables)
     return _alarm(run, f"step-failed/{run.failures}", text)
+
+
+def _step_reopened(run: Run, event: e.StepReopened) -> Run:
+    """Back behind the gate that the step followed; what stood before people is void."""
+    assert run.current is not None
+    gate = BY_STEP[event.step].name
+    passed = max(place for place in run.offers if place[0] == gate)
+    waits = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/"))
+    return replace(
+        _offer(run, status="void", approval=None),
+        current=passed,
+        step=StepState(name=event.step),
+        reopenings=run.reopenings + 1,
+        results={step: result for step, result in run.results.items() if step != event.step},
+        alarms=run.alarms - waits,
+    )
+
+
+def _user_decided(run: Run, event: e.UserDecided) -> Run:
+    return replace(run, decisions={**run.decisions, event.id: event}, decided_since=run.decided_since | {event.id})
 
 
 def _drift_seen(run: Run, event: e.DriftSeen) -> Run:
@@ -244,6 +265,8 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.ReminderDue: _reminder_due,
     e.ReasonAccepted: lambda run, event: replace(run, accepted={**run.accepted, event.reason: event.set_digest}),
     e.UnreadableAccepted: lambda run, event: replace(run, left_unread={**run.left_unread, event.table: event}),
+    e.UserDecided: _user_decided,
+    e.StepReopened: _step_reopened,
     # A drift stands until gate 1 is offered anew, whatever happens between.
     e.RetryAsked: lambda run, event: run if run.drift else _settled(run),
     e.AbortAsked: lambda run, event: replace(run, abort="asked", abort_asked=event),

@@ -72,6 +72,11 @@ class UsersResult(_Fact):
     mapping_sha256: str
     retain_until: AwareDatetime
     duration_ms: int
+    to_decide: dict[str, tuple[str, ...]] = {}
+    """Supabase ids of unmapped users on whom a person may decide, as many as are asked about at a time, each with the
+    ids of those in the target who may be the same person."""
+    dry_run: bool = False
+    """All was foreseen and nothing done: the counts say what would become of the users, and no mapping was written."""
 
 
 class HandoverResult(_Fact):

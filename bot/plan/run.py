@@ -96,11 +96,17 @@ class Run:
     blind: bool = False
     blinds: int = 0
     failures: int = 0
+    reopenings: int = 0
+    """How often a step that had ended was taken up again."""
     starts: int = 0
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Attention reason -> digest of the set of users it was accepted for."""
     left_unread: Mapping[str, e.UnreadableAccepted] = field(default_factory=dict)
     """By table (`schema.table`), those without which the export may go on."""
+    decisions: Mapping[str, e.UserDecided] = field(default_factory=dict)
+    """By Supabase id, who somebody is in the target."""
+    decided_since: frozenset[str] = frozenset()
+    """Those of them who were decided on after the users step had ended."""
     abort: Literal["", "asked", "confirmed", "done"] = ""
     abort_asked: e.AbortAsked | None = None
     thaw_attempts: int = 0
@@ -123,7 +129,7 @@ class Run:
             return Phase.HELD
         if self.abort == "confirmed":
             return Phase.ABORTING
-        if "handover" in self.results:
+        if "handover" in self.results or (self.users is not None and self.users.dry_run):
             return Phase.DONE
         if self.step is not None:
             return Phase.RUNNING
@@ -274,5 +280,7 @@ def doing(run: Run) -> str:
             return "the run is being aborted"
         case Phase.ABORTED:
             return "the run is aborted"
+        case Phase.DONE if run.handover is None:
+            return "the run has ended as a dry run: no user was created or changed"
         case Phase.DONE:
             return "the run is handed over"

@@ -75,6 +75,8 @@ def _next(run: Run) -> str:
             return "Supabase is thawed and proven to write again."
         case Phase.ABORTED:
             return "`cutover run --new` opens the next run."
+        case Phase.DONE if run.handover is None:
+            return "`cutover thaw` thaws Supabase, if it is not to stay frozen; `cutover run --new` opens the next run."
         case Phase.DONE:
             return "the import reads the bundle; its summary closes this channel's part of the night."
 

@@ -30,6 +30,7 @@ from bot.slack.summaries import (
     export_counts,
     largest,
     left_out,
+    to_decide,
     users,
     users_counts,
 )
@@ -143,7 +144,7 @@ def _what_is_there(run: Run, offer: Offer) -> list[str]:
     if offer.checkpoint == EXPORT.name and run.export is not None:
         return ["\n".join([largest(run.export), *left_out(run.export)])]
     if offer.checkpoint == USERS.name and run.users is not None:
-        return [attention(run.users, run.open_reasons)]
+        return [attention(run.users, run.open_reasons), to_decide(run.users)]
     return []
 
 

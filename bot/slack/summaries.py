@@ -13,6 +13,7 @@ from bot.slack.header import parties, way_back
 
 _MOST_TABLES = 15
 _MOST_REASONS = 20
+_MOST_TO_DECIDE = 10
 
 
 def export(result: ExportResult) -> Layout:
@@ -93,8 +94,14 @@ def users(result: UsersResult, run: Run) -> Layout:
         attention(result, run.open_reasons if run.users == result else ()),
         f"*user-mapping.json:* `{result.mapping_sha256}`, to be kept until {result.retain_until:%Y-%m-%d}.",
     ]
+    title = "What became of the users"
+    if result.dry_run:
+        title = "What would become of the users"
+        paragraphs[-1] = (
+            f"*A dry run:* no user was created or changed, and there is no mapping. The run ends here. {way_back(run)}"
+        )
     table = Table(heading=("Outcome", "Users"), rows=[(name, number(count)) for name, count in rows])
-    return Layout(title="What became of the users", paragraphs=paragraphs, table=table)
+    return Layout(title=title, paragraphs=paragraphs, table=table)
 
 
 def attention(result: UsersResult, still_open: Sequence[str]) -> str:
@@ -108,6 +115,20 @@ def attention(result: UsersResult, still_open: Sequence[str]) -> str:
         each.append(f"• {number(attention.count)} × {code(reason)}: {prose(attention.todo.rstrip('.'))}.{word}")
     lines += and_more(each, len(reasons), "reasons")
     return "\n".join([*lines, "`user-attention.json` names each user by id."])
+
+
+def to_decide(result: UsersResult) -> str:
+    """The users on whom a person has to decide, with those who may be the same person; "" when there is none."""
+    lines = [
+        f"• {code(id_)}: in Stack Auth {', '.join(code(candidate) for candidate in candidates)}"
+        for id_, candidates in result.to_decide.items()
+        if candidates
+    ]
+    if not lines:
+        return ""
+    shown = and_more(lines[:_MOST_TO_DECIDE], len(lines), "users")
+    how = "Say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip` to me for each, then `retry`."
+    return "\n".join(["*To decide:* these may be the same person in Stack Auth, or not.", *shown, how])
 
 
 def _outcomes(result: UsersResult) -> str:

@@ -116,6 +116,8 @@ class User(BaseModel):
     server_metadata: Any
     oauth_providers: tuple[OauthAccount, ...]
     is_anonymous: bool
+    requires_totp_mfa: bool = False
+    last_active_at_millis: int = 0
     restricted_by_admin: bool = False
     restricted_by_admin_reason: str | None = None
 

@@ -1,9 +1,9 @@
 """One user carried over, exactly once, whatever the service answers.
 
-A user that is not there is created; one that is there by its marker counts, and is brought up to date when what is
-carried has changed. The intent is on disk before the first request; after an unknown outcome the service's list says
-what became of it; a refusal takes from the request what was refused, names the reason, and tries again with less, down
-to an empty user that only stands for the id.
+`Fates` foresees what is to become of a user: one that is not there is created; one that is there by its marker counts,
+and is brought up to date when what is carried has changed. The intent is on disk before the first request; after an
+unknown outcome the service's list says what became of it; a refusal takes from the request what was refused, names the
+reason, and tries again with less, down to an empty user that only stands for the id.
 
 What is wrong with one user becomes a reason. What is wrong with the project or the service is raised: a revoked key, a
 sign-in method that is switched off, refusals of so many users that it cannot be their fault.
@@ -16,13 +16,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from bot.artifacts.userlog import Became, Intent, Settled, UserLog
+from bot.artifacts.userlog import NOT_CARRIED, Became, Intent, Settled, UserLog
 from bot.errors import ServiceRefused
 from bot.ports import Clock
 from bot.stackauth.api import NoAnswer, RequestRefused, User
+from bot.stackauth.fates import Fates
 from bot.stackauth.matching import Census, Held, resolve
 from bot.stackauth.patience import Patient
-from bot.stackauth.translate import Translation, adapted, marked_with
+from bot.stackauth.translate import SECOND_FACTOR, Translation, adapted, marked_with, unfinished
 
 _FAILURES_OF_ONE = 10
 """So often the service may fail over one user while it serves others, before the user counts as refused."""
@@ -43,6 +44,7 @@ class Carrier:
         run_id: str,
         patient: Patient,
         census: Census,
+        fates: Fates,
         users: UserLog,
         *,
         clock: Clock,
@@ -60,10 +62,11 @@ class Carrier:
         self._run_id = run_id
         self._service = patient.service
         self._census = census
+        self._fates = fates
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._done = done
-        self._state = users.state()
+        self._states = users.states
         self._intents = _GroupCommit[Intent](users.intend)
         self._outcomes = _GroupCommit[Settled](users.settle)
         self._refused = 0
@@ -80,20 +83,30 @@ class Carrier:
     async def work(self, everybody: Iterator[Translation]) -> None:
         """Takes the next user until there is none; the iterator is shared by all workers."""
         for n, user in enumerate(everybody, 1):
-            state = self._state.get(user.id)
-            if state is None or state.outcome == "unknown" or state.digest != user.digest:
-                await self._outcomes.add(await self._carry(user, maybe_sent=state is not None))
+            state = self._states.get(user.id)
+            if state is None or state.outcome in {"unknown", "unmapped"} or state.digest != user.digest:
+                became = await self._carry(user, maybe_sent=state is not None and state.outcome == "unknown")
+                if state is None or became[1:-1] != state[:-1]:
+                    await self._outcomes.add(became)
             elif n % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             self._done()
 
     async def _carry(self, user: Translation, *, maybe_sent: bool) -> Settled:
-        held = self._census.by_id.get(user.id)
-        if held is None:
-            return await self._create(user, maybe_sent=maybe_sent)
-        if held.digest == user.digest:
-            return self._settled(user, held.stack_id, self._outcome_of(held), held.reasons)
-        return await self._change(user, held)
+        fate = self._fates.of(user)
+        match fate.kind:
+            case "create":
+                return await self._create(user, maybe_sent=maybe_sent)
+            case "update":
+                assert fate.held is not None
+                return await self._change(user, fate.held)
+            case "keep":
+                assert fate.held is not None
+                return self._settled(user, fate.held.stack_id, self._outcome_of(fate.held), fate.held.reasons)
+            case "match":
+                return Settled(user.id, "matched", fate.stack_id, NOT_CARRIED, "", self._clock.now())
+            case _:
+                return self._settled(user, None, "unmapped", (fate.reason,))
 
     def _outcome_of(self, held: Held) -> Became:
         if held.run == self._run_id:
@@ -120,6 +133,8 @@ class Carrier:
     ) -> tuple[str | None, Became, tuple[str, ...]]:
         floor = self._census.floor_millis  # of the first request: the latest cannot be stored before it
         reasons: set[str] = set()
+        if any(self._census.has_account(*account) for account in accounts_of(user)):
+            reasons.add("identity-taken-in-target")  # the service would fail over it, slowly
         ended = False
         while True:
             if maybe_sent:
@@ -131,7 +146,7 @@ class Carrier:
                 ended = True
             body = adapted(user.body, reasons)
             try:
-                there = await self.patient.ask(lambda body=body: self._service.create(body))  # type: ignore[misc]
+                there = await self.patient.ask(lambda body=body: self._service.create(unfinished(body)))  # type: ignore[misc]
             except NoAnswer as error:
                 maybe_sent, ended = True, error.ended
                 if not await trouble.passes(error) and not self._lessen(reasons, "not-accepted"):
@@ -144,6 +159,10 @@ class Carrier:
             else:
                 self._census.saw(there)
                 self.answered += 1
+                if SECOND_FACTOR in body:
+                    unfinished_yet = Held(stack_id=there.id, run=self._run_id, digest="", updated_by="", reasons=())
+                    changed = await self._changed(user, unfinished_yet, there, trouble)
+                    reasons = {"not-updated"} if changed is None else reasons | changed
                 return there.id, "created", tuple(sorted(reasons))
 
     def _lessen(self, reasons: set[str], meaning: str) -> bool:
@@ -200,7 +219,7 @@ class Carrier:
                 if not await trouble.passes(error):
                     return None
             except RequestRefused as error:
-                lesser = _LESSER.get(error.meaning)
+                lesser = _LESSER.get(error.meaning) or ("totp-not-carried" if body.get(SECOND_FACTOR) else None)
                 if lesser is None or lesser in reasons:
                     return None
                 reasons.add(lesser)
@@ -263,6 +282,8 @@ def change_of(body: Mapping[str, Any], before: User, *, first_run: str, this_run
     """
     change = {**_CLEARED, **marked_with(body, run=first_run, updatedBy=this_run)}
     change.pop("oauth_providers", None)
+    if before.requires_totp_mfa:
+        change.setdefault(SECOND_FACTOR, None)
     if change.pop("is_anonymous", False) is not before.is_anonymous:
         if not before.is_anonymous:
             return None

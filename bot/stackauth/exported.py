@@ -6,14 +6,14 @@ them over knows what is lost; what is nested so deep that no parser follows is c
 column that the export holds as text (a JSON `null` inside jsonb is the reason) is parsed once more, so that a value
 looks the same however it was exported.
 
-Identities and factors are few and small beside the users, and are held in memory by user; users are streamed.
+Users are streamed; their identities and factors, which stand elsewhere in the bundle, are remembered by user first.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from typing import Any
 from bot.artifacts import tables
 from bot.artifacts.files import METADATA
 from bot.artifacts.metadata import Metadata, Table, read
+from bot.artifacts.scratch import Scratch
 
 DEEPEST = 200
 """Levels of nesting that are carried over."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
+_BESIDE = ("identities", "mfa_factors")
 Row = Mapping[str, Any]
 
 
@@ -49,16 +51,17 @@ class Bundle:
 
     directory: Path
     metadata: Metadata
-    _identities: dict[str, list[Row]] = field(default_factory=dict)
-    _factors: dict[str, list[Row]] = field(default_factory=dict)
+    scratch: Scratch
 
     @classmethod
-    def open(cls, directory: Path) -> Bundle:
+    def open(cls, directory: Path, scratch: Scratch) -> Bundle:
         """Reads identities and factors; blocks for as long as that takes."""
-        bundle = cls(directory=directory, metadata=read(directory / METADATA))
-        for name, into in (("identities", bundle._identities), ("mfa_factors", bundle._factors)):
-            for row, _ in bundle._rows(name):
-                into.setdefault(str(row["user_id"]), []).append(row)
+        bundle = cls(directory=directory, metadata=read(directory / METADATA), scratch=scratch)
+        scratch.make("CREATE TABLE beside (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
+        for table in _BESIDE:
+            texts = enumerate(bundle._texts(table))
+            rows = ((str(row["user_id"]), table, n, text) for n, (text, row, _) in texts)
+            scratch.put("INSERT INTO beside VALUES (?, ?, ?, ?)", rows)
         return bundle
 
     @property
@@ -67,27 +70,31 @@ class Bundle:
 
     def users(self) -> Iterator[ExportedUser]:
         """In the order of the file."""
-        for row, cut in self._rows("users"):
-            own = str(row["id"])
-            yield ExportedUser(
-                row=row,
-                identities=tuple(self._identities.get(own, ())),
-                factors=tuple(self._factors.get(own, ())),
-                cut=cut,
-            )
+        as_text = {table: _text_columns(self._exported(table)) for table in _BESIDE}
+        for _, row, cut in self._texts("users"):
+            beside: dict[str, list[Row]] = {table: [] for table in _BESIDE}
+            question = "SELECT of, row FROM beside WHERE user_id = ? ORDER BY of, n"
+            for table, own in self.scratch.all(question, str(row["id"])):
+                beside[table].append(parsed(own, as_text[table])[0])
+            identities, factors = (tuple(beside[table]) for table in _BESIDE)
+            yield ExportedUser(row=row, identities=identities, factors=factors, cut=cut)
 
-    def _rows(self, table: str) -> Iterator[tuple[Row, bool]]:
-        """Of a table of schema auth; none where it was not exported."""
-        exported = next((t for t in self.metadata.tables.values() if (t.schema_name, t.table) == ("auth", table)), None)
-        if exported is None:
+    def _exported(self, table: str) -> Table | None:
+        """A table of schema auth; None where it was not exported."""
+        return next((t for t in self.metadata.tables.values() if (t.schema_name, t.table) == ("auth", table)), None)
+
+    def _texts(self, table: str) -> Iterator[tuple[bytes, Row, bool]]:
+        """Each row as it stands, parsed, and whether something in it was cut."""
+        if (exported := self._exported(table)) is None:
             return
         path = self.directory / exported.file
         as_text = _text_columns(exported)
         for n, text in enumerate(tables.rows(path), 2):
             try:
-                yield parsed(text, as_text)
+                row, cut = parsed(text, as_text)
             except ValueError:
                 raise tables.damaged(path, n, "it is not a JSON object") from None
+            yield text, row, cut
 
 
 def parsed(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, bool]:
@@ -102,8 +109,9 @@ def parsed(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, boo
     return row, cut
 
 
-def _text_columns(table: Table) -> frozenset[str]:
-    return frozenset(c.name for c in table.columns if c.encoding == "text" and c.type in {"jsonb", "json"})
+def _text_columns(table: Table | None) -> frozenset[str]:
+    columns = table.columns if table else ()
+    return frozenset(c.name for c in columns if c.encoding == "text" and c.type in {"jsonb", "json"})
 
 
 def _value(text: str) -> tuple[Any, bool]:

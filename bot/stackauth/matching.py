@@ -2,24 +2,28 @@
 
 The service has no external id and no idempotency key. What we have is the marker inside each user's server metadata:
 the Supabase id, the run that created it, and a digest of what was carried. So before anything is created the whole
-list is read once, hidden users included, and only markers are kept; and after an unknown outcome the same list is read
-newest first, down to the time before which the request cannot have been stored. That time is the service's own: the
-newest sign-up we had seen when the request was sent, less a margin for clocks of theirs that disagree.
+list is read once, hidden users included. Of our users the markers are kept, of the others what they sign in with: one
+of them may be the same person as one of ours.
 
-A request of which nothing is known may still be under way when we look. Unless the service itself said that it had
-failed, a look that finds nothing is therefore repeated a little later before the request is sent again.
+After an unknown outcome the same list is read newest first, down to the time before which the request cannot have been
+stored. That time is the service's own: the newest sign-up we had seen when the request was sent, less a margin for
+clocks of theirs that disagree. A request of which nothing is known may still be under way when we look. Unless the
+service itself said that it had failed, a look that finds nothing is therefore repeated a little later before the
+request is sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from bot.artifacts.scratch import Scratch
 from bot.stackauth.api import User
 from bot.stackauth.patience import Patient
 from bot.stackauth.reasons import REASONS
-from bot.stackauth.translate import MARKER
+from bot.stackauth.translate import MARKER, Translation
 
 _MARGIN_MILLIS = 60_000
 
@@ -53,22 +57,50 @@ def held(user: User) -> tuple[str, Held] | None:
     )
 
 
-@dataclass(kw_only=True)
-class Census:
-    """By Supabase id, the oldest user that bears it. `newest_millis` is the newest sign-up that we know of."""
+class Candidate(NamedTuple):
+    """A user who is not ours and may be the same person. `by_address` says that the address is the same, `verified`
+    that the service has it verified; otherwise only an account at a provider is the same.
+    """
 
-    by_id: Mapping[str, Held] = field(default_factory=dict)
-    newest_millis: int = 0
+    stack_id: str
+    by_address: bool
+    verified: bool
+
+
+class Census:
+    """Everybody whom the service held when it was read. `newest_millis` is the newest sign-up that we know of."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.newest_millis = 0
+        self._scratch = scratch
+        scratch.make(
+            "CREATE TABLE held (id TEXT PRIMARY KEY, stack_id, run, digest, updated_by, reasons) WITHOUT ROWID",
+            "CREATE TABLE stranger (stack_id TEXT PRIMARY KEY, address, verified) WITHOUT ROWID",
+            "CREATE INDEX stranger_by_address ON stranger (address) WHERE address IS NOT NULL",
+            "CREATE TABLE stranger_account (provider, account, stack_id, PRIMARY KEY (provider, account))"
+            " WITHOUT ROWID",
+        )
 
     @classmethod
-    async def take(cls, patient: Patient) -> Census:
-        found: dict[str, Held] = {}
-        newest = 0
+    async def take(cls, patient: Patient, scratch: Scratch) -> Census:
+        census = cls(scratch)
         async for user in patient.everybody():
-            newest = max(newest, user.signed_up_at_millis)
-            if (ours := held(user)) is not None:
-                found.setdefault(*ours)
-        return cls(by_id=found, newest_millis=newest)
+            census.see(user)
+        return census
+
+    def see(self, user: User) -> None:
+        """From the oldest to the newest: of several that bear one Supabase id the oldest counts."""
+        self.saw(user)
+        if (ours := held(user)) is not None:
+            id_, found = ours
+            row = (id_, found.stack_id, found.run, found.digest, found.updated_by, ",".join(found.reasons))
+            self._scratch.do("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?)", *row)
+            return
+        row_of = (user.id, user.primary_email, user.primary_email_verified)
+        self._scratch.do("INSERT OR IGNORE INTO stranger VALUES (?, ?, ?)", *row_of)
+        for account in user.oauth_providers:
+            given = (account.id, account.account_id, user.id)
+            self._scratch.do("INSERT OR IGNORE INTO stranger_account VALUES (?, ?, ?)", *given)
 
     def saw(self, user: User) -> None:
         """The service answered with this user."""
@@ -78,6 +110,39 @@ class Census:
     def floor_millis(self) -> int:
         """What is sent now cannot be stored with an earlier sign-up."""
         return self.newest_millis - _MARGIN_MILLIS
+
+    def held(self, user_id: str) -> Held | None:
+        question = "SELECT stack_id, run, digest, updated_by, reasons FROM held WHERE id = ?"
+        if (found := self._scratch.one(question, user_id)) is None:
+            return None
+        stack_id, run, digest, updated_by, reasons = found
+        given = tuple(reasons.split(",")) if reasons else ()
+        return Held(stack_id=stack_id, run=run, digest=digest, updated_by=updated_by, reasons=given)
+
+    def all_held(self) -> Iterator[str]:
+        """The Supabase ids of all users of ours."""
+        return (id_ for (id_,) in self._scratch.all("SELECT id FROM held ORDER BY id"))
+
+    def is_stranger(self, stack_id: str) -> bool:
+        return self._scratch.one("SELECT 1 FROM stranger WHERE stack_id = ?", stack_id) is not None
+
+    def has_account(self, provider: str, account_id: str) -> bool:
+        """True when somebody who is not ours signs in with it: nobody else can have it."""
+        question = "SELECT 1 FROM stranger_account WHERE provider = ? AND account = ?"
+        return self._scratch.one(question, provider, account_id) is not None
+
+    def candidates(self, user: Translation) -> list[Candidate]:
+        """Those with the same address, then those with the same account, by id."""
+        found: dict[str, Candidate] = {}
+        if user.email is not None:
+            question = "SELECT stack_id, verified FROM stranger WHERE address = ? ORDER BY 1"
+            for stack_id, verified in self._scratch.all(question, user.email):
+                found[stack_id] = Candidate(stack_id, by_address=True, verified=bool(verified))
+        for account in user.body.get("oauth_providers", ()):
+            question = "SELECT stack_id FROM stranger_account WHERE provider = ? AND account = ? ORDER BY 1"
+            for (stack_id,) in self._scratch.all(question, account["id"], account["account_id"]):
+                found.setdefault(stack_id, Candidate(stack_id, by_address=False, verified=False))
+        return list(found.values())
 
 
 async def look(patient: Patient, user_id: str, *, floor_millis: int) -> Held | None:

@@ -5,16 +5,16 @@ not among the reasons.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.artifacts.scratch import Scratch
 from bot.ports import Progress, Report
+from bot.stackauth.claims import Claims
 from bot.stackauth.exported import Bundle
-from bot.stackauth.migrate import translations
-from bot.stackauth.translate import Claims
+from bot.stackauth.migrate import to_the_end, translations
 
 _TELL_EVERY = 1_000
 _ASSUMED_SECONDS_A_USER = 0.4
@@ -31,14 +31,15 @@ class Outlook:
 
 async def look_ahead(directory: Path, run_id: str, report: Report) -> Outlook:
     """Over a whole bundle. Raises RecordDamaged when a file is not what was exported. Cancelled, it stops soon."""
-    looks = _looks(directory, run_id)
-    total = 0
-    while True:
-        step = await asyncio.to_thread(next, looks)
-        if isinstance(step, Outlook):
-            return step
-        done, total = step
-        report(Progress(step="users", done=done, total=total, unit="looks", note="two at every user"))
+    with Scratch(directory) as scratch:
+        looks = _looks(directory, run_id, scratch)
+        total = 0
+        while True:
+            step = await to_the_end(lambda: next(looks))
+            if isinstance(step, Outlook):
+                return step
+            done, total = step
+            report(Progress(step="users", done=done, total=total, unit="looks", note="two at every user"))
 
 
 def assumed_users_per_second(concurrency: int) -> float:
@@ -48,10 +49,10 @@ def assumed_users_per_second(concurrency: int) -> float:
     return concurrency / _ASSUMED_SECONDS_A_USER
 
 
-def _looks(directory: Path, run_id: str) -> Iterator[tuple[int, int] | Outlook]:
+def _looks(directory: Path, run_id: str, scratch: Scratch) -> Iterator[tuple[int, int] | Outlook]:
     """Now and then the looks taken so far and all there are to take, at last what was seen."""
-    bundle = Bundle.open(directory)
-    claims, total = Claims(), 2 * bundle.total
+    bundle = Bundle.open(directory, scratch)
+    claims, total = Claims(scratch), 2 * bundle.total
     yield 0, total
     for n, user in enumerate(bundle.users(), 1):
         claims.consider(user)

@@ -2,57 +2,41 @@
 
 The mapping and the attention list on disk say who was carried over and with which reasons, since these files are what
 the import uses; the bundle says what each user should look like; the service's list, hidden users included, says what
-is there. Of each user in the list a short digest a field is kept (some 200 bytes a user), and the bundle is walked
-against it. The evidence counts by field and names at most a few Supabase ids, never what a field holds.
+is there. The evidence counts by field and names at most a few Supabase ids, never what a field holds.
 
 A hash cannot be read back, only that there is a password; that is said. Users that were matched unchanged from an
-earlier night belong to people who may have used them since: how they differ is told, and does not block.
+earlier night belong to people who may have used them since: how they differ is told, and does not block. Of users of
+the service's own, who were matched and left as they are, it only counts that they are there.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from bot.artifacts import files, mapping
+from bot.artifacts.scratch import Scratch
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
 from bot.stackauth.api import StackAuth, User
+from bot.stackauth.claims import Claims
 from bot.stackauth.exported import Bundle
+from bot.stackauth.likeness import BY_THE_TARGET, differing, likeness_of
 from bot.stackauth.matching import held
-from bot.stackauth.migrate import translations
+from bot.stackauth.migrate import to_the_end, translations
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
-from bot.stackauth.translate import MARKER, Claims, Translation, adapted, as_javascript
+from bot.stackauth.translate import Translation
 
 _GIVE_UP_SECONDS = 120
 _SHOWN = 3
 _YIELD_EVERY = 200
-_BY_THE_TARGET = {"email-taken-in-target", "magic-link-off", "refused-by-target"}
-_OF_THE_RUN = {"run", "updatedBy", "reasons"}
-"""What the marker says of nights, not of the user."""
-_LIKENESS = (
-    "primary_email",
-    "primary_email_verified",
-    "primary_email_auth_enabled",
-    "otp_auth_enabled",
-    "has_password",
-    "oauth_providers",
-    "display_name",
-    "profile_image_url",
-    "client_metadata",
-    "server_metadata",
-    "is_anonymous",
-    "restricted_by_admin",
-    "restricted_by_admin_reason",
-)
+_TELLING = BY_THE_TARGET | {"identity-added-since", "not-updated"}
+"""Reasons that say what the user looks like in the service."""
 _MEND = "Look at these users in Stack Auth and in auth_users.json, mend them there, then say the word again."
 
 
@@ -65,163 +49,182 @@ class ReadBack:
 
     async def examine(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """Raises RecordDamaged and what the service raises when it stays away."""
-        mapped = await asyncio.to_thread(_mapped, self._directory)
-        bundle = await asyncio.to_thread(Bundle.open, self._directory)
-        claims = await asyncio.to_thread(lambda: Claims.of(bundle.users()))
-        total = 2 * len(mapped.stack_ids)
+        with Scratch(self._directory) as scratch:
+            async for finding in self._examine(run, report, scratch):
+                yield finding
+
+    async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
+        pairs = await to_the_end(lambda: _Pairs(self._directory, scratch))
+        bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
+        claims = await to_the_end(lambda: Claims.of(bundle.users(), scratch))
+        total = 2 * pairs.mapped
 
         def tell(done: int, note: str) -> None:
             report(Progress(step="users-read-back", done=min(done, total), total=total, unit="looks", note=note))
 
-        there = _There()
         patient = Patient(self._service, Pace(), give_up_seconds=_GIVE_UP_SECONDS)
+        n = 0
         async for shown in patient.everybody():
-            there.see(shown)
-            tell(there.seen, "reading the users back")
-        yield _exactly_once(mapped, there)
+            n += 1
+            pairs.see(shown)
+            tell(n, "reading the users back")
+        yield pairs.exactly_once()
         comparison = _Comparison()
         for n, user in enumerate(translations(bundle, claims, run.run_id), 1):
-            comparison.compare(user, mapped, there)
+            if (pair := pairs.of(user.id)) is not None:
+                comparison.compare(user, pair)
             if n % _YIELD_EVERY == 0:
-                tell(len(mapped.stack_ids) + n, "comparing field by field")
+                tell(pairs.mapped + n, "comparing field by field")
                 await asyncio.sleep(0)
         yield comparison.finding()
 
 
-async def identify(service: StackAuth) -> None:
-    """The service is there and takes project and key. Raises ServiceRefused or ServiceUnreachable, with the mend."""
-    await service.probe()
+class _Pair(NamedTuple):
+    """A mapped user as the files tell it, and as the service shows it; `likeness` is None when it does not. `bears` is
+    the Supabase id in the marker there.
+    """
+
+    outcome: str
+    reasons: frozenset[str]
+    likeness: bytes | None
+    bears: str | None
+    has_password: bool
 
 
-async def preflight(service: StackAuth) -> AsyncIterator[Finding]:
-    """What can be known of the target before a night without changing it. Raises as `identify`."""
-    await identify(service)
-    yield passed("stack-auth-key", "Stack Auth answers, knows the project and takes the secret server key.")
-    yield warned(
-        "stack-auth-webhooks",
-        "Every user that is created fires the project's `user.created` webhook, and a request cannot prevent it.",
-        "Tell whoever receives the project's webhooks, or switch them off for the night.",
-    )
+class _Pairs:
+    """What the files say, and what the service's list shows, side by side."""
 
+    def __init__(self, directory: Path, scratch: Scratch) -> None:
+        """Reads the files; blocks meanwhile. Raises RecordDamaged."""
+        self._scratch = scratch
+        scratch.make(
+            "CREATE TABLE mapped (id TEXT PRIMARY KEY, stack_id, outcome) WITHOUT ROWID",
+            "CREATE TABLE telling (id, reason, PRIMARY KEY (id, reason)) WITHOUT ROWID",
+            "CREATE TABLE there (stack_id TEXT PRIMARY KEY, bears, likeness, has_password) WITHOUT ROWID",
+        )
+        entries = (entry for entry in mapping.read(directory / files.MAPPING) if isinstance(entry, mapping.Mapped))
+        rows = ((entry.supabase_user_id, entry.stack_auth_user_id, entry.outcome) for entry in entries)
+        scratch.put("INSERT OR REPLACE INTO mapped VALUES (?, ?, ?)", rows)
+        listed = mapping.read_attention(directory / files.ATTENTION)
+        told = ((entry.id, entry.reason) for entry in listed if entry.reason in _TELLING)
+        scratch.put("INSERT OR REPLACE INTO telling VALUES (?, ?)", told)
+        [self.mapped] = scratch.one("SELECT count(*) FROM mapped")
 
-# -- what is on disk, and what is there -------------------------------------------------------------------------------
+    def see(self, user: User) -> None:
+        """A user in the service's list."""
+        ours = held(user)
+        row = (user.id, ours[0] if ours else None, likeness_of(user), user.has_password)
+        self._scratch.do("INSERT OR REPLACE INTO there VALUES (?, ?, ?, ?)", *row)
 
+    def of(self, user_id: str) -> _Pair | None:
+        """None for a user who is not mapped."""
+        question = (
+            "SELECT outcome, likeness, bears, has_password FROM mapped LEFT JOIN there USING (stack_id) WHERE id = ?"
+        )
+        if (found := self._scratch.one(question, user_id)) is None:
+            return None
+        outcome, likeness, bears, has_password = found
+        reasons = frozenset(name for (name,) in self._scratch.all("SELECT reason FROM telling WHERE id = ?", user_id))
+        return _Pair(outcome, reasons, likeness, bears, bool(has_password))
 
-@dataclass(frozen=True, kw_only=True)
-class _Mapped:
-    """The files, by Supabase id. `reasons` are those that change what a user looks like in the target."""
+    def exactly_once(self) -> Finding:
+        self._scratch.make("CREATE INDEX there_bears ON there (bears)", "CREATE INDEX mapped_to ON mapped (stack_id)")
+        one = self._scratch.one
+        [targets] = one("SELECT count(DISTINCT stack_id) FROM mapped")
+        [shared] = one("SELECT count(*) FROM (SELECT 1 FROM mapped GROUP BY stack_id HAVING count(*) > 1)")
+        missing = _Some.of(self._ids("SELECT id FROM mapped WHERE stack_id NOT IN (SELECT stack_id FROM there)"))
+        twins = _Some.of(
+            self._ids("SELECT bears FROM there JOIN mapped ON bears = mapped.id GROUP BY bears HAVING count(*) > 1")
+        )
+        if not (shared or missing.count or twins.count):
+            return passed(
+                "users-exactly-once",
+                f"Each of the {targets:,} mapped users stands in Stack Auth exactly once, and no two share one.",
+            )
+        parts = []
+        if missing.count:
+            parts.append(f"{missing.count:,} mapped users are not in Stack Auth ({missing})")
+        if twins.count:
+            parts.append(f"{twins.count:,} Supabase users are borne by more than one user there ({twins})")
+        if shared:
+            parts.append(f"{shared:,} Stack Auth users are mapped more than once")
+        mend = (
+            "Find out who deleted or copied users in Stack Auth; delete the copies that are not in user-mapping.json."
+        )
+        return failed("users-exactly-once", "; ".join(parts) + ".", mend)
 
-    stack_ids: Mapping[str, str]
-    outcomes: Mapping[str, str]
-    reasons: Mapping[str, frozenset[str]]
-
-
-def _mapped(directory: Path) -> _Mapped:
-    stack_ids: dict[str, str] = {}
-    outcomes: dict[str, str] = {}
-    for entry in mapping.read(directory / files.MAPPING):
-        if isinstance(entry, mapping.Mapped):
-            stack_ids[entry.supabase_user_id] = entry.stack_auth_user_id
-            outcomes[entry.supabase_user_id] = entry.outcome
-    reasons: dict[str, frozenset[str]] = {}
-    for attention in mapping.read_attention(directory / files.ATTENTION):
-        if attention.reason in _BY_THE_TARGET | {"identity-added-since", "not-updated"}:
-            reasons[attention.id] = reasons.get(attention.id, frozenset()) | {attention.reason}
-    return _Mapped(stack_ids=stack_ids, outcomes=outcomes, reasons=reasons)
+    def _ids(self, question: str) -> Iterator[str]:
+        return (id_ for (id_,) in self._scratch.all(question))
 
 
 @dataclass
-class _There:
-    """The service's list, boiled down."""
+class _Some:
+    """How many there are, and the first of them."""
 
-    seen: int = 0
-    by_stack_id: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
-    bearers: Counter[str] = field(default_factory=Counter)
-    """How many users bear a Supabase id in their marker."""
-    passwords: set[str] = field(default_factory=set)
-    """Stack Auth ids of those who have one."""
+    count: int = 0
+    first: list[str] = field(default_factory=list)
 
-    def see(self, user: User) -> None:
-        self.seen += 1
-        if (ours := held(user)) is None:
-            return
-        self.bearers[ours[0]] += 1
-        self.by_stack_id[user.id] = _likeness(user.model_dump())
-        if user.has_password:
-            self.passwords.add(user.id)
+    @classmethod
+    def of(cls, ids: Iterator[str]) -> _Some:
+        some = cls()
+        for id_ in ids:
+            some.add(id_)
+        return some
 
+    def add(self, id_: str) -> None:
+        self.count += 1
+        if len(self.first) < _SHOWN:
+            self.first.append(id_)
 
-def _exactly_once(mapped: _Mapped, there: _There) -> Finding:
-    targets = Counter(mapped.stack_ids.values())
-    shared = sum(1 for count in targets.values() if count > 1)
-    missing = [id_ for id_, stack_id in mapped.stack_ids.items() if stack_id not in there.by_stack_id]
-    twins = [id_ for id_ in mapped.stack_ids if there.bearers[id_] > 1]
-    if not (shared or missing or twins):
-        return passed(
-            "users-exactly-once",
-            f"Each of the {len(targets):,} mapped users stands in Stack Auth exactly once, and no two share one.",
-        )
-    parts = []
-    if missing:
-        parts.append(f"{len(missing):,} mapped users are not in Stack Auth ({_some(missing)})")
-    if twins:
-        parts.append(f"{len(twins):,} Supabase users are borne by more than one user there ({_some(twins)})")
-    if shared:
-        parts.append(f"{shared:,} Stack Auth users are mapped more than once")
-    mend = "Find out who deleted or copied users in Stack Auth; delete the copies that are not in user-mapping.json."
-    return failed("users-exactly-once", "; ".join(parts) + ".", mend)
-
-
-# -- field by field ---------------------------------------------------------------------------------------------------
+    def __str__(self) -> str:
+        more = f" and {self.count - len(self.first):,} more" if self.count > len(self.first) else ""
+        return ", ".join(self.first) + more
 
 
 class _Comparison:
     def __init__(self) -> None:
-        self._compared = self._passwords = 0
-        self._missing: list[str] = []
-        self._wrong: dict[str, list[str]] = {}
-        self._since: dict[str, list[str]] = {}
-        self._wrong_users: set[str] = set()
-        self._since_users: set[str] = set()
+        self._compared = self._passwords = self._left = 0
+        self._missing = _Some()
+        self._wrong: dict[str, _Some] = {}
+        self._since: dict[str, _Some] = {}
+        self._wrong_users = self._since_users = 0
 
-    def compare(self, user: Translation, mapped: _Mapped, there: _There) -> None:
-        stack_id = mapped.stack_ids.get(user.id)
-        reasons = mapped.reasons.get(user.id, frozenset())
-        if stack_id is None or "not-updated" in reasons:
+    def compare(self, user: Translation, pair: _Pair) -> None:
+        if "not-updated" in pair.reasons:
             return
-        found = there.by_stack_id.get(stack_id)
-        if found is None:
-            self._missing.append(user.id)
+        if pair.likeness is None:
+            self._missing.add(user.id)
+            return
+        if pair.outcome == "matched" and pair.bears != user.id:
+            self._left += 1
             return
         self._compared += 1
-        self._passwords += stack_id in there.passwords
-        expected = _likeness(_expected(user, reasons & _BY_THE_TARGET))
-        matched = mapped.outcomes[user.id] == "matched"
-        by_field, users = (self._since, self._since_users) if matched else (self._wrong, self._wrong_users)
-        for name, was, is_now in zip(_LIKENESS, expected, found, strict=True):
-            excused = (name == "oauth_providers" and "identity-added-since" in reasons) or (
-                name == "profile_image_url" and _uploaded(user) and is_now != _NONE
-            )
-            if was != is_now and not excused:
-                by_field.setdefault(name, []).append(user.id)
-                users.add(user.id)
+        self._passwords += pair.has_password
+        by_field = self._since if pair.outcome == "matched" else self._wrong
+        differs = list(differing(user, pair.reasons, pair.likeness))
+        for name in differs:
+            by_field.setdefault(name, _Some()).add(user.id)
+        self._since_users += bool(differs) and pair.outcome == "matched"
+        self._wrong_users += bool(differs) and pair.outcome != "matched"
 
     def finding(self) -> Finding:
         plain = f"A password hash cannot be read back: of {self._passwords:,} users it is known that there is one."
-        if self._missing or self._wrong:
+        if self._left:
+            plain += f" {self._left:,} users of the service's own were matched and left as they are."
+        if self._missing.count or self._wrong:
             parts = []
             if self._wrong:
                 parts.append(
-                    f"{len(self._wrong_users):,} of {self._compared:,} users read back differ: {_fields(self._wrong)}"
+                    f"{self._wrong_users:,} of {self._compared:,} users read back differ: {_fields(self._wrong)}"
                 )
-            if self._missing:
-                parts.append(f"{len(self._missing):,} could not be read back ({_some(self._missing)})")
+            if self._missing.count:
+                parts.append(f"{self._missing.count:,} could not be read back ({self._missing})")
             return failed("users-read-back", f"{'; '.join(parts)}. {plain}", _MEND)
         if self._since:
             return warned(
                 "users-read-back",
-                f"{self._compared:,} users were read back. {len(self._since_users):,} from an earlier night differ by "
-                f"now: {_fields(self._since)}. All others hold what was exported. {plain}",
+                f"{self._compared:,} users were read back. {self._since_users:,} from an earlier night differ by now: "
+                f"{_fields(self._since)}. All others hold what was exported. {plain}",
                 "Nothing, if people have used these accounts since; else look at them in Stack Auth.",
             )
         return passed(
@@ -230,52 +233,5 @@ class _Comparison:
         )
 
 
-def _expected(user: Translation, reasons: frozenset[str]) -> dict[str, Any]:
-    """The user as the service should show it."""
-    body = adapted(user.body, reasons)
-    shown: dict[str, Any] = {
-        "primary_email_verified": False,
-        "primary_email_auth_enabled": False,
-        "otp_auth_enabled": False,
-        "is_anonymous": False,
-        "restricted_by_admin": False,
-        "oauth_providers": [],
-        **body,
-        "has_password": "password_hash" in body,
-    }
-    return shown
-
-
-def _likeness(shown: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """One short digest a field, in the order of `_LIKENESS`, in which equal is equal to JavaScript."""
-    return tuple(_short(_comparable(name, shown.get(name))) for name in _LIKENESS)
-
-
-def _comparable(name: str, value: Any) -> Any:
-    if name == "oauth_providers":
-        return sorted((account["id"], account["account_id"], account.get("email") or "") for account in value)
-    if name == "server_metadata" and isinstance(value, dict) and isinstance(value.get(MARKER), dict):
-        value = {**value, MARKER: {key: item for key, item in value[MARKER].items() if key not in _OF_THE_RUN}}
-    return as_javascript(value, set())
-
-
-def _short(value: Any) -> bytes:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).digest()[:8]
-
-
-_NONE = _short(None)
-
-
-def _uploaded(user: Translation) -> bool:
-    """A picture that came whole is stored by the service, under an address of its own making."""
-    return str(user.body.get("profile_image_url", "")).startswith("data:")
-
-
-def _fields(by_field: Mapping[str, list[str]]) -> str:
-    return ", ".join(f"{name} {len(ids):,} ({_some(ids)})" for name, ids in sorted(by_field.items()))
-
-
-def _some(ids: list[str]) -> str:
-    more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-    return ", ".join(ids[:_SHOWN]) + more
+def _fields(by_field: Mapping[str, _Some]) -> str:
+    return ", ".join(f"{name} {some.count:,} ({some})" for name, some in sorted(by_field.items()))

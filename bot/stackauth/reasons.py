@@ -75,8 +75,13 @@ _TABLE = (
     ),
     Reason(
         name="totp-not-carried",
-        carried="All but the authenticator app.",
+        carried="All but the authenticator app, whose secret could not be read or was refused.",
         todo="The person can sign in without the second factor: ask them to set it up again.",
+    ),
+    Reason(
+        name="second-totp-not-carried",
+        carried="All, with the authenticator app used last of several: Stack Auth keeps one.",
+        todo="Tell the person which app gives the codes from now on.",
     ),
     Reason(
         name="second-factor-not-carried",
@@ -97,6 +102,11 @@ _TABLE = (
         name="identity-taken-by-another",
         carried="All but an account at a provider that another exported user signs in with.",
         todo="Decide with the person which of the two users is theirs.",
+    ),
+    Reason(
+        name="identity-taken-in-target",
+        carried="All but the accounts at providers, one of which somebody in Stack Auth signs in with already.",
+        todo="Decide whether the two are one person; if not, ask the person to link another account.",
     ),
     Reason(
         name="identity-added-since",
@@ -147,6 +157,35 @@ _TABLE = (
         name="not-updated",
         carried="The user as an earlier night left it: Stack Auth refused what has changed since.",
         todo="Compare the user in auth_users.json with Stack Auth and mend the difference by hand.",
+    ),
+    Reason(
+        name="match-undecided",
+        carried="Nothing: somebody in Stack Auth has the same address or account, and may be the same person or not.",
+        todo="Say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip` to the bot, then `retry`.",
+        creates=False,
+    ),
+    Reason(
+        name="decision-impossible",
+        carried="Nothing: the Stack Auth user who was decided on is not there, or is somebody else's.",
+        todo="Say another `decide` for this user to the bot, then `retry`.",
+        creates=False,
+    ),
+    Reason(
+        name="skipped",
+        carried="Nothing: a person decided to leave this user out.",
+        todo="Decide in the import what becomes of the rows that refer to it.",
+        creates=False,
+    ),
+    Reason(
+        name="not-in-target",
+        carried="Nothing: nobody in Stack Auth is this user for certain, and in the mode `match` nobody is created.",
+        todo="Create the user in Stack Auth and say `retry`, or say `decide ID match STACK_ID` to the bot first.",
+        creates=False,
+    ),
+    Reason(
+        name="gone-from-source",
+        carried="A user whom an earlier night created, and who is not in this export; nothing was changed there.",
+        todo="If the person was deleted in Supabase since, delete the user in Stack Auth too: it can still sign in.",
     ),
     Reason(
         name="not-created",

@@ -22,44 +22,29 @@ the hash; 256 bits of SHA-256 over it tell nothing about it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.stackauth.claims import Claims
 from bot.stackauth.exported import DEEPEST, ExportedUser
+from bot.stackauth.signin import PROVIDERS, accounts_of, address_of, is_verified, way_in_of
 
 MARKER = "supabase"
+SECOND_FACTOR = "totp_secret_base64"
 LONGEST_NAME = 256
 """In UTF-16 units, as JavaScript counts."""
 _LONGEST_PICTURE = 1_000_000
 _LARGEST_EXACT = 2**53
 
-PROVIDERS: Mapping[str, str] = {
-    "apple": "apple",
-    "discord": "discord",
-    "facebook": "facebook",
-    "github": "github",
-    "gitlab": "gitlab",
-    "google": "google",
-    "linkedin": "linkedin",
-    "linkedin_oidc": "linkedin",
-    "spotify": "spotify",
-    "twitch": "twitch",
-    "twitter": "x",
-    "x": "x",
-}
-"""Supabase's provider -> Stack Auth's, where both take the same id of a person at the provider. Azure and Bitbucket are
-not here because they do not: their people would become strangers."""
-
-_BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 _WEB_ADDRESS = re.compile(rf"https?://({_LABEL}(?:\.{_LABEL})*)(?::(\d{{1,5}}))?(?:[/?#]\S*)?")
 _WHOLE_IMAGE = re.compile(r"data:image/(?:png|jpg|jpeg|gif|bmp|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _SPEAK_FOR_THEMSELVES = {"phone-only", "sso-user", "anonymous", "deleted", "email-refused", "email-taken-by-another"}
@@ -80,46 +65,6 @@ class Translation:
     def email(self) -> str | None:
         email: str | None = self.body.get("primary_email")
         return email
-
-
-@dataclass
-class Claims:
-    """Which user an address and a provider's account belong to, settled before the first create.
-
-    Told of every user once, in any order, the outcome is the same: a verified address goes before an unverified one,
-    then the older user, then the lower id. Holds a few dozen bytes for each.
-    """
-
-    _emails: dict[str, tuple[bool, str, str]] = field(default_factory=dict)
-    _accounts: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, users: Iterable[ExportedUser]) -> Claims:
-        claims = cls()
-        for user in users:
-            claims.consider(user)
-        return claims
-
-    def consider(self, user: ExportedUser) -> None:
-        if user.row.get("deleted_at") is not None:
-            return
-        born = str(user.row.get("created_at") or "~")
-        email = _email(user)
-        if email is not None and _way_in(user).by_email:
-            claim = (not _verified(user), born, user.id)
-            self._emails[email] = min(claim, self._emails.get(email, claim))
-        for account in _accounts(user).values():
-            key = (account["id"], account["account_id"])
-            self._accounts[key] = min((born, user.id), self._accounts.get(key, (born, user.id)))
-
-    def give_email(self, email: str, user_id: str) -> bool:
-        """True unless the address belongs to somebody else."""
-        claim = self._emails.get(email)
-        return claim is None or claim[2] == user_id
-
-    def give_account(self, provider: str, account_id: str, user_id: str) -> bool:
-        claim = self._accounts.get((provider, account_id))
-        return claim is None or claim[1] == user_id
 
 
 def translate(user: ExportedUser, *, run_id: str, at: datetime, claims: Claims) -> Translation:
@@ -144,31 +89,10 @@ def translate(user: ExportedUser, *, run_id: str, at: datetime, claims: Claims) 
 # -- signing in -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class _WayIn:
-    """What the user can sign in with, once somebody has the address."""
-
-    password: str | None
-    magic_link: bool
-    by_email: bool
-
-
-def _way_in(user: ExportedUser) -> _WayIn:
-    row = user.row
-    closed = bool(row.get("is_sso_user")) or bool(row.get("is_anonymous"))
-    given = row.get("encrypted_password") or None
-    password = given if isinstance(given, str) and _BCRYPT.fullmatch(given) else None
-    provider, verified = bool(_accounts(user)), _verified(user)
-    has_email = _email(user) is not None and not closed
-    magic_link = has_email and verified and password is None and not provider
-    by_email = has_email and (password is not None or verified)
-    return _WayIn(password=password, magic_link=magic_link, by_email=by_email)
-
-
 def _sign_in(
     user: ExportedUser, claims: Claims, body: dict[str, Any], kept: dict[str, Any], reasons: dict[str, None]
 ) -> None:
-    row, way_in = user.row, _way_in(user)
+    row, way_in = user.row, way_in_of(user)
     by_email, magic_link = way_in.by_email, way_in.magic_link
     if row.get("is_anonymous"):
         reasons["anonymous"] = None
@@ -176,13 +100,13 @@ def _sign_in(
     if row.get("is_sso_user"):
         reasons["sso-user"] = None
     accounts = _carried_accounts(user, claims, reasons)
-    email = _email(user)
+    email = address_of(user)
     if email is not None:
-        if by_email and not claims.give_email(email, user.id):
+        if by_email and not claims.give_address(email, user.id):
             reasons["email-taken-by-another"] = None
             by_email = magic_link = False
         body["primary_email"] = email
-        body["primary_email_verified"] = _verified(user)
+        body["primary_email_verified"] = is_verified(user)
         body["primary_email_auth_enabled"] = by_email
         if magic_link:
             body["otp_auth_enabled"] = True
@@ -198,39 +122,10 @@ def _sign_in(
         reasons["hash-not-bcrypt"] = None
     if accounts:
         body["oauth_providers"] = accounts
-    _second_factors(user, reasons)
+    if (secret := _totp(user, reasons)) is not None:
+        body[SECOND_FACTOR] = secret
     if not by_email and not accounts and not reasons.keys() & _SPEAK_FOR_THEMSELVES:
         reasons["no-sign-in-method"] = None
-
-
-def _email(user: ExportedUser) -> str | None:
-    """The address as the target holds it; None where there is none or the target takes none of this form."""
-    given = user.row.get("email")
-    if not isinstance(given, str) or not given.isascii():
-        return None
-    email = given.strip().lower()
-    return email if _EMAIL.fullmatch(email) else None
-
-
-def _verified(user: ExportedUser) -> bool:
-    return user.row.get("email_confirmed_at") is not None
-
-
-def _accounts(user: ExportedUser) -> dict[str, dict[str, str]]:
-    """By the target's provider, the account used last: what may go along if nobody else has it."""
-    found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
-    for identity in user.identities:
-        provider, account_id = PROVIDERS.get(identity["provider"]), identity.get("provider_id")
-        if provider is None or not account_id:
-            continue
-        account = {"id": provider, "account_id": str(account_id)}
-        data = identity.get("identity_data")
-        if isinstance(data, dict) and isinstance(data.get("email"), str) and data["email"]:
-            account["email"] = data["email"]
-        rank = (str(identity.get("last_sign_in_at") or ""), str(identity.get("id") or ""))
-        if provider not in found or rank > found[provider][0]:
-            found[provider] = (rank, account)
-    return {provider: account for provider, (_, account) in found.items()}
 
 
 def _carried_accounts(user: ExportedUser, claims: Claims, reasons: dict[str, None]) -> list[dict[str, str]]:
@@ -238,7 +133,7 @@ def _carried_accounts(user: ExportedUser, claims: Claims, reasons: dict[str, Non
     foreign = [name for name in known if name not in PROVIDERS]
     if any(not (user.row.get("is_sso_user") and name.startswith("sso:")) for name in foreign):
         reasons["identity-not-carried"] = None
-    accounts = _accounts(user)
+    accounts = accounts_of(user)
     usable = [i for i in user.identities if i["provider"] in PROVIDERS and i.get("provider_id")]
     if len(usable) > len(accounts):
         reasons["second-identity-not-carried"] = None
@@ -248,12 +143,32 @@ def _carried_accounts(user: ExportedUser, claims: Claims, reasons: dict[str, Non
     return sorted(carried, key=lambda account: account["id"])
 
 
-def _second_factors(user: ExportedUser, reasons: dict[str, None]) -> None:
-    kinds = {factor.get("factor_type") for factor in user.factors if factor.get("status") == "verified"}
-    if "totp" in kinds:
-        reasons["totp-not-carried"] = None
-    if kinds - {"totp"}:
+def _totp(user: ExportedUser, reasons: dict[str, None]) -> str | None:
+    """The secret of the authenticator app, in base64; of several apps the one used last."""
+    verified = [factor for factor in user.factors if factor.get("status") == "verified"]
+    if any(factor.get("factor_type") != "totp" for factor in verified):
         reasons["second-factor-not-carried"] = None
+    apps = [factor for factor in verified if factor.get("factor_type") == "totp"]
+    if not apps:
+        return None
+    last = max(apps, key=lambda app: (str(app.get("last_challenged_at") or ""), str(app.get("updated_at") or "")))
+    secret = _from_base32(last.get("secret"))
+    if secret is None:
+        reasons["totp-not-carried"] = None
+    elif len(apps) > 1:
+        reasons["second-totp-not-carried"] = None
+    return secret
+
+
+def _from_base32(secret: object) -> str | None:
+    """None for what is no base32, as when the database keeps secrets encrypted."""
+    if not isinstance(secret, str) or not secret:
+        return None
+    try:
+        plain = base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True)
+    except ValueError:
+        return None
+    return base64.b64encode(plain).decode() if plain else None
 
 
 def _ban(user: ExportedUser, at: datetime, body: dict[str, Any], reasons: dict[str, None]) -> None:
@@ -389,7 +304,20 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left.pop("otp_auth_enabled", None)
     if "magic-link-off" in reasons:
         left.pop("otp_auth_enabled", None)
+    if "totp-not-carried" in reasons:
+        left.pop(SECOND_FACTOR, None)
+    if "identity-taken-in-target" in reasons:
+        left.pop("oauth_providers", None)
     return marked_with(left, reasons=sorted(reasons)) if reasons else left
+
+
+def unfinished(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The first request for a user. A second factor is demanded only when a change carries it; until then the marker
+    has no digest, and whoever finds the user after a crash brings it up to date.
+    """
+    if SECOND_FACTOR not in body:
+        return dict(body)
+    return marked_with({key: value for key, value in body.items() if key != SECOND_FACTOR}, digest="")
 
 
 def marked_with(body: Mapping[str, Any], **fields: Any) -> dict[str, Any]:

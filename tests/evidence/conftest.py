@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.artifacts import files, handover, mapping, metadata
+from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import Intent, Settled, UserLog
 from bot.journal import Journal
 from bot.plan import events as e
@@ -110,7 +111,7 @@ def bundle(tmp_path: Path) -> Bundle:
     described = describe(directory, [users, orders, empty])
     export_sha256 = metadata.write(directory / files.METADATA, described).sha256
     files.rewrite(directory / files.FREEZE_PRIOR, b'{"settings": []}\n')
-    with UserLog.open(directory / files.USERS) as log:
+    with Scratch(directory) as scratch, UserLog.open(directory / files.USERS, scratch) as log:
         log.intend([Intent(U1, "d1", AT), Intent(U2, "d2", AT)])
         log.settle([Settled(U1, "created", "s1", "d1", "", AT), Settled(U2, "matched", "s2", "d2", "", AT)])
         log.settle([Settled(U3, "unmapped", None, "d3", "anonymous", AT)])

@@ -52,8 +52,8 @@ from bot.plan.talk.words import Refusal, Standing
 from bot.plan.timetable import Timer, timers
 
 __all__ = [
-    "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "PLACES", "PLAN", "RUN_ID", "SIGNALS", "START", "STRANGER",
-    "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost", "EndStep",
+    "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "NED", "NED_THERE", "PLACES", "PLAN", "RUN_ID", "SIGNALS", "START",
+    "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost", "EndStep",
     "EndThaw", "EndVerification", "FailStep", "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss",
     "Night", "Open", "Phase", "Post", "Refusal", "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "Run",
     "Signal", "Standing", "TakeUp", "TellFinding", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do",
@@ -65,6 +65,8 @@ __all__ = [
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 RUN_ID = "20260301-abcd"
 BOT = "U0BOT"
+NED, NED_THERE = (f"{n}" * 8 + "-0000-4000-8000-000000000000" for n in (1, 2))
+"""A user of the source who is not mapped, and somebody in the target who may be the same person."""
 ANN, BEN = "U0ANN", "U0BEN"
 """Approvers."""
 EVE, STRANGER = "U0EVE", "U0STRANGER"
@@ -131,6 +133,7 @@ def result_of(step: str, *, attention: Mapping[str, Attention] | None = None, sh
                 mapping_sha256="m1",
                 retain_until=START + timedelta(days=90),
                 duration_ms=1000,
+                to_decide={NED: (NED_THERE,)},
             )
         case _:
             return HandoverResult(digest="d1", files=9, journal_line=80, journal_hash="h80")

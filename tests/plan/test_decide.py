@@ -48,15 +48,14 @@ from .histories import (
 
 WAITS_FREEZE = "Nothing was started: nothing is held. Checkpoint 1 waits for `frozen`."
 WAITS_EXPORT = "Nothing was started: nothing is held. Checkpoint 2 waits for `exported`."
-WAITS_USERS = "Nothing was started: nothing is held. Checkpoint 3 waits for `users-mapped`."
 NOTHING_TO_ACCEPT = "Nothing was accepted: there is nothing to accept at this point."
 NOBODY_ASKED = (
     "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. Say `abort` to me first and read what it "
     "undoes."
 )
 UNKNOWN_WORD = (
-    "Nothing was changed: I do not know `coffee`. I know `status`, `accept`, `retry`, `abort`, and the checkpoints' "
-    "own words."
+    "Nothing was changed: I do not know `coffee`. I know `status`, `accept`, `decide`, `retry`, `abort`, and the "
+    "checkpoints' own words."
 )
 HELD_WHY = "Stack Auth did not answer; 3 users exist; look at its status page."
 HELD = f"Nothing was started: the run is held. {HELD_WHY} Say `retry` to me to go on, or `abort` to go back."
@@ -115,7 +114,6 @@ REFUSED = {
         "frozen": passed_already(1, "Freeze", 3, "users-mapped"),
         "exported": passed_already(2, "Export", 3, "users-mapped"),
         "users-mapped": ATTENTION,
-        "retry": WAITS_USERS,
         "accept nosuch": OPEN_REASONS,
         "abort yes": NOBODY_ASKED,
     },

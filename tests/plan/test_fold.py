@@ -8,6 +8,7 @@ import pytest
 from .histories import (
     ANN,
     BEN,
+    NED,
     PLACES,
     RUN_ID,
     START,
@@ -64,6 +65,9 @@ def _full_night() -> Night:
     night.do(ReportBlindness(why="No answer."))
     night.do(ReportBlindness(why=""))
     night.ask("accept sso")
+    night.ask(f"decide {NED} skip")
+    night.ask("retry")
+    night.end_step()
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
     night.ask("retry")
     night.pass_gate()

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
 
 from bot.artifacts import files, mapping, metadata
-from bot.plan.events import Parties, RunOpened
+from bot.artifacts.scratch import Scratch
+from bot.artifacts.userlog import UserStates
+from bot.journal import read_chain
+from bot.plan.events import Parties, RunOpened, UserDecided, UsersMode
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Progress
@@ -79,6 +82,7 @@ class Night:
         self.service = service
         self.url = service.url
         self.progress: list[Progress] = []
+        self.decisions: dict[str, UserDecided] = {}
         self.changed = asyncio.Event()
 
     def export(
@@ -168,17 +172,36 @@ class Night:
             **{"user_references": (), **given},
         )
 
-    def run(self, run_id: str = "20260102-abcd") -> Run:
+    def run(self, run_id: str = "20260102-abcd", mode: UsersMode = "create") -> Run:
         parties = Parties(source_ref="abc", source_database="postgres", target_project=PROJECT)
-        opened = RunOpened(at=AT, run_id=run_id, parties=parties, channel="C1", approvers=("U1",), retain_days=90)
-        return Run(opened=opened, last_at=AT)
+        opened = RunOpened(
+            at=AT,
+            run_id=run_id,
+            parties=parties,
+            channel="C1",
+            approvers=("U1",),
+            retain_days=90,
+            users_mode=mode,
+        )
+        return Run(opened=opened, last_at=AT, decisions=self.decisions)
+
+    def decide(self, n: int, choice: Literal["match", "create", "skip"], stack_id: str = "") -> None:
+        """An approver says who user `n` is."""
+        self.decisions[user_id(n)] = UserDecided(
+            at=AT, id=user_id(n), choice=choice, stack_id=stack_id, user="U1", ts="1"
+        )
 
     def _report(self, progress: Progress) -> None:
         self.progress.append(progress)
         self.changed.set()
 
     async def carry_over(
-        self, run_id: str = "20260102-abcd", *, timeout_seconds: float = 5.0, **given: Any
+        self,
+        run_id: str = "20260102-abcd",
+        *,
+        mode: UsersMode = "create",
+        timeout_seconds: float = 5.0,
+        **given: Any,
     ) -> UsersResult:
         """The step, once, from wherever an earlier one left it."""
         async with StackAuth(self.url, PROJECT, KEY, timeout_seconds=timeout_seconds, page=50) as service:
@@ -189,7 +212,7 @@ class Night:
                 retain_days=90,
                 **{"concurrency": 4, "settle_seconds": 0.02, "first_wait_seconds": 0.02, **given},
             )
-            return await step(self.run(run_id), self._report)
+            return await step(self.run(run_id, mode), self._report)
 
     @property
     def done(self) -> int:
@@ -205,6 +228,13 @@ class Night:
     def mapped(self) -> dict[str, mapping.Mapped]:
         entries = mapping.read(self.directory / files.MAPPING)
         return {entry.supabase_user_id: entry for entry in entries if isinstance(entry, mapping.Mapped)}
+
+    def outcomes(self) -> dict[str, str]:
+        """What users.jsonl says of everybody, as it stands on the disk."""
+        with Scratch(self.directory) as scratch:
+            states = UserStates(scratch)
+            states.take(line.record() for line in read_chain(self.directory / files.USERS, torn_tail_allowed=True))
+            return {id_: state.outcome for id_, state in states.items()}
 
     def unmapped(self) -> list[mapping.Unmapped]:
         return [e for e in mapping.read(self.directory / files.MAPPING) if isinstance(e, mapping.Unmapped)]

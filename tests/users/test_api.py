@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
 from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth, retry_after_seconds
-from bot.stackauth.readback import identify, preflight
+from bot.stackauth.target import identify, preflight
 
 MARK = "secret.person@example.com"
 

@@ -35,6 +35,7 @@ async def carried(night, rows):
     users[4] = rows.user(5, deleted_at="2025-01-01T00:00:00+00:00")
     users[5] = rows.user(6, raw_app_meta_data=["odd"])
     night.service.add_user({"primary_email": "person8@example.com", "primary_email_auth_enabled": True})
+    night.decide(8, "create")
     night.export(users, [rows.identity(7, "github", "77"), rows.identity(7, "google", "78")])
     await night.carry_over()
     assert (rows.id(8), "email-taken-in-target") in night.attention()

@@ -1,17 +1,22 @@
 """What an exported user becomes, and which reasons it leaves behind."""
 
 import json
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
+from bot.stackauth.claims import Claims
 from bot.stackauth.exported import DEEPEST, ExportedUser, parsed
 from bot.stackauth.reasons import REASONS
-from bot.stackauth.translate import PROVIDERS, Claims, Translation, adapted, translate
+from bot.stackauth.signin import PROVIDERS
+from bot.stackauth.translate import Translation, adapted, translate, unfinished
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 VERIFIED = {"email_confirmed_at": "2024-01-01T00:00:00+00:00"}
@@ -25,7 +30,8 @@ def exported(
 
 
 def carried(user: ExportedUser, *others: ExportedUser, run_id: str = "20260102-abcd") -> Translation:
-    return translate(user, run_id=run_id, at=AT, claims=Claims.of([user, *others]))
+    with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
+        return translate(user, run_id=run_id, at=AT, claims=Claims.of([user, *others], scratch))
 
 
 # -- by example -------------------------------------------------------------------------------------------------------
@@ -250,10 +256,34 @@ def test_second_factors_are_told(rows):
     def with_factor(kind: str, status: str) -> tuple[str, ...]:
         return carried(exported(rows.user(), factors=({"factor_type": kind, "status": status},))).attentions
 
-    assert with_factor("totp", "verified") == ("totp-not-carried",)
+    assert with_factor("totp", "verified") == ("totp-not-carried",), "its secret is not in the export"
     assert with_factor("webauthn", "verified") == ("second-factor-not-carried",)
     assert with_factor("phone", "verified") == ("second-factor-not-carried",)
     assert with_factor("totp", "unverified") == ()
+
+
+def test_an_authenticator_app_goes_along(rows):
+    """Its secret in the target's alphabet, not in the first request, whose marker then says that it is half done."""
+    app = {"factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP", "updated_at": "2024-01-01"}
+    user = carried(exported(rows.user(), factors=(app,)))
+    assert (user.attentions, user.body["totp_secret_base64"]) == ((), "SGVsbG8h3q2+7w==")
+    first = unfinished(user.body)
+    assert "totp_secret_base64" not in first
+    assert first["server_metadata"]["supabase"]["digest"] == ""
+    assert user.digest != carried(exported(rows.user())).digest
+
+    newer = {**app, "secret": "GEZDGNBV", "updated_at": "2024-02-01"}
+    both = carried(exported(rows.user(), factors=(newer, app)))
+    assert (both.attentions, both.body["totp_secret_base64"]) == (("second-totp-not-carried",), "MTIzNDU=")
+
+
+@pytest.mark.parametrize("secret", [None, "", "not base32!", "\\xdeadbeef", 7])
+def test_a_secret_that_cannot_be_read_stays_behind(rows, secret):
+    """As when the database keeps it encrypted."""
+    app = {"factor_type": "totp", "status": "verified", "secret": secret}
+    user = carried(exported(rows.user(), factors=(app,)))
+    assert user.attentions == ("totp-not-carried",)
+    assert "totp_secret_base64" not in user.body
 
 
 def test_who_could_not_sign_in_is_told(rows):
@@ -429,6 +459,7 @@ factors = st.lists(
         {
             "factor_type": st.sampled_from(["totp", "webauthn", "phone"]),
             "status": st.sampled_from(["verified", "unverified"]),
+            "secret": st.none() | texts | st.sampled_from(["JBSWY3DPEHPK3PXP", "jbswy3dpehpk3pxp"]),
         }
     ),
     max_size=2,
@@ -465,12 +496,13 @@ def test_every_row_becomes_a_request_that_the_service_takes(users):
         read, cut = parsed(json.dumps(row).encode())
         own = tuple(identity | {"user_id": row["id"], "id": str(n)} for n, identity in enumerate(own_identities))
         everybody.append(ExportedUser(row=read, identities=own, factors=tuple(own_factors), cut=cut))
-    claims = Claims.of(everybody)
-    for user in everybody:
-        translation = translate(user, run_id="20260102-abcd", at=AT, claims=claims)
+    with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
+        claims = Claims.of(everybody, scratch)
+        translated = [translate(user, run_id="20260102-abcd", at=AT, claims=claims) for user in everybody]
+    for user, translation in zip(everybody, translated, strict=True):
         assert len(set(translation.attentions)) == len(translation.attentions)
         assert all(REASONS[reason].creates for reason in translation.attentions)
-        stored = service.add_user(json.loads(json.dumps(translation.body, allow_nan=False)))
+        stored = service.add_user(json.loads(json.dumps(unfinished(translation.body), allow_nan=False)))
         assert stored.server_metadata["supabase"]["id"] == user.id
         signs_in = bool(
             stored.oauth_identities

@@ -88,8 +88,8 @@ def attention_open(reasons: Iterable[str]) -> str:
     return f"Nothing was started: some users could not be carried over whole and nobody has accepted that yet. Read the list in this thread, then say to me: {each}."
 
 
-def older_than_list(reason: str) -> str:
-    return f"Nothing was accepted: this was said before the list of users was posted, so it cannot be about it. Read the checkpoint and say `accept {reason}` again."
+def older_than_list(word: str) -> str:
+    return f"Nothing was changed: this was said before the list of users was posted, so it cannot be about it. Read the checkpoint and say `{word}` again."
 
 
 def being_checked(gate: Checkpoint) -> str:
@@ -122,6 +122,32 @@ def nothing_to_accept(reason: str, known: Iterable[str]) -> str:
         return "Nothing was accepted: there is nothing to accept at this point."
     named = f" `{reason}`" if reason.isascii() and reason.replace("-", "").isalnum() else " of that name"
     return f"Nothing was accepted: there is no reason{named} here. To accept now: {listed}."
+
+
+def decided(id_: str, choice: str, stack_id: str) -> str:
+    what = {
+        "match": f"is the Stack Auth user `{stack_id}`",
+        "create": "is created as a new user",
+        "skip": "is left out",
+    }[choice]
+    return f"Decided: `{id_}` {what}. It stands in the record under your name. Say `retry` to me to carry it out, when all is decided."
+
+
+def how_to_decide() -> str:
+    return "Nothing was decided: say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip`, with ids as they stand in the list."
+
+
+def nobody_to_decide(known: Sequence[str]) -> str:
+    if not known:
+        return "Nothing was decided: there is nobody to decide on at this point."
+    more = f" and {len(known) - 3} more" if len(known) > 3 else ""
+    listed = ", ".join(f"`{id_}`" for id_ in known[:3])
+    return f"Nothing was decided: this user is not among those to decide on: {listed}{more}; `user-attention.json` has the list."
+
+
+def decisions_wait(count: int) -> str:
+    what = "a decision has" if count == 1 else f"{count} decisions have"
+    return f"Nothing was started: {what} not been carried out yet. Say `retry` to me first."
 
 
 def retrying(what: str) -> str:

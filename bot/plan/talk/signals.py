@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from bot.plan.checkpoints import PLAN
 
-WORDS = ("status", "accept", "retry", "abort")
+WORDS = ("status", "accept", "decide", "retry", "abort")
 _MARKS = "`*_\"'“”„‘’«»"
 _END = ".!…"
 _JOIN = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")

@@ -6,9 +6,11 @@ that is absent from the table, or not legal in the phase, is refused; so is a pe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE
@@ -17,6 +19,7 @@ from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import sentences, signals
 from bot.plan.talk.offers import offer
 
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SECOND_YES_WITHIN = timedelta(minutes=10)
 
 
@@ -91,8 +94,6 @@ def _why_not(run: Run, said: Said) -> str:
             return sentences.step_runs(run.step.name)
         case Phase.HELD:
             return (sentences.thaw_held if run.abort == "confirmed" else sentences.held)(run.hold)
-        case Phase.WAITING:
-            return sentences.nothing_to_retry(run.gate)
         case _:
             over = {Phase.ABORTING: "being aborted", Phase.ABORTED: "aborted"}
             return sentences.over(over.get(run.phase, "handed over"))
@@ -105,6 +106,8 @@ def _give_signal(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
     if run.offer is None or not _is_about_the_offer(run, said):
         return Refusal(sentence=sentences.older_than_offer(gate))
+    if run.decided_since:
+        return Refusal(sentence=sentences.decisions_wait(len(run.decided_since)))
     if run.open_reasons:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
     digest = run.offer.digest
@@ -150,7 +153,7 @@ def _accept(run: Run, said: Said) -> Reply | Refusal:
     if run.users is None or reason not in run.open_reasons:
         return Refusal(sentence=sentences.nothing_to_accept(reason, run.open_reasons))
     if not _is_about_the_offer(run, said):
-        return Refusal(sentence=sentences.older_than_list(reason))
+        return Refusal(sentence=sentences.older_than_list(f"accept {reason}"))
     attention = run.users.attention[reason]
     accepted = e.ReasonAccepted(
         at=said.now, reason=reason, set_digest=attention.digest, user=said.user, ts=said.message.ts
@@ -158,7 +161,40 @@ def _accept(run: Run, said: Said) -> Reply | Refusal:
     return sentences.accepted(reason, attention.count), [accepted]
 
 
+def _decide(run: Run, said: Said) -> Reply | Refusal:
+    assert isinstance(said.meaning, signals.Word)
+    match said.meaning.argument.replace("`", "").split():
+        case [id_, "match", stack_id] if _UUID.fullmatch(id_) and _UUID.fullmatch(stack_id):
+            choice: Literal["match", "create", "skip"] = "match"
+        case [id_, "create"] if _UUID.fullmatch(id_):
+            choice, stack_id = "create", ""
+        case [id_, "skip"] if _UUID.fullmatch(id_):
+            choice, stack_id = "skip", ""
+        case _:
+            return Refusal(sentence=sentences.how_to_decide())
+    known = tuple(run.users.to_decide) if run.users is not None else ()
+    if id_.lower() not in {*known, *run.decisions}:
+        return Refusal(sentence=sentences.nobody_to_decide(known))
+    if not _is_about_the_offer(run, said):
+        return Refusal(sentence=sentences.older_than_list(f"decide {id_}"))
+    decided = e.UserDecided(
+        at=said.now, id=id_.lower(), choice=choice, stack_id=stack_id.lower(), user=said.user, ts=said.message.ts
+    )
+    return sentences.decided(decided.id, choice, decided.stack_id), [decided]
+
+
+def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
+    """The users step once more, for those on whom somebody has decided and for all who are not mapped."""
+    if run.users is None or not (run.decided_since or run.users.unmapped):
+        return Refusal(sentence=sentences.nothing_to_retry(run.gate))
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    again = e.StepReopened(at=said.now, step=run.users.kind)
+    return sentences.retrying("the step `users` runs again for whoever is not mapped yet"), [asked, again]
+
+
 def _retry(run: Run, said: Said) -> Reply | Refusal:
+    if run.phase is Phase.WAITING:
+        return _take_up_users(run, said)
     asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
     if not run.drift:
         return sentences.retrying(doing(after(run, asked))), [asked]
@@ -195,6 +231,7 @@ _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refus
     "signal": (frozenset({Phase.WAITING}), _give_signal),
     "status": (_ALWAYS, _tell_status),
     "accept": (_OPEN, _accept),
-    "retry": (frozenset({Phase.HELD}), _retry),
+    "decide": (frozenset({Phase.WAITING, Phase.HELD}), _decide),
+    "retry": (frozenset({Phase.WAITING, Phase.HELD}), _retry),
     "abort": (_OPEN, _abort),
 }

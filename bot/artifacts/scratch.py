@@ -1,0 +1,83 @@
+"""What has to be remembered of every user, on the disk and thrown away afterwards.
+
+A million users do not fit into the memory that the bot may take, and what is remembered of them (which address belongs
+to whom, what became of whom) can be read from the bundle and the service again at any time. So it stands in a SQLite
+database without a journal, whose file has no name from the moment it is open: whatever ends the process ends the file
+too. Whoever remembers something makes tables of their own in it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from bot.errors import UsageError
+
+_CACHE_KIB = 16_000
+_ROWS_AT_A_TIME = 500
+
+
+class Scratch:
+    """A context manager. For several threads only if they take turns."""
+
+    def __init__(self, directory: Path) -> None:
+        """In `directory`, where there is room for a bundle. Raises UsageError when nothing can be written there."""
+        try:
+            handle, name = tempfile.mkstemp(prefix=".scratch-", dir=directory)
+        except OSError as error:
+            raise _unusable(directory, os.strerror(error.errno or 0)) from error
+        os.close(handle)
+        try:
+            self._database = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+            for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+                self._database.execute(f"PRAGMA {setting}")
+            self._database.execute("BEGIN EXCLUSIVE")  # never ended: nothing of it has to last
+        except sqlite3.Error as error:
+            raise _unusable(directory, "SQLite cannot use it") from error
+        finally:
+            Path(name).unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def make(self, *tables: str) -> None:
+        """`tables` are CREATE statements."""
+        for table in tables:
+            self._database.execute(table)
+
+    def do(self, statement: str, *values: object) -> None:
+        self._database.execute(statement, values)
+
+    def changed(self, statement: str, *values: object) -> bool:
+        """True when the statement changed a row."""
+        return self._database.execute(statement, values).rowcount > 0
+
+    def put(self, statement: str, rows: Iterable[Sequence[object] | Mapping[str, object]]) -> None:
+        """The statement for each of the rows, which are taken one by one."""
+        self._database.executemany(statement, rows)
+
+    def one(self, question: str, *values: object) -> Any:
+        """The first row of the answer; None when there is none."""
+        return self._database.execute(question, values).fetchone()
+
+    def all(self, question: str, *values: object) -> Iterator[Any]:
+        """The rows of the answer, as they are asked for; what it reads must not be changed meanwhile."""
+        cursor = self._database.execute(question, values)
+        cursor.arraysize = _ROWS_AT_A_TIME
+        while rows := cursor.fetchmany():
+            yield from rows
+
+
+def _unusable(directory: Path, why: str) -> UsageError:
+    return UsageError(
+        f"No file can be made in the data directory {directory} ({why})",
+        unchanged="nothing was changed in Supabase or Stack Auth",
+        do="make room there, or mend its rights, and try again",
+    )

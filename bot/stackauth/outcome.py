@@ -1,0 +1,182 @@
+"""What the step `users` leaves on disk: who has attention for which reasons, who was mapped to whom, and the counts.
+
+Everybody is translated once more and held beside what users.jsonl says became of them; from then on all is asked of
+the scratch database, so that a million users are written in the memory of one.
+
+A mapping that an attempt of this run wrote to the end stays as it is when nothing has changed, its time included; else
+it is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from bot.artifacts import files, mapping, tables
+from bot.artifacts.scratch import Scratch
+from bot.artifacts.userlog import NOT_CARRIED, UserState
+from bot.plan.results import Attention, UsersResult
+from bot.stackauth.exported import Bundle
+from bot.stackauth.fates import DECIDABLE, UNDECIDED
+from bot.stackauth.matching import Census
+from bot.stackauth.reasons import REASONS
+from bot.stackauth.translate import Translation
+
+GONE = "gone-from-source"
+_ASKED_AT_A_TIME = 200
+
+
+def tally(scratch: Scratch, everybody: Iterator[tuple[Translation, UserState]], census: Census) -> None:
+    """Fills the tables that `write` and `foreseen` ask; `everybody` are all exported users in the order of the file."""
+    scratch.make(
+        "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason)",
+        "CREATE TABLE attention (n INTEGER PRIMARY KEY, id, reason)",
+        "CREATE TABLE candidate (id, stack_id, PRIMARY KEY (id, stack_id)) WITHOUT ROWID",
+    )
+    for user, state in everybody:
+        row = (user.id, state.stack_id, user.email, state.at.isoformat(), state.outcome, state.reason)
+        scratch.do("INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?)", *row)
+        for reason in reasons_of(user, state):
+            scratch.do("INSERT INTO attention VALUES (NULL, ?, ?)", user.id, reason)
+        if state.reason == UNDECIDED:
+            candidates = ((user.id, candidate.stack_id) for candidate in census.candidates(user))
+            scratch.put("INSERT INTO candidate VALUES (?, ?)", candidates)
+    for id_ in census.all_held():
+        if scratch.one("SELECT 1 FROM outcome WHERE id = ?", id_) is None:
+            scratch.do("INSERT INTO attention VALUES (NULL, ?, ?)", id_, GONE)
+
+
+def reasons_of(user: Translation, state: UserState) -> list[str]:
+    """Those of the user itself, if it was carried over, then those that the target had, each once."""
+    of_the_target = state.reason.split(",") if state.reason else []
+    if state.stack_id is None or state.digest == NOT_CARRIED:
+        return of_the_target
+    return list(dict.fromkeys([*user.attentions, *of_the_target]))
+
+
+def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> UsersResult:
+    """Both files, and what they say in counts; blocks meanwhile."""
+    scratch, directory = bundle.scratch, bundle.directory
+    mapping.write_attention(directory / files.ATTENTION, _attention(scratch))
+    counts = _counts(scratch)
+    head = mapping.Head(
+        generated_at=now,
+        retain_until=mapping.retain_until(now, retain_days),
+        run_id=run_id,
+        export_sha256=files.sha256_of(directory / files.METADATA),
+        counts=counts,
+    )
+    unmapped = [id_ for (id_,) in scratch.all("SELECT id FROM outcome WHERE stack_id IS NULL")]
+    referenced_by = tables.referenced_by(directory, bundle.metadata, unmapped)
+    head, sha256 = _written(directory / files.MAPPING, head, scratch, referenced_by, retain_days)
+    return _result(scratch, counts, mapping_sha256=sha256, retain_until=head.retain_until)
+
+
+def foreseen(bundle: Bundle, now: datetime) -> UsersResult:
+    """After a dry run: the counts, and the attention list alone."""
+    scratch = bundle.scratch
+    mapping.write_attention(bundle.directory / files.ATTENTION, _attention(scratch))
+    result = _result(scratch, _counts(scratch), mapping_sha256="", retain_until=now)
+    return result.model_copy(update={"dry_run": True})
+
+
+def _result(scratch: Scratch, counts: mapping.Counts, *, mapping_sha256: str, retain_until: datetime) -> UsersResult:
+    return UsersResult(
+        users=counts.users,
+        created=counts.created,
+        matched=counts.matched,
+        updated=counts.updated,
+        unmapped=counts.unmapped,
+        attention_users=counts.attention,
+        attention=dict(_by_reason(scratch)),
+        mapping_sha256=mapping_sha256,
+        retain_until=retain_until,
+        duration_ms=0,
+        to_decide=_to_decide(scratch),
+    )
+
+
+def _to_decide(scratch: Scratch) -> dict[str, tuple[str, ...]]:
+    question = "SELECT id, reason FROM outcome WHERE stack_id IS NULL ORDER BY reason <> ?, n"
+    found = ((id_, reason) for id_, reason in scratch.all(question, UNDECIDED) if reason in DECIDABLE)
+    return {id_: tuple(_candidates(scratch, id_)) for id_, _ in islice(found, _ASKED_AT_A_TIME)}
+
+
+def _candidates(scratch: Scratch, user_id: str) -> Iterator[str]:
+    return (stack_id for (stack_id,) in scratch.all("SELECT stack_id FROM candidate WHERE id = ?", user_id))
+
+
+def _written(
+    path: Path, head: mapping.Head, scratch: Scratch, referenced_by: Mapping[str, dict[str, int]], retain_days: int
+) -> tuple[mapping.Head, str]:
+    """The head and the SHA-256 of the mapping as it stands now."""
+
+    def write_to(path: Path, head: mapping.Head) -> str:
+        return mapping.write(path, head, _mapped(scratch), _unmapped(scratch, referenced_by)).sha256
+
+    if path.exists():
+        at = mapping.read_head(path).generated_at
+        same = head.model_copy(update={"generated_at": at, "retain_until": mapping.retain_until(at, retain_days)})
+        beside = path.with_name(f".{path.name}.again")
+        sha256 = write_to(beside, same)
+        beside.unlink()
+        if sha256 == files.sha256_of(path):
+            return same, sha256
+        path.unlink()
+    return head, write_to(path, head)
+
+
+def _counts(scratch: Scratch) -> mapping.Counts:
+    by_outcome = dict(scratch.all("SELECT outcome, count(*) FROM outcome GROUP BY 1"))
+    [attention] = scratch.one("SELECT count(DISTINCT id) FROM attention")
+    return mapping.Counts(
+        users=sum(by_outcome.values()),
+        created=by_outcome.get("created", 0),
+        matched=by_outcome.get("matched", 0),
+        updated=by_outcome.get("updated", 0),
+        unmapped=by_outcome.get("unmapped", 0),
+        attention=attention,
+    )
+
+
+def _by_reason(scratch: Scratch) -> Iterator[tuple[str, Attention]]:
+    for reason, count in scratch.all("SELECT reason, count(*) FROM attention GROUP BY 1 ORDER BY 1"):
+        ids = (id_ for (id_,) in scratch.all("SELECT id FROM attention WHERE reason = ? ORDER BY id", reason))
+        yield reason, Attention(count=count, digest=set_digest(ids), todo=REASONS[reason].todo)
+
+
+def set_digest(ids: Iterator[str]) -> str:
+    """Names an exact set of users, in 12 hex digits; `ids` come in order."""
+    digest, between = hashlib.sha256(), b""
+    for id_ in ids:
+        digest.update(between + id_.encode())
+        between = b"\n"
+    return digest.hexdigest()[:12]
+
+
+def _mapped(scratch: Scratch) -> Iterator[mapping.Mapped]:
+    question = "SELECT id, stack_id, email, at, outcome FROM outcome WHERE stack_id IS NOT NULL ORDER BY n"
+    for id_, stack_id, email, at, outcome in scratch.all(question):
+        yield mapping.Mapped(
+            supabase_user_id=id_,
+            stack_auth_user_id=stack_id,
+            email=email,
+            migrated_at=datetime.fromisoformat(at),
+            outcome=outcome,
+        )
+
+
+def _unmapped(scratch: Scratch, referenced_by: Mapping[str, dict[str, int]]) -> Iterator[mapping.Unmapped]:
+    for id_, reason in scratch.all("SELECT id, reason FROM outcome WHERE stack_id IS NULL ORDER BY n"):
+        yield mapping.Unmapped(supabase_user_id=id_, reason=reason, referenced_by=referenced_by[id_])
+
+
+def _attention(scratch: Scratch) -> Iterator[mapping.Attention]:
+    for id_, name in scratch.all("SELECT id, reason FROM attention ORDER BY n"):
+        reason = REASONS[name]
+        candidates = ", ".join(_candidates(scratch, id_)) if name == UNDECIDED else ""
+        todo = f"{reason.todo} In Stack Auth: {candidates}." if candidates else reason.todo
+        yield mapping.Attention(id=id_, reason=name, carried=reason.carried, todo=todo)

@@ -1,0 +1,82 @@
+"""Pure: what an exported user can sign in with at the target: an address, a password, accounts at providers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.stackauth.exported import ExportedUser
+
+PROVIDERS: Mapping[str, str] = {
+    "apple": "apple",
+    "discord": "discord",
+    "facebook": "facebook",
+    "github": "github",
+    "gitlab": "gitlab",
+    "google": "google",
+    "linkedin": "linkedin",
+    "linkedin_oidc": "linkedin",
+    "spotify": "spotify",
+    "twitch": "twitch",
+    "twitter": "x",
+    "x": "x",
+}
+"""Supabase's provider -> Stack Auth's, where both take the same id of a person at the provider. Azure and Bitbucket are
+not here because they do not: their people would become strangers."""
+
+
+_BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayIn:
+    """What the user can sign in with, once somebody has the address."""
+
+    password: str | None
+    magic_link: bool
+    by_email: bool
+
+
+def way_in_of(user: ExportedUser) -> WayIn:
+    row = user.row
+    closed = bool(row.get("is_sso_user")) or bool(row.get("is_anonymous"))
+    given = row.get("encrypted_password") or None
+    password = given if isinstance(given, str) and _BCRYPT.fullmatch(given) else None
+    provider, verified = bool(accounts_of(user)), is_verified(user)
+    has_email = address_of(user) is not None and not closed
+    magic_link = has_email and verified and password is None and not provider
+    by_email = has_email and (password is not None or verified)
+    return WayIn(password=password, magic_link=magic_link, by_email=by_email)
+
+
+def address_of(user: ExportedUser) -> str | None:
+    """The address as the target holds it; None where there is none or the target takes none of this form."""
+    given = user.row.get("email")
+    if not isinstance(given, str) or not given.isascii():
+        return None
+    email = given.strip().lower()
+    return email if _EMAIL.fullmatch(email) else None
+
+
+def is_verified(user: ExportedUser) -> bool:
+    return user.row.get("email_confirmed_at") is not None
+
+
+def accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
+    """By the target's provider, the account used last: what may go along if nobody else has it."""
+    found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
+    for identity in user.identities:
+        provider, account_id = PROVIDERS.get(identity["provider"]), identity.get("provider_id")
+        if provider is None or not account_id:
+            continue
+        account = {"id": provider, "account_id": str(account_id)}
+        data = identity.get("identity_data")
+        if isinstance(data, dict) and isinstance(data.get("email"), str) and data["email"]:
+            account["email"] = data["email"]
+        rank = (str(identity.get("last_sign_in_at") or ""), str(identity.get("id") or ""))
+        if provider not in found or rank > found[provider][0]:
+            found[provider] = (rank, account)
+    return {provider: account for provider, (_, account) in found.items()}
