@@ -36,6 +36,7 @@ PAGE = 1000
 """The most that both generations give at once."""
 _CONNECTIONS = 10
 _USERS = "/api/v1/users"
+_PROJECT = "/api/v1/projects/current"
 _NOTHING = "nothing was changed by this request"
 
 _EMAIL_TAKEN = {"USER_EMAIL_ALREADY_EXISTS", "CONTACT_CHANNEL_ALREADY_USED_FOR_AUTH_BY_SOMEONE_ELSE"}
@@ -122,6 +123,36 @@ class User(BaseModel):
     restricted_by_admin_reason: str | None = None
 
 
+class _Enabled(BaseModel):
+    id: str
+
+
+class _Config(BaseModel):
+    credential_enabled: bool
+    magic_link_enabled: bool
+    enabled_oauth_providers: tuple[_Enabled, ...]
+
+
+class Project(BaseModel):
+    """What the project lets people sign in with. Source: packages/stack-shared/src/interface/crud/projects.ts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    config: _Config
+
+    @property
+    def takes_passwords(self) -> bool:
+        return self.config.credential_enabled
+
+    @property
+    def takes_magic_links(self) -> bool:
+        return self.config.magic_link_enabled
+
+    @property
+    def providers(self) -> frozenset[str]:
+        return frozenset(provider.id for provider in self.config.enabled_oauth_providers)
+
+
 class _Pagination(BaseModel):
     next_cursor: str | None
 
@@ -181,6 +212,18 @@ class StackAuth:
     async def get(self, user_id: str) -> User:
         """Raises RequestRefused ("not-there") when there is no such user, and as `create` does, but never NoAnswer."""
         return await self._user("GET", f"{_USERS}/{user_id}", None)
+
+    async def delete(self, user_id: str) -> None:
+        """May be sent again. Raises RequestRefused ("not-there") when there is no such user, and as `create` does."""
+        await self._send("DELETE", f"{_USERS}/{user_id}", body={})
+
+    async def project(self) -> Project:
+        """Raises as `get` does."""
+        response = await self._send("GET", _PROJECT)
+        try:
+            return Project.model_validate_json(response.content)
+        except ValueError:
+            raise _unintelligible("a project") from None
 
     async def page(self, cursor: str | None, *, newest_first: bool = False) -> tuple[tuple[User, ...], str | None]:
         """One page of the list by time of sign-up, hidden users included, and the next page's cursor."""

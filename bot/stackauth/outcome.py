@@ -10,12 +10,13 @@ it is written anew.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from bot.artifacts import files, mapping, tables
+from bot.artifacts.files import Written
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import NOT_CARRIED, UserState
 from bot.plan.results import Attention, UsersResult
@@ -60,25 +61,53 @@ def reasons_of(user: Translation, state: UserState) -> list[str]:
 def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> UsersResult:
     """Both files, and what they say in counts; blocks meanwhile."""
     scratch, directory = bundle.scratch, bundle.directory
-    mapping.write_attention(directory / files.ATTENTION, _attention(scratch))
     counts = _counts(scratch)
-    head = mapping.Head(
-        generated_at=now,
-        retain_until=mapping.retain_until(now, retain_days),
-        run_id=run_id,
-        export_sha256=files.sha256_of(directory / files.METADATA),
-        counts=counts,
-    )
     unmapped = [id_ for (id_,) in scratch.all("SELECT id FROM outcome WHERE stack_id IS NULL")]
     referenced_by = tables.referenced_by(directory, bundle.metadata, unmapped)
-    head, sha256 = _written(directory / files.MAPPING, head, scratch, referenced_by, retain_days)
-    return _result(scratch, counts, mapping_sha256=sha256, retain_until=head.retain_until)
+    export_sha256 = files.sha256_of(directory / files.METADATA)
+
+    def head(at: datetime) -> mapping.Head:
+        return mapping.Head(
+            generated_at=at,
+            retain_until=mapping.retain_until(at, retain_days),
+            run_id=run_id,
+            export_sha256=export_sha256,
+            counts=counts,
+        )
+
+    def write_mapping(path: Path, at: datetime) -> Written:
+        return mapping.write(path, head(at), _mapped(scratch), _unmapped(scratch, referenced_by))
+
+    def write_attention(path: Path) -> Written:
+        return mapping.write_attention(path, _attention(scratch))
+
+    path, listed = directory / files.MAPPING, directory / files.ATTENTION
+    at = mapping.read_head(path).generated_at if path.exists() else now
+    if not (_stands(listed, write_attention) and _stands(path, lambda path: write_mapping(path, at))):
+        path.unlink(missing_ok=True)  # first, since its presence says that both are whole
+        listed.unlink(missing_ok=True)
+        write_attention(listed)
+        write_mapping(path, at := now)
+    sha256 = files.sha256_of(path)
+    return _result(scratch, counts, mapping_sha256=sha256, retain_until=head(at).retain_until)
+
+
+def _stands(path: Path, write: Callable[[Path], Written]) -> bool:
+    """True when the file is there as it would be written now."""
+    if not path.exists():
+        return False
+    beside = path.with_name(f".{path.name}.again")
+    beside.unlink(missing_ok=True)
+    again = write(beside).sha256
+    beside.unlink()
+    return again == files.sha256_of(path)
 
 
 def foreseen(bundle: Bundle, now: datetime) -> UsersResult:
     """After a dry run: the counts, and the attention list alone."""
-    scratch = bundle.scratch
-    mapping.write_attention(bundle.directory / files.ATTENTION, _attention(scratch))
+    scratch, listed = bundle.scratch, bundle.directory / files.ATTENTION
+    listed.unlink(missing_ok=True)
+    mapping.write_attention(listed, _attention(scratch))
     result = _result(scratch, _counts(scratch), mapping_sha256="", retain_until=now)
     return result.model_copy(update={"dry_run": True})
 
@@ -107,26 +136,6 @@ def _to_decide(scratch: Scratch) -> dict[str, tuple[str, ...]]:
 
 def _candidates(scratch: Scratch, user_id: str) -> Iterator[str]:
     return (stack_id for (stack_id,) in scratch.all("SELECT stack_id FROM candidate WHERE id = ?", user_id))
-
-
-def _written(
-    path: Path, head: mapping.Head, scratch: Scratch, referenced_by: Mapping[str, dict[str, int]], retain_days: int
-) -> tuple[mapping.Head, str]:
-    """The head and the SHA-256 of the mapping as it stands now."""
-
-    def write_to(path: Path, head: mapping.Head) -> str:
-        return mapping.write(path, head, _mapped(scratch), _unmapped(scratch, referenced_by)).sha256
-
-    if path.exists():
-        at = mapping.read_head(path).generated_at
-        same = head.model_copy(update={"generated_at": at, "retain_until": mapping.retain_until(at, retain_days)})
-        beside = path.with_name(f".{path.name}.again")
-        sha256 = write_to(beside, same)
-        beside.unlink()
-        if sha256 == files.sha256_of(path):
-            return same, sha256
-        path.unlink()
-    return head, write_to(path, head)
 
 
 def _counts(scratch: Scratch) -> mapping.Counts:

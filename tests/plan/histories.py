@@ -53,7 +53,8 @@ from bot.plan.timetable import Timer, timers
 
 __all__ = [
     "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "NED", "NED_THERE", "PLACES", "PLAN", "RUN_ID", "SIGNALS", "START",
-    "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost", "EndStep",
+    "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost",
+    "EndStep",
     "EndThaw", "EndVerification", "FailStep", "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss",
     "Night", "Open", "Phase", "Post", "Refusal", "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "Run",
     "Signal", "Standing", "TakeUp", "TellFinding", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do",

@@ -239,8 +239,11 @@ class Night:
     def unmapped(self) -> list[mapping.Unmapped]:
         return [e for e in mapping.read(self.directory / files.MAPPING) if isinstance(e, mapping.Unmapped)]
 
+    def listed(self) -> list[mapping.Attention]:
+        return list(mapping.read_attention(self.directory / files.ATTENTION))
+
     def attention(self) -> set[tuple[str, str]]:
-        return {(a.id, a.reason) for a in mapping.read_attention(self.directory / files.ATTENTION)}
+        return {(entry.id, entry.reason) for entry in self.listed()}
 
     def assert_everybody_once(self) -> None:
         """Each mapped user is in the service, bears its own id, and no id is borne twice."""
