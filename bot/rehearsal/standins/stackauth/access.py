@@ -38,8 +38,17 @@ def parsed_body(content_type: str | None, raw: bytes) -> tuple[Json, bool]:
     raise known_error(400, "BODY_PARSING_ERROR", f"Unknown content type in request body: {kind}")
 
 
-def authorize(headers: Mapping[str, str], *, generation: Generation, project_id: str, secret_key: str | None) -> None:
-    """Refuse in the service's order; `secret_key` None means that every key has been revoked."""
+def authorize(
+    headers: Mapping[str, str],
+    *,
+    generation: Generation,
+    project_id: str,
+    secret_key: str | None,
+    clients_too: bool = False,
+) -> None:
+    """Refuse in the service's order; `secret_key` None means that every key has been revoked. A client's endpoint takes
+    any key of the form of a publishable one.
+    """
     families = ("x-hexclave-", "x-stack-") if generation == "new" else ("x-stack-",)
 
     def header(name: str) -> str:
@@ -71,6 +80,9 @@ def authorize(headers: Mapping[str, str], *, generation: Generation, project_id:
             _refuse_unless_right(header("secret-server-key"), secret_key, project, "server", "SECRET_SERVER_KEY")
         case "admin":
             _refuse_unless_right(header("super-secret-admin-key"), None, project, "admin", "SUPER_SECRET_ADMIN_KEY")
+        case "client" if clients_too:
+            if not header("publishable-client-key").startswith("pck_"):
+                raise known_error(401, "CLIENT_AUTHENTICATION_REQUIRED", "The publishable key must be provided.")
         case _:
             raise known_error(
                 401,

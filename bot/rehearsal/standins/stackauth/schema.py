@@ -230,6 +230,7 @@ _BOTH: dict[str, Rule] = {
 _OAUTH_IDENTITY = _record(
     {"id": _text(), "account_id": _text(), "email": _text(nullable=True)}, frozenset({"id", "account_id"})
 )
+SIGN_IN_FIELDS: dict[str, Rule] = {"email": _text(_not_empty), "password": _text()}
 CREATE_FIELDS: dict[str, Rule] = {**_BOTH, "oauth_providers": _list_of(_OAUTH_IDENTITY), "is_anonymous": _boolean}
 UPDATE_FIELDS: dict[str, Rule] = {
     **_BOTH,

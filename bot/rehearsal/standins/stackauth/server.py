@@ -29,11 +29,15 @@ from .answers import (
 )
 from .faults import AFTER, FaultKind, Faults
 from .schema import CREATE_FIELDS, UPDATE_FIELDS, checked, checked_query, is_uuid
+from .signin import credentials, sign_in
 from .store import UserStore
 from .users import ProjectSettings, StoredUser
 
 USERS = "/api/v1/users"
+PROJECT = "/api/v1/projects/current"
+SIGN_IN = "/api/v1/auth/password/sign-in"
 ONE_USER = "/api/v1/users/{id}"
+_METHODS = {USERS: ("GET", "POST"), ONE_USER: ("GET", "PATCH", "DELETE"), PROJECT: ("GET",)}
 LARGEST_BODY = 8 * 1024 * 1024
 BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 TOO_MANY_PAGE = "<html><head><title>429</title></head><body><h1>Too Many Requests</h1></body></html>"
@@ -182,7 +186,7 @@ class StackAuthStandin:
         elif fault is not None and fault not in AFTER:
             return self._struck(request, fault)
         try:
-            answer = self._answer(request, raw)
+            answer = await self._sign_in(request, raw) if request.path == SIGN_IN else self._answer(request, raw)
         except Refusal as refusal:
             answer = refusal.answer
         except Breakdown as breakdown:
@@ -198,22 +202,43 @@ class StackAuthStandin:
             await self._stopping.wait()
         return self._struck(request, strike.kind)
 
-    def _answer(self, request: web.Request, raw: bytes) -> Answer:
-        method, path = request.method, request.path
-        template = _template(path)
-        if template not in (USERS, ONE_USER):
-            raise plain_refusal(404, "404 - this endpoint does not exist")
-        if method not in (("GET", "POST") if template == USERS else ("GET", "PATCH", "DELETE")):
+    async def _sign_in(self, request: web.Request, raw: bytes) -> Answer:
+        if request.method != "POST":
             raise plain_refusal(405, "Method not allowed")
-        body, present = (None, False)
-        if method != "GET":
-            body, present = parsed_body(request.headers.get("Content-Type"), raw)
+        body, present = parsed_body(request.headers.get("Content-Type"), raw)
+        self._authorize(request, clients_too=True)
+        problems: list[str] = []
+        email, password = credentials(body, present, problems)
+        if problems:
+            raise schema_error(request.method, request.path, problems)
+        user = self._store.by_auth_email(email)
+        tokens = await asyncio.to_thread(sign_in, user, password, self._settings)
+        assert user is not None
+        self._store.was_active(user)
+        return json_answer(200, tokens)
+
+    def _authorize(self, request: web.Request, *, clients_too: bool) -> None:
         authorize(
             request.headers,
             generation=self._settings.generation,
             project_id=self._settings.project_id,
             secret_key=self._secret_key,
+            clients_too=clients_too,
         )
+
+    def _answer(self, request: web.Request, raw: bytes) -> Answer:
+        method, path = request.method, request.path
+        template = _template(path)
+        if template not in _METHODS:
+            raise plain_refusal(404, "404 - this endpoint does not exist")
+        if method not in _METHODS[template]:
+            raise plain_refusal(405, "Method not allowed")
+        body, present = (None, False)
+        if method != "GET":
+            body, present = parsed_body(request.headers.get("Content-Type"), raw)
+        self._authorize(request, clients_too=template == PROJECT)
+        if template == PROJECT:
+            return json_answer(200, self._settings.as_json())
         query = dict(request.query.items())
         problems: list[str] = []
         fields = {"POST": CREATE_FIELDS, "PATCH": UPDATE_FIELDS}.get(method)

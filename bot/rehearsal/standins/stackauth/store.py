@@ -61,6 +61,13 @@ class UserStore:
             raise known_error(404, "USER_NOT_FOUND", "User not found.")
         return user
 
+    def by_auth_email(self, email: str) -> StoredUser | None:
+        """Whoever signs in by this address, as it is stored."""
+        return self._users.get(self._auth_emails.get(email, ""))
+
+    def was_active(self, user: StoredUser) -> None:
+        user.last_active_at_millis = self._now_millis()
+
     def update(self, user_id: str, body: CheckedBody) -> StoredUser:
         check_password(body)  # the service looks at a password before it looks for the user it belongs to
         old = self.get(user_id)

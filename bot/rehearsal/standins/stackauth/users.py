@@ -33,6 +33,24 @@ class ProjectSettings:
     oauth_providers: Collection[str]
     require_email_verification: bool
 
+    def as_json(self) -> JsonObject:
+        """The project as clients and servers may see it."""
+        return {
+            "id": self.project_id,
+            "display_name": "A project",
+            "config": {
+                "sign_up_enabled": True,
+                "credential_enabled": self.password_enabled,
+                "magic_link_enabled": self.otp_enabled,
+                "passkey_enabled": False,
+                "client_team_creation_enabled": False,
+                "client_user_deletion_enabled": False,
+                "allow_user_api_keys": False,
+                "allow_team_api_keys": False,
+                "enabled_oauth_providers": [{"id": provider} for provider in sorted(self.oauth_providers)],
+            },
+        }
+
 
 @dataclass(kw_only=True)
 class Channel:
