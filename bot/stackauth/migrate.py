@@ -34,11 +34,13 @@ from bot.stackauth import outcome
 from bot.stackauth.api import StackAuth
 from bot.stackauth.carry import Carrier
 from bot.stackauth.claims import Claims
-from bot.stackauth.exported import Bundle
+from bot.stackauth.exported import Bundle, ExportedUser
 from bot.stackauth.fates import Fates
 from bot.stackauth.matching import Census
+from bot.stackauth.needs import Needs
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
+from bot.stackauth.target import offered, refuse_if_it_would_lose_people
 from bot.stackauth.translate import Translation, translate
 
 _Value = TypeVar("_Value")
@@ -77,11 +79,14 @@ class UsersStep:
         with Scratch(self._directory) as scratch:
             bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
             _must_be_of(run, bundle)
-            claims = await to_the_end(lambda: Claims.of(bundle.users(), scratch))
+            claims, needs = Claims(scratch), Needs()
+            await to_the_end(lambda: consider(bundle.users(), claims, needs))
             board = _Board(bundle.total, report)
             pace = Pace(first_seconds=self._first_wait_seconds)
             patient = Patient(self._service, pace, give_up_seconds=self._give_up_seconds, told=board.note)
             census = await Census.take(patient, scratch)
+            if run.opened.users_mode == "create":
+                refuse_if_it_would_lose_people(await offered(patient), needs)
             fates = Fates(census, claims, run.decisions, run.opened.users_mode, scratch)
             known = _Known(run=run, bundle=bundle, claims=claims, census=census, fates=fates)
             if run.opened.users_mode == "dry-run":
@@ -142,6 +147,13 @@ class _Known:
 
     def everybody(self) -> Iterator[Translation]:
         return translations(self.bundle, self.claims, self.run.run_id)
+
+
+def consider(users: Iterable[ExportedUser], claims: Claims, needs: Needs) -> None:
+    """The look at everybody that comes before anything is sent."""
+    for user in users:
+        claims.consider(user)
+        needs.consider(user)
 
 
 def translations(bundle: Bundle, claims: Claims, run_id: str) -> Iterator[Translation]:

@@ -305,10 +305,10 @@ async def test_magic_links_that_are_off(another_night, rows):
 
 
 async def test_passwords_that_are_off_hold_the_run(another_night, rows):
-    """Nobody is created without the password that they had."""
+    """Nobody is created without the password that they had, and it is seen before anybody is created."""
     night = await another_night(password_enabled=False)
-    night.export([rows.user(n) for n in range(1, 10)])
-    with pytest.raises(ServiceRefused, match=r"^Password sign-in is off in the Stack Auth project"):
+    night.export([rows.user(n, encrypted_password=None) for n in range(1, 9)] + [rows.user(9)])
+    with pytest.raises(ServiceRefused, match=r"^1 users sign in with a password, and that is off in the Stack Auth"):
         await night.carry_over()
     assert not night.service.users
 
