@@ -4,7 +4,8 @@ exported   the users of the bundle, each with its identities and factors
 reasons    what can keep a user from being carried over whole
 translate  pure: exported user -> request and reasons
 pace       pure: how long to wait before the next request
-api        the service over HTTP: typed answers, every failure a class
+answers    what an answer of the service means: a value, or an error of a class of its own
+api        the service over HTTP
 patience   the service asked at that pace, passing trouble waited out
 matching   which of our users the service holds already; what became of a request without an answer
 carry      one user carried over, whatever the service answers

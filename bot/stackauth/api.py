@@ -1,165 +1,38 @@
-"""Stack Auth's users over HTTP: typed answers, and every failure a class of its own.
+"""Stack Auth's users over HTTP. What an answer means, and which error each failure is, stands in `answers`.
 
 Two generations of the service are in use, and this client speaks to both: it sends the `x-stack-*` headers that both
 read, always a limit, and takes a list's cursor as it is (the older names the first row to come, the newer the last row
-shown, so a row can come twice at a seam).
+shown, so a row can come twice at a seam). Nothing is retried here.
 
-What an answer means is decided here and nowhere else:
-
-    2xx in the promised form                  the value
-    429                                       RateLimited; nothing happened
-    no connection                             ServiceUnreachable; nothing happened
-    5xx, 408, dropped, timed out              OutcomeUnknown for a request that changes something, ServiceUnreachable
-                                              for one that reads
-    a refusal of key, project or settings     ServiceRefused; the mend is for a person
-    any other 4xx                             RequestRefused, by its meaning; the mend is in the request
-
-Refusals are told apart by the service's code where there is one, else by the few plain texts that are part of its
-behaviour. No text of an answer, no address and no hash ever stands in an exception: not even a cause is kept, since
-an HTTP library's exception carries the request. Nothing is retried here.
+Requests go out over several small clients: a pool of httpx looks through all its connections at every request, so that
+one pool of 64 does a fifth of what eight pools of 8 do.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 
-from bot.errors import OutcomeUnknown, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
+from bot.stackauth import answers
+from bot.stackauth.answers import NoAnswer, OauthAccount, Project, RateLimited, RequestRefused, User
+
+__all__ = ["PAGE", "NoAnswer", "OauthAccount", "Project", "RateLimited", "RequestRefused", "StackAuth", "User"]
 
 PAGE = 1000
 """The most that both generations give at once."""
-_CONNECTIONS = 10
+_CONNECTIONS = 8
 _USERS = "/api/v1/users"
 _PROJECT = "/api/v1/projects/current"
-_NOTHING = "nothing was changed by this request"
-
-_EMAIL_TAKEN = {"USER_EMAIL_ALREADY_EXISTS", "CONTACT_CHANNEL_ALREADY_USED_FOR_AUTH_BY_SOMEONE_ELSE"}
-_WRONG_PROJECT = {"CURRENT_PROJECT_NOT_FOUND", "ACCESS_TYPE_WITHOUT_PROJECT_ID", "BRANCH_DOES_NOT_EXIST"}
-_WRONG_KEY = {
-    "INVALID_SECRET_SERVER_KEY",
-    "SERVER_AUTHENTICATION_REQUIRED",
-    "INSUFFICIENT_ACCESS_TYPE",
-    "ACCESS_TYPE_REQUIRED",
-    "PROJECT_KEY_WITHOUT_ACCESS_TYPE",
-    "INVALID_ACCESS_TYPE",
-}
-_NO_PROVIDER = re.compile(r"OAuth provider (\S{1,64}) not found")
-
-Meaning = Literal["email-taken", "magic-link-off", "not-there", "not-accepted"]
 
 
-class RateLimited(ServiceUnreachable):
-    """Too many requests, and nothing happened. `retry_after` is in seconds, None when the service did not say."""
-
-    def __init__(self, retry_after: float | None) -> None:
-        super().__init__("Stack Auth asks for fewer requests (429)", unchanged=_NOTHING, do="wait a minute, then go on")
-        self.retry_after = retry_after
-
-
-class RequestRefused(ServiceRefused):
-    """This request was understood and refused; another one may pass."""
-
-    def __init__(self, meaning: Meaning, status: int) -> None:
-        super().__init__(
-            f"Stack Auth refused a request ({status}, {meaning})",
-            unchanged=_NOTHING,
-            do="look at the user that it was about",
-        )
-        self.meaning: Meaning = meaning
-
-
-class NoAnswer(OutcomeUnknown):
-    """Something that changes a user was sent, and no answer came that can be trusted.
-
-    `ended` is True when the service itself said that it had failed, so that nothing can still be under way there.
-    """
-
-    def __init__(self, what: str, *, ended: bool) -> None:
-        super().__init__(
-            f"Stack Auth did not say what became of a request ({what})",
-            unchanged="whether it had its effect is not known",
-            do="go on: the bot looks at the service's own list before it sends anything again",
-        )
-        self.ended = ended
-
-
-class OauthAccount(BaseModel):
-    """`id` names the provider as the project does; `account_id` is the provider's id of the person."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    account_id: str
-    email: str | None = None
-
-
-class User(BaseModel):
-    """What the service tells of a user, as far as we build on it. Times are milliseconds since 1970, its own clock."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    signed_up_at_millis: int
-    primary_email: str | None
-    primary_email_verified: bool
-    primary_email_auth_enabled: bool
-    display_name: str | None
-    profile_image_url: str | None
-    has_password: bool
-    otp_auth_enabled: bool
-    client_metadata: Any
-    server_metadata: Any
-    oauth_providers: tuple[OauthAccount, ...]
-    is_anonymous: bool
-    requires_totp_mfa: bool = False
-    last_active_at_millis: int = 0
-    restricted_by_admin: bool = False
-    restricted_by_admin_reason: str | None = None
-
-
-class _Enabled(BaseModel):
-    id: str
-
-
-class _Config(BaseModel):
-    credential_enabled: bool
-    magic_link_enabled: bool
-    enabled_oauth_providers: tuple[_Enabled, ...]
-
-
-class Project(BaseModel):
-    """What the project lets people sign in with. Source: packages/stack-shared/src/interface/crud/projects.ts."""
-
-    model_config = ConfigDict(frozen=True)
-
-    config: _Config
-
-    @property
-    def takes_passwords(self) -> bool:
-        return self.config.credential_enabled
-
-    @property
-    def takes_magic_links(self) -> bool:
-        return self.config.magic_link_enabled
-
-    @property
-    def providers(self) -> frozenset[str]:
-        return frozenset(provider.id for provider in self.config.enabled_oauth_providers)
-
-
-class _Pagination(BaseModel):
-    next_cursor: str | None
-
-
-class _Page(BaseModel):
-    items: tuple[User, ...]
-    pagination: _Pagination
+@dataclass
+class _Lane:
+    client: httpx.AsyncClient
+    under_way: int = 0
 
 
 class StackAuth:
@@ -171,25 +44,36 @@ class StackAuth:
         project_id: str,
         secret_key: str,
         *,
+        concurrency: int = 16,
         timeout_seconds: float = 30,
         connect_seconds: float = 10,
         page: int = PAGE,
     ) -> None:
-        """`timeout_seconds` is how long an answer may take before it counts as not given; `page` is at most 1000."""
+        """`concurrency` is how many requests are sent at once, rounded up to eights; more of them wait their turn.
+        `timeout_seconds` is how long an answer may take before it counts as not given; `page` is at most 1000.
+        """
         self._page = page
-        self._client = httpx.AsyncClient(
-            base_url=base_url.rstrip("/"),
-            headers={
-                "x-stack-access-type": "server",
-                "x-stack-project-id": project_id,
-                "x-stack-secret-server-key": secret_key,
-                "accept": "application/json",
-                "user-agent": "cutover",
-            },
-            # A request may wait for a free connection as long as it takes: nothing of it has been sent.
-            timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None),
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        )
+        base = base_url.rstrip("/")
+        self._users, self._project = httpx.URL(base + _USERS), httpx.URL(base + _PROJECT)
+        certificates = httpx.create_ssl_context()  # read once: it takes longer than many requests
+        self._lanes = [
+            _Lane(
+                httpx.AsyncClient(
+                    headers={
+                        "x-stack-access-type": "server",
+                        "x-stack-project-id": project_id,
+                        "x-stack-secret-server-key": secret_key,
+                        "accept": "application/json",
+                        "user-agent": "cutover",
+                    },
+                    # A request may wait for a connection as long as it takes: nothing of it has been sent.
+                    timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None),
+                    limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+                    verify=certificates,
+                )
+            )
+            for _ in range(-(-concurrency // _CONNECTIONS))
+        ]
 
     async def __aenter__(self) -> Self:
         return self
@@ -199,31 +83,28 @@ class StackAuth:
 
     async def close(self) -> None:
         """Idempotent."""
-        await self._client.aclose()
+        for lane in self._lanes:
+            await lane.client.aclose()
 
     async def create(self, body: Mapping[str, Any]) -> User:
         """The new user. Raises RateLimited, ServiceUnreachable, RequestRefused, ServiceRefused, NoAnswer."""
-        return await self._user("POST", _USERS, body)
+        return answers.user_in(await self._send("POST", self._users, body=body), reads=False)
 
     async def change(self, user_id: str, body: Mapping[str, Any]) -> User:
         """The user as it is now; the same change may be sent again. Raises as `create` does."""
-        return await self._user("PATCH", f"{_USERS}/{user_id}", body)
+        return answers.user_in(await self._send("PATCH", f"{self._users}/{user_id}", body=body), reads=False)
 
     async def get(self, user_id: str) -> User:
         """Raises RequestRefused ("not-there") when there is no such user, and as `create` does, but never NoAnswer."""
-        return await self._user("GET", f"{_USERS}/{user_id}", None)
+        return answers.user_in(await self._send("GET", f"{self._users}/{user_id}"), reads=True)
 
     async def delete(self, user_id: str) -> None:
         """May be sent again. Raises RequestRefused ("not-there") when there is no such user, and as `create` does."""
-        await self._send("DELETE", f"{_USERS}/{user_id}", body={})
+        await self._send("DELETE", f"{self._users}/{user_id}", body={})
 
     async def project(self) -> Project:
         """Raises as `get` does."""
-        response = await self._send("GET", _PROJECT)
-        try:
-            return Project.model_validate_json(response.content)
-        except ValueError:
-            raise _unintelligible("a project") from None
+        return answers.project_in(await self._send("GET", self._project))
 
     async def page(self, cursor: str | None, *, newest_first: bool = False) -> tuple[tuple[User, ...], str | None]:
         """One page of the list by time of sign-up, hidden users included, and the next page's cursor."""
@@ -236,151 +117,32 @@ class StackAuth:
         }
         if cursor is not None:
             query["cursor"] = cursor
-        response = await self._send("GET", _USERS, query=query)
-        page = _page_in(response)
+        page = answers.page_in(await self._send("GET", self._users, query=query))
         if page.pagination.next_cursor is not None and page.pagination.next_cursor == cursor:
-            raise _unintelligible("a list that does not move on")
+            raise answers.unintelligible("a list that does not move on")
         return page.items, page.pagination.next_cursor
 
     async def probe(self) -> None:
         """Asks for one user: shows that the service is there and takes project and key."""
-        response = await self._send("GET", _USERS, query={"limit": "1", "include_anonymous": "true"})
-        _page_in(response)
-
-    async def _user(self, method: str, path: str, body: Mapping[str, Any] | None) -> User:
-        response = await self._send(method, path, body=body)
-        try:
-            return User.model_validate(response.json())
-        except (ValueError, RecursionError):
-            if method == "GET":
-                raise _unintelligible("a user") from None
-            raise NoAnswer("an answer in another form than promised", ended=True) from None
+        answers.page_in(await self._send("GET", self._users, query={"limit": "1", "include_anonymous": "true"}))
 
     async def _send(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: httpx.URL | str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         content = None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
         headers = {} if content is None else {"content-type": "application/json"}
-        reads = method == "GET"
+        lane = min(self._lanes, key=lambda lane: lane.under_way)
+        lane.under_way += 1
         try:
-            response = await self._client.request(method, path, content=content, headers=headers, params=query)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise _unreachable(type(error).__name__) from None
-        except httpx.UnsupportedProtocol:
-            raise _refused("The address of Stack Auth is no http or https address", "mend STACK_AUTH_API_URL") from None
+            response = await lane.client.request(method, url, content=content, headers=headers, params=query)
         except httpx.HTTPError as error:
-            if reads:
-                raise _unreachable(type(error).__name__) from None
-            raise NoAnswer(type(error).__name__, ended=False) from None
-        _raise_for(response, reads=reads)
+            raise answers.failure(error, reads=method == "GET") from None
+        finally:
+            lane.under_way -= 1
+        answers.raise_for(response, reads=method == "GET")
         return response
-
-
-def _page_in(response: httpx.Response) -> _Page:
-    try:
-        return _Page.model_validate(response.json())
-    except (ValueError, RecursionError):
-        raise _unintelligible("a list of users") from None
-
-
-def retry_after_seconds(value: str | None, answered_at: str | None) -> float | None:
-    """Of a Retry-After header: seconds, or an HTTP date, counted from the same answer's Date so that our clock does
-    not matter. None when it does not say.
-    """
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            at, now = parsedate_to_datetime(value), parsedate_to_datetime(answered_at or "")
-            seconds = (at - now).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return seconds if 0 <= seconds < float("inf") else None
-
-
-def _raise_for(response: httpx.Response, *, reads: bool) -> None:
-    """Returns for a 2xx alone."""
-    status = response.status_code
-    if 200 <= status < 300:
-        return
-    if status == 429:
-        raise RateLimited(retry_after_seconds(response.headers.get("retry-after"), response.headers.get("date")))
-    if status >= 500 or status == 408:
-        if reads:
-            raise _unreachable(f"HTTP {status}")
-        # Only the service itself marks its answers; an edge that gave up says nothing about what goes on behind it.
-        raise NoAnswer(f"HTTP {status}", ended=status == 500 and "x-stack-request-id" in response.headers)
-    code = _code(response)
-    if code in _WRONG_KEY:
-        raise _refused(
-            f"Stack Auth does not accept the secret key ({code})",
-            "check STACK_AUTH_SECRET_KEY: a secret server key (ssk_…) of this project that was not revoked",
-        )
-    if code in _WRONG_PROJECT:
-        raise _refused(
-            f"Stack Auth does not know the project ({code})", "check STACK_AUTH_PROJECT_ID and STACK_AUTH_API_URL"
-        )
-    if code in _EMAIL_TAKEN:
-        raise RequestRefused("email-taken", status)
-    if code == "USER_NOT_FOUND":
-        raise RequestRefused("not-there", status)
-    if not code:
-        _raise_for_plain_text(response)
-    if 300 <= status < 400 or (status in {404, 405} and not code):
-        raise _refused(
-            f"What answers at the address of Stack Auth is not its users API (HTTP {status})",
-            "check STACK_AUTH_API_URL: the base address, without /api/v1",
-        )
-    if status == 401:
-        raise _refused("Stack Auth does not accept the secret key (HTTP 401)", "check STACK_AUTH_SECRET_KEY")
-    raise RequestRefused("not-accepted", status)
-
-
-def _raise_for_plain_text(response: httpx.Response) -> None:
-    """Settings of the project have no codes: these texts are what the service tells them by."""
-    text = response.text[:200]
-    if text.startswith("Password auth not enabled"):
-        raise _refused(
-            "Password sign-in is off in the Stack Auth project, and without it no password can be carried over",
-            "switch on e-mail and password sign-in in the project's auth methods",
-        )
-    if text.startswith("OTP auth not enabled"):
-        raise RequestRefused("magic-link-off", response.status_code)
-    if (found := _NO_PROVIDER.match(text)) is not None:
-        provider = found.group(1) if re.fullmatch(r"[a-z0-9_-]+", found.group(1)) else "that is asked for"
-        raise _refused(
-            f"The sign-in provider {provider} is not set up in the Stack Auth project, and users sign in with it",
-            "add it to the project's auth methods (shared keys will do for now): an identity cannot be added later",
-        )
-
-
-def _code(response: httpx.Response) -> str:
-    """The known error's code; "" for a plain refusal."""
-    try:
-        body = response.json()
-    except ValueError:
-        return ""
-    code = body.get("code") if isinstance(body, dict) else None
-    return code if isinstance(code, str) and re.fullmatch(r"[A-Z0-9_]{1,100}", code) else ""
-
-
-def _unreachable(what: str) -> ServiceUnreachable:
-    return ServiceUnreachable(
-        f"Stack Auth could not be reached ({what})",
-        unchanged=_NOTHING,
-        do="check the network, STACK_AUTH_API_URL and the service's status page",
-    )
-
-
-def _refused(happened: str, do: str) -> ServiceRefused:
-    return ServiceRefused(happened, unchanged=_NOTHING, do=do)
-
-
-def _unintelligible(what: str) -> ServiceUnintelligible:
-    return ServiceUnintelligible(
-        f"Stack Auth answered something else than {what}",
-        unchanged=_NOTHING,
-        do="check that STACK_AUTH_API_URL is Stack Auth and not a page in front of it",
-    )

@@ -1,12 +1,15 @@
 """What each answer of the service means."""
 
+import json
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from aiohttp import web
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
-from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth, retry_after_seconds
+from bot.stackauth.answers import retry_after_seconds, user_in
+from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth
 from bot.stackauth.target import identify, preflight
 
 MARK = "secret.person@example.com"
@@ -32,6 +35,18 @@ async def test_a_user_is_created_changed_and_read(client):
     changed = await client.change(made.id, {"display_name": "Ada"})
     assert await client.get(made.id) == changed
     assert changed.display_name == "Ada"
+
+
+async def test_metadata_of_any_shape_is_read(client):
+    """Whatever people have written about themselves: deeply nested, or half a character."""
+    deep: list[object] = []
+    for _ in range(250):
+        deep = [deep]
+    made = await client.create({"client_metadata": {"deep": deep}})
+    users, _ = await client.page(None)
+    assert [user.client_metadata for user in users] == [made.client_metadata] == [{"deep": deep}]
+    half = {**made.model_dump(), "client_metadata": "\ud83d"}
+    assert user_in(httpx.Response(200, text=json.dumps(half)), reads=True).client_metadata == "\ud83d"
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
