@@ -1,4 +1,4 @@
-"""Settings -> parts -> a bot that runs. It constructs and decides nothing; the clock and the id maker live here.
+"""Settings -> parts -> a bot that runs. It decides nothing; the id maker lives here.
 
 Order of a start, each step of which may end it with one sentence: the data directory and its lock, the journal (a
 damaged one changes nothing), the services (tokens, channel, keys, match of the projects), the lock on the source;
@@ -10,53 +10,40 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
-from pydantic import SecretStr
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import practice
 from bot.artifacts import files
 from bot.artifacts.examiners import BundleExaminers
-from bot.artifacts.handover import hand_over
 from bot.conductor import Conductor, interrupted
+from bot.edges import Services, SystemClock, examiners, parties_of, secret, selection_of, services, steps
 from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import decide as say
 from bot.plan.actions import settled
 from bot.plan.events import Parties
-from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.practice import Practice
-from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.words import Refusal
-from bot.ports import Examiners, Report, Steps
+from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.slack.listener import HttpListener, Listener, SocketListener
-from bot.slack.preflight import preflight as slack_preflight
 from bot.stackauth import outlook, target
-from bot.stackauth.api import StackAuth
-from bot.stackauth.migrate import UsersStep
-from bot.stackauth.readback import ReadBack
 from bot.supabase import project
-from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
-from bot.supabase.export import Export
-from bot.supabase.export.bundle import Label, Selection
+from bot.supabase.export.bundle import Label
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
-from bot.supabase.notice import Notice
-from bot.supabase.proof import Proof
 from bot.supabase.source import SupabaseSource
 from bot.watch import Watch
 
@@ -64,141 +51,28 @@ log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
 
 
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 def new_run_id(now: datetime) -> str:
     """`YYYYMMDD-xxxx`."""
     return f"{now:%Y%m%d}-{secrets.token_hex(2)}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """The edges, constructed and not yet asked."""
-
-    slack: AsyncWebClient
-    database: Database
-    gateway: Gateway
-    stack: StackAuth
-
-
-@asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
-    """Contacts nobody; closes what was opened."""
-    async with AsyncExitStack() as closing:
-        anon = settings.supabase_anon_key
-        gateway = Gateway(
-            settings.supabase_url or "", _secret(settings.supabase_service_role_key), _secret(anon) if anon else None
-        )
-        stack = StackAuth(
-            settings.stack_auth_api_url, settings.stack_auth_project_id or "", _secret(settings.stack_auth_secret_key)
-        )
-        closing.push_async_callback(gateway.close)
-        closing.push_async_callback(stack.close)
-        yield Services(
-            slack=calls.connect(_secret(settings.slack_bot_token), settings.slack_api_url),
-            database=Database(_secret(settings.supabase_db_url)),
-            gateway=gateway,
-            stack=stack,
-        )
-
-
-def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
-    return Proof(
-        database,
-        gateway,
-        include_schemas=settings.export.include_schemas,
-        exclude_tables=settings.export.exclude_tables,
-        quiet_seconds=settings.freeze.quiet_seconds,
-    )
-
-
-def examiners(settings: Settings, edges: Services, directory: Path, bundle: BundleExaminers) -> Examiners:
-    """By the names that the checkpoints give them."""
-    freeze = proof(settings, edges.database, edges.gateway)
-    return {
-        "freeze-proof": freeze.freeze_proof,
-        "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
-        "files": bundle.examine_files,
-        "counts": CountsExaminer(edges.database, edges.gateway, directory),
-        "freeze-holds": freeze.freeze_holds,
-        "mapping": bundle.examine_mapping,
-        "users-read-back": ReadBack(directory, edges.stack).examine,
-        "references": bundle.examine_references,
-    }
-
-
-def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord, bundle: BundleExaminers) -> Steps:
-    take = Export(edges.database, directory, tool_version=version("cutover"), **dict(settings.export))
-
-    async def export(run: Run, report: Report) -> ExportResult:
-        result = await take(run, report)
-        bundle.read_ahead(result.sha256)
-        return result
-
-    async def handover(run: Run, report: Report) -> HandoverResult:
-        return await asyncio.to_thread(hand_over, directory, run.run_id, record.head)
-
-    return {
-        "export": export,
-        "users": UsersStep(
-            directory,
-            edges.stack,
-            concurrency=settings.users.concurrency,
-            retain_days=settings.users.retain_days,
-            clock=SystemClock(),
-        ),
-        "handover": handover,
-    }
-
-
-def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIterator[Finding]]]:
-    """What the doctor asks, by edge."""
-    app_token = _secret(settings.slack_app_token) if settings.slack_app_token else None
-    channel, approvers = settings.slack.channel or "", settings.approvers.users
-    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers)
-    source = project.preflight(
-        edges.database,
-        edges.gateway,
-        include_schemas=settings.export.include_schemas,
-        exclude_tables=settings.export.exclude_tables,
-    )
-    return [
-        ("slack", slack),
-        ("supabase", source),
-        ("stack-auth", target.preflight(edges.stack)),
-    ]
-
-
 async def practise(settings: Settings, directory: Path, report: Report) -> practice.Practised:
     """The practice into an empty directory. It asks nobody but the source's database."""
     url, key = settings.supabase_url, settings.supabase_service_role_key
-    gateway = Gateway(url, _secret(key)) if url and key else None  # only for the project's name in it
-    database, run_id = Database(_secret(settings.supabase_db_url)), practice.run_id(SystemClock().now())
+    gateway = Gateway(url, secret(key)) if url and key else None  # only for the project's name in it
+    database, run_id = Database(secret(settings.supabase_db_url)), practice.run_id(SystemClock().now())
     database.set_run(run_id)
     with _interruptible(practice.interrupted):
-        parties = _parties(settings, await project.identify_by_sql(database, gateway))
+        parties = parties_of(settings, await project.identify_by_sql(database, gateway))
         return await practice.practise(
             database,
             directory,
             Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
-            _selection(settings),
-            estimated_rows=await project.estimated_rows(database, _selection(settings)),
+            selection_of(settings),
+            estimated_rows=await project.estimated_rows(database, selection_of(settings)),
             users_per_second=outlook.assumed_users_per_second(settings.users.concurrency),
             report=report,
         )
-
-
-def _parties(settings: Settings, source: project.Identity) -> Parties:
-    target = settings.stack_auth_project_id or ""
-    return Parties(source_ref=source.ref, source_database=source.database, target_project=target)
-
-
-def _selection(settings: Settings) -> Selection:
-    of = settings.export
-    return Selection(workers=of.workers, include_schemas=of.include_schemas, exclude_tables=of.exclude_tables)
 
 
 async def run_bot(settings: Settings, *, once: bool, new: bool) -> int:
@@ -240,12 +114,12 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
         identity = await calls.identify(
             edges.slack,
             channel=settings.slack.channel or "",
-            app_token=_secret(settings.slack_app_token) if settings.slack_app_token else None,
+            app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
         )
         source_project = await project.identify(edges.database, edges.gateway)
         await target.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
-        parties = _parties(settings, source_project)
+        parties = parties_of(settings, source_project)
         if new and run is not None:
             record.close()
             files.archive_run(directory, run.run_id)
@@ -255,7 +129,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
             run = _taken_up(run, record, parties, settings)
         else:
             last = practice.read_timings(directory)
-            rows = await project.estimated_rows(edges.database, _selection(settings)) if last else None
+            rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
             run = _opened(record, parties, settings, last, rows)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
@@ -379,7 +253,7 @@ def _listener(
         return SocketListener(
             identity,
             channel=channel,
-            app_token=_secret(settings.slack_app_token),
+            app_token=secret(settings.slack_app_token),
             api_url=settings.slack_api_url,
             heard=conductor.obey,
             reconnected=sweep,
@@ -389,13 +263,9 @@ def _listener(
     return HttpListener(
         identity,
         channel=channel,
-        signing_secret=_secret(settings.slack_signing_secret),
+        signing_secret=secret(settings.slack_signing_secret),
         port=settings.port,
         api_url=settings.slack_api_url,
         heard=conductor.obey,
         reconnected=sweep,
     )
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value is not None else ""

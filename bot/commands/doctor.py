@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot import app, logs, settings
+from bot import logs, settings
 from bot.commands.show import show
 from bot.doctor import look_around
+from bot.edges import preflights, proof, services
 from bot.errors import UsageError
 from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
@@ -22,8 +23,8 @@ def doctor(config: Path | None, *, freeze: bool) -> int:
     logs.configure(chosen.secrets)
 
     async def look() -> tuple[tuple[Finding, ...], bool]:
-        async with app.services(chosen) as edges:
-            return await look_around(app.preflights(chosen, edges))
+        async with services(chosen) as edges:
+            return await look_around(preflights(chosen, edges))
 
     findings, unreachable = asyncio.run(look())
     show(findings)
@@ -48,7 +49,7 @@ def _prove(config: Path | None) -> int:
 
 
 async def _proof(chosen: settings.Settings, run: Run) -> list[Finding]:
-    async with app.services(chosen) as edges:
+    async with services(chosen) as edges:
         edges.database.set_run(run.run_id)
-        proof = app.proof(chosen, edges.database, edges.gateway)
-        return [finding async for finding in proof.freeze_holds(run, lambda progress: None)]
+        holds = proof(chosen, edges.database, edges.gateway).freeze_holds
+        return [finding async for finding in holds(run, lambda progress: None)]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import app, logs, practice, settings
 from bot.commands.show import Ticker
+from bot.edges import SystemClock
 from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.sentences import parts_of_time
 from bot.practice import Practised
@@ -31,7 +32,7 @@ def practise(config: Path | None, named: Path | None) -> int:
         chosen = settings.load((*needs, "source_api"), config=config)
     logs.configure(chosen.secrets, level=logging.WARNING)
     data_directory = chosen.migration_data_dir
-    directory = practice.directory_for(data_directory, named, app.SystemClock().now())
+    directory = practice.directory_for(data_directory, named, SystemClock().now())
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
         practised = asyncio.run(app.practise(chosen, directory, ticker.hear))
     practice.write_timings(data_directory, practised.timings)
@@ -114,6 +115,10 @@ def _users(practised: Practised) -> Iterator[str]:
         f"{number(outlook.users)}: {number(outlook.whole)} will be carried over whole, "
         f"{number(outlook.users - outlook.whole)} need attention; none was created"
     )
+    if hashes := [f"{number(count)} {kind}" for kind, count in outlook.needs.hashes.most_common()]:
+        yield f"password hashes: {', '.join(hashes)}"
+    if accounts := [f"{number(count)} {provider}" for provider, count in outlook.needs.accounts.most_common()]:
+        yield f"accounts at providers: {', '.join(accounts)}"
     reasons = [(f"{number(count)} × {name}", REASONS[name].todo) for name, count in outlook.attention.items()]
     yield from (f"{what}: {todo}" for what, todo in reasons[:_REASONS])
     if fewer := [what for what, _ in reasons[_REASONS:]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot import app, logs, settings
+from bot import logs, settings
 from bot.artifacts import files
 from bot.commands.show import show
+from bot.edges import SystemClock, services
 from bot.plan.findings import Finding, blocks
 from bot.supabase import freeze
 
@@ -26,9 +27,9 @@ def thaw(config: Path | None) -> int:
 
 async def _thaw(chosen: settings.Settings) -> list[Finding]:
     directory = files.open_directory(chosen.migration_data_dir)
-    async with app.services(chosen) as edges:
+    async with services(chosen) as edges:
         asks_api = chosen.supabase_url is not None and chosen.supabase_service_role_key is not None
         gateway = edges.gateway if asks_api else None
         findings = await freeze.thaw(edges.database, directory / files.FREEZE_PRIOR, gateway)
-    freeze.write_thaw_record(directory / files.THAW, findings, at=app.SystemClock().now())
+    freeze.write_thaw_record(directory / files.THAW, findings, at=SystemClock().now())
     return findings

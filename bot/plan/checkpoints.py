@@ -2,7 +2,7 @@
 
 A gate has one signal. When the signal is given by somebody entitled, the gate's examiners try to prove the claim wrong;
 when nothing blocks, the gate is passed and its step runs. Another gate is one more entry here, an examiner and a step
-under their names in `app.py`; no other code knows a gate by name, but for the freeze, which the watch guards.
+under their names in `edges.py`; no other code knows a gate by name, but for the freeze, which the watch guards.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ DEEPEST = 200
 """Levels of nesting that are carried over."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
-_BESIDE = ("identities", "mfa_factors")
+BESIDE = ("identities", "mfa_factors")
+"""Tables of schema auth whose rows belong to a user."""
 Row = Mapping[str, Any]
 
 
@@ -45,6 +46,32 @@ class ExportedUser:
         return str(self.row["id"])
 
 
+class Beside:
+    """The rows that belong to users, remembered by user."""
+
+    def __init__(self, scratch: Scratch, as_text: Mapping[str, frozenset[str]] | None = None) -> None:
+        """`as_text` are the jsonb columns held as text, by table."""
+        self._scratch = scratch
+        self._as_text = as_text or {}
+        self._n = 0
+        scratch.make("CREATE TABLE beside (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
+
+    def take(self, table: str, text: bytes) -> None:
+        """Raises ValueError when it is no JSON object."""
+        self._n += 1
+        row, _ = parsed(text)
+        self._scratch.do("INSERT INTO beside VALUES (?, ?, ?, ?)", str(row.get("user_id")), table, self._n, text)
+
+    def with_(self, row: Row, *, cut: bool) -> ExportedUser:
+        """The user of this row of auth.users."""
+        own: dict[str, list[Row]] = {table: [] for table in BESIDE}
+        question = "SELECT of, row FROM beside WHERE user_id = ? ORDER BY of, n"
+        for table, text in self._scratch.all(question, str(row["id"])):
+            own[table].append(parsed(text, self._as_text.get(table, frozenset()))[0])
+        identities, factors = (tuple(own[table]) for table in BESIDE)
+        return ExportedUser(row=row, identities=identities, factors=factors, cut=cut)
+
+
 @dataclass(kw_only=True)
 class Bundle:
     """`users` may be walked any number of times. Raises RecordDamaged when a file is not what was exported."""
@@ -57,12 +84,14 @@ class Bundle:
     def open(cls, directory: Path, scratch: Scratch) -> Bundle:
         """Reads identities and factors; blocks for as long as that takes."""
         bundle = cls(directory=directory, metadata=read(directory / METADATA), scratch=scratch)
-        scratch.make("CREATE TABLE beside (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
-        for table in _BESIDE:
-            texts = enumerate(bundle._texts(table))
-            rows = ((str(row["user_id"]), table, n, text) for n, (text, row, _) in texts)
-            scratch.put("INSERT INTO beside VALUES (?, ?, ?, ?)", rows)
+        bundle._remember()
         return bundle
+
+    def _remember(self) -> None:
+        self._beside = Beside(self.scratch, {table: _text_columns(self._exported(table)) for table in BESIDE})
+        for table in BESIDE:
+            for text, _, _ in self._texts(table):
+                self._beside.take(table, text)
 
     @property
     def total(self) -> int:
@@ -70,14 +99,8 @@ class Bundle:
 
     def users(self) -> Iterator[ExportedUser]:
         """In the order of the file."""
-        as_text = {table: _text_columns(self._exported(table)) for table in _BESIDE}
         for _, row, cut in self._texts("users"):
-            beside: dict[str, list[Row]] = {table: [] for table in _BESIDE}
-            question = "SELECT of, row FROM beside WHERE user_id = ? ORDER BY of, n"
-            for table, own in self.scratch.all(question, str(row["id"])):
-                beside[table].append(parsed(own, as_text[table])[0])
-            identities, factors = (tuple(beside[table]) for table in _BESIDE)
-            yield ExportedUser(row=row, identities=identities, factors=factors, cut=cut)
+            yield self._beside.with_(row, cut=cut)
 
     def _exported(self, table: str) -> Table | None:
         """A table of schema auth; None where it was not exported."""

@@ -13,6 +13,7 @@ _KINDS = (
     (re.compile(r"\$2[aby]\$(\d\d)\$"), "bcrypt of cost {}"),
     (re.compile(r"\$argon2"), "argon2"),
     (re.compile(r"\$(?:fb)?scrypt\$"), "scrypt"),
+    (re.compile(r"\{"), "encrypted"),
 )
 
 

@@ -104,7 +104,7 @@ def test_the_settings() -> None:
         "approvers": {"users": ()},
         "freeze": {"quiet_seconds": 10, "notice_url": "", "notice_text": ""},
         "export": {"workers": 4, "include_schemas": (), "exclude_tables": ()},
-        "users": {"concurrency": 16, "accept": (), "retain_days": 90},
+        "users": {"mode": "create", "concurrency": 16, "accept": (), "retain_days": 90},
         "reminders": {"minutes": 15},
     }
     assert {name: None if default is None else str(default) for name, default in environment.items()} == {
@@ -131,8 +131,8 @@ def test_the_events_of_the_journal() -> None:
         "abort-asked", "abort-confirmed", "answered", "bot-started", "checkpoint-offered", "checkpoint-passed",
         "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone", "freeze-seen",
         "header-pinned", "message-heard", "post-edited", "post-intended", "posted", "reason-accepted", "reminder-due",
-        "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed",
-        "thaw-failed", "thawed", "unreadable-accepted", "verification-began", "watch-blinded", "watch-saw-again",
+        "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed", "step-reopened",
+        "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began", "watch-blinded", "watch-saw-again",
     }  # fmt: skip
 
 

@@ -262,7 +262,10 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             1 × a materialized view is computed from other tables
             1 × a view has no rows of its own
   files     All were read again and are what was written
-  users     132: 75 will be carried over whole, 57 need attention; none was created
+  users     132: 81 will be carried over whole, 51 need attention; none was created
+            password hashes: 72 bcrypt of cost 10, 3 argon2, 3 scrypt, 3 encrypted, 3 an unknown kind, 2
+            bcrypt of cost 6, 1 bcrypt of cost 12
+            accounts at providers: 15 google, 6 github
             12 × hash-not-bcrypt: Ask the person to set a new password; with a verified address they can sign in by
             magic link meanwhile.
             6 × phone-only: Stack Auth has no sign-in by phone. Ask the person for an address and set it in Stack
@@ -270,13 +273,14 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             6 × anonymous: Nobody can sign in as this user again: keep it for the rows that refer to it, or delete
             it later.
             6 × sso-user: Set up the company's single sign-on as a provider in Stack Auth and let the person link to it.
-            6 × totp-not-carried: The person can sign in without the second factor: ask them to set it up again.
             3 × banned: A restriction does not end by itself: lift it when the ban ends.
             3 × deleted: It was deleted in Supabase already: delete it in Stack Auth when nothing refers to it.
             3 × email-taken-by-another: Decide with the person which of the two users is theirs; merge or delete the
             other.
-            3 × phone-not-carried, 3 × second-factor-not-carried, 3 × email-refused, 3 × metadata-rounded,
-            3 × no-sign-in-method: docs/users.md says what to do
+            3 × phone-not-carried: Nothing, unless the person signed in by phone alone: tell them to use their other
+            way in.
+            3 × second-factor-not-carried, 3 × email-refused, 3 × metadata-rounded, 3 × no-sign-in-method:
+            docs/users.md says what to do
   time      export SPAN, reading all again SPAN, looking at the users SPAN
 
 On the night this takes about SPAN: export SPAN, checks SPAN, users SPAN if Stack Auth takes 40 a second. The freeze,

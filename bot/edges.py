@@ -1,0 +1,172 @@
+"""The edges, constructed from the settings and not yet asked; and what gates, steps and the doctor ask of them."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.artifacts.examiners import BundleExaminers
+from bot.artifacts.handover import hand_over
+from bot.plan.events import Parties
+from bot.plan.findings import Finding
+from bot.plan.results import ExportResult, HandoverResult
+from bot.plan.run import Run
+from bot.ports import Examiners, Report, Steps
+from bot.record import EventRecord
+from bot.settings import Settings
+from bot.slack import calls
+from bot.slack.preflight import preflight as slack_preflight
+from bot.stackauth import outlook, target
+from bot.stackauth.api import StackAuth
+from bot.stackauth.migrate import UsersStep
+from bot.stackauth.pace import Pace
+from bot.stackauth.patience import Patient
+from bot.stackauth.readback import ReadBack
+from bot.supabase import project
+from bot.supabase.counts import CountsExaminer
+from bot.supabase.database import Database
+from bot.supabase.export import Export
+from bot.supabase.export.bundle import Selection
+from bot.supabase.gateway import Gateway
+from bot.supabase.living import auth_rows
+from bot.supabase.notice import Notice
+from bot.supabase.proof import Proof
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The edges, constructed and not yet asked."""
+
+    slack: AsyncWebClient
+    database: Database
+    gateway: Gateway
+    stack: StackAuth
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Contacts nobody; closes what was opened."""
+    async with AsyncExitStack() as closing:
+        anon = settings.supabase_anon_key
+        gateway = Gateway(
+            settings.supabase_url or "", secret(settings.supabase_service_role_key), secret(anon) if anon else None
+        )
+        stack = StackAuth(
+            settings.stack_auth_api_url, settings.stack_auth_project_id or "", secret(settings.stack_auth_secret_key)
+        )
+        closing.push_async_callback(gateway.close)
+        closing.push_async_callback(stack.close)
+        yield Services(
+            slack=calls.connect(secret(settings.slack_bot_token), settings.slack_api_url),
+            database=Database(secret(settings.supabase_db_url)),
+            gateway=gateway,
+            stack=stack,
+        )
+
+
+def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
+    return Proof(
+        database,
+        gateway,
+        include_schemas=settings.export.include_schemas,
+        exclude_tables=settings.export.exclude_tables,
+        quiet_seconds=settings.freeze.quiet_seconds,
+    )
+
+
+def examiners(settings: Settings, edges: Services, directory: Path, bundle: BundleExaminers) -> Examiners:
+    """By the names that the checkpoints give them."""
+    freeze = proof(settings, edges.database, edges.gateway)
+    return {
+        "freeze-proof": freeze.freeze_proof,
+        "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
+        "files": bundle.examine_files,
+        "counts": CountsExaminer(edges.database, edges.gateway, directory),
+        "freeze-holds": freeze.freeze_holds,
+        "mapping": bundle.examine_mapping,
+        "users-read-back": ReadBack(directory, edges.stack).examine,
+        "references": bundle.examine_references,
+    }
+
+
+def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord, bundle: BundleExaminers) -> Steps:
+    take = Export(edges.database, directory, tool_version=version("cutover"), **dict(settings.export))
+
+    async def export(run: Run, report: Report) -> ExportResult:
+        result = await take(run, report)
+        bundle.read_ahead(result.sha256)
+        return result
+
+    async def handover(run: Run, report: Report) -> HandoverResult:
+        return await asyncio.to_thread(hand_over, directory, run.run_id, record.head)
+
+    return {
+        "export": export,
+        "users": UsersStep(
+            directory,
+            edges.stack,
+            concurrency=settings.users.concurrency,
+            retain_days=settings.users.retain_days,
+            clock=SystemClock(),
+        ),
+        "handover": handover,
+    }
+
+
+def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIterator[Finding]]]:
+    """What the doctor asks, by edge."""
+    app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
+    channel, approvers = settings.slack.channel or "", settings.approvers.users
+    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers)
+    source = project.preflight(
+        edges.database,
+        edges.gateway,
+        include_schemas=settings.export.include_schemas,
+        exclude_tables=settings.export.exclude_tables,
+    )
+    return [
+        ("slack", slack),
+        ("supabase", source),
+        ("stack-auth", target.preflight(edges.stack)),
+        ("users", _users_ahead(settings, edges)),
+    ]
+
+
+async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Finding]:
+    """What will become of the users as they are now, and whether the target has what they sign in with."""
+    rows = partial(auth_rows, edges.database)
+    with tempfile.TemporaryDirectory() as directory:
+        ahead = await outlook.look_at_the_living(rows, Path(directory), SystemClock().now())
+    for finding in outlook.findings(ahead):
+        yield finding
+    for finding in target.methods(await target.offered(Patient(edges.stack, Pace())), ahead.needs):
+        yield finding
+
+
+def parties_of(settings: Settings, source: project.Identity) -> Parties:
+    target = settings.stack_auth_project_id or ""
+    return Parties(source_ref=source.ref, source_database=source.database, target_project=target)
+
+
+def selection_of(settings: Settings) -> Selection:
+    of = settings.export
+    return Selection(workers=of.workers, include_schemas=of.include_schemas, exclude_tables=of.exclude_tables)
+
+
+def secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""

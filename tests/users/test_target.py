@@ -1,0 +1,115 @@
+"""The look at the target: whether everybody will be able to sign in to it, before anybody is created."""
+
+import pytest
+
+from bot.errors import ServiceRefused
+from bot.plan.findings import Verdict
+from bot.stackauth.api import StackAuth
+from bot.stackauth.exported import ExportedUser
+from bot.stackauth.needs import Needs
+from bot.stackauth.pace import Pace
+from bot.stackauth.patience import Patient
+from bot.stackauth.target import methods, offered
+
+
+def needs_of(*users: ExportedUser) -> Needs:
+    needs = Needs()
+    for user in users:
+        needs.consider(user)
+    return needs
+
+
+def person(rows, n, *identities, **columns):
+    return ExportedUser(row=rows.user(n, **columns), identities=identities)
+
+
+@pytest.fixture
+def everyone(rows):
+    """One of each way in, and some who have none."""
+    return needs_of(
+        person(rows, 1),
+        person(rows, 2, encrypted_password=rows.bcrypt.replace("$10$", "$06$")),
+        person(rows, 3, encrypted_password=None),
+        person(rows, 4, rows.identity(4, "google", "4"), rows.identity(4, "github", "4"), encrypted_password=None),
+        person(rows, 5, encrypted_password="$argon2id$v=19$x"),
+        person(rows, 6, encrypted_password="$fbscrypt$x", email=None),
+        person(rows, 7, encrypted_password="pbkdf2"),
+        person(rows, 9, encrypted_password='{"key_id": "k"}', email=None),
+        person(rows, 8, rows.identity(8, "google", "8"), deleted_at="2024-01-01T00:00:00+00:00"),
+    )
+
+
+def test_what_people_sign_in_with_is_counted(everyone):
+    """Hashes by kind and cost, also those that cannot be carried; of a deleted user nothing."""
+    assert (everyone.passwords, everyone.magic_links) == (2, 3)
+    assert everyone.accounts == {"google": 1, "github": 1}
+    assert everyone.hashes == {
+        "bcrypt of cost 10": 1,
+        "bcrypt of cost 6": 1,
+        "argon2": 1,
+        "scrypt": 1,
+        "an unknown kind": 1,
+        "encrypted": 1,
+    }
+
+
+async def findings(make, service, needs):
+    async with StackAuth(service.url, make.project, make.key) as client:
+        return list(methods(await offered(Patient(client, Pace())), needs))
+
+
+async def test_a_project_that_has_it_all_passes(make, everyone):
+    """And says what was looked for."""
+    [finding] = await findings(make, await make.service(), everyone)
+    assert finding.verdict is Verdict.PASS
+    assert finding.evidence == (
+        "The Stack Auth project has what the users sign in with: passwords, magic links, github, google."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "evidence"),
+    [
+        (
+            {"password_enabled": False},
+            Verdict.FAIL,
+            "2 users sign in with a password, and that is off in the Stack Auth project.",
+        ),
+        (
+            {"oauth_providers": ("google",)},
+            Verdict.FAIL,
+            "1 users sign in with github, which the Stack Auth project does not have.",
+        ),
+        (
+            {"otp_enabled": False},
+            Verdict.WARN,
+            "3 users can sign in by magic link alone, and magic links are off in the Stack Auth project.",
+        ),
+    ],
+)
+async def test_what_it_lacks_is_told_with_its_mend(make, everyone, given, verdict, evidence):
+    """How many it concerns, and what to switch on."""
+    [finding] = await findings(make, await make.service(**given), everyone)
+    assert (finding.verdict, finding.evidence) == (verdict, evidence)
+    assert finding.mend
+
+
+async def test_a_service_that_does_not_tell_is_a_warning(make, everyone):
+    """Such as an older one, or one behind a proxy: then people look themselves."""
+    service = await make.service()
+    service.faults.when(lambda body: None)
+    async with StackAuth(f"{service.url}/elsewhere", make.project, make.key) as client:
+        [finding] = methods(await offered(Patient(client, Pace())), everyone)
+    assert finding.verdict is Verdict.WARN
+    assert "passwords, magic links, github, google" in finding.mend
+
+
+@pytest.mark.parametrize("given", [{"password_enabled": False}, {"oauth_providers": ("github",)}])
+async def test_nobody_is_created_in_a_project_that_would_lock_people_out(another_night, rows, given):
+    """Not even those who would be well."""
+    night = await another_night(**given)
+    others = [rows.user(n, encrypted_password=None) for n in range(1, 30)]
+    night.export([*others, rows.user(30)], [rows.identity(30, "google", "30")])
+    with pytest.raises(ServiceRefused, match="no user was created"):
+        await night.carry_over()
+    assert not night.service.users
