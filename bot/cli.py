@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import doctor, freeze_sql, practice, rehearse, restore_sql, run, status, thaw, verify
+from bot.commands import doctor, freeze_sql, practice, rehearse, restore_sql, run, status, thaw, undo_users, verify
 from bot.errors import CutoverError, UsageError
 from bot.logs import cleaned
 
@@ -108,6 +108,18 @@ def _thaw(config: Config = None) -> None:
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
     _exit(lambda: thaw.thaw(config))
+
+
+@app.command("undo-users")
+def _undo_users(
+    config: Config = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it, they are only shown.")] = False,
+) -> None:
+    """Remove from Stack Auth the users that an ended run created.
+
+    Exactly those: whoever was matched or brought up to date stays. It says first who has signed in since.
+    """
+    _exit(lambda: undo_users.undo_users(config, yes=yes))
 
 
 @app.command("rehearse")

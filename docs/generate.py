@@ -30,6 +30,7 @@ from bot import cli, errors
 from bot.plan.checkpoints import PLAN
 from bot.plan.run import Phase
 from bot.settings import Settings
+from bot.stackauth.kinds import KINDS
 from bot.stackauth.reasons import REASONS
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +100,14 @@ def _examiners() -> str:
 
 
 # -- users, settings, commands ----------------------------------------------------------------------------------------
+
+
+def _kinds() -> str:
+    rows = (
+        (kind.name, kind.rule, ", ".join(f"`{reason}`" for reason in kind.reasons), "yes" if kind.signs_in else "no")
+        for kind in KINDS
+    )
+    return _table(("kind of user", "what becomes of it", "reason", "can sign in"), rows)
 
 
 def _reasons() -> str:
@@ -244,7 +253,7 @@ def _of_the_plan(name: str) -> Any:
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"checkpoints": _checkpoints, "exit-codes": _exit_codes},
     "docs/checks.md": {"checks": _checks, "examiners": _examiners},
-    "docs/users.md": {"reasons": _reasons},
+    "docs/users.md": {"kinds": _kinds, "reasons": _reasons},
     "docs/settings.md": {"environment": _environment, "sections": _sections},
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
     "docs/states.md": {"words": _words, "moves": _moves},

@@ -7,7 +7,7 @@ that, a journal hash told to others long ago (each checkpoint in Slack carries o
 
 Nothing is raised for damage: each is a failing finding that names file, line where there is one, and kind. A bundle
 that was not handed over is checked as far as it goes, and said to be so. Checks: `journal-chain`, `users-chain`,
-`handover`, `sums`, `files-whole`, `metadata`, `unknown-files`, `anchor`.
+`undo-chain`, `handover`, `sums`, `files-whole`, `metadata`, `unknown-files`, `anchor`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from bot.ports import Progress, Report
 
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {
-    files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.FREEZE_PRIOR,
-    files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.LOCK, files.GITIGNORE,
+    files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.UNDO,
+    files.FREEZE_PRIOR, files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.LOCK,
+    files.GITIGNORE,
 }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobo
     sums, sums_damage = _sums(directory)
     closed = sums is not None or bool(sums_damage)
     chain = _read_journal(directory, anchor, named=sums.journal_line if sums else 0, closed=closed)
-    found = [*_journal(chain), *_users(directory, closed=closed)]
+    found = [*_journal(chain), *_users(directory, closed=closed), *_undo(directory)]
     found += _handover(chain, sums, sums_damage)
     if metadata_damage:
         found.append(failed("metadata", metadata_damage, _RESTORE))
@@ -230,17 +231,36 @@ def _journal(chain: _Chain) -> Iterator[Finding]:
 
 
 def _users(directory: Path, *, closed: bool) -> Iterator[Finding]:
-    path, n = directory / files.USERS, 0
-    if not path.exists():
-        return
+    path = directory / files.USERS
+    if path.exists():
+        lines, damage = _chain_beside(path, closed=closed)
+        if damage:
+            yield failed("users-chain", damage, _RESTORE)
+        else:
+            yield passed("users-chain", f"All {lines:,} lines of {files.USERS} hang together.")
+
+
+def _undo(directory: Path) -> Iterator[Finding]:
+    path = directory / files.UNDO
+    if path.exists():
+        lines, damage = _chain_beside(path, closed=False)
+        if damage:
+            yield failed("undo-chain", damage, _RESTORE)
+        else:
+            yield passed("undo-chain", f"All {lines:,} lines of {files.UNDO} hang together.")
+
+
+def _chain_beside(path: Path, *, closed: bool) -> tuple[int, str]:
+    """How many lines it has, and what is wrong with them as a sentence, "" when nothing is."""
+    n = 0
     try:
         for line in read_chain(path, torn_tail_allowed=not closed):
             n = line.n
-        yield passed("users-chain", f"All {n:,} lines of {files.USERS} hang together.")
     except CutoverError as error:
-        yield failed("users-chain", f"{error.happened}.", _RESTORE)
+        return n, f"{error.happened}."
     except OSError:
-        yield failed("users-chain", f"{files.USERS} cannot be read.", _RESTORE)
+        return n, f"{path.name} cannot be read."
+    return n, ""
 
 
 def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Finding]:

@@ -18,15 +18,15 @@ address or an account that two of them claim is given to one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import UserLog, UserState
-from bot.errors import CutoverError, RecordDamaged
+from bot.errors import RecordDamaged
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Clock, Progress, Report
@@ -41,6 +41,7 @@ from bot.stackauth.needs import Needs
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
 from bot.stackauth.target import offered, refuse_if_it_would_lose_people
+from bot.stackauth.together import to_the_end, together
 from bot.stackauth.translate import Translation, translate
 
 _Value = TypeVar("_Value")
@@ -110,7 +111,7 @@ class UsersStep:
             )
             everybody = known.everybody()
             async with carrier.logging():
-                await _together(carrier.work(everybody) for _ in range(self._concurrency))
+                await together(carrier.work(everybody) for _ in range(self._concurrency))
             now = self._clock.now()
 
             def conclude() -> UsersResult:
@@ -193,24 +194,3 @@ class _Board:
 
     def _show(self) -> None:
         self._report(Progress(step="users", done=self._done, total=self._total, unit="users", note=self._note))
-
-
-async def _together(workers: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """All of them; when one fails the others are cancelled, and its error is raised, a bug before all others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for worker in workers:
-                group.create_task(worker)
-    except BaseExceptionGroup as several:
-        errors = sorted(several.exceptions, key=lambda error: isinstance(error, CutoverError))
-        raise errors[0] from None
-
-
-async def to_the_end(work: Callable[[], _Value]) -> _Value:
-    """In a thread. Cancelled, it waits until the thread has ended, so that no other attempt meets it."""
-    thread = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        raise

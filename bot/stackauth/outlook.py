@@ -19,8 +19,8 @@ from bot.plan.talk.amounts import number
 from bot.ports import Progress, Report
 from bot.stackauth.claims import Claims
 from bot.stackauth.exported import BESIDE, Beside, Bundle, ExportedUser, parsed
-from bot.stackauth.migrate import to_the_end
 from bot.stackauth.needs import Needs
+from bot.stackauth.together import to_the_end
 from bot.stackauth.translate import translate
 
 _TELL_EVERY = 1_000

@@ -27,9 +27,10 @@ from bot.stackauth.claims import Claims
 from bot.stackauth.exported import Bundle
 from bot.stackauth.likeness import BY_THE_TARGET, differing, likeness_of
 from bot.stackauth.matching import held
-from bot.stackauth.migrate import to_the_end, translations
+from bot.stackauth.migrate import translations
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
+from bot.stackauth.together import to_the_end
 from bot.stackauth.translate import Translation
 
 _GIVE_UP_SECONDS = 120

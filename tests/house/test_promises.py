@@ -34,6 +34,7 @@ def test_the_commands_and_their_options() -> None:
         "restore-sql": {"table", "directory", "--config"},
         "freeze-sql": {"--thaw"},
         "thaw": {"--config"},
+        "undo-users": {"--config", "--yes"},
         "rehearse": {"--auto", "--users", "--rows"},
     }
     assert {opt for p in group.params for opt in p.opts} == {"--debug"}
@@ -77,6 +78,7 @@ def test_the_files_of_the_data_directory() -> None:
         "AUTH_USERS": "auth_users.json",
         "JOURNAL": "journal.jsonl",
         "USERS": "users.jsonl",
+        "UNDO": "undo.jsonl",
         "FREEZE_PRIOR": "freeze-prior.json",
         "THAW": "thaw.json",
         "SUMS": "SHA256SUMS",
@@ -131,8 +133,9 @@ def test_the_events_of_the_journal() -> None:
         "abort-asked", "abort-confirmed", "answered", "bot-started", "checkpoint-offered", "checkpoint-passed",
         "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone", "freeze-seen",
         "header-pinned", "message-heard", "post-edited", "post-intended", "posted", "reason-accepted", "reminder-due",
-        "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed", "step-reopened",
-        "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began", "watch-blinded", "watch-saw-again",
+        "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed",
+        "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
+        "watch-blinded", "watch-saw-again",
     }  # fmt: skip
 
 

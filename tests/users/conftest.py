@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -282,6 +283,15 @@ class Make:
         await standin.start()
         self.services.append(standin)
         return standin
+
+    def http(self, url: str) -> httpx.AsyncClient:
+        """An app's own client."""
+        headers = {
+            "x-stack-access-type": "client",
+            "x-stack-project-id": PROJECT,
+            "x-stack-publishable-client-key": "pck_app",
+        }
+        return httpx.AsyncClient(base_url=url, headers=headers, verify=False)
 
     async def server(self, handler: Callable[[web.Request], Awaitable[web.Response]]) -> str:
         """The address of something that answers every request by `handler`."""

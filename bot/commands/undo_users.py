@@ -1,0 +1,87 @@
+"""`cutover undo-users`: remove from Stack Auth the users that the run created, once it has been seen who they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot import logs, settings
+from bot.artifacts import files
+from bot.artifacts.scratch import Scratch
+from bot.commands.show import Ticker
+from bot.edges import SystemClock, services
+from bot.errors import UsageError
+from bot.journal import DataDirectoryLock
+from bot.plan.run import Phase, Run
+from bot.plan.talk.amounts import number
+from bot.record import read_run
+from bot.stackauth.undo import Found, Undo
+
+_SHOWN = 20
+
+
+def undo_users(config: Path | None, *, yes: bool) -> int:
+    """0. Without `yes` it only looks."""
+    chosen = settings.load(("target",), config=config)
+    logs.configure(chosen.secrets)
+    directory = chosen.migration_data_dir
+    run = read_run(directory)
+    _must_have_ended(run, directory)
+    assert run is not None
+    _must_be_of(run, chosen)
+    with DataDirectoryLock.take(files.open_directory(directory)), Scratch(directory) as scratch:
+        found = asyncio.run(_undo(chosen, run, scratch, yes=yes))
+    print("\n".join(_told(run, found, yes=yes)))
+    return 0
+
+
+def _must_have_ended(run: Run | None, directory: Path) -> None:
+    if run is None:
+        raise UsageError(
+            f"There is no run in {directory}",
+            unchanged="nothing was changed",
+            do="name the run's directory in MIGRATION_DATA_DIR",
+        )
+    if run.phase not in {Phase.ABORTED, Phase.DONE}:
+        raise UsageError(
+            f"Run {run.run_id} has not ended, and it still needs its users",
+            unchanged="nothing was changed",
+            do="say `abort` to the bot first, or let the run come to its end",
+        )
+
+
+def _must_be_of(run: Run, chosen: settings.Settings) -> None:
+    if run.opened.parties.target_project != chosen.stack_auth_project_id:
+        raise UsageError(
+            f"Run {run.run_id} created its users in another Stack Auth project",
+            unchanged="nothing was changed",
+            do="give the project and the key that it was opened with",
+        )
+
+
+async def _undo(chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool) -> Found:
+    directory, concurrency = chosen.migration_data_dir, chosen.users.concurrency
+    async with services(chosen) as edges:
+        undo = Undo(directory, run.run_id, edges.stack, scratch, concurrency=concurrency)
+        with Ticker("asking Stack Auth") as ticker:
+            found = await undo.look(ticker.hear)
+            if yes and found.users:
+                await undo.remove(found, SystemClock(), ticker.hear)
+    return found
+
+
+def _told(run: Run, found: Found, *, yes: bool) -> Iterator[str]:
+    became = "were removed from" if yes else "are in"
+    yield f"{number(found.users)} users that run {run.run_id} created {became} Stack Auth."
+    if found.active:
+        more = f" and {number(len(found.active) - _SHOWN)} more" if len(found.active) > _SHOWN else ""
+        yield f"{number(len(found.active))} of them had signed in since: {', '.join(found.active[:_SHOWN])}{more}."
+    else:
+        yield "None of them had signed in since."
+    if found.left:
+        yield f"{number(found.left)} users of other runs, or copies of users, were left alone."
+    if yes:
+        yield f"{files.UNDO} names each of them by id."
+    elif found.users:
+        yield "Nothing was removed. `cutover undo-users --yes` removes them."
