@@ -81,8 +81,7 @@ def authorize(
         case "admin":
             _refuse_unless_right(header("super-secret-admin-key"), None, project, "admin", "SUPER_SECRET_ADMIN_KEY")
         case "client" if clients_too:
-            if not header("publishable-client-key").startswith("pck_"):
-                raise known_error(401, "CLIENT_AUTHENTICATION_REQUIRED", "The publishable key must be provided.")
+            _refuse_unless_publishable(header("publishable-client-key"), project)
         case _:
             raise known_error(
                 401,
@@ -93,6 +92,14 @@ def authorize(
     branch = header("branch-id") or DEFAULT_BRANCH
     if branch != DEFAULT_BRANCH:
         raise known_error(400, "BRANCH_DOES_NOT_EXIST", f"There is no branch {branch}.", {"branch_id": branch})
+
+
+def _refuse_unless_publishable(given: str, project: str) -> None:
+    if not given:
+        raise known_error(401, "CLIENT_AUTHENTICATION_REQUIRED", "The publishable key must be provided.")
+    if not given.startswith("pck_"):
+        sentence = f"The publishable key is not valid for the project {project}."
+        raise known_error(401, "INVALID_PUBLISHABLE_CLIENT_KEY", sentence, {"project_id": project})
 
 
 def _refuse_unless_right(given: str, right: str | None, project: str, access_type: str, key_name: str) -> None:

@@ -7,7 +7,7 @@ a boolean. A key that is not in the table is refused wherever it stands; that `i
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -230,7 +230,10 @@ _BOTH: dict[str, Rule] = {
 _OAUTH_IDENTITY = _record(
     {"id": _text(), "account_id": _text(), "email": _text(nullable=True)}, frozenset({"id", "account_id"})
 )
-SIGN_IN_FIELDS: dict[str, Rule] = {"email": _text(_not_empty), "password": _text()}
+SIGN_IN_FIELDS: dict[str, Rule] = {
+    "email": _text(_not_empty, _email),
+    "password": _text(longest=LONGEST_PASSWORD),
+}
 CREATE_FIELDS: dict[str, Rule] = {**_BOTH, "oauth_providers": _list_of(_OAUTH_IDENTITY), "is_anonymous": _boolean}
 UPDATE_FIELDS: dict[str, Rule] = {
     **_BOTH,
@@ -255,6 +258,11 @@ def checked_query(query: Mapping[str, str], generation: Generation, problems: Pr
         "include_restricted": flag,
     }
     problems.extend(f"query.{key} {found}" for key in query if key in checks and (found := checks[key](query[key])))
-    unknown = [key for key in query if key not in checks]
+    refuse_unknown(query, checks, problems)
+
+
+def refuse_unknown(query: Iterable[str], known: Container[str], problems: Problems) -> None:
+    """Note the keys of a query string that an endpoint does not know."""
+    unknown = [key for key in query if key not in known]
     if unknown:
         problems.append(f"query contains unknown properties: {', '.join(unknown)}")

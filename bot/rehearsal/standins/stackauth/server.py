@@ -28,7 +28,7 @@ from .answers import (
     text_answer,
 )
 from .faults import AFTER, FaultKind, Faults
-from .schema import CREATE_FIELDS, UPDATE_FIELDS, checked, checked_query, is_uuid
+from .schema import CREATE_FIELDS, UPDATE_FIELDS, checked, checked_query, is_uuid, refuse_unknown
 from .signin import credentials, sign_in
 from .store import UserStore
 from .users import ProjectSettings, StoredUser
@@ -212,10 +212,9 @@ class StackAuthStandin:
         if problems:
             raise schema_error(request.method, request.path, problems)
         user = self._store.by_auth_email(email)
-        tokens = await asyncio.to_thread(sign_in, user, password, self._settings)
-        assert user is not None
-        self._store.was_active(user)
-        return json_answer(200, tokens)
+        signed_in = await asyncio.to_thread(sign_in, user, password, self._settings)
+        self._store.was_active(signed_in.user_id)
+        return json_answer(200, signed_in.as_json())
 
     def _authorize(self, request: web.Request, *, clients_too: bool) -> None:
         authorize(
@@ -225,6 +224,13 @@ class StackAuthStandin:
             secret_key=self._secret_key,
             clients_too=clients_too,
         )
+
+    def _project(self, request: web.Request) -> Answer:
+        problems: list[str] = []
+        refuse_unknown(dict(request.query), (), problems)
+        if problems:
+            raise schema_error(request.method, request.path, problems)
+        return json_answer(200, self._settings.as_json())
 
     def _answer(self, request: web.Request, raw: bytes) -> Answer:
         method, path = request.method, request.path
@@ -238,7 +244,7 @@ class StackAuthStandin:
             body, present = parsed_body(request.headers.get("Content-Type"), raw)
         self._authorize(request, clients_too=template == PROJECT)
         if template == PROJECT:
-            return json_answer(200, self._settings.as_json())
+            return self._project(request)
         query = dict(request.query.items())
         problems: list[str] = []
         fields = {"POST": CREATE_FIELDS, "PATCH": UPDATE_FIELDS}.get(method)

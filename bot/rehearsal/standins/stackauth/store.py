@@ -65,8 +65,9 @@ class UserStore:
         """Whoever signs in by this address, as it is stored."""
         return self._users.get(self._auth_emails.get(email, ""))
 
-    def was_active(self, user: StoredUser) -> None:
-        user.last_active_at_millis = self._now_millis()
+    def was_active(self, user_id: str) -> None:
+        """By id, since a change between the question and now has put another object in the user's place."""
+        self.get(user_id).last_active_at_millis = self._now_millis()
 
     def update(self, user_id: str, body: CheckedBody) -> StoredUser:
         check_password(body)  # the service looks at a password before it looks for the user it belongs to
