@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from bot.errors import ServiceUnreachable
-from bot.stackauth.api import NoAnswer, RateLimited, StackAuth, User
+from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
 from bot.stackauth.pace import Pace
 
 _Answer = TypeVar("_Answer")
@@ -34,6 +34,7 @@ class Patient:
         self.pace = pace
         self.give_up_seconds = give_up_seconds
         self._told = told
+        self._gate = asyncio.Lock()
 
     async def ask(self, request: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """The answer. Raises NoAnswer and refusals as they come; ServiceUnreachable when nothing has succeeded for as
@@ -41,21 +42,27 @@ class Patient:
         """
         now = asyncio.get_running_loop().time
         while True:
-            await self._turn()
+            began = await self._turn()
             try:
                 answer = await request()
             except RateLimited as error:
-                self._wait(now(), error.retry_after, "Stack Auth asks for fewer requests")
-                self._give_up(now(), error)
+                self.pace.limited(now(), began=began, retry_after=error.retry_after)
+                self._tell_wait("Stack Auth asks for fewer requests")
+                self._give_up(error)
             except ServiceUnreachable as error:
-                self._wait(now(), None, "Stack Auth does not answer")
-                self._give_up(now(), error)
+                self.pace.failed(now())
+                self._tell_wait("Stack Auth does not answer")
+                self._give_up(error)
             except NoAnswer as error:
                 if not error.ended:
-                    self._wait(now(), None, "Stack Auth does not answer")
+                    self.pace.failed(now())
+                    self._tell_wait("Stack Auth does not answer")
+                raise
+            except RequestRefused:
+                self.pace.succeeded(now())
                 raise
             else:
-                self.pace.succeeded()
+                self.pace.succeeded(now())
                 self._told("")
                 return answer
 
@@ -73,17 +80,20 @@ class Patient:
             if cursor is None:
                 return
 
-    async def _turn(self) -> None:
+    async def _turn(self) -> float:
+        """When the request may begin: now. First come, first served."""
         now = asyncio.get_running_loop().time
-        delay = self.pace.delay(now())
-        while delay > 0:  # somebody else may be told to wait longer meanwhile
-            await asyncio.sleep(delay)
-            delay = self.pace.delay(now())
+        async with self._gate:
+            wait = self.pace.turn(now())
+            while wait > 0:  # everybody may be told to wait longer meanwhile
+                await asyncio.sleep(wait)
+                wait = self.pace.turn(now())
+        return now()
 
-    def _wait(self, now: float, retry_after: float | None, why: str) -> None:
-        self.pace.failed(now, retry_after)
-        self._told(f"{why}; the next try is in {self.pace.delay(now):.0f} s")
+    def _tell_wait(self, why: str) -> None:
+        if (delay := self.pace.delay(asyncio.get_running_loop().time())) > 0:
+            self._told(f"{why}; the next try is in {delay:.0f} s")
 
-    def _give_up(self, now: float, error: ServiceUnreachable) -> None:
-        if self.pace.trouble(now) >= self.give_up_seconds:
+    def _give_up(self, error: ServiceUnreachable) -> None:
+        if self.pace.trouble(asyncio.get_running_loop().time()) >= self.give_up_seconds:
             raise error
