@@ -3,7 +3,7 @@
 exported   the users of the bundle, each with its identities and factors
 reasons    what can keep a user from being carried over whole
 translate  pure: exported user -> request and reasons
-pace       pure: how long to wait before the next request
+pace       pure: when the next request may begin
 answers    what an answer of the service means: a value, or an error of a class of its own
 api        the service over HTTP
 patience   the service asked at that pace, passing trouble waited out
