@@ -146,7 +146,9 @@ class _Rate:
         return 0.0
 
     def fall(self, now: float, served: float, *, halve: bool) -> None:
-        """`served` is what the service has lately served in a second."""
+        """`served` is what the service has lately served in a second. A probe that failed makes the next rarer; a
+        refusal at the rate that was held says that even this is too much.
+        """
         if self.ceiling is None:
             self._probe_at = now + self._probe_after
         elif self.per_second > self._held_at:
