@@ -67,7 +67,10 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             settings.supabase_url or "", secret(settings.supabase_service_role_key), secret(anon) if anon else None
         )
         stack = StackAuth(
-            settings.stack_auth_api_url, settings.stack_auth_project_id or "", secret(settings.stack_auth_secret_key)
+            settings.stack_auth_api_url,
+            settings.stack_auth_project_id or "",
+            secret(settings.stack_auth_secret_key),
+            concurrency=settings.users.concurrency,
         )
         closing.push_async_callback(gateway.close)
         closing.push_async_callback(stack.close)

@@ -1,11 +1,13 @@
 """users.jsonl: what was intended and what became of it, for every single user.
 
-The lines are chained like the journal's, and kept apart from it because there may be two million of them. Two kinds:
+The lines are chained like the journal's, and kept apart from it because there may be two million of them. Their kinds:
 
     {"type": "intended", "id", "digest", "at"}
         on disk before the request is sent
     {"type": "outcome", "id", "outcome", "stackId", "digest", "reason", "at"}
         after the service has answered, or after a look at it
+    {"type": "export", "sha256", "at"}
+        the lines that follow are about users of this export (of its metadata.json)
 
 A user whose last line is `intended` is `unknown`: the request may have had its effect, and only a look at the service
 resolves it. `digest` is that of what is carried over, so that a later night sees whether a user has changed.
@@ -63,9 +65,9 @@ class UserStates(Mapping[str, UserState]):
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        self._export = ""
         scratch.make(
-            "CREATE TABLE state (id TEXT PRIMARY KEY, outcome TEXT, stack_id TEXT, digest TEXT, reason TEXT, at TEXT)"
-            " WITHOUT ROWID"
+            "CREATE TABLE state (id TEXT PRIMARY KEY, outcome, stack_id, digest, reason, at, export) WITHOUT ROWID"
         )
 
     def __getitem__(self, id_: str) -> UserState:
@@ -81,12 +83,28 @@ class UserStates(Mapping[str, UserState]):
         [count] = self._scratch.one("SELECT count(*) FROM state")
         return int(count)
 
+    def is_carried(self, id_: str) -> bool:
+        """True for a user of the export at hand who has been carried over, so that nothing is left to be asked."""
+        question = "SELECT outcome, digest, export FROM state WHERE id = ?"
+        match self._scratch.one(question, id_):
+            case ("created" | "updated" | "matched", digest, export):
+                return bool(digest != NOT_CARRIED and export == self._export)
+            case _:
+                return False
+
     def take(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Lines of the log, in their order."""
         self._scratch.put(
-            "INSERT OR REPLACE INTO state VALUES (:id, :outcome, :stackId, :digest, :reason, :at)",
-            (_INTENDED | dict(record) for record in records),
+            "INSERT OR REPLACE INTO state VALUES (:id, :outcome, :stackId, :digest, :reason, :at, :export)",
+            self._rows(records),
         )
+
+    def _rows(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, object]]:
+        for record in records:
+            if record["type"] == "export":
+                self._export = record["sha256"]
+            else:
+                yield {**_INTENDED, **record, "export": self._export}
 
 
 _INTENDED = {"outcome": "unknown", "stackId": None, "reason": ""}
@@ -118,6 +136,10 @@ class UserLog:
     @property
     def torn_note(self) -> str:
         return self._journal.torn_note
+
+    def begin(self, export_sha256: str, at: datetime) -> None:
+        """What follows is about this export."""
+        self._append([{"type": "export", "sha256": export_sha256, "at": _text(at)}])
 
     def intend(self, intents: Iterable[Intent]) -> None:
         """On disk, with one fsync for all, when it returns. Only then may the requests be sent."""

@@ -80,17 +80,22 @@ class Carrier:
             self._intents.finish()
             self._outcomes.finish()
 
-    async def work(self, everybody: Iterator[Translation]) -> None:
-        """Takes the next user until there is none; the iterator is shared by all workers."""
+    async def work(self, everybody: Iterator[Translation | None]) -> None:
+        """Takes the next user until there is none; the iterator is shared by all workers, and has None in the place of
+        each who has been carried over already.
+        """
         for n, user in enumerate(everybody, 1):
-            state = self._states.get(user.id)
-            if state is None or state.outcome in {"unknown", "unmapped"} or state.digest != user.digest:
-                became = await self._carry(user, maybe_sent=state is not None and state.outcome == "unknown")
-                if state is None or became[1:-1] != state[:-1]:
-                    await self._outcomes.add(became)
+            if user is not None:
+                await self._see_to(user)
             elif n % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             self._done()
+
+    async def _see_to(self, user: Translation) -> None:
+        state = self._states.get(user.id)
+        became = await self._carry(user, maybe_sent=state is not None and state.outcome == "unknown")
+        if state is None or became[1:-1] != state[:-1]:  # else it stays as old as it is
+            await self._outcomes.add(became)
 
     async def _carry(self, user: Translation, *, maybe_sent: bool) -> Settled:
         fate = self._fates.of(user)

@@ -18,7 +18,7 @@ address or an account that two of them claim is given to one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -81,7 +81,7 @@ class UsersStep:
             bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
             _must_be_of(run, bundle)
             claims, needs = Claims(scratch), Needs()
-            await to_the_end(lambda: consider(bundle.users(), claims, needs))
+            await to_the_end(lambda: consider(bundle.glances(), claims, needs))
             board = _Board(bundle.total, report)
             pace = Pace(first_seconds=self._first_wait_seconds)
             patient = Patient(self._service, pace, give_up_seconds=self._give_up_seconds, told=board.note)
@@ -109,9 +109,10 @@ class UsersStep:
                 settle_seconds=self._settle_seconds,
                 done=board.done,
             )
-            everybody = known.everybody()
+            users.begin(files.sha256_of(self._directory / files.METADATA), self._clock.now())
+            open_ones = known.but(users.states.is_carried)
             async with carrier.logging():
-                await together(carrier.work(everybody) for _ in range(self._concurrency))
+                await together(carrier.work(open_ones) for _ in range(self._concurrency))
             now = self._clock.now()
 
             def conclude() -> UsersResult:
@@ -148,6 +149,15 @@ class _Known:
 
     def everybody(self) -> Iterator[Translation]:
         return translations(self.bundle, self.claims, self.run.run_id)
+
+    def but(self, passed_by: Callable[[str], bool]) -> Iterator[Translation | None]:
+        """None in the place of each whose id is passed by."""
+        at = self.bundle.metadata.exported_at
+        for user in self.bundle.users_but(passed_by):
+            if user is None:
+                yield None
+            else:
+                yield translate(user, run_id=self.run.run_id, at=at, claims=self.claims)
 
 
 def consider(users: Iterable[ExportedUser], claims: Claims, needs: Needs) -> None:

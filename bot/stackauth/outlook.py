@@ -103,7 +103,7 @@ async def look_at_the_living(rows: Rows, directory: Path, now: datetime) -> Outl
         for at_everybody in (look.consider, look.see):
             async for text in rows("users"):
                 row, cut = parsed(text)
-                at_everybody(beside.with_(row, cut=cut))
+                at_everybody(beside.with_(row, cut=cut, parse=parsed))
         return look.outlook()
 
 

@@ -3,7 +3,7 @@
     wait = pace.turn(now)          0: a request begins now; else ask again after so many seconds
     pace.succeeded(now)            the service answered it
     pace.limited(now, …)           429: the service asks for fewer
-    pace.failed(now)               no connection, or an edge that says so
+    pace.failed(now, began=…)      no connection, or an edge that says so
 
 Two things hold requests back. A *wait* is for everybody: as long as the service said, else for a time that doubles with
 each round without an answer. The *rate* is how many requests begin in a second, and nobody tells it:
@@ -82,13 +82,17 @@ class Pace:
         elif troubled is not None and began >= troubled:
             self._back_off(now)
 
-    def failed(self, now: float) -> None:
-        """The service could not be reached."""
-        if self._trouble_since is None:
+    def failed(self, now: float, *, began: float) -> None:
+        """The service could not be reached with a request that began then. One failure among answers makes nobody wait:
+        connections break now and then. Nothing but failures do.
+        """
+        troubled = self._trouble_since
+        if troubled is None:
             self._trouble_since = now
-        if self._rounds == 0:
-            self._rate.begin_again()
-        self._back_off(now)
+        elif began >= troubled:
+            if self._rounds == 0:
+                self._rate.begin_again()
+            self._back_off(now)
 
     def backoff(self, nth: int) -> float:
         """Seconds to wait after failure number `nth`, counted from 0."""
@@ -118,7 +122,7 @@ class _Rate:
     CATCHES_UP_SECONDS = 0.005
     """A request that is late by less does not move those after it: timers wake late, and a few go at once then."""
     FIRST_STEP = 0.04
-    PROBES_AFTER_SECONDS = 20.0
+    PROBES_AFTER_SECONDS = 60.0
     PROBES_AT_LAST_AFTER_SECONDS = 600.0
 
     def __init__(self) -> None:

@@ -50,12 +50,12 @@ class Patient:
                 self._tell_wait("Stack Auth asks for fewer requests")
                 self._give_up(error)
             except ServiceUnreachable as error:
-                self.pace.failed(now())
+                self.pace.failed(now(), began=began)
                 self._tell_wait("Stack Auth does not answer")
                 self._give_up(error)
             except NoAnswer as error:
                 if not error.ended:
-                    self.pace.failed(now())
+                    self.pace.failed(now(), began=began)
                     self._tell_wait("Stack Auth does not answer")
                 raise
             except RequestRefused:

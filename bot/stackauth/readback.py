@@ -57,7 +57,7 @@ class ReadBack:
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
         pairs = await to_the_end(lambda: _Pairs(self._directory, scratch))
         bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
-        claims = await to_the_end(lambda: Claims.of(bundle.users(), scratch))
+        claims = await to_the_end(lambda: Claims.of(bundle.glances(), scratch))
         total = 2 * pairs.mapped
 
         def tell(done: int, note: str) -> None:
