@@ -147,7 +147,9 @@ class Carrier:
                     self.patient, user.id, floor_millis=floor, ended=ended, settle_seconds=self._settle_seconds
                 )
                 if found is not None:
-                    return found.stack_id, self._outcome_of(found), found.reasons
+                    is_whole = found.digest == user.digest
+                    left = found.reasons if is_whole else await self._finish(user, found, trouble)
+                    return found.stack_id, self._outcome_of(found), left
                 ended = True
             body = adapted(user.body, reasons)
             try:
@@ -164,11 +166,17 @@ class Carrier:
             else:
                 self._census.saw(there)
                 self.answered += 1
+                left = tuple(sorted(reasons))
                 if SECOND_FACTOR in body:
-                    unfinished_yet = Held(stack_id=there.id, run=self._run_id, digest="", updated_by="", reasons=())
-                    changed = await self._changed(user, unfinished_yet, there, trouble)
-                    reasons = {"not-updated"} if changed is None else reasons | changed
-                return there.id, "created", tuple(sorted(reasons))
+                    half = Held(stack_id=there.id, run=self._run_id, digest="", updated_by="", reasons=left)
+                    left = await self._finish(user, half, trouble)
+                return there.id, "created", left
+
+    async def _finish(self, user: Translation, half: Held, trouble: _Trouble) -> tuple[str, ...]:
+        """What the first request could not carry, for a user who is there by now; the reasons that the target has."""
+        before = await self.patient.ask(lambda: self._service.get(half.stack_id))
+        changed = await self._changed(user, half, before, trouble)
+        return ("not-updated",) if changed is None else tuple(sorted({*half.reasons, *changed}))
 
     def _lessen(self, reasons: set[str], meaning: str) -> bool:
         """Adds the reason that makes the next request a smaller one; False when nothing smaller is left."""

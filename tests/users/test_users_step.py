@@ -313,6 +313,33 @@ async def test_passwords_that_are_off_hold_the_run(another_night, rows):
     assert not night.service.users
 
 
+@pytest.mark.parametrize("fault", ["500-before", "500-after", "drop-before", "drop-after", "502-html"])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_an_authenticator_app_arrives_whatever_is_lost_on_the_way(night, rows, fault, method):
+    """The service demands it only after a second request; neither answer has to arrive."""
+    app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
+    night.export([rows.user(1), rows.user(2)], [], [app])
+    night.service.faults.next(fault, method=method)
+    result = await night.carry_over()
+    assert (result.created, result.attention) == (2, {})
+    stored = night.service.users[night.mapped()[rows.id(1)].stack_auth_user_id]
+    assert (stored.requires_totp_mfa, stored.totp_secret_base64) == (True, "SGVsbG8h3q2+7w==")
+    assert not night.service.users[night.mapped()[rows.id(2)].stack_auth_user_id].requires_totp_mfa
+    night.assert_everybody_once()
+
+
+async def test_an_app_that_the_service_refuses_costs_the_app_alone(another_night, rows, monkeypatch):
+    """The user is there with all else, and the reason says what is missing."""
+    night = await another_night()
+    app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
+    night.export([rows.user(1)], [], [app])
+    monkeypatch.setattr("bot.stackauth.translate._from_base32", lambda secret: "no base64!")
+    await night.carry_over()
+    assert night.attention() == {(rows.id(1), "totp-not-carried")}
+    stored = night.service.users[night.mapped()[rows.id(1)].stack_auth_user_id]
+    assert stored.has_password and not stored.requires_totp_mfa
+
+
 async def test_a_user_the_service_fails_over(night, rows):
     """Others are served, this one never: an empty user stands for the id."""
     night.export([rows.user(n) for n in range(1, 6)])
