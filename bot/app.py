@@ -38,7 +38,7 @@ from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.slack.listener import HttpListener, Listener, SocketListener
-from bot.stackauth import outlook, target
+from bot.stackauth import outlook, probe, target
 from bot.supabase import project
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label
@@ -49,6 +49,7 @@ from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
+_PROBE_SETTLES_SECONDS = 3
 
 
 def new_run_id(now: datetime) -> str:
@@ -56,13 +57,18 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%d}-{secrets.token_hex(2)}"
 
 
-async def practise(settings: Settings, directory: Path, report: Report) -> practice.Practised:
-    """The practice into an empty directory. It asks nobody but the source's database."""
+async def practise(
+    settings: Settings, directory: Path, report: Report, *, probe_users: int | None
+) -> practice.Practised:
+    """The practice into an empty directory. It asks nobody but the source's database, and the target if it is to be
+    probed with so many users.
+    """
     url, key = settings.supabase_url, settings.supabase_service_role_key
     gateway = Gateway(url, secret(key)) if url and key else None  # only for the project's name in it
     database, run_id = Database(secret(settings.supabase_db_url)), practice.run_id(SystemClock().now())
     database.set_run(run_id)
     with _interruptible(practice.interrupted):
+        users_per_second = await _users_per_second(settings, probe_users, report)
         parties = parties_of(settings, await project.identify_by_sql(database, gateway))
         return await practice.practise(
             database,
@@ -70,8 +76,19 @@ async def practise(settings: Settings, directory: Path, report: Report) -> pract
             Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
             selection_of(settings),
             estimated_rows=await project.estimated_rows(database, selection_of(settings)),
-            users_per_second=outlook.assumed_users_per_second(settings.users.concurrency),
+            users_per_second=users_per_second,
             report=report,
+        )
+
+
+async def _users_per_second(settings: Settings, probe_users: int | None, report: Report) -> float:
+    """As the target shows it, or as we assume it."""
+    concurrency = settings.users.concurrency
+    if probe_users is None:
+        return outlook.assumed_users_per_second(concurrency)
+    async with services(settings) as edges:
+        return await probe.users_per_second(
+            edges.stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
         )
 
 

@@ -49,12 +49,16 @@ def _practice(
         Path | None, typer.Argument(help="A directory of its own; one in the data directory by default.")
     ] = None,
     config: Config = None,
+    probe_users: Annotated[
+        int | None,
+        typer.Option(min=10, max=5000, help="Create and delete so many marked users, to learn Stack Auth's pace."),
+    ] = None,
 ) -> None:
     """Export the living source once, so that the time is known.
 
     Every file is read again and every user looked at; nothing is written to the source and nobody is created.
     """
-    _exit(lambda: practice.practise(config, directory))
+    _exit(lambda: practice.practise(config, directory, probe_users=probe_users))
 
 
 @app.command("run")

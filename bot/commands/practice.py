@@ -24,9 +24,9 @@ _WORTH_TELLING_MS = 1_000
 _REASONS = 8
 
 
-def practise(config: Path | None, named: Path | None) -> int:
+def practise(config: Path | None, named: Path | None, *, probe_users: int | None) -> int:
     """0, or an error when the practice is not whole."""
-    needs: tuple[settings.Need, ...] = ("source",)
+    needs: tuple[settings.Need, ...] = ("source", "target") if probe_users else ("source",)
     chosen = settings.load(needs, config=config)
     if chosen.supabase_url is not None and chosen.supabase_service_role_key is not None:
         chosen = settings.load((*needs, "source_api"), config=config)
@@ -34,7 +34,7 @@ def practise(config: Path | None, named: Path | None) -> int:
     data_directory = chosen.migration_data_dir
     directory = practice.directory_for(data_directory, named, SystemClock().now())
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
-        practised = asyncio.run(app.practise(chosen, directory, ticker.hear))
+        practised = asyncio.run(app.practise(chosen, directory, ticker.hear, probe_users=probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
     print("\n".join(told(practised, width)))

@@ -14,6 +14,7 @@ from bot.errors import ServiceUnreachable
 from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
 from bot.stackauth.pace import Pace
 
+_DELETES = 8
 _Answer = TypeVar("_Answer")
 
 
@@ -65,6 +66,22 @@ class Patient:
                 self.pace.succeeded(now())
                 self._told("")
                 return answer
+
+    async def delete(self, user_id: str) -> None:
+        """The user is gone when it returns, whoever deleted it: what nobody answered may be sent again."""
+        for nth in range(_DELETES):
+            try:
+                await self.ask(lambda: self.service.delete(user_id))
+            except NoAnswer:
+                if nth == _DELETES - 1:
+                    raise
+                await asyncio.sleep(self.pace.backoff(nth))
+            except RequestRefused as error:
+                if error.meaning != "not-there":
+                    raise
+                return
+            else:
+                return
 
     async def everybody(self, *, newest_first: bool = False) -> AsyncIterator[User]:
         """Every user once, hidden ones included, for as long as the caller reads on."""

@@ -15,7 +15,6 @@ A user may be deleted any number of times, so that an undo which was cut off is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
@@ -28,13 +27,12 @@ from bot.artifacts.userlog import UserStates
 from bot.errors import UsageError
 from bot.journal import Journal, read_chain
 from bot.ports import Clock, Progress, Report
-from bot.stackauth.api import NoAnswer, RequestRefused, StackAuth, User
+from bot.stackauth.api import StackAuth, User
 from bot.stackauth.matching import held
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
 from bot.stackauth.together import to_the_end, together
 
-_TRIES = 8
 _A_MOMENT_MILLIS = 1_000
 """By so much may a user's first activity be later than the sign-up without anybody having done anything."""
 
@@ -107,7 +105,7 @@ class Undo:
             async def work(doomed: Iterator[Any]) -> None:
                 nonlocal done
                 for id_, stack_id, active in doomed:
-                    await self._delete(stack_id)
+                    await self._patient.delete(stack_id)
                     note("removed", id=id_, stackId=stack_id, active=bool(active))
                     done += 1
                     report(Progress(step="undo", done=done, total=found.users, unit="users"))
@@ -115,21 +113,6 @@ class Undo:
             doomed = self._scratch.all("SELECT id, stack_id, active FROM doomed ORDER BY n")
             await together(work(doomed) for _ in range(self._concurrency))
             note("undo-ended")
-
-    async def _delete(self, stack_id: str) -> None:
-        for nth in range(_TRIES):
-            try:
-                await self._patient.ask(lambda: self._patient.service.delete(stack_id))
-            except NoAnswer:
-                if nth == _TRIES - 1:
-                    raise
-                await asyncio.sleep(self._patient.pace.backoff(nth))
-            except RequestRefused as error:
-                if error.meaning != "not-there":
-                    raise
-                return
-            else:
-                return
 
 
 class _Notes:

@@ -27,7 +27,7 @@ def test_the_commands_and_their_options() -> None:
     told = {name: {opt for p in command.params for opt in p.opts} for name, command in group.commands.items()}
     assert told == {
         "doctor": {"--config", "--freeze"},
-        "practice": {"directory", "--config"},
+        "practice": {"directory", "--config", "--probe-users"},
         "run": {"--config", "--once", "--new"},
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config"},

@@ -1,0 +1,76 @@
+"""How many users the service takes in a second, learnt by creating a few that are deleted again at once.
+
+Each bears a mark that is no user's, a password hash (whose check is what a create costs the service), no address, and
+is restricted, so that nobody can be it. Whatever is lost on the way, the service's own list is read at the end, and at
+the next beginning, and every user with such a mark is deleted: also those of a probe that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from bot.ports import Progress, Report
+from bot.stackauth.api import NoAnswer, StackAuth, User
+from bot.stackauth.pace import Pace
+from bot.stackauth.patience import Patient
+from bot.stackauth.together import together
+from bot.stackauth.translate import MARKER
+
+_MARK = "probe"
+_HASH = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+
+
+async def users_per_second(
+    service: StackAuth, number: int, *, concurrency: int, settle_seconds: float, report: Report
+) -> float:
+    """Creates and deletes `number` users. Raises what the service raises; those created until then are deleted even so,
+    as far as it answers.
+    """
+    patient = Patient(service, Pace())
+    await _remove_all(patient, report)
+    loop = asyncio.get_running_loop()
+    try:
+        began = loop.time()
+        done = 0
+
+        async def create(turns: Iterator[int]) -> None:
+            nonlocal done
+            for n in turns:
+                try:
+                    await patient.ask(lambda n=n: service.create(_body(n)))  # type: ignore[misc]
+                except NoAnswer:
+                    continue  # it counts as time and not as a user
+                done += 1
+                report(Progress(step="probe", done=done, total=number, unit="users", note="creating"))
+
+        turns = iter(range(number))
+        await together(create(turns) for _ in range(concurrency))
+        seconds = loop.time() - began
+    finally:
+        await asyncio.sleep(settle_seconds)  # what nobody answered may still come to be
+        await _remove_all(patient, report)
+    return max(1, done) / seconds
+
+
+def _body(n: int) -> dict[str, Any]:
+    return {
+        "display_name": f"Cutover probe {n}",
+        "password_hash": _HASH,
+        "restricted_by_admin": True,
+        "restricted_by_admin_reason": "A probe of Cutover, deleted within minutes",
+        "server_metadata": {MARKER: {_MARK: n}},
+    }
+
+
+async def _remove_all(patient: Patient, report: Report) -> None:
+    marked = [user.id async for user in patient.everybody(newest_first=True) if _is_probe(user)]
+    for n, stack_id in enumerate(marked, 1):
+        await patient.delete(stack_id)
+        report(Progress(step="probe", done=n, total=len(marked), unit="users", note="deleting"))
+
+
+def _is_probe(user: User) -> bool:
+    marker = user.server_metadata.get(MARKER) if isinstance(user.server_metadata, dict) else None
+    return isinstance(marker, dict) and _MARK in marker and "id" not in marker
