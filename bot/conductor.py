@@ -23,7 +23,15 @@ from typing import Any
 
 import structlog
 
-from bot.errors import CutoverError, Interrupted, OutcomeUnknown, ServiceRefused, ServiceUnreachable, Unreadable
+from bot.errors import (
+    CredentialRefused,
+    CutoverError,
+    Interrupted,
+    OutcomeUnknown,
+    ServiceRefused,
+    ServiceUnreachable,
+    Unreadable,
+)
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import decide as say
@@ -85,6 +93,7 @@ class Conductor:
         self._misses = 0
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
+        self._credential_refused: CredentialRefused | None = None
         self.on_change: Callable[[Run], None] = lambda run: None
         """Called after every event, with the run as it is then."""
 
@@ -136,6 +145,8 @@ class Conductor:
     def _ending(self) -> int | None:
         if not do.settled(self.run):
             return None
+        if self._credential_refused is not None:  # the channel knows; this process can never go on
+            raise self._credential_refused
         if self.run.phase is Phase.ABORTED:
             return 3
         return 0 if self._once and self.run.phase is Phase.DONE else None
@@ -282,7 +293,10 @@ class Conductor:
         except CutoverError as error:
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
             unreadable = error.tables if isinstance(error, Unreadable) else ()
-            self.obey(say.FailStep(why=_sentence(error), unreadable=unreadable))
+            ends = isinstance(error, CredentialRefused)
+            self.obey(say.FailStep(why=_sentence(error), unreadable=unreadable, ends=ends))
+            if isinstance(error, CredentialRefused):
+                self._credential_refused = error
         finally:
             self._gauge.clear()
 

@@ -64,6 +64,10 @@ class ServiceRefused(ServiceError):
     """The service understood and said no: credentials, permission, a limit that is not temporary."""
 
 
+class CredentialRefused(ServiceRefused):
+    """The service does not take our credential any more; nothing but a start with another one helps."""
+
+
 class Unreadable(ServiceRefused):
     """Our role may not read `tables` (each `schema.table`), which an approver may choose to leave out."""
 

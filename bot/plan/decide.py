@@ -104,6 +104,7 @@ class FailStep:
 
     why: str
     unreadable: tuple[str, ...] = ()
+    ends: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +285,8 @@ def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyE
 
 def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
     assert run.step is not None
-    return [e.StepFailed(at=now, step=run.step.name, why=command.why, unreadable=command.unreadable)]
+    failed = e.StepFailed(at=now, step=run.step.name, why=command.why, unreadable=command.unreadable, ends=command.ends)
+    return [failed]
 
 
 def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:

@@ -162,6 +162,8 @@ class StepFailed(Event):
     why: str
     unreadable: tuple[str, ...] = ()
     """The tables (`schema.table`) that could not be read, and that an approver may leave out."""
+    ends: bool = False
+    """The process ends too, since only another one can go on, with another credential."""
 
 
 class FreezeSeen(Event):

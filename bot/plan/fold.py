@@ -159,7 +159,7 @@ def _step_ended(run: Run, event: e.StepEnded) -> Run:
 
 def _step_failed(run: Run, event: e.StepFailed) -> Run:
     run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
-    text = sentences.step_failed(event.step, event.why, run.open_tables)
+    text = sentences.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
     return _alarm(run, f"step-failed/{run.failures}", text)
 
 

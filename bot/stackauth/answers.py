@@ -24,7 +24,14 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from bot.errors import CutoverError, OutcomeUnknown, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
+from bot.errors import (
+    CredentialRefused,
+    CutoverError,
+    OutcomeUnknown,
+    ServiceRefused,
+    ServiceUnintelligible,
+    ServiceUnreachable,
+)
 
 _NOTHING = "nothing was changed by this request"
 
@@ -225,9 +232,10 @@ def raise_for(response: httpx.Response, *, reads: bool) -> None:
         raise NoAnswer(f"HTTP {status}", ended=status == 500 and "x-stack-request-id" in response.headers)
     code = _code(response)
     if code in _WRONG_KEY:
-        raise _refused(
+        raise CredentialRefused(
             f"Stack Auth does not accept the secret key ({code})",
-            "check STACK_AUTH_SECRET_KEY: a secret server key (ssk_…) of this project that was not revoked",
+            unchanged=_NOTHING,
+            do="check STACK_AUTH_SECRET_KEY: a secret server key (ssk_…) of this project that was not revoked",
         )
     if code in _WRONG_PROJECT:
         raise _refused(
@@ -245,7 +253,9 @@ def raise_for(response: httpx.Response, *, reads: bool) -> None:
             "check STACK_AUTH_API_URL: the base address, without /api/v1",
         )
     if status == 401:
-        raise _refused("Stack Auth does not accept the secret key (HTTP 401)", "check STACK_AUTH_SECRET_KEY")
+        raise CredentialRefused(
+            "Stack Auth does not accept the secret key (HTTP 401)", unchanged=_NOTHING, do="check STACK_AUTH_SECRET_KEY"
+        )
     raise RequestRefused("not-accepted", status)
 
 

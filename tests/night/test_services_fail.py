@@ -11,6 +11,7 @@ from tests.night.playing import (
     alarm,
     as_platform,
     assert_handed_over,
+    ended,
     fast_night,
     header_shows,
     journal,
@@ -38,11 +39,11 @@ async def _end_sessions_of_the_export(night: Night) -> None:
     """As soon as the first table is being written, the database ends all sessions of the bot."""
     await until(lambda: any(night.directory.glob("*.json.partial")), timeout=30)
     with as_platform(night) as session:
-        ended = session.execute(
+        gone = session.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'cutover/%'"
         ).fetchone()
-    assert ended is not None
-    assert ended[0] > 1
+    assert gone is not None
+    assert gone[0] > 1
 
 
 async def _retried(night: Night, step: str, why: str) -> None:
@@ -94,5 +95,7 @@ async def _retried_once_the_key_is_back(night: Night) -> None:
     await alarm(night, f"*The step `users` stopped at a safe point.* {why}")
     before = len(night.stack.users)
     assert 40 < before < night.users
+    assert await ended(night) == 5
     night.stack.restore_key()
+    await night.start_bot("--once")
     await _retried(night, "users", why)

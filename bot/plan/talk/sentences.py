@@ -198,11 +198,16 @@ def drifted_after_handover(changes: Iterable[str]) -> str:
     )
 
 
-def step_failed(step: str, why: str, unreadable: Sequence[str]) -> str:
+def step_failed(step: str, why: str, unreadable: Sequence[str], *, ends: bool) -> str:
     leave_out = (
         f" Or leave out what cannot be read, with {accepting(unreadable)}, and then `retry`." if unreadable else ""
     )
-    return f"*The step `{step}` stopped at a safe point.* {why} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
+    start = (
+        " I end now, since a credential is read only at a start: start `cutover run` again with one that works."
+        if ends
+        else ""
+    )
+    return f"*The step `{step}` stopped at a safe point.* {why}{start} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
 
 
 def accepting(tables: Sequence[str]) -> str:
