@@ -21,7 +21,7 @@ from bot.errors import ServiceRefused
 from bot.ports import Clock
 from bot.stackauth.api import NoAnswer, RequestRefused, User
 from bot.stackauth.fates import Fates
-from bot.stackauth.matching import Census, Held, resolve
+from bot.stackauth.matching import Census, Held, Looks
 from bot.stackauth.patience import Patient
 from bot.stackauth.translate import SECOND_FACTOR, Translation, adapted, marked_with, unfinished
 
@@ -64,7 +64,7 @@ class Carrier:
         self._census = census
         self._fates = fates
         self._clock = clock
-        self._settle_seconds = settle_seconds
+        self._looks = Looks(patient, settle_seconds=settle_seconds)
         self._done = done
         self._states = users.states
         self._intents = _GroupCommit[Intent](users.intend)
@@ -140,12 +140,11 @@ class Carrier:
         reasons: set[str] = set()
         if any(self._census.has_account(*account) for account in accounts_of(user)):
             reasons.add("identity-taken-in-target")  # the service would fail over it, slowly
-        ended = False
+        ended, looked = False, maybe_sent  # the census was taken after the attempt that may have sent it
         while True:
             if maybe_sent:
-                found = await resolve(
-                    self.patient, user.id, floor_millis=floor, ended=ended, settle_seconds=self._settle_seconds
-                )
+                found = await self._looks.resolve(user.id, floor_millis=floor, ended=ended, looked=looked)
+                looked = False
                 if found is not None:
                     is_whole = found.digest == user.digest
                     left = found.reasons if is_whole else await self._finish(user, found, trouble)

@@ -7,7 +7,7 @@ from typing import Self
 
 from bot.artifacts.scratch import Scratch
 from bot.stackauth.exported import ExportedUser
-from bot.stackauth.signin import accounts_of, address_of, is_verified, way_in_of
+from bot.stackauth.signin import WayIn, way_in_of
 
 _NO_BIRTH = "~"
 """Later than any time, as text."""
@@ -38,17 +38,16 @@ class Claims:
     def of(cls, users: Iterable[ExportedUser], scratch: Scratch) -> Self:
         claims = cls(scratch)
         for user in users:
-            claims.consider(user)
+            claims.consider(user, way_in_of(user))
         return claims
 
-    def consider(self, user: ExportedUser) -> None:
+    def consider(self, user: ExportedUser, way_in: WayIn) -> None:
         if user.row.get("deleted_at") is not None:
             return
         born = str(user.row.get("created_at") or _NO_BIRTH)
-        address = address_of(user)
-        if address is not None and way_in_of(user).by_email:
-            self._scratch.do(_ADDRESS, address, not is_verified(user), born, user.id)
-        for account in accounts_of(user).values():
+        if way_in.by_email:
+            self._scratch.do(_ADDRESS, way_in.address, not way_in.verified, born, user.id)
+        for account in way_in.accounts.values():
             self._scratch.do(_ACCOUNT, account["id"], account["account_id"], born, user.id)
 
     def give_address(self, address: str, user_id: str) -> bool:

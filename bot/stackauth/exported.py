@@ -49,6 +49,8 @@ class ExportedUser:
         return str(self.row["id"])
 
 
+_NO_ACCOUNTS = {"email", "phone"}
+
 Parse = Callable[[bytes, frozenset[str]], tuple[Row, bool]]
 """`parsed` or `glanced`."""
 
@@ -64,9 +66,13 @@ class Beside:
         scratch.make("CREATE TABLE beside (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
 
     def take(self, table: str, text: bytes) -> None:
-        """Raises ValueError when it is no JSON object."""
+        """Raises ValueError when it is no JSON object. An identity that only repeats the user's own address or number
+        is nobody's account anywhere, and is not kept.
+        """
         self._n += 1
-        row, _ = parsed(text)
+        row, _ = glanced(text)
+        if row.get("provider") in _NO_ACCOUNTS:
+            return
         self._scratch.do("INSERT INTO beside VALUES (?, ?, ?, ?)", str(row.get("user_id")), table, self._n, text)
 
     def with_(self, row: Row, *, cut: bool, parse: Parse) -> ExportedUser:

@@ -145,24 +145,60 @@ class Census:
         return list(found.values())
 
 
-async def look(patient: Patient, user_id: str, *, floor_millis: int) -> Held | None:
-    """The user that bears this Supabase id among those that signed up since."""
-    async for user in patient.everybody(newest_first=True):
-        if user.signed_up_at_millis < floor_millis:
-            return None
-        if (ours := held(user)) is not None and ours[0] == user_id:
-            return ours[1]
-    return None
+@dataclass(kw_only=True)
+class _Wanted:
+    user_id: str
+    floor_millis: int
+    found: Held | None = None
+    is_known: bool = False
 
 
-async def resolve(
-    patient: Patient, user_id: str, *, floor_millis: int, ended: bool, settle_seconds: float
-) -> Held | None:
-    """What became of a request without answer: the user, or None when it was not stored and will not be. `ended` says
-    that nothing of it can still be under way.
+class Looks:
+    """What became of requests without answer, by the service's list. One reading of it serves all who asked before it
+    began, since after trouble many ask at once.
     """
-    found = await look(patient, user_id, floor_millis=floor_millis)
-    if found is not None or ended:
-        return found
-    await asyncio.sleep(settle_seconds)
-    return await look(patient, user_id, floor_millis=floor_millis)
+
+    def __init__(self, patient: Patient, *, settle_seconds: float) -> None:
+        """`settle_seconds` is how long a request without answer may still be under way once its connection is lost."""
+        self._patient = patient
+        self._settle_seconds = settle_seconds
+        self._asked: list[_Wanted] = []
+        self._reading = asyncio.Lock()
+
+    async def resolve(self, user_id: str, *, floor_millis: int, ended: bool, looked: bool) -> Held | None:
+        """The user who bears this Supabase id, among those that signed up since; None when the request was not stored
+        and will not be. `ended` says that nothing of it can still be under way, `looked` that the list was read since
+        it was sent, and the user was not in it.
+        """
+        if not looked:
+            found = await self._look(user_id, floor_millis)
+            if found is not None or ended:
+                return found
+        await asyncio.sleep(self._settle_seconds)
+        return await self._look(user_id, floor_millis)
+
+    async def _look(self, user_id: str, floor_millis: int) -> Held | None:
+        wanted = _Wanted(user_id=user_id, floor_millis=floor_millis)
+        self._asked.append(wanted)
+        async with self._reading:
+            if not wanted.is_known:
+                asked, self._asked = self._asked, []
+                try:
+                    await self._read(asked)
+                except BaseException:
+                    self._asked += [other for other in asked if other is not wanted]
+                    raise
+        return wanted.found
+
+    async def _read(self, asked: list[_Wanted]) -> None:
+        by_id = {wanted.user_id: wanted for wanted in asked}
+        floor = min(wanted.floor_millis for wanted in asked)
+        async for user in self._patient.everybody(newest_first=True):
+            if user.signed_up_at_millis < floor:
+                break
+            if (ours := held(user)) is not None and (wanted := by_id.pop(ours[0], None)) is not None:
+                wanted.found = ours[1]
+                if not by_id:
+                    break
+        for wanted in asked:
+            wanted.is_known = True

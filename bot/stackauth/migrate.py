@@ -40,6 +40,7 @@ from bot.stackauth.matching import Census
 from bot.stackauth.needs import Needs
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
+from bot.stackauth.signin import way_in_of
 from bot.stackauth.target import offered, refuse_if_it_would_lose_people
 from bot.stackauth.together import to_the_end, together
 from bot.stackauth.translate import Translation, translate
@@ -163,8 +164,9 @@ class _Known:
 def consider(users: Iterable[ExportedUser], claims: Claims, needs: Needs) -> None:
     """The look at everybody that comes before anything is sent."""
     for user in users:
-        claims.consider(user)
-        needs.consider(user)
+        way_in = way_in_of(user)
+        claims.consider(user, way_in)
+        needs.consider(user, way_in)
 
 
 def translations(bundle: Bundle, claims: Claims, run_id: str) -> Iterator[Translation]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from bot.stackauth.exported import ExportedUser
-from bot.stackauth.signin import accounts_of, way_in_of
+from bot.stackauth.signin import WayIn
 
 _KINDS = (
     (re.compile(r"\$2[aby]\$(\d\d)\$"), "bcrypt of cost {}"),
@@ -28,13 +28,12 @@ class Needs:
     accounts: Counter[str] = field(default_factory=Counter)
     hashes: Counter[str] = field(default_factory=Counter)
 
-    def consider(self, user: ExportedUser) -> None:
+    def consider(self, user: ExportedUser, way_in: WayIn) -> None:
         if user.row.get("deleted_at") is not None:
             return
-        way_in = way_in_of(user)
         self.passwords += way_in.password is not None
         self.magic_links += way_in.magic_link
-        self.accounts.update(accounts_of(user).keys())
+        self.accounts.update(way_in.accounts.keys())
         if given := user.row.get("encrypted_password"):
             self.hashes[_kind(str(given))] += 1
 

@@ -20,6 +20,7 @@ from bot.ports import Progress, Report
 from bot.stackauth.claims import Claims
 from bot.stackauth.exported import BESIDE, Beside, Bundle, ExportedUser, parsed
 from bot.stackauth.needs import Needs
+from bot.stackauth.signin import way_in_of
 from bot.stackauth.together import to_the_end
 from bot.stackauth.translate import translate
 
@@ -52,8 +53,9 @@ class _Look:
         self._users = self._whole = 0
 
     def consider(self, user: ExportedUser) -> None:
-        self._claims.consider(user)
-        self._needs.consider(user)
+        way_in = way_in_of(user)
+        self._claims.consider(user, way_in)
+        self._needs.consider(user, way_in)
 
     def see(self, user: ExportedUser) -> None:
         attentions = translate(user, run_id=self._run_id, at=self._at, claims=self._claims).attentions

@@ -111,7 +111,8 @@ class Pace:
 class _Rate:
     """How many requests may begin in a second, and when the next may. They are spread evenly over the second."""
 
-    FIRST = 16.0
+    FIRST = 64.0
+    AGAIN = 16.0
     LEAST = 1.0
     DOUBLES_SECONDS = 0.25
     STEP_SECONDS = 1.0
@@ -169,8 +170,8 @@ class _Rate:
             self._change(self.FALLS_TO * min(self.per_second, served))
 
     def begin_again(self) -> None:
-        """After an outage, at half the rate, but no slower than at first."""
-        self._change(max(self.per_second / 2, min(self.per_second, self.FIRST)))
+        """After an outage, at half the rate, but not much slower than at first."""
+        self._change(max(self.per_second / 2, min(self.per_second, self.AGAIN)))
 
     @property
     def _held_at(self) -> float:

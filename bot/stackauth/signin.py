@@ -33,8 +33,13 @@ _EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})
 
 @dataclass(frozen=True, kw_only=True)
 class WayIn:
-    """What the user can sign in with, once somebody has the address."""
+    """What the user can sign in with. `address` is as the target holds it, `accounts` are by the target's provider;
+    `by_email` says that the address signs in, once the user has it.
+    """
 
+    address: str | None
+    verified: bool
+    accounts: Mapping[str, dict[str, str]]
     password: str | None
     magic_link: bool
     by_email: bool
@@ -45,14 +50,20 @@ def way_in_of(user: ExportedUser) -> WayIn:
     closed = bool(row.get("is_sso_user")) or bool(row.get("is_anonymous"))
     given = row.get("encrypted_password") or None
     password = given if isinstance(given, str) and _BCRYPT.fullmatch(given) else None
-    provider, verified = bool(accounts_of(user)), is_verified(user)
-    has_email = address_of(user) is not None and not closed
-    magic_link = has_email and verified and password is None and not provider
-    by_email = has_email and (password is not None or verified)
-    return WayIn(password=password, magic_link=magic_link, by_email=by_email)
+    address, accounts = _address_of(user), _accounts_of(user)
+    verified = row.get("email_confirmed_at") is not None
+    has_email = address is not None and not closed
+    return WayIn(
+        address=address,
+        verified=verified,
+        accounts=accounts,
+        password=password,
+        magic_link=has_email and verified and password is None and not accounts,
+        by_email=has_email and (password is not None or verified),
+    )
 
 
-def address_of(user: ExportedUser) -> str | None:
+def _address_of(user: ExportedUser) -> str | None:
     """The address as the target holds it; None where there is none or the target takes none of this form."""
     given = user.row.get("email")
     if not isinstance(given, str) or not given.isascii():
@@ -61,11 +72,7 @@ def address_of(user: ExportedUser) -> str | None:
     return email if _EMAIL.fullmatch(email) else None
 
 
-def is_verified(user: ExportedUser) -> bool:
-    return user.row.get("email_confirmed_at") is not None
-
-
-def accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
+def _accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
     """By the target's provider, the account used last: what may go along if nobody else has it."""
     found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
     for identity in user.identities:

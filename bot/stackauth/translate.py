@@ -35,7 +35,7 @@ from typing import Any
 
 from bot.stackauth.claims import Claims
 from bot.stackauth.exported import DEEPEST, ExportedUser
-from bot.stackauth.signin import PROVIDERS, accounts_of, address_of, is_verified, way_in_of
+from bot.stackauth.signin import PROVIDERS, WayIn, way_in_of
 
 MARKER = "supabase"
 SECOND_FACTOR = "totp_secret_base64"
@@ -99,14 +99,14 @@ def _sign_in(
         body["is_anonymous"] = True
     if row.get("is_sso_user"):
         reasons["sso-user"] = None
-    accounts = _carried_accounts(user, claims, reasons)
-    email = address_of(user)
+    accounts = _carried_accounts(user, way_in, claims, reasons)
+    email = way_in.address
     if email is not None:
         if by_email and not claims.give_address(email, user.id):
             reasons["email-taken-by-another"] = None
             by_email = magic_link = False
         body["primary_email"] = email
-        body["primary_email_verified"] = is_verified(user)
+        body["primary_email_verified"] = way_in.verified
         body["primary_email_auth_enabled"] = by_email
         if magic_link:
             body["otp_auth_enabled"] = True
@@ -128,12 +128,14 @@ def _sign_in(
         reasons["no-sign-in-method"] = None
 
 
-def _carried_accounts(user: ExportedUser, claims: Claims, reasons: dict[str, None]) -> list[dict[str, str]]:
+def _carried_accounts(
+    user: ExportedUser, way_in: WayIn, claims: Claims, reasons: dict[str, None]
+) -> list[dict[str, str]]:
     known = [identity["provider"] for identity in user.identities if identity["provider"] not in {"email", "phone"}]
     foreign = [name for name in known if name not in PROVIDERS]
     if any(not (user.row.get("is_sso_user") and name.startswith("sso:")) for name in foreign):
         reasons["identity-not-carried"] = None
-    accounts = accounts_of(user)
+    accounts = way_in.accounts
     usable = [i for i in user.identities if i["provider"] in PROVIDERS and i.get("provider_id")]
     if len(usable) > len(accounts):
         reasons["second-identity-not-carried"] = None

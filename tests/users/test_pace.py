@@ -195,11 +195,11 @@ def test_a_thousand_failures_wait_no_longer_than_the_limit():
 
 
 def test_it_begins_gently_and_doubles_every_quarter_of_a_second():
-    """Sixteen a second at first, and a fast service is asked at full speed within two seconds."""
+    """Sixty-four a second at first, and a fast service is asked at full speed within two seconds."""
     simulation = Simulation(free)
     simulation.run(3.0, workers=64)
     quarters = Counter(int((at - 0.02) / 0.25) for at in simulation.served)
-    assert quarters[0] <= 5
+    assert quarters[0] <= 17
     for n in range(4):
         assert quarters[n + 1] == pytest.approx(2 * quarters[n], rel=0.4)
     assert simulation.served_between(2.0, 3.0) >= 0.95 * 64 / 0.02
@@ -221,7 +221,7 @@ def test_the_rate_grows_only_when_it_holds_requests_back():
     simulation = Simulation(Window(50), latency=0.1)
     simulation.run(60.0, workers=1)
     simulation.run(2.0, workers=64)
-    assert 1 <= len(simulation.refused) <= 20
+    assert 1 <= len(simulation.refused) <= 30
 
 
 # -- a limit ----------------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_it_falls_to_a_little_below_what_was_really_served():
 def test_it_is_halved_when_refusals_go_on():
     """When more than one in ten of the requests that began since are refused."""
     simulation = Simulation(Window(50, told=(1.0,)))
-    simulation.run(1.9, workers=16)
+    simulation.run(1.3, workers=16)
     pace, now = simulation.pace, simulation.now
     before = pace.rate
     for n in range(20):

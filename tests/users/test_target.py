@@ -9,13 +9,14 @@ from bot.stackauth.exported import ExportedUser
 from bot.stackauth.needs import Needs
 from bot.stackauth.pace import Pace
 from bot.stackauth.patience import Patient
+from bot.stackauth.signin import way_in_of
 from bot.stackauth.target import methods, offered
 
 
 def needs_of(*users: ExportedUser) -> Needs:
     needs = Needs()
     for user in users:
-        needs.consider(user)
+        needs.consider(user, way_in_of(user))
     return needs
 
 
