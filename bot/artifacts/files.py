@@ -10,8 +10,8 @@ A file appears under its name only when it is whole and on disk. What a crash le
 
 So whoever finds NAME may believe it, and whoever finds NAME.partial throws it away. A file that was written once is
 never overwritten: the same bytes pass, different bytes raise. The one exception is `rewrite`, for `freeze-prior.json`,
-which follows the source until a freeze stands; it too is whole at every instant. A disk that acknowledges a flush
-without doing it is beyond us.
+which follows the source until a freeze stands; it too is whole at every instant. Mapping and attention list are removed
+before they are written anew, the mapping first. A disk that acknowledges a flush without doing it is beyond us.
 
 **Names of table files.** `table_files` gives every exported table its file. A table wants `<table>.json` when it is in
 schema `public`, else `<schema>_<table>.json`. It gets it unless the name (without `.json`)

@@ -55,6 +55,7 @@ def summary(run: Run | None) -> dict[str, Any]:
         "counts": counts,
         "doing": doing(run),
         "openReasons": list(run.open_reasons),
+        "toDecide": {id_: list(candidates) for id_, candidates in run.users.to_decide.items()} if run.users else {},
         "digest": run.handover.digest if run.handover else None,
     }
 

@@ -49,10 +49,10 @@ class Carrier:
         *,
         clock: Clock,
         settle_seconds: float,
-        done: Callable[[], None],
+        done: Callable[[bool], None],
     ) -> None:
         """`settle_seconds` is how long a request without answer may still be under way once its connection is lost;
-        `done` is called after each user.
+        `done` is called after each user, with whether the user needs attention.
         """
         self.patient = patient
         self.answered = 0
@@ -85,17 +85,18 @@ class Carrier:
         each who has been carried over already.
         """
         for n, user in enumerate(everybody, 1):
-            if user is not None:
-                await self._see_to(user)
-            elif n % _YIELD_EVERY == 0:
+            attention = user is not None and await self._see_to(user)
+            if user is None and n % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            self._done()
+            self._done(attention)
 
-    async def _see_to(self, user: Translation) -> None:
+    async def _see_to(self, user: Translation) -> bool:
+        """True when the user needs attention."""
         state = self._states.get(user.id)
         became = await self._carry(user, maybe_sent=state is not None and state.outcome == "unknown")
         if state is None or became[1:-1] != state[:-1]:  # else it stays as old as it is
             await self._outcomes.add(became)
+        return bool(became.reason or user.attentions)
 
     async def _carry(self, user: Translation, *, maybe_sent: bool) -> Settled:
         fate = self._fates.of(user)

@@ -66,7 +66,8 @@ class Fates:
     def of(self, user: Translation) -> Fate:
         """The same whenever it is asked for. Asked for everybody, no user of the service is given away twice."""
         if (held := self._census.held(user.id)) is not None:
-            return Fate(kind="keep" if held.digest == user.digest else "update", held=held)
+            as_it_is = held.digest == user.digest or self._mode == "match"
+            return Fate(kind="keep" if as_it_is else "update", held=held)
         if (decided := self._decisions.get(user.id)) is not None:
             return self._as_decided(user, decided)
         candidates = self._census.candidates(user)

@@ -128,8 +128,9 @@ class UsersStep:
 
         def settled() -> Iterator[tuple[Translation, UserState]]:
             for user in known.everybody():
-                yield user, known.fates.of(user).as_state(user, now)
-                board.done()
+                state = known.fates.of(user).as_state(user, now)
+                yield user, state
+                board.done(bool(outcome.reasons_of(user, state)))
 
         def conclude() -> UsersResult:
             outcome.tally(known.bundle.scratch, settled(), known.census)
@@ -191,12 +192,13 @@ class _Board:
     def __init__(self, total: int, report: Report) -> None:
         self._total = total
         self._report = report
-        self._done = 0
+        self._done = self._attention = 0
         self._note = ""
         self._show()
 
-    def done(self) -> None:
+    def done(self, attention: bool) -> None:
         self._done += 1
+        self._attention += attention
         self._show()
 
     def note(self, note: str) -> None:
@@ -205,4 +207,6 @@ class _Board:
             self._show()
 
     def _show(self) -> None:
-        self._report(Progress(step="users", done=self._done, total=self._total, unit="users", note=self._note))
+        attention = f"{self._attention:,} need attention" if self._attention else ""
+        note = ", ".join(part for part in (attention, self._note) if part)
+        self._report(Progress(step="users", done=self._done, total=self._total, unit="users", note=note))

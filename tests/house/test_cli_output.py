@@ -13,7 +13,7 @@ import pytest
 
 from bot import cli
 from bot.record import EventRecord
-from tests.plan.histories import Night, night_at
+from tests.plan.histories import NED, NED_THERE, Night, night_at
 
 
 class Told(NamedTuple):
@@ -182,6 +182,7 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
         },
         "doing": "checkpoint 3 (Users) waits for `users-mapped`",
         "openReasons": ["phone-only", "sso"],
+        "toDecide": {NED: [NED_THERE]},
         "digest": None,
     }
 

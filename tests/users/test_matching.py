@@ -61,6 +61,18 @@ async def test_match_maps_what_is_certain_and_asks_for_the_rest(night, rows, mak
     assert "40 users of the service's own were matched and left as they are." in found["users-read-back"].evidence
 
 
+async def test_match_changes_nobody_of_an_earlier_night_either(night, another_night, rows):
+    """They are mapped as they are, though the source has changed since."""
+    night.export([rows.user(1)])
+    await night.carry_over()
+    before = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
+    second = await another_night(service=night.service)
+    second.export([rows.user(1, raw_user_meta_data={"full_name": "Renamed"})], run_id="20260103-ef01")
+    result = await second.carry_over("20260103-ef01", mode="match")
+    assert (result.matched, result.updated) == (1, 0)
+    assert {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()} == before
+
+
 async def test_create_matches_whoever_is_certainly_there_and_creates_the_others(night, rows):
     """Whoever may be there is neither matched nor created until a person has decided."""
     known, unsure = there(night, "person1@example.com"), there(night, "person2@example.com", verified=False)
