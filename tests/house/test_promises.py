@@ -52,6 +52,7 @@ def test_the_exit_codes() -> None:
         "ServiceError": 5,
         "ServiceUnreachable": 5,
         "ServiceRefused": 5,
+        "CredentialRefused": 5,
         "Unreadable": 5,
         "ServiceUnintelligible": 5,
         "OutcomeUnknown": 5,

@@ -117,9 +117,11 @@ async def test_an_abort_among_the_users_and_the_night_after_it(tmp_path: Path) -
         code = await play(night)
         await assert_handed_over(night, code, users=night.users)
         outcomes = [outcome for outcome, _ in mapped(night.directory).values()]
-        assert (outcomes.count("matched"), outcomes.count("created")) == (first, night.users - first)
         closing = posts(night, "cutover_summary")[-1]
-        assert (closing["matched"], closing["created"], closing["updated"]) == (first, night.users - first, 0)
+        assert (outcomes.count("created"), closing["created"]) == (night.users - first,) * 2
+        # Whoever the abort caught between two requests is finished by the second night, and so updated.
+        assert closing["matched"] + closing["updated"] == first
+        assert closing["updated"] == outcomes.count("updated") < 10
 
 
 @pytest.mark.all

@@ -36,6 +36,7 @@ from .histories import (
     BOT,
     BY_NAME,
     EVE,
+    NED,
     RUN_ID,
     SIGNALS,
     START,
@@ -90,7 +91,8 @@ AS_SIGNALS = ["{signal}", "*{signal}*!", "<@U0BOT> `{signal}`."]
 NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
 WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
 LEAVE_OUT = "accept unreadable:public.caches it is made anew"
-WORDS += [LEAVE_OUT]
+DECIDE = f"decide {NED} skip"
+WORDS += [LEAVE_OUT, DECIDE]
 SIGNALLED = st.one_of(
     st.tuples(st.sampled_from(AS_SIGNALS), st.just("current")),
     st.tuples(st.sampled_from(AS_SIGNALS), st.sampled_from(list(SIGNALS))),
@@ -256,6 +258,11 @@ class Nights(RuleBasedStateMachine):
             case e.StepEnded():
                 assert event.step == world.may_run
                 world.may_run = ""
+            case e.StepReopened():
+                assert world.offer == ("users", world.offer[1]), "only what stands before its gate is taken up again"
+                assert event.step == STEP_OF["export"]
+                world.may_run, world.approval = event.step, ""
+                world.offer = max(place for place in self.run.offers if place[0] == "export")
             case e.DriftSeen():
                 assert world.frozen, "what is not frozen does not drift"
                 world.drifted, world.approval = True, ""
@@ -273,6 +280,10 @@ class Nights(RuleBasedStateMachine):
                 assert event.ts is not None
                 assert self.entitled(event.ts, f"accept {event.reason}")
                 assert event.ts > self.posted_at(), "nobody accepts a list that was not yet shown"
+            case e.UserDecided():
+                assert self.entitled(event.ts, DECIDE)
+                assert (event.id, event.choice) == (NED, "skip")
+                assert event.ts > self.posted_at(), "nobody decides on a list that was not yet shown"
             case e.UnreadableAccepted():
                 assert self.entitled(event.ts, LEAVE_OUT)
                 assert (event.table, event.why) == ("public.caches", "it is made anew")

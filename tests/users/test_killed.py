@@ -45,10 +45,12 @@ async def carried(directory: Path, url: str, kill_after: float | None) -> bool:
     return bool(json.loads(said.splitlines()[-1])["users"])
 
 
-async def carry_over(directory: Path, service: StackAuthStandin, *, kill_every: float) -> int:
-    """To its end, however often it takes; how often it was killed."""
+async def carry_over(directory: Path, service: StackAuthStandin, *, users: int, kill_every: float) -> int:
+    """Killed until everybody is there, which leaves the files to be written; how often that was."""
     kills = 0
-    while not await carried(directory, service.url, kill_every * random.uniform(0.8, 1.2)):
+    while not await carried(
+        directory, service.url, kill_every * random.uniform(0.8, 1.2) if len(service.users) < users else None
+    ):
         kills += 1
         assert kills < 1_000
     return kills
@@ -64,7 +66,7 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     Night(directory, service).export(*tables, run_id=RUN_ID)
     for fault in FAULTS:
         service.faults.share(fault, share)
-    kills = await carry_over(directory, service, kill_every=kill_every)
+    kills = await carry_over(directory, service, users=users, kill_every=kill_every)
     service.faults.clear()
 
     created = Counter(id_ for user in service.users.values() if (id_ := marker_of(user.server_metadata)) is not None)

@@ -184,7 +184,7 @@ async def test_the_service_is_away_for_a_while(night, rows):
     await night.until(lambda: any("does not answer" in progress.note for progress in night.progress))
     night.service.faults.clear()
     assert (await working).created == 24
-    assert night.progress[-1].note == ""
+    assert night.progress[-1].note == "6 need attention"
     night.assert_everybody_once()
 
 
