@@ -632,6 +632,11 @@ class Nights(RuleBasedStateMachine):
         self.tell_all()
         if self.alive.phase is not Phase.WAITING:
             return
+        if self.alive.decided_since:
+            self.hear(self.post_message(ANN, f"<@{BOT}> retry"))
+            self.answer_all()
+            self.a_whole_step_goes_well()
+            self.tell_all()
         for reason in self.alive.open_reasons:
             self.hear(self.post_message(ANN, f"<@{BOT}> accept {reason}"))
         self.answer_all()
