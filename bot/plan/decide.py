@@ -285,8 +285,7 @@ def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyE
 
 def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
     assert run.step is not None
-    failed = e.StepFailed(at=now, step=run.step.name, why=command.why, unreadable=command.unreadable, ends=command.ends)
-    return [failed]
+    return [e.StepFailed(at=now, step=run.step.name, **vars(command))]
 
 
 def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
