@@ -11,6 +11,7 @@ from tests.plan.histories import (
     EndStep,
     Night,
     Phase,
+    ReportDrift,
     after,
     do,
     e,
@@ -119,6 +120,20 @@ def test_retry_takes_the_step_up_again_and_puts_a_new_checkpoint_before_people()
     assert night.run.decisions[NED].choice == "create"
     night.give_signal()
     assert night.run.phase is Phase.VERIFYING
+
+
+def test_a_decision_that_waits_does_not_close_the_gates_of_a_night_begun_anew() -> None:
+    """The source moved before it was carried out: the next users step does that, and gate 1 opens as ever."""
+    night = night_at("users waits")
+    night.ask(f"decide {NED} skip")
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.ask("retry")
+    assert night.run.gate.name == "freeze"
+    for _ in range(2):
+        night.pass_gate()
+        night.end_step()
+    assert night.run.current is not None and night.run.current[0] == "users"
+    assert not night.run.decided_since and night.run.decisions[NED].choice == "skip"
 
 
 def test_retry_without_anybody_open_does_nothing() -> None:

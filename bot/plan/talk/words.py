@@ -106,7 +106,7 @@ def _give_signal(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
     if run.offer is None or not _is_about_the_offer(run, said):
         return Refusal(sentence=sentences.older_than_offer(gate))
-    if run.decided_since:
+    if run.users is not None and run.decided_since:
         return Refusal(sentence=sentences.decisions_wait(len(run.decided_since)))
     if run.open_reasons:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
