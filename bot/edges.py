@@ -39,8 +39,8 @@ from bot.supabase.export import Export
 from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway
 from bot.supabase.living import auth_rows
-from bot.supabase.notice import Notice
-from bot.supabase.proof import Proof
+from bot.supabase.proof.examiner import Proof
+from bot.supabase.proof.notice import Notice
 
 
 class SystemClock:

@@ -4,9 +4,9 @@ and contacts nothing.
 
 from __future__ import annotations
 
-from bot.supabase import freeze
+from bot.supabase.freeze import kit
 
 
 def freeze_sql(*, thaw: bool) -> int:
-    print(freeze.thaw_sql() if thaw else freeze.freeze_sql())
+    print(kit.thaw_sql() if thaw else kit.freeze_sql())
     return 0

@@ -10,7 +10,8 @@ from bot.artifacts import files
 from bot.commands.show import show
 from bot.edges import SystemClock, services
 from bot.plan.findings import Finding, blocks
-from bot.supabase import freeze
+from bot.supabase.freeze.thaw import thaw as take_back
+from bot.supabase.freeze.thaw import write_thaw_record
 
 
 def thaw(config: Path | None) -> int:
@@ -30,6 +31,6 @@ async def _thaw(chosen: settings.Settings) -> list[Finding]:
     async with services(chosen) as edges:
         asks_api = chosen.supabase_url is not None and chosen.supabase_service_role_key is not None
         gateway = edges.gateway if asks_api else None
-        findings = await freeze.thaw(edges.database, directory / files.FREEZE_PRIOR, gateway)
-    freeze.write_thaw_record(directory / files.THAW, findings, at=SystemClock().now())
+        findings = await take_back(edges.database, directory / files.FREEZE_PRIOR, gateway)
+    write_thaw_record(directory / files.THAW, findings, at=SystemClock().now())
     return findings

@@ -21,7 +21,7 @@ from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway, Uncounted, host_ref
-from bot.supabase.proof import select_rights
+from bot.supabase.proof.examiner import select_rights
 
 _COMPARED = 3
 _TRIED = 12

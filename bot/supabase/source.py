@@ -14,10 +14,11 @@ from bot.errors import CutoverError
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Look
-from bot.supabase import freeze, proof
 from bot.supabase.database import Database, Session
+from bot.supabase.freeze import kit, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
+from bot.supabase.proof import examiner
 
 
 class SupabaseSource:
@@ -36,7 +37,7 @@ class SupabaseSource:
     async def look(self) -> Look:
         async with self._turn:
             layers = await self._asked_layers()
-        freeze.keep_prior(self._prior_file, layers)
+        kit.keep_prior(self._prior_file, layers)
         return Look(frozen=layers.stand, database_time=layers.database_time)
 
     async def renew(self, run: Run) -> None:
@@ -52,22 +53,22 @@ class SupabaseSource:
             # Without the lock another bot may be at work; taking it again says so by LockHeld.
             await self._lock.take()
             try:
-                return await proof.drift(await self._opened(), run.freeze)
+                return await examiner.drift(await self._opened(), run.freeze)
             except CutoverError:
                 await self._close()
                 raise
 
     async def thaw(self) -> Sequence[Finding]:
-        return await freeze.thaw(self._database, self._prior_file, self._gateway)
+        return await thaw.thaw(self._database, self._prior_file, self._gateway)
 
     async def close(self) -> None:
         """Ends the session of the looks; the lock is its owner's to release."""
         async with self._turn:
             await self._close()
 
-    async def _asked_layers(self) -> freeze.Layers:
+    async def _asked_layers(self) -> kit.Layers:
         try:
-            return await freeze.read_layers(await self._opened())
+            return await kit.read_layers(await self._opened())
         except CutoverError:
             await self._close()
             raise

@@ -11,7 +11,8 @@ import pytest
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.supabase.database import Database
-from bot.supabase.freeze import Prior, freeze_sql, prior_state, read_layers, thaw, thaw_sql
+from bot.supabase.freeze.kit import Prior, freeze_sql, prior_state, read_layers, thaw_sql
+from bot.supabase.freeze.thaw import thaw
 
 WRITE = "UPDATE public.settings SET value = value"
 

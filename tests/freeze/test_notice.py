@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.rehearsal.standins.notice import MAINTENANCE_TEXT, NoticeStandin
-from bot.supabase.notice import Notice
+from bot.supabase.proof.notice import Notice
 
 
 async def _ask(notice: Notice, run: Run) -> Finding:

@@ -13,7 +13,7 @@ from bot.ports import Progress
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
-from bot.supabase.proof import Proof, drift
+from bot.supabase.proof.examiner import Proof, drift
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]

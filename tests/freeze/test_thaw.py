@@ -10,7 +10,8 @@ import pytest
 
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
-from bot.supabase.freeze import read_layers, thaw, write_thaw_record
+from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.thaw import thaw, write_thaw_record
 from bot.supabase.gateway import Gateway
 
 

@@ -26,9 +26,10 @@ from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
-from bot.supabase.freeze import GATE, Layers, read_layers
+from bot.supabase.freeze.kit import GATE, Layers, read_layers
 from bot.supabase.gateway import Gateway
-from bot.supabase.movement import (
+from bot.supabase.probes import PROBED, api_writes, fresh_writes, gate_answers
+from bot.supabase.proof.movement import (
     LATE_COUNTERS_SECONDS,
     CloseLook,
     changes,
@@ -37,7 +38,6 @@ from bot.supabase.movement import (
     shown,
     tables_of,
 )
-from bot.supabase.probes import PROBED, api_writes, fresh_writes, gate_answers
 
 _HOW_TO_FREEZE = (
     "run the SQL that `cutover freeze-sql` prints as the role postgres, close that session, and say `frozen` again"
