@@ -25,13 +25,14 @@ from bot.conductor import Conductor, interrupted
 from bot.edges import Services, SystemClock, examiners, parties_of, secret, selection_of, services, steps
 from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
-from bot.plan import decide as say
+from bot.plan import commands as say
 from bot.plan.actions import settled
+from bot.plan.commands import Refusal
+from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
 from bot.plan.fold import after
 from bot.plan.practice import Practice
 from bot.plan.run import Phase, Run
-from bot.plan.talk.words import Refusal
 from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
@@ -212,7 +213,7 @@ def _opened(
         estimated_rows=estimated_rows,
     )
     run = None
-    for event in say.open_run(command, now):
+    for event in open_run(command, now):
         record.append(event)
         run = after(run, event)
     assert run is not None
@@ -226,7 +227,7 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
             unchanged="nothing was started",
             do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
         )
-    decision = say.decide(run, say.TakeUp(), SystemClock().now())
+    decision = decide(run, say.TakeUp(), SystemClock().now())
     assert not isinstance(decision, Refusal)
     for event in decision:
         record.append(event)

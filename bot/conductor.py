@@ -34,12 +34,13 @@ from bot.errors import (
 )
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
-from bot.plan import decide as say
+from bot.plan import commands as say
+from bot.plan.commands import Refusal
+from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import failed
 from bot.plan.fold import after
 from bot.plan.run import Phase, Run
-from bot.plan.talk.words import Refusal
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
@@ -103,7 +104,7 @@ class Conductor:
         """True when something followed from the command. Raises what the journal raises; the run is then what the
         journal says, and what is missing of a decision is made up for when the run is taken up again.
         """
-        decision = say.decide(self.run, command, self._clock.now())
+        decision = decide(self.run, command, self._clock.now())
         if isinstance(decision, Refusal):
             log.debug("refused", command=type(command).__name__, why=decision.sentence)
             return False
@@ -215,7 +216,9 @@ class Conductor:
                 await self._thaw()
 
     async def _ask(self, action: do.AskWho) -> None:
-        standing = await self._channel.standing(action.user, action.team, self.run.opened.approvers)
+        standing = await self._channel.standing(
+            action.user, action.team, self.run.opened.approvers, self.run.opened.rules.groups
+        )
         headway = self._headway()
         progress = f"Progress: {in_words(headway)}" if headway else ""
         self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.plan.decide import Command, Hear
+from bot.plan.commands import Command, Hear, Standing
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding
 from bot.plan.results import StepResult
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post
-from bot.plan.talk.words import Standing
 
 
 class Clock(Protocol):
@@ -85,8 +84,10 @@ class Channel(Protocol):
     async def pin(self, ts: str) -> None:
         """Idempotent."""
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
-        """Asked of Slack now, no cache. Never raises for Slack's sake: `known=False` when it did not answer."""
+    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
+        """Whether the person is one of the approvers, or in one of the user groups. Asked of Slack now, no cache.
+        Never raises for Slack's sake: `known=False` when it did not answer.
+        """
 
     async def missed(self, run: Run) -> Sequence[Hear]:
         """Plain human messages in the channel and in this run's threads since the header was posted, oldest first,

@@ -17,7 +17,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.errors import CutoverError, LockHeld
-from bot.plan import decide as say
+from bot.plan import commands as say
 from bot.plan.run import Run
 from bot.plan.timetable import Chore, Timer, timers
 from bot.ports import Channel, Door, Source

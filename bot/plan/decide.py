@@ -15,178 +15,43 @@ first, then judged by the table of words (`bot.plan.talk.words`) with what Slack
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
-from bot.plan.findings import Finding, blocks
+from bot.plan.commands import (
+    BeginStep,
+    BeginVerification,
+    Command,
+    ConfirmEdit,
+    ConfirmPin,
+    ConfirmPost,
+    EndStep,
+    EndThaw,
+    EndVerification,
+    FailStep,
+    FailThaw,
+    Hear,
+    IntendPost,
+    Judge,
+    Open,
+    Refusal,
+    Remind,
+    ReportBlindness,
+    ReportDrift,
+    ReportLook,
+    TakeUp,
+    TellFinding,
+)
+from bot.plan.findings import blocks
 from bot.plan.fold import after
-from bot.plan.practice import Practice
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import signals, words
 from bot.plan.talk.offers import offer
-from bot.plan.talk.words import Refusal, Standing
 
 Decision = Sequence[e.AnyEvent] | Refusal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Open:
-    run_id: str
-    parties: e.Parties
-    channel: str
-    approvers: tuple[str, ...]
-    retain_days: int
-    accepted_ahead: tuple[str, ...]
-    practice: Practice | None = None
-    estimated_rows: int | None = None
-    users_mode: e.UsersMode = "create"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TakeUp:
-    """A new process goes on with a run that an earlier one opened."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hear:
-    """A plain human message in the run's channel."""
-
-    ts: str
-    user: str
-    team: str
-    text: str
-    thread_ts: str | None
-    bot_user: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judge:
-    """`progress` is how far the work at hand has come, as a clause, or ""."""
-
-    ts: str
-    standing: Standing
-    bot_user: str
-    progress: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeginVerification:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class TellFinding:
-    finding: Finding
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndVerification:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeginStep:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndStep:
-    result: StepResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailStep:
-    """`unreadable` are the tables (`schema.table`) that could not be read."""
-
-    why: str
-    unreadable: tuple[str, ...] = ()
-    ends: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportLook:
-    """What a look at the source found while gate `freeze` waits."""
-
-    frozen: bool
-    database_time: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportDrift:
-    changes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportBlindness:
-    """`why` is "" when the watch sees again."""
-
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remind:
-    checkpoint: str
-    offer: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndThaw:
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailThaw:
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class IntendPost:
-    key: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfirmPost:
-    key: str
-    ts: str
-    face: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfirmEdit:
-    key: str
-    face: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfirmPin:
-    pass
-
-
-Command = (
-    TakeUp
-    | Hear
-    | Judge
-    | BeginVerification
-    | TellFinding
-    | EndVerification
-    | BeginStep
-    | EndStep
-    | FailStep
-    | ReportLook
-    | ReportDrift
-    | ReportBlindness
-    | Remind
-    | EndThaw
-    | FailThaw
-    | IntendPost
-    | ConfirmPost
-    | ConfirmEdit
-    | ConfirmPin
-)
 
 
 def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
@@ -202,6 +67,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         practice=command.practice,
         estimated_rows=command.estimated_rows,
         users_mode=command.users_mode,
+        rules=command.rules,
     )
     return [opened, offer(after(None, opened), PLAN[0].name, now)]
 
@@ -352,16 +218,34 @@ def _confirm_pin(run: Run, command: ConfirmPin, now: datetime) -> Decision:
 
 
 def _hear(run: Run, command: Hear, now: datetime) -> Decision:
-    if command.ts in run.heard:
-        return Refusal(sentence="This message has been heard already")
+    if command.ts in run.heard or (command.request and command.request in {m.request for m in run.heard.values()}):
+        return Refusal(sentence="This has been heard already")
     if command.thread_ts not in {None, command.ts} and run.thread_of(command.thread_ts) is None:
         return Refusal(sentence="This message stands in a thread that is not of this run")
-    if signals.read(command.text, bot_user=command.bot_user) is None:
+    if signals.read(command.text, bot_user=command.bot_user, addressed=command.via != "message") is None:
         return Refusal(sentence="This message is neither a signal nor a word to the bot")
     thread = None if command.thread_ts == command.ts else command.thread_ts
     return [
-        e.MessageHeard(at=now, ts=command.ts, user=command.user, team=command.team, text=command.text, thread_ts=thread)
+        e.MessageHeard(
+            at=now,
+            ts=command.ts or _own_ts(run, now),
+            user=command.user,
+            team=command.team,
+            text=command.text,
+            thread_ts=thread,
+            via=command.via,
+            request=command.request,
+            digest=command.digest,
+        )
     ]
+
+
+def _own_ts(run: Run, now: datetime) -> str:
+    """A name for what has no message, in the form of Slack's."""
+    microseconds = round(now.timestamp() * 1_000_000)
+    while (ts := f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06}") in run.heard:
+        microseconds += 1
+    return ts
 
 
 def _judge(run: Run, command: Judge, now: datetime) -> Decision:

@@ -34,6 +34,31 @@ class Event(_Fact):
     at: AwareDatetime
 
 
+Via = Literal["message", "button", "command"]
+"""By which road a person said something: in the channel, with a gate's button, or as a slash command."""
+
+FreezeMode = Literal["people", "bot"]
+"""Who runs the freeze kit: people, with the SQL that they are shown, or the bot, when an approver asks it to."""
+
+
+class Rules(_Fact):
+    """What the settings say about who may open which gate, as it was when the run was opened.
+
+    `approvals` is by checkpoint the number of distinct approvers that it needs; 1 where none is named.
+    """
+
+    groups: tuple[str, ...] = ()
+    """User groups whose members are approvers too."""
+    approvals: dict[str, int] = {}
+    deny_same_person: bool = False
+    """Whoever opened all earlier gates may not open the last."""
+    freeze_mode: FreezeMode = "people"
+    window_minutes: int | None = None
+    """How long users can be kept out, from the freeze record on; None when no window was set."""
+    start_on_word: bool = False
+    """The first gate is not offered until an approver says `start`."""
+
+
 UsersMode = Literal["create", "match", "dry-run"]
 """Whether users who are not in the target are created, only matched, or nothing is changed and all is only foreseen."""
 
@@ -50,6 +75,7 @@ class RunOpened(Event):
     retain_days: int
     accepted_ahead: tuple[str, ...] = ()
     users_mode: UsersMode = "create"
+    rules: Rules = Rules()
     practice: Practice | None = None
     estimated_rows: int | None = None
 
@@ -70,6 +96,9 @@ class MessageHeard(Event):
     team: str
     text: str
     thread_ts: str | None = None
+    via: Via = "message"
+    request: str = ""
+    digest: str = ""
 
 
 class Answered(Event):

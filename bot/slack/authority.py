@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ServiceError
-from bot.plan.talk.words import Standing
+from bot.plan.commands import Standing
 from bot.slack.calls import asked
 from bot.slack.payloads import Person
 

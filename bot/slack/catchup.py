@@ -14,7 +14,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear
 from bot.plan.run import Run
 from bot.plan.talk.posts import header_key
 from bot.slack.calls import Refused, asked, understood

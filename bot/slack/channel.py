@@ -16,10 +16,9 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import OutcomeUnknown, ServiceUnintelligible
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear, Standing
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post, header_key
-from bot.plan.talk.words import Standing
 from bot.ports import Headway
 from bot.slack import authority, catchup
 from bot.slack.calls import Identity, Refused, done, understood
@@ -102,7 +101,7 @@ class SlackChannel:
             if refused.code != "already_pinned":
                 raise
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
+    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         return await authority.standing(self._client, user, team, approvers=approvers, own_team=self._identity.team)
 
     async def missed(self, run: Run) -> Sequence[Hear]:

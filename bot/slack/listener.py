@@ -31,7 +31,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.websockets import SocketModeClient
 
 from bot.errors import UsageError
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear
 from bot.slack.calls import LIBRARY_LOG, Identity, connect
 from bot.slack.payloads import Hello, plain_human_message
 

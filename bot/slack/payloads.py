@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear
 
 
 class _Shape(BaseModel):

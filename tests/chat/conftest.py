@@ -9,7 +9,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.plan import events as e
-from bot.plan.decide import Open, open_run
+from bot.plan.commands import Open
+from bot.plan.decide import open_run
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
 from bot.plan.results import Attention, ExportResult, HandoverResult, TableTotal, UsersResult

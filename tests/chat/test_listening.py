@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from bot.errors import ServiceRefused, UsageError
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel
 from bot.slack.calls import LIBRARY_LOG, Identity, connect, identify
 from bot.slack.listener import HttpListener, SocketListener

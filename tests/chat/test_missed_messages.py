@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.errors import ServiceUnreachable
-from bot.plan.decide import Hear
+from bot.plan.commands import Hear
 from bot.slack.payloads import plain_human_message
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"

@@ -7,7 +7,7 @@ import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
-from bot.plan import decide as say
+from bot.plan import commands as say
 from bot.plan.findings import Finding
 from bot.plan.fold import fold
 from bot.plan.results import StepResult

@@ -9,7 +9,7 @@ import pytest
 
 from bot.conductor import Conductor
 from bot.errors import LockHeld
-from bot.plan.decide import Hear, Judge, ReportDrift
+from bot.plan.commands import Hear, Judge, ReportDrift
 from bot.plan.run import Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
 from bot.ports import Look

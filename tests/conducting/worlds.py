@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 from bot.conductor import Conductor
 from bot.errors import CutoverError, OutcomeUnknown, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
-from bot.plan.decide import Hear, TakeUp, decide
+from bot.plan.commands import Hear, Refusal, Standing, TakeUp
+from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
-from bot.plan.talk.words import Refusal, Standing
 from bot.ports import Headway, Look, Progress, Report
 from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, good_findings, night_at, result_of, standing_of
@@ -295,7 +295,7 @@ class _Channel:
     async def pin(self, ts: str) -> None:
         await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str]) -> Standing:
+    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         try:
             return await self.world.effect("standing", lambda: standing_of(user), AWAY)
         except CutoverError:

@@ -16,7 +16,7 @@ from bot.plan import actions as do
 from bot.plan import events as e
 from bot.plan.actions import Action, next_actions, settled, settled_talk
 from bot.plan.checkpoints import BY_NAME, PLAN
-from bot.plan.decide import (
+from bot.plan.commands import (
     BeginStep,
     BeginVerification,
     Command,
@@ -32,15 +32,16 @@ from bot.plan.decide import (
     IntendPost,
     Judge,
     Open,
+    Refusal,
     Remind,
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    Standing,
     TakeUp,
     TellFinding,
-    decide,
-    open_run,
 )
+from bot.plan.decide import decide, open_run
 from bot.plan.events import from_record, to_record
 from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
 from bot.plan.fold import after, fold
@@ -48,7 +49,6 @@ from bot.plan.results import Attention, ExportResult, HandoverResult, StepResult
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.posts import Post
 from bot.plan.talk.signals import NearMiss, Signal, Word, read
-from bot.plan.talk.words import Refusal, Standing
 from bot.plan.timetable import Timer, timers
 
 __all__ = [

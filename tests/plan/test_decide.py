@@ -265,7 +265,7 @@ def test_a_message_is_heard_once() -> None:
     night = night_at("freeze waits")
     ts = night.hear("frozen")
     for _ in range(2):
-        assert night.try_(_hear(ts)) == Refusal(sentence="This message has been heard already")
+        assert night.try_(_hear(ts)) == Refusal(sentence="This has been heard already")
         if night.run.unanswered:
             night.judge(ts)
 

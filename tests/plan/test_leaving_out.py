@@ -3,7 +3,7 @@
 import pytest
 
 from bot.plan import events as e
-from bot.plan.decide import BeginStep, EndVerification, FailStep
+from bot.plan.commands import BeginStep, EndVerification, FailStep
 from bot.plan.findings import failed
 from bot.plan.run import Phase
 from tests.plan.histories import ANN, EVE, Night, night_at

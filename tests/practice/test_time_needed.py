@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from bot.artifacts import files
 from bot.plan import events as e
-from bot.plan.decide import Open, open_run
+from bot.plan.commands import Open
+from bot.plan.decide import open_run
 from bot.plan.events import from_record, to_record
 from bot.plan.fold import fold
 from bot.plan.practice import Practice

@@ -81,10 +81,12 @@ def may_signal(text: str) -> bool:
     return isinstance(read(re.sub(r"<@[^>]*>", " ", text), bot_user=""), Signal)
 
 
-def read(text: str, *, bot_user: str) -> Meaning:
-    """The meaning of a plain human message. `bot_user` is the bot's own Slack user id, as it stands in a mention."""
+def read(text: str, *, bot_user: str, addressed: bool = False) -> Meaning:
+    """The meaning of what a person said. `bot_user` is the bot's own Slack user id, as it stands in a mention;
+    `addressed` says that it was said to the bot without one, as a slash command is.
+    """
     mention = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>")
-    addressed = bool(mention.search(text))
+    addressed = addressed or bool(mention.search(text))
     bare = _bare(mention.sub(" ", text).lstrip(" \t:,"))
     if (checkpoint := _SIGNALS.get(_joined(bare))) is not None:
         return Signal(checkpoint)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE
+from bot.plan.commands import Refusal, Standing
 from bot.plan.fold import after
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import sentences, signals
@@ -21,25 +22,6 @@ from bot.plan.talk.offers import offer
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SECOND_YES_WITHIN = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """Nothing changes. `sentence` says why, for a person or a log line."""
-
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What Slack says about a person at this moment. `why` is a clause naming what is missing; `known` is False when
-    Slack did not answer.
-    """
-
-    known: bool
-    member: bool
-    approver: bool
-    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +46,7 @@ def judge(
     run: Run, message: e.MessageHeard, standing: Standing, *, bot_user: str, progress: str, now: datetime
 ) -> Reply | Refusal:
     may = run.opened.approvers
-    meaning = signals.read(message.text, bot_user=bot_user)
+    meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
     if meaning is None or isinstance(meaning, signals.NearMiss):
         gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
         return Refusal(sentence=sentences.near_miss(gate, may))

@@ -1,0 +1,194 @@
+"""What may be asked of the core: imperative, from outside, and legal or not by the table in `bot.plan.decide`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.plan import events as e
+from bot.plan.findings import Finding
+from bot.plan.practice import Practice
+from bot.plan.results import StepResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Nothing changes. `sentence` says why, for a person or a log line."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What Slack says about a person at this moment. `why` is a clause naming what is missing; `known` is False when
+    Slack did not answer.
+    """
+
+    known: bool
+    member: bool
+    approver: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    run_id: str
+    parties: e.Parties
+    channel: str
+    approvers: tuple[str, ...]
+    retain_days: int
+    accepted_ahead: tuple[str, ...]
+    practice: Practice | None = None
+    estimated_rows: int | None = None
+    users_mode: e.UsersMode = "create"
+    rules: e.Rules = field(default_factory=e.Rules)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeUp:
+    """A new process goes on with a run that an earlier one opened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hear:
+    """What a person said in the run's channel: a plain message, a button pressed, or a slash command.
+
+    A button and a slash command name their `request`, by which Slack's second delivery of it is known; a slash command
+    has no `ts` and gets one when it is heard. `digest` is that of the evidence beside which a button stood.
+    """
+
+    ts: str
+    user: str
+    team: str
+    text: str
+    thread_ts: str | None
+    bot_user: str
+    via: e.Via = "message"
+    request: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """`progress` is how far the work at hand has come, as a clause, or ""."""
+
+    ts: str
+    standing: Standing
+    bot_user: str
+    progress: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginVerification:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TellFinding:
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndVerification:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginStep:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndStep:
+    result: StepResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailStep:
+    """`unreadable` are the tables (`schema.table`) that could not be read."""
+
+    why: str
+    unreadable: tuple[str, ...] = ()
+    ends: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportLook:
+    """What a look at the source found while gate `freeze` waits."""
+
+    frozen: bool
+    database_time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDrift:
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportBlindness:
+    """`why` is "" when the watch sees again."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remind:
+    checkpoint: str
+    offer: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndThaw:
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailThaw:
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntendPost:
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmPost:
+    key: str
+    ts: str
+    face: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmEdit:
+    key: str
+    face: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmPin:
+    pass
+
+
+Command = (
+    TakeUp
+    | Hear
+    | Judge
+    | BeginVerification
+    | TellFinding
+    | EndVerification
+    | BeginStep
+    | EndStep
+    | FailStep
+    | ReportLook
+    | ReportDrift
+    | ReportBlindness
+    | Remind
+    | EndThaw
+    | FailThaw
+    | IntendPost
+    | ConfirmPost
+    | ConfirmEdit
+    | ConfirmPin
+)
