@@ -22,7 +22,7 @@ from bot import practice
 from bot.artifacts import files
 from bot.artifacts.examiners import BundleExaminers
 from bot.conductor import Conductor, interrupted
-from bot.edges import Services, SystemClock, examiners, parties_of, secret, selection_of, services, steps
+from bot.edges import Services, SystemClock, examiners, parties_of, rules_of, secret, selection_of, services, steps
 from bot.errors import CheckFailed, Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import commands as say
@@ -209,6 +209,7 @@ def _opened(
         retain_days=settings.users.retain_days,
         accepted_ahead=settings.users.accept,
         users_mode=settings.users.mode,
+        rules=rules_of(settings),
         practice=last,
         estimated_rows=estimated_rows,
     )

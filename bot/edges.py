@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import hand_over
-from bot.plan.events import Parties
+from bot.plan.events import Parties, Rules
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Run
@@ -164,6 +164,17 @@ async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Fin
 def parties_of(settings: Settings, source: project.Identity) -> Parties:
     target = settings.stack_auth_project_id or ""
     return Parties(source_ref=source.ref, source_database=source.database, target_project=target)
+
+
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        groups=settings.approvers.groups,
+        approvals={name: checkpoint.approvals for name, checkpoint in settings.checkpoints},
+        deny_same_person=settings.approvers.deny_same_person,
+        freeze_mode=settings.freeze.mode,
+        window_minutes=settings.window.minutes,
+        start_on_word=settings.run.start == "on-word",
+    )
 
 
 def selection_of(settings: Settings) -> Selection:

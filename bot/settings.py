@@ -44,8 +44,28 @@ class Slack(_Section):
 class Approvers(_Section):
     users: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")], ...] = ()
 
+    groups: tuple[Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,}$")], ...] = ()
+    """User groups, asked for their members at the moment somebody speaks."""
+    deny_same_person: bool = False
+
+
+class Run(_Section):
+    start: Literal["now", "on-word"] = "now"
+    ephemeral_ok: bool = False
+
+
+class Checkpoint(_Section):
+    approvals: Annotated[int, Field(ge=1, le=9)] = 1
+
+
+class Checkpoints(_Section):
+    freeze: Checkpoint = Checkpoint()
+    export: Checkpoint = Checkpoint()
+    users: Checkpoint = Checkpoint()
+
 
 class Freeze(_Section):
+    mode: Literal["people", "bot"] = "people"
     quiet_seconds: Annotated[float, Field(ge=1, le=600)] = 10
     notice_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     notice_text: str = ""
@@ -64,6 +84,10 @@ class Users(_Section):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 16
     accept: tuple[str, ...] = ()
     retain_days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
+class Window(_Section):
+    minutes: Annotated[int, Field(ge=1, le=100_000)] = 480
 
 
 class Reminders(_Section):
@@ -96,12 +120,25 @@ class Settings(BaseSettings):
 
     slack: Slack = Slack()
     approvers: Approvers = Approvers()
+    run: Run = Run()
+    checkpoints: Checkpoints = Checkpoints()
     freeze: Freeze = Freeze()
     export: Export = Export()
     users: Users = Users()
+    window: Window = Window()
     reminders: Reminders = Reminders()
 
-    SECTIONS: ClassVar[tuple[str, ...]] = ("slack", "approvers", "freeze", "export", "users", "reminders")
+    SECTIONS: ClassVar[tuple[str, ...]] = (
+        "slack",
+        "approvers",
+        "run",
+        "checkpoints",
+        "freeze",
+        "export",
+        "users",
+        "window",
+        "reminders",
+    )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -233,6 +270,7 @@ def _what_is_wrong(place: str, kind: str, said: str) -> str:
 _FORMS = {
     "slack.channel": "is no channel id (C0… or G0…, at the end of the channel's details)",
     "approvers.users": 'is no list of user ids (["U0…"], each from the menu of a profile)',
+    "approvers.groups": 'is no list of user group ids (["S0…"], from the address of the group in Slack)',
     "freeze.notice_url": "is no http(s) address",
 }
 
@@ -253,8 +291,7 @@ def _missing(settings: Settings, needs: frozenset[Need]) -> Iterator[str]:
         yield from _prefixed("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-")
         if settings.slack.channel is None:
             yield "slack.channel is missing"
-        if not settings.approvers.users:
-            yield "approvers.users is empty, and without an approver no gate could ever open"
+        yield from _too_few(settings)
         yield from _not_web("SLACK_API_URL", settings.slack_api_url)
     if "source" in needs:
         yield from _without(settings, "supabase_db_url")
@@ -265,6 +302,21 @@ def _missing(settings: Settings, needs: frozenset[Need]) -> Iterator[str]:
     if "target" in needs:
         yield from _without(settings, "stack_auth_project_id", "stack_auth_secret_key")
         yield from _not_web("STACK_AUTH_API_URL", settings.stack_auth_api_url)
+
+
+def _too_few(settings: Settings) -> Iterator[str]:
+    """Who may open a gate, when there are not enough to open every one. How many a group has is asked at the gate."""
+    users, groups = settings.approvers.users, settings.approvers.groups
+    if not users and not groups:
+        yield "approvers.users and approvers.groups are empty, and without an approver no gate could ever open"
+        return
+    if groups:
+        return
+    for name, checkpoint in settings.checkpoints:
+        if checkpoint.approvals > len(set(users)):
+            yield f"checkpoints.{name}.approvals asks for more approvers than approvers.users names"
+    if settings.approvers.deny_same_person and len(set(users)) < 2:
+        yield "approvers.deny_same_person needs a second approver"
 
 
 def _without(settings: Settings, *fields: str) -> Iterator[str]:

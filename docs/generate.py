@@ -19,7 +19,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 from pydantic import BaseModel, SecretStr
@@ -134,9 +134,9 @@ def _environment() -> str:
 def _sections() -> str:
     rows = []
     for section in Settings.SECTIONS:
-        for key, field in type(Settings.model_fields[section].default).model_fields.items():
-            override = f"`CUTOVER__{section.upper()}__{key.upper()}`"
-            rows.append((f"`{section}.{key}`", _shown(field.default), _form(field), override))
+        for keys, field in _keys_of((section,), Settings.model_fields[section]):
+            override = f"`CUTOVER__{'__'.join(keys).upper()}`"
+            rows.append((f"`{'.'.join(keys)}`", _shown(field.default), _form(field), override))
     return _table(("key", "default", "form", "environment override"), rows)
 
 
@@ -148,8 +148,18 @@ def _shown(default: Any) -> str:
     return '`""`' if default == "" else f"`{default}`"
 
 
+def _keys_of(place: tuple[str, ...], field: FieldInfo) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    if not isinstance(field.default, BaseModel):
+        yield place, field
+        return
+    for key, inner in type(field.default).model_fields.items():
+        yield from _keys_of((*place, key), inner)
+
+
 def _form(field: FieldInfo) -> str:
     """Type and bounds, in words."""
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(field.annotation))
     annotation = str(field.annotation)
     kind = next(
         (word for name, word in _KINDS.items() if name in annotation),
@@ -166,7 +176,13 @@ def _form(field: FieldInfo) -> str:
     return f"{kind}, above {bounds['gt']}" if "gt" in bounds else kind
 
 
-_KINDS = {"tuple": "list of texts", "str": "text", "int": "whole number", "float": "number"}
+_KINDS = {
+    "tuple": "list of texts",
+    "str": "text",
+    "bool": "`true` or `false`",
+    "int": "whole number",
+    "float": "number",
+}
 
 
 def _commands() -> str:

@@ -22,7 +22,7 @@ async def test_a_member_who_is_not_listed_is_told_so(channel: SlackChannel) -> N
     """A full member may ask, and is no approver."""
     standing = await channel.standing(BOB, OWN, [ADA], [])
     assert standing == Standing(known=True, member=True, approver=False, why="you are not among the approvers")
-    assert sentences.not_entitled("frozen", standing.why, [ADA], []) == (
+    assert sentences.not_entitled("frozen", standing.why, [ADA]) == (
         "Nothing was started: you are not among the approvers. <@U0ADA> may say `frozen`."
     )
 

@@ -104,10 +104,13 @@ def test_the_settings() -> None:
     assert tuple(sections) == Settings.SECTIONS
     assert sections == {
         "slack": {"channel": None},
-        "approvers": {"users": ()},
-        "freeze": {"quiet_seconds": 10, "notice_url": "", "notice_text": ""},
+        "approvers": {"users": (), "groups": (), "deny_same_person": False},
+        "run": {"start": "now", "ephemeral_ok": False},
+        "checkpoints": {name: {"approvals": 1} for name in ("freeze", "export", "users")},
+        "freeze": {"mode": "people", "quiet_seconds": 10, "notice_url": "", "notice_text": ""},
         "export": {"workers": 4, "include_schemas": (), "exclude_tables": ()},
         "users": {"mode": "create", "concurrency": 16, "accept": (), "retain_days": 90},
+        "window": {"minutes": 480},
         "reminders": {"minutes": 15},
     }
     assert {name: None if default is None else str(default) for name, default in environment.items()} == {

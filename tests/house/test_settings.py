@@ -84,7 +84,8 @@ def test_every_missing_setting_is_told_at_once(tmp_path: Path) -> None:
     assert _refused({}, tmp_path, *_ALL) == (
         "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
         "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
-        "approvers.users is empty, and without an approver no gate could ever open; SUPABASE_DB_URL is missing; "
+        "approvers.users and approvers.groups are empty, and without an approver no gate could ever open; "
+        "SUPABASE_DB_URL is missing; "
         "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
         f"STACK_AUTH_SECRET_KEY is missing{_TAIL}"
     )
@@ -194,3 +195,35 @@ def test_no_mistake_ever_shows_a_value(tmp_path_factory: pytest.TempPathFactory,
         assert "pl4nted" not in str(error)
         assert error.__cause__ is None
         assert error.__suppress_context__ or error.__context__ is None
+
+
+_TOO_MANY = "checkpoints.{}.approvals asks for more approvers than approvers.users names"
+_NO_GROUP = 'approvers.groups is no list of user group ids (["S0…"], from the address of the group in Slack)'
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"CHECKPOINTS__USERS__APPROVALS": "3"}, _TOO_MANY.format("users")),
+        (
+            {"APPROVERS__USERS": '["U0ADA"]', "APPROVERS__DENY_SAME_PERSON": "true"},
+            "approvers.deny_same_person needs a second approver",
+        ),
+        (
+            {"APPROVERS__USERS": '["U0ADA", "U0ADA"]', "CHECKPOINTS__FREEZE__APPROVALS": "2"},
+            _TOO_MANY.format("freeze"),
+        ),
+        ({"APPROVERS__GROUPS": '["admins"]'}, _NO_GROUP),
+    ],
+)
+def test_a_gate_that_nobody_could_open_refuses_to_start(given: dict[str, str], told: str, tmp_path: Path) -> None:
+    """Found at the start, not at the gate in the middle of the night."""
+    environment = _WHOLE | {f"CUTOVER__{name}": value for name, value in given.items()}
+    assert _refused(environment, tmp_path, *_ALL) == f"The settings have a mistake: {told}{_TAIL}"
+
+
+def test_the_members_of_a_group_are_counted_at_the_gate(tmp_path: Path) -> None:
+    """Who is in it may change until then."""
+    environment = _WHOLE | {"CUTOVER__APPROVERS__USERS": "[]", "CUTOVER__APPROVERS__GROUPS": '["S0ONCALL"]'}
+    told = _loaded(environment | {"CUTOVER__CHECKPOINTS__USERS__APPROVALS": "2"}, tmp_path, *_ALL)
+    assert (told.approvers.groups, told.checkpoints.users.approvals) == (("S0ONCALL",), 2)

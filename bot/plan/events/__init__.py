@@ -1,0 +1,147 @@
+"""Everything that can have happened in a run, in the past tense.
+
+The journal holds these and nothing else, one a line; `bot.plan.run.fold` turns them into the run. An event is written
+once and read for ever: a field may be added with a default, and nothing may be renamed or removed.
+
+Slack's message timestamps ("1700000000.000100") are names of messages and compare as text of equal width. All other
+times are aware.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended
+from bot.plan.events.fact import Event
+from bot.plan.events.gates import (
+    CheckpointOffered,
+    CheckpointPassed,
+    CheckpointRefused,
+    CheckpointVoided,
+    FindingMade,
+    ReminderDue,
+    StepBegan,
+    StepEnded,
+    StepFailed,
+    StepReopened,
+    VerificationBegan,
+)
+from bot.plan.events.opening import BotStarted, FreezeMode, Parties, Rules, RunOpened, UsersMode, Via
+from bot.plan.events.people import (
+    AbortAsked,
+    AbortConfirmed,
+    Answered,
+    MessageHeard,
+    ReasonAccepted,
+    RetryAsked,
+    SignalAccepted,
+    UnreadableAccepted,
+    UserDecided,
+)
+from bot.plan.events.source import (
+    DriftSeen,
+    FreezeGone,
+    FreezeSeen,
+    RunAborted,
+    Thawed,
+    ThawFailed,
+    WatchBlinded,
+    WatchSawAgain,
+)
+
+__all__ = [
+    "AbortAsked",
+    "AbortConfirmed",
+    "Answered",
+    "AnyEvent",
+    "BotStarted",
+    "CheckpointOffered",
+    "CheckpointPassed",
+    "CheckpointRefused",
+    "CheckpointVoided",
+    "DriftSeen",
+    "Event",
+    "FindingMade",
+    "FreezeGone",
+    "FreezeMode",
+    "FreezeSeen",
+    "HeaderPinned",
+    "MessageHeard",
+    "Parties",
+    "PostEdited",
+    "PostIntended",
+    "Posted",
+    "ReasonAccepted",
+    "ReminderDue",
+    "RetryAsked",
+    "Rules",
+    "RunAborted",
+    "RunOpened",
+    "SignalAccepted",
+    "StepBegan",
+    "StepEnded",
+    "StepFailed",
+    "StepReopened",
+    "ThawFailed",
+    "Thawed",
+    "UnreadableAccepted",
+    "UserDecided",
+    "UsersMode",
+    "VerificationBegan",
+    "Via",
+    "WatchBlinded",
+    "WatchSawAgain",
+    "from_record",
+    "to_record",
+]
+
+AnyEvent = Annotated[
+    RunOpened
+    | BotStarted
+    | MessageHeard
+    | Answered
+    | CheckpointOffered
+    | CheckpointVoided
+    | SignalAccepted
+    | VerificationBegan
+    | FindingMade
+    | CheckpointRefused
+    | CheckpointPassed
+    | StepBegan
+    | StepEnded
+    | StepFailed
+    | FreezeSeen
+    | FreezeGone
+    | DriftSeen
+    | WatchBlinded
+    | WatchSawAgain
+    | ReminderDue
+    | ReasonAccepted
+    | UnreadableAccepted
+    | UserDecided
+    | StepReopened
+    | RetryAsked
+    | AbortAsked
+    | AbortConfirmed
+    | ThawFailed
+    | Thawed
+    | RunAborted
+    | PostIntended
+    | Posted
+    | PostEdited
+    | HeaderPinned,
+    Field(discriminator="type"),
+]
+_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def from_record(record: dict[str, Any]) -> AnyEvent:
+    """The event in a journal line's content. Raises pydantic's ValidationError when it is not one of ours."""
+    return _ADAPTER.validate_python(record)
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """JSON values only; `from_record` gives the event back."""
+    return event.model_dump(mode="json")

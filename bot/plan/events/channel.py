@@ -1,0 +1,33 @@
+"""What was posted into the channel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.plan.events.fact import Event
+
+
+class PostIntended(Event):
+    """Written before the request: a post without `Posted` may or may not stand in the channel."""
+
+    type: Literal["post-intended"] = "post-intended"
+    key: str
+
+
+class Posted(Event):
+    """`face` is what the message shows of the run's state (`Run.face_of`); "" when that is not known."""
+
+    type: Literal["posted"] = "posted"
+    key: str
+    ts: str
+    face: str
+
+
+class PostEdited(Event):
+    type: Literal["post-edited"] = "post-edited"
+    key: str
+    face: str
+
+
+class HeaderPinned(Event):
+    type: Literal["header-pinned"] = "header-pinned"

@@ -1,0 +1,99 @@
+"""The gates, the checking of them, and the steps behind them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from bot.plan.events.fact import Event
+from bot.plan.findings import Finding
+from bot.plan.results import StepResult
+
+
+class CheckpointOffered(Event):
+    """A gate and the evidence that approvals will be bound to; `offer` counts from 1 for each gate."""
+
+    type: Literal["checkpoint-offered"] = "checkpoint-offered"
+    checkpoint: str
+    offer: int
+    evidence: dict[str, Any]
+    digest: str
+
+
+class CheckpointVoided(Event):
+    type: Literal["checkpoint-voided"] = "checkpoint-voided"
+    checkpoint: str
+    offer: int
+    why: str
+
+
+class VerificationBegan(Event):
+    """`attempt` counts from 1 over all offers of the gate; one cut off by a crash begins anew under the next number."""
+
+    type: Literal["verification-began"] = "verification-began"
+    checkpoint: str
+    attempt: int
+
+
+class FindingMade(Event):
+    type: Literal["finding-made"] = "finding-made"
+    checkpoint: str
+    attempt: int
+    finding: Finding
+
+
+class CheckpointRefused(Event):
+    type: Literal["checkpoint-refused"] = "checkpoint-refused"
+    checkpoint: str
+    attempt: int
+
+
+class CheckpointPassed(Event):
+    """`facts` are those of the attempt's findings, merged; those of gate `freeze` are the freeze record."""
+
+    type: Literal["checkpoint-passed"] = "checkpoint-passed"
+    checkpoint: str
+    attempt: int
+    by: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+class ReminderDue(Event):
+    """Gate `checkpoint` has waited; `nth` counts from 1 for each offer."""
+
+    type: Literal["reminder-due"] = "reminder-due"
+    checkpoint: str
+    offer: int
+    nth: int
+
+
+class StepBegan(Event):
+    """`attempt` counts from 1: a step that a crash or an error cut off begins again."""
+
+    type: Literal["step-began"] = "step-began"
+    step: str
+    attempt: int
+
+
+class StepEnded(Event):
+    type: Literal["step-ended"] = "step-ended"
+    step: str
+    result: StepResult
+
+
+class StepFailed(Event):
+    """The step stopped at a safe point; the run is held until an approver says `retry` or `abort`."""
+
+    type: Literal["step-failed"] = "step-failed"
+    step: str
+    why: str
+    unreadable: tuple[str, ...] = ()
+    """The tables (`schema.table`) that could not be read, and that an approver may leave out."""
+    ends: bool = False
+    """The process ends too, since only another one can go on, with another credential."""
+
+
+class StepReopened(Event):
+    """A step whose result stands before a gate is taken up again, for what is still open in it; the gate is void."""
+
+    type: Literal["step-reopened"] = "step-reopened"
+    step: str

@@ -1,0 +1,71 @@
+"""Between whom, under which rules, and by which process the run goes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from bot.plan.events.fact import Event, Fact
+from bot.plan.practice import Practice
+
+
+class Parties(Fact):
+    """Between whom the run moves: shown in every checkpoint and part of its evidence."""
+
+    source_ref: str
+    source_database: str
+    target_project: str
+
+
+Via = Literal["message", "button", "command"]
+"""By which road a person said something: in the channel, with a gate's button, or as a slash command."""
+
+FreezeMode = Literal["people", "bot"]
+"""Who runs the freeze kit: people, with the SQL that they are shown, or the bot, when an approver asks it to."""
+
+
+class Rules(Fact):
+    """What the settings say about who may open which gate, as it was when the run was opened.
+
+    `approvals` is by checkpoint the number of distinct approvers that it needs; 1 where none is named.
+    """
+
+    groups: tuple[str, ...] = ()
+    """User groups whose members are approvers too."""
+    approvals: dict[str, int] = Field(default_factory=dict)
+    deny_same_person: bool = False
+    """Whoever opened all earlier gates may not open the last."""
+    freeze_mode: FreezeMode = "people"
+    window_minutes: int | None = None
+    """How long users can be kept out, from the freeze record on; None when no window was set."""
+    start_on_word: bool = False
+    """The first gate is not offered until an approver says `start`."""
+
+
+UsersMode = Literal["create", "match", "dry-run"]
+"""Whether users who are not in the target are created, only matched, or nothing is changed and all is only foreseen."""
+
+
+class RunOpened(Event):
+    """`practice` is the last one before; `estimated_rows` is what the source's planner believed when it was opened."""
+
+    type: Literal["run-opened"] = "run-opened"
+    version: int = 1
+    run_id: str
+    parties: Parties
+    channel: str
+    approvers: tuple[str, ...]
+    retain_days: int
+    accepted_ahead: tuple[str, ...] = ()
+    users_mode: UsersMode = "create"
+    rules: Rules = Rules()
+    practice: Practice | None = None
+    estimated_rows: int | None = None
+
+
+class BotStarted(Event):
+    """A process took the run up again; `away_since` is the time of the last event before."""
+
+    type: Literal["bot-started"] = "bot-started"
+    away_since: AwareDatetime

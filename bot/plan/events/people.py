@@ -1,0 +1,93 @@
+"""What people said and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bot.plan.events.fact import Event
+from bot.plan.events.opening import Via
+
+
+class MessageHeard(Event):
+    """A message that the bot will answer or act on, kept word for word: it may be edited or deleted in Slack later."""
+
+    type: Literal["message-heard"] = "message-heard"
+    ts: str
+    user: str
+    team: str
+    text: str
+    thread_ts: str | None = None
+    via: Via = "message"
+    request: str = ""
+    digest: str = ""
+
+
+class Answered(Event):
+    """It was decided what to tell the author of message `ts`; `refused` says that nothing else came of it."""
+
+    type: Literal["answered"] = "answered"
+    ts: str
+    user: str
+    status: Literal["done", "refused"]
+    text: str
+
+
+class SignalAccepted(Event):
+    """An approval, bound to the run, the gate and the evidence digest on offer. Spent by the verification it starts."""
+
+    type: Literal["signal-accepted"] = "signal-accepted"
+    checkpoint: str
+    digest: str
+    user: str
+    ts: str
+
+
+class ReasonAccepted(Event):
+    """An approver accepts that the users of this exact set are carried over in part. `user` is "settings" when
+    accepted ahead.
+    """
+
+    type: Literal["reason-accepted"] = "reason-accepted"
+    reason: str
+    set_digest: str
+    user: str
+    ts: str | None = None
+
+
+class UnreadableAccepted(Event):
+    """An approver lets the export go on without a table (`schema.table`) that our role may not read."""
+
+    type: Literal["unreadable-accepted"] = "unreadable-accepted"
+    table: str
+    why: str
+    user: str
+    ts: str
+
+
+class UserDecided(Event):
+    """An approver says who a user of the source is in the target: `stack_id` with "match", "" otherwise."""
+
+    type: Literal["user-decided"] = "user-decided"
+    id: str
+    choice: Literal["match", "create", "skip"]
+    stack_id: str = ""
+    user: str
+    ts: str
+
+
+class RetryAsked(Event):
+    type: Literal["retry-asked"] = "retry-asked"
+    user: str
+    ts: str
+
+
+class AbortAsked(Event):
+    type: Literal["abort-asked"] = "abort-asked"
+    user: str
+    ts: str
+
+
+class AbortConfirmed(Event):
+    type: Literal["abort-confirmed"] = "abort-confirmed"
+    user: str
+    ts: str

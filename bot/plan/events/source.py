@@ -1,0 +1,59 @@
+"""The source: whether it is frozen, whether it moved, and the way back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from bot.plan.events.fact import Event
+from bot.plan.findings import Finding
+
+
+class FreezeSeen(Event):
+    """The first look that found the freeze's layers; `database_time` is the freeze time, older sessions are old."""
+
+    type: Literal["freeze-seen"] = "freeze-seen"
+    database_time: AwareDatetime
+
+
+class FreezeGone(Event):
+    """The layers are no longer there, while gate `freeze` waits."""
+
+    type: Literal["freeze-gone"] = "freeze-gone"
+    database_time: AwareDatetime
+
+
+class DriftSeen(Event):
+    """The source is not what the freeze record says. `changes` are sentences naming table and kind of change."""
+
+    type: Literal["drift-seen"] = "drift-seen"
+    changes: tuple[str, ...]
+
+
+class WatchBlinded(Event):
+    """The freeze could not be looked at several times running; `why` is our own sentence."""
+
+    type: Literal["watch-blinded"] = "watch-blinded"
+    why: str
+
+
+class WatchSawAgain(Event):
+    type: Literal["watch-saw-again"] = "watch-saw-again"
+
+
+class ThawFailed(Event):
+    type: Literal["thaw-failed"] = "thaw-failed"
+    why: str
+
+
+class Thawed(Event):
+    """The way back was gone; `findings` are the same probes as at the freeze, now expected to write."""
+
+    type: Literal["thawed"] = "thawed"
+    attempt: int
+    findings: tuple[Finding, ...]
+
+
+class RunAborted(Event):
+    type: Literal["run-aborted"] = "run-aborted"
