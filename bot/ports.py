@@ -134,6 +134,12 @@ class Source(Protocol):
         nothing moved.
         """
 
+    async def freeze(self) -> Sequence[Finding]:
+        """Freezes as the kit does and ends older sessions, ours too, one by one. Safe to repeat. A failing finding
+        means that it does not stand, or that a session is left that can write. Raises CutoverError when nothing was
+        frozen.
+        """
+
     async def thaw(self) -> Sequence[Finding]:
         """Restores what was before the freeze, ends sessions, and proves by writes that touch no row that writing
         works. Safe to repeat.

@@ -15,7 +15,7 @@ from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Look
 from bot.supabase.database import Database, Session
-from bot.supabase.freeze import kit, thaw
+from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
 from bot.supabase.proof import examiner
@@ -57,6 +57,9 @@ class SupabaseSource:
             except CutoverError:
                 await self._close()
                 raise
+
+    async def freeze(self) -> Sequence[Finding]:
+        return await apply.apply(self._database)
 
     async def thaw(self) -> Sequence[Finding]:
         return await thaw.thaw(self._database, self._prior_file, self._gateway)

@@ -324,6 +324,13 @@ class _Source:
     async def drift(self, run: Run) -> Sequence[str]:
         return await self.world.changes(run)
 
+    async def freeze(self) -> Sequence[Finding]:
+        def frozen() -> list[Finding]:
+            self.world.log.append("frozen")
+            return [passed("freeze-applied", "The layers of the freeze stand.")]
+
+        return await self.world.effect("freeze", frozen, AWAY)
+
     async def thaw(self) -> Sequence[Finding]:
         def thawed() -> list[Finding]:
             self.world.log.append("thawed")

@@ -1,9 +1,9 @@
 """The kit and its way back, run as people run them."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -11,26 +11,11 @@ import pytest
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.supabase.database import Database
-from bot.supabase.freeze.kit import Prior, freeze_sql, prior_state, read_layers, thaw_sql
+from bot.supabase.freeze.kit import UNKNOWN, Prior, freeze_sql, prior_state, read_layers, thaw_sql
 from bot.supabase.freeze.thaw import thaw
+from tests.freeze.catalogs import world_of
 
 WRITE = "UPDATE public.settings SET value = value"
-
-
-def _world(source: Company) -> list[Any]:
-    """Everything that a freeze changes and a thaw must give back."""
-    return source.server.sql(
-        "SELECT 'setting', setrole::regrole::text, setdatabase::text, array_to_string(ARRAY("
-        "  SELECT e FROM unnest(setconfig) e ORDER BY e), ',')"
-        "  FROM pg_db_role_setting WHERE setdatabase IN (0, (SELECT oid FROM pg_database"
-        "   WHERE datname = current_database()))"
-        " UNION ALL SELECT 'schema', nspname, nspowner::regrole::text, nspacl::text FROM pg_namespace"
-        "   WHERE nspname !~ '^pg_(toast_)?temp'"
-        " UNION ALL SELECT 'function', oid::regprocedure::text, proowner::regrole::text, proacl::text FROM pg_proc"
-        "   WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
-        " ORDER BY 1, 2, 3, 4",
-        source.dbname,
-    )
 
 
 def _paste(source: Company, sql: str) -> list[str]:
@@ -103,7 +88,7 @@ def prior(request: pytest.FixtureRequest, source: Company) -> Iterator[str]:
 
 def test_a_thaw_leaves_all_as_it_was(source: Company, prior: str) -> None:
     """Settings, schemas, functions and grants are as before, whatever was set; the hook there was runs meanwhile."""
-    before = _world(source)
+    before = world_of(source)
     assert _paste(source, _hasty(freeze_sql())) == []
     assert _refuses(source)
     with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
@@ -115,14 +100,14 @@ def test_a_thaw_leaves_all_as_it_was(source: Company, prior: str) -> None:
             session.execute("SELECT cutover_freeze.gate()")
     assert ran == ("ran" if prior.startswith("hook") else None,)
     assert _paste(source, _hasty(thaw_sql())) == []
-    assert _world(source) == before
+    assert world_of(source) == before
     assert not _refuses(source)
 
 
 def test_the_kit_may_be_piped_and_run_twice(source: Company) -> None:
     """From psql, the second time from a frozen session: what was there before is noted once, and comes back."""
     source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = off")
-    before = _world(source)
+    before = world_of(source)
     assert "Now close this session" in _psql(source, freeze_sql())
     assert "ERROR" not in _psql(source, freeze_sql())
     assert source.server.sql("SELECT obj_description('cutover_freeze'::regnamespace)", source.dbname) == [
@@ -130,16 +115,16 @@ def test_the_kit_may_be_piped_and_run_twice(source: Company) -> None:
     ]
     assert "ERROR" not in _psql(source, thaw_sql())
     assert "Nothing to thaw" in _psql(source, thaw_sql())
-    assert _world(source) == before
+    assert world_of(source) == before
 
 
 def test_a_read_only_prior_is_restored_and_said(source: Company) -> None:
     """A database that was read-only before is so again, with a warning."""
     source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on")
-    before = _world(source)
+    before = world_of(source)
     _paste(source, _hasty(freeze_sql()))
     assert _paste(source, _hasty(thaw_sql())) == ["This database was read-only before the freeze too, and is so again."]
-    assert _world(source) == before
+    assert world_of(source) == before
     assert _refuses(source)
 
 
@@ -150,8 +135,9 @@ def test_old_sessions_end_one_by_one(source: Company) -> None:
         psycopg.connect(source.dsn, application_name="cutover/x/export", autocommit=True) as ours,
         psycopg.connect(source.authenticator_dsn, application_name="app", autocommit=True) as app,
     ):
-        [warning] = _paste(source, _hasty(freeze_sql()))
-        assert warning.startswith(f"not ended: pid {platform.info.backend_pid}, role supabase_admin, platform: ")
+        told = _psql(source, _hasty(freeze_sql()))
+        remains = {"pid": platform.info.backend_pid, "role": "supabase_admin", "application": "platform"}
+        assert json.dumps([remains | {"refused": True}]).replace('": ', '" : ')[2:-2] in told
         assert ours.execute("SELECT 1").fetchone() == (1,)
         assert platform.execute("SELECT 1").fetchone() == (1,)
         with pytest.raises(psycopg.OperationalError):
@@ -160,14 +146,14 @@ def test_old_sessions_end_one_by_one(source: Company) -> None:
 
 def test_nothing_ends_when_nothing_froze(source: Company) -> None:
     """A role that may not freeze gets an error, and every session lives."""
-    before = _world(source)
+    before = world_of(source)
     with psycopg.connect(source.dsn, application_name="app", autocommit=True) as app:
         psql = Path(find_binaries().directory) / "psql"
         command = [str(psql), "-X", "-d", source.storage_dsn]
         done = subprocess.run(command, input=freeze_sql(), capture_output=True, text=True, check=False)
-        assert "nothing is frozen, and no session was ended: the first part did not succeed" in done.stderr
+        assert "nothing was changed, and no session was ended: the first part did not succeed" in done.stderr
         assert app.execute("SELECT 1").fetchone() == (1,)
-    assert _world(source) == before
+    assert world_of(source) == before
 
 
 async def test_a_lost_comment_is_known_as_lost(
@@ -176,27 +162,27 @@ async def test_a_lost_comment_is_known_as_lost(
     """Frozen anew after the schema was dropped, the comment says so, and the thaw goes by freeze-prior.json."""
     hook = f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.check_request'"
     source.server.sql(hook)
-    before = _world(source)
+    before = world_of(source)
     prior_file = tmp_path / "freeze-prior.json"
     prior_file.write_text('{"hook": "public.check_request", "default": null, "known": true}\n')
     freeze()
     source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
     freeze()
     async with database.session("test") as session:
-        assert await prior_state(session) == Prior(hook=None, default=None, known=False)
+        assert await prior_state(session) == UNKNOWN
         assert (await read_layers(session)).stand
     findings = await thaw(database, prior_file)
     assert [finding.verdict for finding in findings] == ["pass", "pass"]
-    assert _world(source) == before
+    assert world_of(source) == before
 
 
 def test_the_posted_thaw_carries_what_was_before(source: Company, freeze: Callable[[], object]) -> None:
     """With the schema dropped, the SQL made while it was known restores all the same."""
     hook = f"""ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.it''s'"""
     source.server.sql(hook)
-    before = _world(source)
+    before = world_of(source)
     posted = thaw_sql(Prior(hook="public.it's", default=None))
     freeze()
     source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
     _paste(source, _hasty(posted))
-    assert _world(source) == before
+    assert world_of(source) == before

@@ -11,7 +11,7 @@ import pytest
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.kit import read_layers
-from bot.supabase.freeze.thaw import thaw, write_thaw_record
+from bot.supabase.freeze.thaw import Plan, plan_of, thaw, write_thaw_record
 from bot.supabase.gateway import Gateway
 
 
@@ -30,7 +30,7 @@ async def test_a_thaw_proves_that_all_roads_write_again(
         ("thaw-api", "pass", "The public API takes writes again with the key service_role and anon."),
     ]
     async with database.session("test") as session:
-        assert (await read_layers(session)).untouched
+        assert plan_of(await read_layers(session), None) == Plan(sets=None, acts=False)
     record = tmp_path / "thaw.json"
     write_thaw_record(record, findings, at=datetime(2026, 4, 1, 12, tzinfo=UTC))
     written = json.loads(record.read_text())

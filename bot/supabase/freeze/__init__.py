@@ -1,1 +1,1 @@
-"""The freeze, and its way back: `kit` is what stands and stood, `thaw` takes it back."""
+"""The freeze, and its way back: `kit` is what stands and stood, `apply` does it, `thaw` takes it back."""

@@ -5,26 +5,36 @@ hook before every request stops the REST gateway, which opens its transactions R
 sessions stops those who were there before the default was. `bot.supabase.proof` asks whether it worked; nothing here
 believes that it did.
 
-What was set before the freeze is written once, by the kit's own transaction, as JSON in the comment on schema
-`cutover_freeze`. `freeze-prior.json` in the data directory is a copy for the night that schema is lost: it follows
-the source at each look until a freeze stands, and is then left alone.
+What was set before the freeze is written by the kit's own transaction, as JSON in the comment on schema
+`cutover_freeze`, and stays what it is for as long as a freeze stands. `freeze-prior.json` in the data directory is a
+copy for the night that schema is lost: it follows the source at each look until a freeze stands, and is then left
+alone. A thaw replaces the comment by the word that it has restored all, in the same transaction, before the schema is
+dropped: whoever dies in between leaves nothing that a later freeze or thaw could mistake.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from psycopg import errors as pg
 from psycopg import sql
 
 from bot.artifacts.files import rewrite
 from bot.supabase.database import Session, query, translated
 
-GATE = "cutover_freeze.gate"
-_ON = {"on", "true", "yes", "1"}
-_THAW = ("thaw_restore", "thaw_sessions", "thaw_drop")
+SCHEMA = "cutover_freeze"
+GATE = f"{SCHEMA}.gate"
+_THAWED = "cutover: thawed"
+_ON = {"on", "t", "tr", "tru", "true", "y", "ye", "yes", "1"}  # as PostgreSQL reads a boolean setting
+_TRIES = 5
+_PAUSE = 0.5
+_AT_ONCE = (pg.InternalError_, pg.UniqueViolation, pg.DuplicateSchema, pg.DeadlockDetected, pg.SerializationFailure)
+_FREEZE = ("freeze_head", "freeze_layers", "sessions_end", "freeze_tail")
+_THAW = ("thaw_restore", "sessions_end", "thaw_drop", "thaw_tail")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +69,9 @@ class Prior:
         return cls(hook=hook, default=default, known=known)
 
 
+UNKNOWN = Prior(hook=None, default=None, known=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layers:
     """What stands at `database_time`. `current` is what is set now, `noted` what the schema's comment says was set
@@ -69,7 +82,10 @@ class Layers:
     current: Prior
     hook_everywhere: str | None
     noted: Prior | None
+    thawed: bool
+    """A thaw has restored all, and was cut off before it dropped the schema."""
     schema_is_there: bool
+    gate_is_there: bool
     gate_is_open: bool
 
     @property
@@ -94,14 +110,14 @@ class Layers:
         return not self.missing
 
     @property
-    def untouched(self) -> bool:
-        """There is nothing of the kit's."""
-        return not self.schema_is_there and self.current.hook != GATE
+    def schema_is_strange(self) -> bool:
+        """There is a schema of that name which the kit has not made, and which it therefore refuses to use."""
+        return self.schema_is_there and self.noted is None and not self.thawed and not self.gate_is_there
 
 
 def freeze_sql() -> str:
     """The kit, for a person to paste or pipe."""
-    return "\n".join(query(name) for name in ("freeze_head", "freeze_layers", "freeze_sessions"))
+    return "\n".join(query(name) for name in _FREEZE)
 
 
 def thaw_sql(prior: Prior | None = None) -> str:
@@ -110,8 +126,29 @@ def thaw_sql(prior: Prior | None = None) -> str:
     return "\n".join([query("thaw_head"), *known, *(query(name) for name in _THAW)])
 
 
+def thaw_sql_to_post(prior: Prior | None) -> str:
+    """The same in a form that fits one message of Slack with room for a sentence: no comments, no indentation."""
+    lines = (line.strip() for line in thaw_sql(prior).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
+
+
 def _fallback(prior: Prior) -> str:
     return sql.SQL("SET cutover.prior = {};\n").format(sql.Literal(prior.to_json())).as_string(None)
+
+
+async def change_settings(session: Session, name: str) -> None:
+    """Executes `queries/NAME.sql`, again when somebody else changed the same settings at the same moment: PostgreSQL
+    refuses the second of two. To be asked inside `translated`.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            await session.execute(query(name))
+            return
+        except _AT_ONCE:
+            await session.execute("ROLLBACK")
+            if not tries_left:
+                raise
+            await asyncio.sleep(_PAUSE)
 
 
 async def read_layers(session: Session) -> Layers:
@@ -119,29 +156,37 @@ async def read_layers(session: Session) -> Layers:
     with translated("the layers of the freeze could not be looked up"):
         row = await (await session.execute(query("layers"))).fetchone()
     assert row is not None
-    at, default, hook, hook_everywhere, comment, schema_is_there, gate_is_open = row
+    at, default, hook, hook_everywhere, comment, schema_is_there, gate_is_there, gate_is_open = row
     return Layers(
         database_time=at.astimezone(UTC),
         current=Prior(hook=hook, default=default),
         hook_everywhere=hook_everywhere,
         noted=Prior.from_json(comment) if comment else None,
+        thawed=comment == _THAWED,
         schema_is_there=schema_is_there,
+        gate_is_there=gate_is_there,
         gate_is_open=gate_is_open,
     )
 
 
 async def prior_state(session: Session) -> Prior:
-    """What a thaw would restore now."""
+    """What a thaw would restore now, or what a freeze would note."""
     return prior_of(await read_layers(session))
 
 
 def prior_of(layers: Layers) -> Prior:
-    """The comment's word; without one what is set now, which is what a freeze would note."""
-    if layers.noted is not None and layers.noted.known:
-        return layers.noted
-    if layers.current.hook == GATE:
-        return Prior(hook=None, default=None, known=False)
-    return layers.current
+    """What was set before, by the kit's own rule: what is set now, but for what an earlier run of it has set, of which
+    the comment says it.
+    """
+    current, noted = layers.current, layers.noted
+    if current.hook == GATE:
+        return noted or UNKNOWN
+    if noted is None or not noted.known:
+        return current
+    return Prior(
+        hook=noted.hook if current.hook is None else current.hook,
+        default=noted.default if current.read_only else current.default,
+    )
 
 
 def keep_prior(path: Path, layers: Layers) -> None:

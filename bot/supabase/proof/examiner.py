@@ -35,9 +35,9 @@ from bot.supabase.proof.movement import (
     changes,
     look_closely,
     sequences_of,
-    shown,
     tables_of,
 )
+from bot.supabase.sessions import shown
 
 _HOW_TO_FREEZE = (
     "run the SQL that `cutover freeze-sql` prints as the role postgres, close that session, and say `frozen` again"

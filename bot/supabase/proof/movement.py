@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.supabase.database import Session, query, translated
+from bot.supabase.sessions import shown
 
 LATE_COUNTERS_SECONDS = 11.0
 """After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""
@@ -102,16 +103,6 @@ def changes(before: Baseline, after: Baseline) -> list[str]:
         elif now[1] != then[1]:
             told.append(f"the sequence {name} was restarted or rewritten")
     return told
-
-
-def shown(name: str) -> str:
-    """An application's name fit for people: foreign text, so it is cut, made one line, and hidden where it may be an
-    address.
-    """
-    name = " ".join(name.split())
-    if "@" in name:
-        return "(name hidden)"
-    return (f"{name[:40]}…" if len(name) > 40 else name) or "(no name)"
 
 
 def _holds(relation: str, pid: int | None, role: str, application: str) -> str:

@@ -1,28 +1,41 @@
 -- What was set before is set again, exactly, and the gateway told. Works from a frozen session: READ WRITE by name.
--- The schema's comment says what it was; where it was lost, the setting cutover.prior may (the same JSON).
+-- The schema's comment says what it was; where that was lost, the setting cutover.prior may (the same JSON). Once that
+-- is done the comment says so, and a second run leaves alone what somebody has set since.
+SET cutover.done = '';
 BEGIN READ WRITE;
+SET LOCAL lock_timeout = '5s';
 DO $thaw$
 DECLARE
   db text := current_database();
-  noted json := obj_description(to_regnamespace('cutover_freeze'), 'pg_namespace');
-  prior json := CASE WHEN (noted ->> 'known')::boolean THEN noted
-                     ELSE coalesce(nullif(current_setting('cutover.prior', true), '')::json, noted) END;
-  hooked boolean := EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS entry
-                             WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = db)
-                               AND entry = 'pgrst.db_pre_request=cutover_freeze.gate');
+  comment text := obj_description(to_regnamespace('cutover_freeze'), 'pg_namespace');
+  noted json := CASE WHEN starts_with(comment, '{"hook"') THEN comment::json END;
+  told json := nullif(current_setting('cutover.prior', true), '')::json;
+  prior json := CASE WHEN noted ->> 'known' = 'false' THEN coalesce(told, noted) ELSE coalesce(noted, told) END;
+  hooked boolean;
+  read_only boolean;
 BEGIN
-  IF noted IS NULL AND NOT hooked THEN
+  SELECT coalesce(bool_or(setrole <> 0 AND entry = 'pgrst.db_pre_request=cutover_freeze.gate'), false),
+         coalesce(bool_or(CASE WHEN setrole = 0 AND starts_with(entry, 'default_transaction_read_only=')
+                               THEN split_part(entry, '=', 2)::boolean END), false)
+    INTO hooked, read_only
+    FROM pg_db_role_setting, unnest(setconfig) AS entry
+   WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = db);
+  PERFORM set_config('cutover.done', 'thawed', false);
+  IF hooked OR noted IS NOT NULL
+     OR comment IS DISTINCT FROM 'cutover: thawed' AND told IS NOT NULL AND read_only AND NOT coalesce(told ->> 'default', 'off')::boolean THEN
+    EXECUTE format('ALTER DATABASE %I ', db)
+      || coalesce('SET default_transaction_read_only = ' || quote_literal(prior ->> 'default'), 'RESET default_transaction_read_only');
+    EXECUTE format('ALTER ROLE authenticator IN DATABASE %I ', db)
+      || coalesce('SET pgrst.db_pre_request = ' || quote_literal(prior ->> 'hook'), 'RESET pgrst.db_pre_request');
+    IF noted IS NOT NULL OR to_regprocedure('cutover_freeze.gate()') IS NOT NULL THEN
+      COMMENT ON SCHEMA cutover_freeze IS 'cutover: thawed';
+    END IF;
+    IF (prior ->> 'default')::boolean THEN
+      RAISE WARNING 'This database was read-only before the freeze too, and is so again.';
+    END IF;
+  ELSIF comment IS DISTINCT FROM 'cutover: thawed' THEN
+    PERFORM set_config('cutover.done', 'nothing', false);
     RAISE NOTICE 'Nothing to thaw: this database is not frozen by cutover.';
-    RETURN;
-  END IF;
-  EXECUTE format('ALTER DATABASE %I ', db)
-    || coalesce('SET default_transaction_read_only = ' || quote_literal(prior ->> 'default'),
-                'RESET default_transaction_read_only');
-  EXECUTE format('ALTER ROLE authenticator IN DATABASE %I ', db)
-    || coalesce('SET pgrst.db_pre_request = ' || quote_literal(prior ->> 'hook'), 'RESET pgrst.db_pre_request');
-  PERFORM set_config('cutover.thawing', 'yes', false);
-  IF coalesce(prior ->> 'default', 'off') NOT IN ('off', 'false', 'no', '0') THEN
-    RAISE WARNING 'This database was read-only before the freeze too, and is so again.';
   END IF;
 END $thaw$;
 NOTIFY pgrst, 'reload config';

@@ -1,0 +1,3 @@
+SELECT 'Frozen. Now close this session: it began before the freeze and can still write.' AS cutover,
+       current_setting('cutover.not_ended') AS sessions_not_ended
+ WHERE current_setting('cutover.done') = 'frozen';

@@ -1,0 +1,41 @@
+-- A session keeps the default that it began with for as long as it lives, so each is ended and its pool opens a new one.
+-- The two seconds let the gateway read its settings, and those who reconnect too early be ended as well. One by one:
+-- a superuser's session cannot be ended by us, and in one statement it would save all the others. The bot's own are
+-- spared, but at a thaw for one that still holds off writers by its locks.
+BEGIN;
+DO $sessions$
+DECLARE
+  old record;
+  told int[] := '{}';
+  refused int[] := '{}';
+BEGIN
+  PERFORM set_config('cutover.not_ended', '[]', false);
+  IF coalesce(current_setting('cutover.done', true), '') = '' THEN
+    RAISE EXCEPTION 'nothing was changed, and no session was ended: the first part did not succeed';
+  ELSIF current_setting('cutover.done') = 'nothing' THEN
+    RETURN;
+  END IF;
+  PERFORM pg_sleep(2);
+  FOR old IN
+    SELECT pid FROM pg_stat_activity AS a
+     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+       AND (NOT starts_with(application_name, 'cutover/') OR current_setting('cutover.done') = 'thawed'
+            AND EXISTS (SELECT FROM pg_locks WHERE pid = a.pid AND locktype = 'relation' AND mode = 'ShareLock'))
+  LOOP
+    BEGIN
+      PERFORM pg_terminate_backend(old.pid);
+      told := told || old.pid;
+    EXCEPTION WHEN OTHERS THEN
+      refused := refused || old.pid;
+    END;
+  END LOOP;
+  FOR tries IN 1..50 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY (told));
+    PERFORM pg_sleep(0.1);
+  END LOOP;
+  PERFORM set_config('cutover.not_ended', coalesce(json_agg(json_build_object(
+            'pid', pid, 'role', usename, 'application', application_name, 'refused', pid = ANY (refused))), '[]')::text, false)
+     FROM pg_stat_activity WHERE pid = ANY (told || refused);
+END $sessions$;
+COMMIT;
