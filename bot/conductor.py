@@ -38,7 +38,7 @@ from bot.plan import commands as say
 from bot.plan.commands import Refusal
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
-from bot.plan.findings import failed
+from bot.plan.findings import Finding, failed
 from bot.plan.fold import after
 from bot.plan.run import Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
@@ -212,6 +212,8 @@ class Conductor:
                 await self._verify(action)
             case do.Work():
                 await self._work(action)
+            case do.Freeze():
+                await self._freeze()
             case do.Thaw():
                 await self._thaw()
 
@@ -276,17 +278,23 @@ class Conductor:
         run = self.run
         try:
             for name in action.examiners:
+                found = 0
                 try:
                     async for finding in self._examiners[name](run, self._report):
-                        self.obey(say.TellFinding(finding=finding))
+                        self._tell(finding)
+                        found += 1
                 except CutoverError as error:
                     mend = f"{error.do[0].upper()}{error.do[1:]}, then say the word again."
-                    self.obey(
-                        say.TellFinding(finding=failed(name, f"This could not be examined: {error.happened}.", mend))
-                    )
+                    self._tell(failed(name, f"This could not be examined: {error.happened}.", mend))
+                else:
+                    if not found:  # silence is no consent
+                        self._tell(failed(name, "This gave no answer at all.", "Say the word again; report it."))
             self.obey(say.EndVerification())
         finally:
             self._gauge.clear()
+
+    def _tell(self, finding: Finding) -> None:
+        self.obey(say.TellFinding(finding=finding))
 
     async def _work(self, action: do.Work) -> None:
         self.obey(say.BeginStep())
@@ -302,6 +310,12 @@ class Conductor:
                 self._credential_refused = error
         finally:
             self._gauge.clear()
+
+    async def _freeze(self) -> None:
+        try:
+            self.obey(say.EndFreeze(findings=tuple(await self._source.freeze())))
+        except CutoverError as error:
+            self.obey(say.FailFreeze(why=_sentence(error)))
 
     async def _thaw(self) -> None:
         try:

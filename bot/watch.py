@@ -42,6 +42,7 @@ class Watch:
             "sweep": lambda timer: self.sweep(),
             "redraw": self._redraw,
             "remind": self._remind,
+            "window": self._window,
         }
 
     def start(self) -> None:
@@ -135,7 +136,10 @@ class Watch:
     async def _remind(self, timer: Timer) -> None:
         offer = self._conductor.run.offer
         if offer is not None:
-            self._conductor.obey(say.Remind(checkpoint=offer.checkpoint, offer=offer.number))
+            self._conductor.obey(say.Remind(checkpoint=offer.checkpoint, offer=offer.number, after=self._remind_after))
+
+    async def _window(self, timer: Timer) -> None:
+        self._conductor.obey(say.TellWindow())
 
     def _missed(self, error: CutoverError) -> None:
         self._misses += 1

@@ -12,8 +12,8 @@ from pathlib import Path
 from bot import app, logs, practice, settings
 from bot.commands.show import Ticker
 from bot.edges import SystemClock
+from bot.plan.talk.alarms import parts_of_time
 from bot.plan.talk.amounts import duration, number, size
-from bot.plan.talk.sentences import parts_of_time
 from bot.practice import Practised
 from bot.stackauth.reasons import REASONS
 from bot.supabase.export.storage import STORAGE_FILES

@@ -11,7 +11,7 @@ from typing import Any
 from bot import settings
 from bot.plan.checkpoints import FREEZE, PLAN
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk.sentences import time_needed
+from bot.plan.talk.alarms import time_needed
 from bot.record import read_run
 
 
@@ -47,8 +47,12 @@ def summary(run: Run | None) -> dict[str, Any]:
                 "offer": offer.number,
                 "digest": offer.digest,
                 "status": offer.status,
-                "user": offer.approval.user if offer.approval else None,
-                "at": offer.approval.at.isoformat() if offer.approval else None,
+                "needed": offer.needed,
+                "user": offer.by[-1] if offer.by else None,
+                "at": offer.approvals[-1].given.at.isoformat() if offer.by else None,
+                "given": [
+                    {"user": a.given.user, "at": a.given.at.isoformat(), "state": a.state} for a in offer.approvals
+                ],
             }
             for offer in run.offers.values()
         ],
@@ -70,7 +74,7 @@ def _told(run: Run) -> str:
     for gate in PLAN:
         offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
         state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet offered"
-        by = f", by {offers[-1].approval.user}" if offers and offers[-1].approval else ""
+        by = f", by {' and '.join(offers[-1].by)}" if offers and offers[-1].by else ""
         lines.append(f"  {gate.number} {gate.title:<7} {state}{by}")
     if run.gate is FREEZE and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
         lines.append(f"  time needed: {time_needed(run.opened, run.offer.at)}")

@@ -6,7 +6,7 @@ cancels work that is no longer due (that is how an abort or a drift stops a step
 
     ask    who is the author of a message: first, since a person waits
     talk   posts and edits, one after the other: answers first, then edits, then the rest in order, the header last
-    work   verification, step, thaw: never two at once
+    work   verification, step, freeze, thaw: never two at once
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ class Verify(Action):
 @dataclass(frozen=True, kw_only=True)
 class Work(Action):
     step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze(Action):
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +136,18 @@ def _deliver(delivery: Delivery) -> Deliver:
     return Deliver(key=delivery.post.key, delivery=delivery, look_first=delivery.intended)
 
 
-def _next_work(run: Run) -> Verify | Work | Thaw | None:
+def _next_work(run: Run) -> Verify | Work | Freeze | Thaw | None:
     match run.phase:
         case Phase.VERIFYING:
-            assert run.offer is not None and run.offer.approval is not None
-            return Verify(key=f"{run.gate_key}/verify/{run.offer.approval.ts}", examiners=run.gate.examiners)
+            assert run.offer is not None
+            last = run.offer.approvals[-1].given.ts
+            return Verify(key=f"{run.gate_key}/verify/{last}", examiners=run.gate.examiners)
         case Phase.RUNNING:
             assert run.step is not None
             return Work(key=f"{run.gate_key}/{run.step.name}/{run.failures + run.reopenings}", step=run.step.name)
-        case Phase.ABORTING:
+        case Phase.FREEZING:
+            return Freeze(key=f"{run.run_id}/freeze/{run.freeze_attempts + run.failures}")
+        case Phase.ABORTING | Phase.THAWING:
             return Thaw(key=f"{run.run_id}/thaw/{run.failures}")
         case _:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.plan import events as e
 from bot.plan.findings import Finding
@@ -134,8 +134,34 @@ class ReportBlindness:
 
 @dataclass(frozen=True, kw_only=True)
 class Remind:
+    """`after` is how long a gate waits before it is reminded of for the first time."""
+
     checkpoint: str
     offer: int
+    after: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class TellWindow:
+    """Some of the window has passed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndFreeze:
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailFreeze:
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportThaw:
+    """A thaw that was not this bot's, at `thawed_at`."""
+
+    thawed_at: datetime
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +211,10 @@ Command = (
     | ReportDrift
     | ReportBlindness
     | Remind
+    | TellWindow
+    | EndFreeze
+    | FailFreeze
+    | ReportThaw
     | EndThaw
     | FailThaw
     | IntendPost

@@ -2,7 +2,7 @@
 
 `_MOVES` says in which phases a command is legal; what is absent is refused. Commands are imperative and come from
 outside; events are past tense and go to the journal. A person's word takes two moves: it is heard (and journaled)
-first, then judged by the table of words (`bot.plan.talk.words`) with what Slack says about who spoke.
+first, then judged by the table of words (`bot.plan.words`) with what Slack says about who spoke.
 
     Hear("frozen" by U1)     -> MessageHeard
     Judge(ts, standing)      -> SignalAccepted, Answered        or only Answered(refused)
@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan import window
 from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
 from bot.plan.commands import (
     BeginStep,
@@ -27,9 +28,11 @@ from bot.plan.commands import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    EndFreeze,
     EndStep,
     EndThaw,
     EndVerification,
+    FailFreeze,
     FailStep,
     FailThaw,
     Hear,
@@ -41,15 +44,21 @@ from bot.plan.commands import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportThaw,
     TakeUp,
     TellFinding,
+    TellWindow,
 )
 from bot.plan.findings import blocks
 from bot.plan.fold import after
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import signals, words
+from bot.plan.talk import signals
 from bot.plan.talk.offers import offer
+from bot.plan.talk.sentences import took_effect
+from bot.plan.timetable import reminders_due
+from bot.plan.words import judging as words
+from bot.plan.words.steering import back_to_the_freeze
 
 Decision = Sequence[e.AnyEvent] | Refusal
 
@@ -69,7 +78,8 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         users_mode=command.users_mode,
         rules=command.rules,
     )
-    return [opened, offer(after(None, opened), PLAN[0].name, now)]
+    run = after(None, opened)
+    return [opened, offer(run, PLAN[0].name, now)] if run.started else [opened]
 
 
 def decide(run: Run, command: Command, now: datetime) -> Decision:
@@ -91,10 +101,10 @@ def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
 def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
     """What the process before would have written next, had it not died between two events of one decision."""
     if run.offer is None:
-        return [offer(run, PLAN[0].name, now)]
+        return [offer(run, PLAN[0].name, now)] if run.started else []
     if run.offer.status == "passed" and run.step is None and run.gate.step in run.results:
         return _behind_step(run, run.results[run.gate.step], now)
-    if run.offer.status == "void" and not run.abort:
+    if run.offer.status == "void" and run.phase is Phase.WAITING:
         return [offer(run, FREEZE.name, now)]
     return []
 
@@ -111,15 +121,15 @@ def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
 
 def _end_verification(run: Run, command: EndVerification, now: datetime) -> Decision:
     gate = run.gate.name
-    if run.offer is None or run.offer.approval is None or not run.findings:
+    if run.offer is None or not run.offer.by or not run.findings:
         return Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
     attempt = run.verification
-    if blocks(run.findings):
+    if run.stopped_by(run.findings):
         return [e.CheckpointRefused(at=now, checkpoint=gate, attempt=attempt)]
     facts: dict[str, Any] = {}
     for finding in run.findings:
         facts |= finding.facts
-    return [e.CheckpointPassed(at=now, checkpoint=gate, attempt=attempt, by=(run.offer.approval.user,), facts=facts)]
+    return [e.CheckpointPassed(at=now, checkpoint=gate, attempt=attempt, by=run.offer.by, facts=facts)]
 
 
 def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
@@ -163,7 +173,9 @@ def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
 
 
 def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
-    if run.freeze is None or run.drift or run.abort == "confirmed" or not command.changes:
+    if run.freeze is None or run.drift or not run.watched or not command.changes:
+        return []
+    if "confirmed" in {run.abort, run.thaw}:
         return []
     return [e.DriftSeen(at=now, changes=command.changes)]
 
@@ -177,7 +189,23 @@ def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Deci
 def _remind(run: Run, command: Remind, now: datetime) -> Decision:
     if run.offer is None or (command.checkpoint, command.offer) != run.current:
         return []
-    return [e.ReminderDue(at=now, checkpoint=command.checkpoint, offer=command.offer, nth=run.offer.reminders + 1)]
+    nth = reminders_due(run.offer, command.after, now)
+    if nth <= run.offer.reminders:
+        return []
+    return [e.ReminderDue(at=now, checkpoint=command.checkpoint, offer=command.offer, nth=nth)]
+
+
+def _tell_window(run: Run, command: TellWindow, now: datetime) -> Decision:
+    percent = window.passed(run, now)
+    return [e.WindowTold(at=now, percent=percent)] if percent > run.window_told else []
+
+
+def _end_freeze(run: Run, command: EndFreeze, now: datetime) -> Decision:
+    return [e.FreezeApplied(at=now, attempt=run.freeze_attempts + 1, findings=command.findings)]
+
+
+def _fail_freeze(run: Run, command: FailFreeze, now: datetime) -> Decision:
+    return [e.FreezeFailed(at=now, why=command.why)]
 
 
 def _end_thaw(run: Run, command: EndThaw, now: datetime) -> Decision:
@@ -185,7 +213,23 @@ def _end_thaw(run: Run, command: EndThaw, now: datetime) -> Decision:
     if blocks(command.findings):
         failing = "; ".join(f.evidence.rstrip(".") for f in command.findings if blocks([f]))
         return [thawed, e.ThawFailed(at=now, why=f"The thaw ran, and Supabase does not write as before: {failing}.")]
-    return [thawed, e.RunAborted(at=now)]
+    if run.abort == "confirmed":
+        return [thawed, e.RunAborted(at=now)]
+    return [thawed, *_unfrozen(after(run, thawed), now)]
+
+
+def _unfrozen(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
+    """What follows from a thaw that ends no run: before the handover all that stood on the freeze is void."""
+    if run.is_over or run.offer is None:
+        return [e.Unfrozen(at=now)]
+    return [*back_to_the_freeze(run, "the source was thawed", now), e.Unfrozen(at=now)]
+
+
+def _report_thaw(run: Run, command: ReportThaw, now: datetime) -> Decision:
+    if run.thawed_at is not None and command.thawed_at <= run.thawed_at:
+        return []
+    thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings, elsewhere=command.thawed_at)
+    return [thawed, *_unfrozen(after(run, thawed), now)]
 
 
 def _fail_thaw(run: Run, command: FailThaw, now: datetime) -> Decision:
@@ -252,6 +296,8 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
     if command.ts not in run.unanswered:
         return Refusal(sentence="This message has been answered already")
     message = run.heard[command.ts]
+    if command.ts in run.acted_on:  # and the process died before its author was told
+        return [e.Answered(at=now, ts=message.ts, user=message.user, status="done", text=took_effect(doing(run)))]
     verdict = words.judge(run, message, command.standing, bot_user=command.bot_user, progress=command.progress, now=now)
     if isinstance(verdict, Refusal):
         return [e.Answered(at=now, ts=message.ts, user=message.user, status="refused", text=verdict.sentence)]
@@ -260,6 +306,7 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
 
 
 _ALWAYS = frozenset(Phase)
+_LIVING = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD, Phase.DONE})
 
 _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Decision]]] = {
     TakeUp: (_ALWAYS, _take_up),
@@ -271,12 +318,16 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     BeginStep: (frozenset({Phase.RUNNING}), _begin_step),
     EndStep: (frozenset({Phase.RUNNING}), _end_step),
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),
-    ReportLook: (frozenset({Phase.WAITING}), _report_look),
-    ReportDrift: (frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD, Phase.DONE}), _report_drift),
+    ReportLook: (frozenset({Phase.WAITING, Phase.FREEZING}), _report_look),
+    ReportDrift: (_LIVING, _report_drift),
     ReportBlindness: (_ALWAYS, _report_blindness),
     Remind: (frozenset({Phase.WAITING}), _remind),
-    EndThaw: (frozenset({Phase.ABORTING}), _end_thaw),
-    FailThaw: (frozenset({Phase.ABORTING}), _fail_thaw),
+    TellWindow: (_LIVING, _tell_window),
+    EndFreeze: (frozenset({Phase.FREEZING}), _end_freeze),
+    FailFreeze: (frozenset({Phase.FREEZING}), _fail_freeze),
+    EndThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _end_thaw),
+    FailThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _fail_thaw),
+    ReportThaw: (_LIVING, _report_thaw),
     IntendPost: (_ALWAYS, _intend_post),
     ConfirmPost: (_ALWAYS, _confirm_post),
     ConfirmEdit: (_ALWAYS, _confirm_edit),

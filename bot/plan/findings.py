@@ -34,6 +34,8 @@ class Finding(BaseModel):
     evidence: str
     mend: str = ""
     facts: dict[str, Any] = {}
+    waivable: bool = False
+    """Approvers may let a gate pass in spite of it; never where data could be lost behind it."""
 
 
 def passed(check: str, evidence: str, **facts: Any) -> Finding:
@@ -44,8 +46,8 @@ def warned(check: str, evidence: str, mend: str = "", **facts: Any) -> Finding:
     return Finding(check=check, verdict=Verdict.WARN, evidence=evidence, mend=mend, facts=facts)
 
 
-def failed(check: str, evidence: str, mend: str, **facts: Any) -> Finding:
-    return Finding(check=check, verdict=Verdict.FAIL, evidence=evidence, mend=mend, facts=facts)
+def failed(check: str, evidence: str, mend: str, *, waivable: bool = False, **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.FAIL, evidence=evidence, mend=mend, facts=facts, waivable=waivable)
 
 
 def blocks(findings: Iterable[Finding]) -> bool:

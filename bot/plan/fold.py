@@ -12,10 +12,13 @@ from typing import Any
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
+from bot.plan.findings import Finding
+from bot.plan.offer import Offer, OfferStatus
 from bot.plan.results import HandoverResult, UsersResult
-from bot.plan.run import Delivery, Offer, Phase, Run, StepState, doing
-from bot.plan.talk import posts, sentences
+from bot.plan.run import Delivery, Phase, Run, StepState, doing
+from bot.plan.talk import alarms, posts
 from bot.plan.talk.posts import Post
+from bot.plan.window import time_left, time_needed
 
 
 def _owe(run: Run, post: Post) -> Run:
@@ -34,9 +37,26 @@ def _alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
     )
 
 
-def _offer(run: Run, **changes: Any) -> Run:
-    assert run.current is not None and run.offer is not None
-    return replace(run, offers={**run.offers, run.current: replace(run.offer, **changes)})
+def _offer(run: Run, offer: Offer) -> Run:
+    return replace(run, offers={**run.offers, (offer.checkpoint, offer.number): offer})
+
+
+def _tell_findings(run: Run, name: str, findings: Iterable[Finding]) -> Run:
+    """Findings that belong to no verification, in the thread of the gate at hand."""
+    for n, finding in enumerate(findings, 1):
+        run = _owe(run, _finding_post(run, f"{name}/{n}", run.gate.name, finding))
+    return run
+
+
+def _finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post:
+    return Post(
+        key=f"{run.run_id}/finding/{name}",
+        kind="cutover_finding",
+        checkpoint=checkpoint,
+        status={"pass": "passed", "warn": "warned", "fail": "refused"}[finding.verdict],
+        thread=run.gate_key,
+        body=finding,
+    )
 
 
 def _settled(run: Run) -> Run:
@@ -50,7 +70,7 @@ def _bot_started(run: Run, event: e.BotStarted) -> Run:
     findings = () if run.phase is Phase.VERIFYING else run.findings
     run = replace(run, starts=run.starts + 1, verification=0, findings=findings)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
-    return _alarm(run, f"back/{run.starts}", sentences.back_again(minutes, doing(run)), status="done")
+    return _alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
 
 
 def _message_heard(run: Run, event: e.MessageHeard) -> Run:
@@ -74,10 +94,15 @@ def _answered(run: Run, event: e.Answered) -> Run:
 def _checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
     place = (event.checkpoint, event.offer)
     offer = Offer(
-        checkpoint=event.checkpoint, number=event.offer, evidence=event.evidence, digest=event.digest, at=event.at
+        checkpoint=event.checkpoint,
+        number=event.offer,
+        evidence=event.evidence,
+        digest=event.digest,
+        at=event.at,
+        needed=run.opened.rules.approvals.get(event.checkpoint, 1),
     )
     if event.checkpoint == FREEZE.name:
-        run = _settled(run)
+        run = replace(_settled(run), window_told=0)
     passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
     run = replace(
         run,
@@ -88,6 +113,8 @@ def _checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         frozen_since=None if event.checkpoint == FREEZE.name else run.frozen_since,
         facts={gate: facts for gate, facts in run.facts.items() if gate in passed},
         results={step: result for step, result in run.results.items() if step in {BY_NAME[g].step for g in passed}},
+        waivers=tuple(waiver for waiver in run.waivers if waiver.checkpoint in passed),
+        findings=(),
     )
     post = Post(
         key=run.gate_key,
@@ -102,37 +129,36 @@ def _checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
 
 def _checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:
     place = (event.checkpoint, event.offer)
-    return replace(run, offers={**run.offers, place: replace(run.offers[place], status="void")})
+    return _offer(run, run.offers[place].settled("void", "void"))
 
 
 def _signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
-    return replace(_offer(run, approval=event, status="verifying"), verification=0, findings=())
+    assert run.offer is not None
+    run = _offer(run, run.offer.approved(event))
+    return run if run.offer is not None and run.offer.missing else replace(run, verification=0, findings=())
 
 
 def _verification_began(run: Run, event: e.VerificationBegan) -> Run:
-    run = _offer(run, attempt=event.attempt)
+    assert run.offer is not None
+    run = _offer(run, replace(run.offer, attempt=event.attempt))
     attempts = {**run.attempts, event.checkpoint: event.attempt}
     return replace(run, attempts=attempts, verification=event.attempt, findings=())
 
 
 def _finding_made(run: Run, event: e.FindingMade) -> Run:
-    post = Post(
-        key=f"{run.run_id}/finding/{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}",
-        kind="cutover_finding",
-        checkpoint=event.checkpoint,
-        status={"pass": "passed", "warn": "warned", "fail": "refused"}[event.finding.verdict],
-        thread=run.gate_key,
-        body=event.finding,
-    )
+    name = f"{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}"
+    post = _finding_post(run, name, event.checkpoint, event.finding)
     return _owe(replace(run, findings=(*run.findings, event.finding)), post)
 
 
 def _checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
-    return _offer(run, status="refused", approval=None)
+    assert run.offer is not None
+    return _offer(run, run.offer.settled("refused", "refused"))
 
 
 def _checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
-    run = _offer(run, status="passed")
+    assert run.offer is not None
+    run = _offer(run, run.offer.settled("passed", "spent"))
     step = StepState(name=BY_NAME[event.checkpoint].step)
     gate_alarms = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/")}
     return replace(run, facts={**run.facts, event.checkpoint: event.facts}, step=step, alarms=run.alarms - gate_alarms)
@@ -159,18 +185,18 @@ def _step_ended(run: Run, event: e.StepEnded) -> Run:
 
 def _step_failed(run: Run, event: e.StepFailed) -> Run:
     run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
-    text = sentences.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
+    text = alarms.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
     return _alarm(run, f"step-failed/{run.failures}", text)
 
 
 def _step_reopened(run: Run, event: e.StepReopened) -> Run:
     """Back behind the gate that the step followed; what stood before people is void."""
-    assert run.current is not None
+    assert run.offer is not None
     gate = BY_STEP[event.step].name
     passed = max(place for place in run.offers if place[0] == gate)
     waits = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/"))
     return replace(
-        _offer(run, status="void", approval=None),
+        _offer(run, run.offer.settled("void", "void")),
         current=passed,
         step=StepState(name=event.step),
         reopenings=run.reopenings + 1,
@@ -183,17 +209,23 @@ def _user_decided(run: Run, event: e.UserDecided) -> Run:
     return replace(run, decisions={**run.decisions, event.id: event}, decided_since=run.decided_since | {event.id})
 
 
+def _voided_if_open(run: Run) -> Run:
+    """What the gate at hand stood for is gone: nothing can pass it any more."""
+    return run if run.offer is None or not run.offer.is_open else _offer(run, run.offer.settled("void", "void"))
+
+
 def _drift_seen(run: Run, event: e.DriftSeen) -> Run:
     run = replace(run, drift=event.changes, drifts=run.drifts + 1)
     if run.handover is not None:  # what is closed stays closed: told, and nothing is held
-        return _alarm(run, f"drift/{run.drifts}", sentences.drifted_after_handover(event.changes))
+        return _alarm(run, f"drift/{run.drifts}", alarms.drifted_after_handover(event.changes))
     why = "The source has moved under the freeze: " + "; ".join(event.changes) + "."
-    return _alarm(replace(run, hold=why), f"drift/{run.drifts}", sentences.drifted(event.changes))
+    run = _voided_if_open(run)
+    return _alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(event.changes))
 
 
 def _watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
     run = replace(run, blind=True, blinds=run.blinds + 1)
-    return _alarm(run, f"blind/{run.blinds}", sentences.blinded(event.why))
+    return _alarm(run, f"blind/{run.blinds}", alarms.blinded(event.why))
 
 
 def _watch_saw_again(run: Run, event: e.WatchSawAgain) -> Run:
@@ -203,40 +235,65 @@ def _watch_saw_again(run: Run, event: e.WatchSawAgain) -> Run:
 def _reminder_due(run: Run, event: e.ReminderDue) -> Run:
     assert run.offer is not None
     minutes = int((event.at - run.offer.at).total_seconds() // 60)
-    run = _offer(run, reminders=event.nth)
-    text = sentences.waits(run.gate, run.opened.approvers, minutes)
+    run = _offer(run, replace(run.offer, reminders=event.nth))
+    text = alarms.waits(run.gate, run.opened.may, minutes)
     return _alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
 
 
 def _abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
-    run = replace(_settled(run), abort="confirmed", step=None)
-    if run.offer is not None and run.offer.status in {"waiting", "verifying", "refused"}:
-        run = _offer(run, status="void", approval=None)
-    return run
+    return _voided_if_open(replace(_settled(run), abort="confirmed", step=None, freezing=False, thaw=""))
+
+
+def _thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
+    return replace(_settled(_voided_if_open(run)), thaw="confirmed", freezing=False)
+
+
+def _unfrozen(run: Run, event: e.Unfrozen) -> Run:
+    run = replace(run, thaw="", thaw_asked=None)
+    if run.is_over:
+        return replace(_settled(run), watched=False, alarms=frozenset())
+    return replace(run, hold=alarms.UNFROZEN, step=None)
+
+
+def _hold_asked(run: Run, event: e.HoldAsked) -> Run:
+    if run.offer is not None and run.offer.is_open:
+        again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
+        run = _offer(run, run.offer.settled(again, "withdrawn"))
+    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1)
+    return _alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.opened.may))
+
+
+def _freeze_applied(run: Run, event: e.FreezeApplied) -> Run:
+    run = replace(run, freezing=False, freeze_attempts=event.attempt)
+    return _tell_findings(run, f"kit/{event.attempt}", event.findings)
+
+
+def _freeze_failed(run: Run, event: e.FreezeFailed) -> Run:
+    run = replace(run, freezing=False, failures=run.failures + 1)
+    return _alarm(run, f"freeze-failed/{run.failures}", alarms.freeze_failed(event.why), status="done")
+
+
+def _window_told(run: Run, event: e.WindowTold) -> Run:
+    run = replace(run, window_told=event.percent)
+    assert run.frozen_at is not None
+    text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
+    return _alarm(run, f"window/{run.drifts}/{event.percent}", text)
 
 
 def _thaw_failed(run: Run, event: e.ThawFailed) -> Run:
     run = replace(run, hold=event.why, failures=run.failures + 1)
-    return _alarm(run, f"thaw-failed/{run.failures}", sentences.thaw_failed(event.why))
+    return _alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(event.why))
 
 
 def _thawed(run: Run, event: e.Thawed) -> Run:
-    run = replace(run, thaw_attempts=event.attempt)
-    for n, finding in enumerate(event.findings, 1):
-        post = Post(
-            key=f"{run.run_id}/finding/thaw/{event.attempt}/{n}",
-            kind="cutover_finding",
-            checkpoint=run.gate.name,
-            status={"pass": "passed", "warn": "warned", "fail": "refused"}[finding.verdict],
-            thread=run.gate_key,
-            body=finding,
-        )
-        run = _owe(run, post)
-    return run
+    run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at)
+    if event.elsewhere is not None:
+        run = _alarm(run, f"thawed/{event.attempt}", alarms.thawed_elsewhere(event.elsewhere), status="done")
+    return _tell_findings(run, f"thaw/{event.attempt}", event.findings)
 
 
 def _run_aborted(run: Run, event: e.RunAborted) -> Run:
-    return _alarm(replace(run, abort="done"), "aborted", sentences.aborted(run.run_id), status="done")
+    return _alarm(replace(run, abort="done"), "aborted", alarms.aborted(run.run_id), status="done")
 
 
 def _delivery(run: Run, key: str, **changes: Any) -> Run:
@@ -274,11 +331,42 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.ThawFailed: _thaw_failed,
     e.Thawed: _thawed,
     e.RunAborted: _run_aborted,
+    e.StartAsked: lambda run, event: replace(run, started=True),
+    e.CheckWaived: lambda run, event: replace(run, waivers=(*run.waivers, event)),
+    e.HoldAsked: _hold_asked,
+    e.FreezeAsked: lambda run, event: replace(run, freezing=True),
+    e.FreezeApplied: _freeze_applied,
+    e.FreezeFailed: _freeze_failed,
+    e.ThawAsked: lambda run, event: replace(run, thaw="asked", thaw_asked=event),
+    e.ThawConfirmed: _thaw_confirmed,
+    e.Unfrozen: _unfrozen,
+    e.Released: lambda run, event: replace(_settled(run), watched=False, alarms=frozenset()),
+    e.WindowTold: _window_told,
     e.PostIntended: lambda run, event: _delivery(run, event.key, intended=True),
-    e.Posted: lambda run, event: _delivery(run, event.key, intended=True, ts=event.ts, shown=event.face),
+    e.Posted: lambda run, event: _delivery(
+        run, event.key, intended=True, ts=event.ts, shown=event.face, posted_at=event.at
+    ),
     e.PostEdited: lambda run, event: _delivery(run, event.key, shown=event.face),
     e.HeaderPinned: lambda run, event: replace(run, pinned=True),
 }
+
+
+_ACTS = (
+    e.SignalAccepted,
+    e.ReasonAccepted,
+    e.UnreadableAccepted,
+    e.CheckWaived,
+    e.UserDecided,
+    e.HoldAsked,
+    e.StartAsked,
+    e.FreezeAsked,
+    e.ThawAsked,
+    e.ThawConfirmed,
+    e.AbortAsked,
+    e.AbortConfirmed,
+    e.Released,
+)
+"""What a person's word brings about at once, and whole."""
 
 
 def after(run: Run | None, event: e.Event) -> Run:
@@ -286,10 +374,11 @@ def after(run: Run | None, event: e.Event) -> Run:
     if isinstance(event, e.RunOpened):
         header = posts.header_key(event.run_id)
         post = Post(key=header, kind="cutover_run", checkpoint="", status="waiting", thread=None, body=posts.Header())
-        return _owe(Run(opened=event, last_at=event.at), post)
+        return _owe(Run(opened=event, last_at=event.at, started=not event.rules.start_on_word), post)
     if run is None:
         raise ValueError("a run begins with RunOpened")
-    return replace(_AFTER[type(event)](run, event), last_at=event.at)
+    run = replace(_AFTER[type(event)](run, event), last_at=event.at)
+    return replace(run, acted_on=run.acted_on | {event.ts or ""}) if isinstance(event, _ACTS) else run
 
 
 def fold(events: Iterable[e.Event]) -> Run | None:

@@ -60,6 +60,9 @@ class Practice(BaseModel):
             users=self.translate_seconds + self.users / self.users_per_second,
         )
 
+    def is_of(self, source_ref: str, source_database: str) -> bool:
+        return (self.source_ref, self.source_database) == (source_ref, source_database)
+
     def is_old(self, at: datetime) -> bool:
         return at - self.taken_at > OLD_AFTER
 

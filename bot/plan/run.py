@@ -7,7 +7,7 @@ on an event that `decide` can emit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN, Checkpoint
-from bot.plan.findings import UNREADABLE, Finding
+from bot.plan.findings import UNREADABLE, Finding, blocks
+from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.talk import posts
 from bot.plan.talk.posts import Post
@@ -27,29 +28,12 @@ class Phase(StrEnum):
     WAITING = "waiting"
     VERIFYING = "verifying"
     RUNNING = "running"
+    FREEZING = "freezing"
+    THAWING = "thawing"
     HELD = "held"
     ABORTING = "aborting"
     ABORTED = "aborted"
     DONE = "done"
-
-
-OfferStatus = Literal["waiting", "verifying", "refused", "passed", "void"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A gate as it was last put before people. `approval` is the unspent one, if any."""
-
-    checkpoint: str
-    number: int
-    evidence: Mapping[str, Any]
-    digest: str
-    at: datetime
-    status: OfferStatus = "waiting"
-    approval: e.SignalAccepted | None = None
-    attempt: int = 0
-    """The last verification begun for it; 0 before the first."""
-    reminders: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +53,8 @@ class Delivery:
     intended: bool = False
     ts: str = ""
     shown: str = ""
+    posted_at: datetime | None = None
+    """By our clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +95,24 @@ class Run:
     """Those of them who were decided on after the users step had ended."""
     abort: Literal["", "asked", "confirmed", "done"] = ""
     abort_asked: e.AbortAsked | None = None
+    waivers: tuple[e.CheckWaived, ...] = ()
+    """Of gates that are passed or on offer; a gate that is offered anew has none."""
+    started: bool = True
+    """False while the run waits for the word `start`."""
+    freezing: bool = False
+    """The bot is to freeze the source, and has not ended that."""
+    freeze_attempts: int = 0
+    thaw: Literal["", "asked", "confirmed"] = ""
+    thaw_asked: e.ThawAsked | None = None
     thaw_attempts: int = 0
+    thawed_at: datetime | None = None
+    """When the last thaw ended, wherever it took place."""
+    watched: bool = True
+    """False once the new system is live, or the source was thawed after the handover."""
+    window_told: int = 0
+    """So many per cent of the window were told."""
+    acted_on: frozenset[str] = frozenset()
+    """The messages (ts) of which something came; told to their authors or not."""
     heard: Mapping[str, e.MessageHeard] = field(default_factory=dict)
     unanswered: frozenset[str] = frozenset()
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
@@ -129,13 +132,22 @@ class Run:
             return Phase.HELD
         if self.abort == "confirmed":
             return Phase.ABORTING
-        if "handover" in self.results or (self.users is not None and self.users.dry_run):
+        if self.thaw == "confirmed":
+            return Phase.THAWING
+        if self.is_over:
             return Phase.DONE
+        if self.freezing:
+            return Phase.FREEZING
         if self.step is not None:
             return Phase.RUNNING
         if self.offer is not None and self.offer.status == "verifying":
             return Phase.VERIFYING
         return Phase.WAITING
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to do but to watch."""
+        return "handover" in self.results or (self.users is not None and self.users.dry_run)
 
     @property
     def offer(self) -> Offer | None:
@@ -156,15 +168,38 @@ class Run:
         return self.facts.get(FREEZE.name)
 
     @property
+    def frozen_at(self) -> datetime | None:
+        """When the freeze was proven, by the database's clock; None until gate `freeze` has passed."""
+        return None if self.freeze is None else datetime.fromisoformat(self.freeze["frozenAt"])
+
+    @property
     def frozen_by(self) -> str:
-        """Who gave the signal of gate `freeze`; "" until it was given."""
-        return next(
-            (
-                o.approval.user
-                for o in reversed(list(self.offers.values()))
-                if o.checkpoint == FREEZE.name and o.approval
-            ),
-            "",
+        """Who gave the last signal of gate `freeze`; "" until it was given."""
+        by = [user for offer in self.offers.values() if offer.checkpoint == FREEZE.name for user in offer.by]
+        return by[-1] if by else ""
+
+    def opened_by(self, checkpoint: str) -> tuple[str, ...]:
+        """On whose approvals the gate last passed; () when it has not."""
+        passed = [o for o in self.offers.values() if o.checkpoint == checkpoint and o.status == "passed"]
+        return passed[-1].by if passed else ()
+
+    def waived_by(self, check: str, checkpoint: str = "") -> tuple[str, ...]:
+        """Distinct approvers who waived the check, for the current gate unless another is named, in order."""
+        place = (checkpoint or self.gate.name, check)
+        return tuple(dict.fromkeys(w.user for w in self.waivers if (w.checkpoint, w.check) == place))
+
+    @property
+    def waivers_needed(self) -> int:
+        """Two approvers where there are two; how many a user group has is not known, so a group is two."""
+        return 2 if self.opened.rules.groups or len(set(self.opened.approvers)) > 1 else 1
+
+    def stopped_by(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Those that stop the gate: they fail, and were not waived or cannot be."""
+        return tuple(
+            finding
+            for finding in findings
+            if blocks([finding])
+            and not (finding.waivable and len(self.waived_by(finding.check)) >= self.waivers_needed)
         )
 
     @property
@@ -208,15 +243,15 @@ class Run:
 
     @property
     def told_unreadable(self) -> str:
-        """The ts of the post that named the tables which cannot be read; "" while it is not in the channel."""
+        """The key of the post that named the tables which cannot be read; "" when there is none."""
         if self.unreadable:
-            return self.deliveries[f"{self.run_id}/alarm/step-failed/{self.failures}"].ts
-        told = (
-            d.ts
-            for d in self.deliveries.values()
+            return f"{self.run_id}/alarm/step-failed/{self.failures}"
+        told = [
+            key
+            for key, d in self.deliveries.items()
             if isinstance(d.post.body, Finding) and UNREADABLE in d.post.body.facts
-        )
-        return max(told, default="")
+        ]
+        return told[-1] if told else ""
 
     @property
     def header_status(self) -> str:
@@ -231,6 +266,27 @@ class Run:
                 return "aborted"
             case _:
                 return "running"
+
+    @property
+    def waivable(self) -> tuple[Finding, ...]:
+        """Findings of the last checking that stop the gate, and that approvers may let pass."""
+        refused = self.offer is not None and self.offer.status == "refused"
+        return tuple(f for f in self.stopped_by(self.findings) if f.waivable) if refused else ()
+
+    @property
+    def acceptable(self) -> tuple[str, ...]:
+        """What may stand behind `accept` now."""
+        tables = (f"unreadable:{table} WHY" for table in self.open_tables)
+        return (*self.open_reasons, *(f"{finding.check} WHY" for finding in self.waivable), *tables)
+
+    def told_finding(self, check: str) -> str:
+        """The key of the post that last told this finding at the current gate; "" when there is none."""
+        told = [
+            key
+            for key, d in self.deliveries.items()
+            if isinstance(d.post.body, Finding) and (d.post.body.check, d.post.thread) == (check, self.gate_key)
+        ]
+        return told[-1] if told else ""
 
     def status_of(self, post: Post) -> str:
         """The status that the channel should show for a post now."""
@@ -251,7 +307,9 @@ class Run:
         status = self.status_of(post)
         match post.body:
             case posts.Gate(checkpoint, offer):
-                return f"{status} {self.offers[checkpoint, offer].attempt}"
+                shown = self.offers[checkpoint, offer]
+                more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
+                return f"{status} {shown.attempt}{more}"
             case posts.Header():
                 return f"{status} {self.gate_key} {self.phase}"
             case _:
@@ -267,6 +325,12 @@ class Run:
 def doing(run: Run) -> str:
     """What the run is at, as a clause for people."""
     match run.phase:
+        case Phase.WAITING if not run.started:
+            return "the run waits for `start`"
+        case Phase.WAITING if run.offer is not None and run.offer.by:
+            signal, more = run.gate.signal, run.offer.missing
+            people = "another person" if more == 1 else f"{more} other people"
+            return f"checkpoint {run.gate.number} ({run.gate.title}) waits for `{signal}` from {people}"
         case Phase.WAITING:
             return f"checkpoint {run.gate.number} ({run.gate.title}) waits for `{run.gate.signal}`"
         case Phase.VERIFYING:
@@ -276,6 +340,10 @@ def doing(run: Run) -> str:
             return f"the step `{run.step.name}` is running"
         case Phase.HELD:
             return f"the run is held. {run.hold}"
+        case Phase.FREEZING:
+            return "Supabase is being frozen"
+        case Phase.THAWING:
+            return "Supabase is being thawed"
         case Phase.ABORTING:
             return "the run is being aborted"
         case Phase.ABORTED:

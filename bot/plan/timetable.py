@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.plan import window
+from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -16,7 +18,7 @@ WATCH_EVERY = timedelta(seconds=30)
 SWEEP_EVERY = timedelta(seconds=30)
 REDRAW_EVERY = timedelta(seconds=2)
 
-Chore = Literal["look", "watch", "sweep", "redraw", "remind"]
+Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +33,29 @@ class Timer:
     at: datetime | None = None
 
 
+def reminders_due(offer: Offer, after: timedelta, now: datetime) -> int:
+    """How many reminders a gate that has waited till now has deserved: the first after `after`, the next after twice
+    that, and so on. A bot that was away tells the last of them only.
+    """
+    nth = 0
+    while offer.at + _waited(nth + 1, after) <= now:
+        nth += 1
+    return nth
+
+
+def _waited(nth: int, after: timedelta) -> timedelta:
+    return after * int(2**nth - 1)
+
+
 def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
     """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on."""
     due: list[Timer] = []
     gate_waits = run.phase is Phase.WAITING
-    if gate_waits and run.freeze is None:
+    if run.phase in {Phase.WAITING, Phase.FREEZING} and run.freeze is None:
         due.append(Timer(name="look", chore="look", every=LOOK_EVERY))
-    guarded = run.freeze is not None and run.phase is not Phase.VERIFYING and run.abort not in {"confirmed", "done"}
-    if guarded and not run.drift:
+    undone = {Phase.ABORTING, Phase.ABORTED, Phase.THAWING}
+    guarded = run.freeze is not None and run.watched and run.phase not in {Phase.VERIFYING, *undone}
+    if guarded and not run.drift and "confirmed" not in {run.abort, run.thaw}:
         due.append(Timer(name="watch", chore="watch", every=WATCH_EVERY))
     if gate_waits or run.phase is Phase.HELD:
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
@@ -46,7 +63,8 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         due.append(Timer(name="redraw", chore="redraw", every=REDRAW_EVERY))
     if gate_waits and run.offer is not None:
         nth = run.offer.reminders + 1
-        waited = remind_after * (2**nth - 1)
         name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
-        due.append(Timer(name=name, chore="remind", at=run.offer.at + waited))
+        due.append(Timer(name=name, chore="remind", at=run.offer.at + _waited(nth, remind_after)))
+    if not run.is_over and run.phase not in undone and (at := window.next_told(run)) is not None:
+        due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))
     return tuple(due)

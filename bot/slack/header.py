@@ -48,8 +48,8 @@ def _checkpoint_line(run: Run, checkpoint: Checkpoint) -> str:
         return f"◻️ {name}: not yet"
     status = offers[-1].status
     mark = {"passed": "✅", "refused": "❌", "void": "✖️"}.get(status, "▶️")
-    by = offers[-1].approval
-    who = f", on the word of <@{by.user}>" if by is not None and status in {"passed", "verifying"} else ""
+    by = offers[-1].by
+    who = f", on the word of {' and '.join(f'<@{user}>' for user in by)}" if by else ""
     waits = f" for `{checkpoint.signal}`" if status == "waiting" else ""
     return f"{mark} {name}: {status}{waits}{who}"
 
@@ -59,7 +59,7 @@ def _next(run: Run) -> str:
     match run.phase:
         case Phase.WAITING:
             return (
-                f"{people(run.opened.approvers)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
+                f"{people(run.opened.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
                 "every member I answer `status` when you mention me."
             )
         case Phase.VERIFYING:
@@ -70,7 +70,11 @@ def _next(run: Run) -> str:
             following = PLAN[gate.number].title if gate.number < len(PLAN) else ""
             return f"checkpoint {gate.number + 1} ({following})." if following else "the closing summary."
         case Phase.HELD:
-            return f"{people(run.opened.approvers)} say `retry` or `abort` to me."
+            return f"{people(run.opened.may)} say `retry` or `abort` to me."
+        case Phase.FREEZING:
+            return f"what was done stands in the thread of checkpoint 1; then somebody says `{gate.signal}`."
+        case Phase.THAWING:
+            return "Supabase writes again; before the handover, checkpoint 1 is then posted anew."
         case Phase.ABORTING:
             return "Supabase is thawed and proven to write again."
         case Phase.ABORTED:

@@ -13,12 +13,13 @@ from typing import Any
 
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, USERS, Checkpoint
 from bot.plan.findings import Finding, Verdict
+from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
-from bot.plan.run import Offer, Run
+from bot.plan.run import Run
 from bot.plan.talk import posts
+from bot.plan.talk.alarms import time_needed
 from bot.plan.talk.amounts import number, size
 from bot.plan.talk.posts import Post
-from bot.plan.talk.sentences import time_needed
 from bot.ports import Headway
 from bot.slack.blocks import Block, Layout, and_more, code, laid_out, plain, prose
 from bot.slack.header import header, parties, people
@@ -98,7 +99,7 @@ def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
         *(_freeze_ways(run, offer) if gate is FREEZE else []),
         *_what_is_there(run, offer),
         _evidence(offer),
-        f"*Who may say it:* {people(run.opened.approvers)}, as a message that is exactly `{gate.signal}`, here or in "
+        f"*Who may say it:* {people(run.opened.may)}, as a message that is exactly `{gate.signal}`, here or in "
         f"this thread. It {gate.starts}.",
         f"*If you stop here:* {gate.if_you_stop}.",
     ]
@@ -107,7 +108,7 @@ def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
 
 
 def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
-    by = f" on the word of <@{offer.approval.user}>" if offer.approval is not None else ""
+    by = f" on the word of {' and '.join(f'<@{user}>' for user in offer.by)}" if offer.by else ""
     match status:
         case "waiting":
             return f"⏳ waiting for `{gate.signal}`"

@@ -182,6 +182,7 @@ def test_a_gate_that_waits_is_reminded_of_once_a_timer() -> None:
     world = World("freeze waits")
     conductor = world.conductor()
     watch = world.watch(conductor)
+    world.now += timedelta(minutes=15)
     turning(watch.fire(Timer(name="remind/freeze/1/1", chore="remind", at=START)))
     assert conductor.run.offer is not None
     assert conductor.run.offer.reminders == 1

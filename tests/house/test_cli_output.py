@@ -159,7 +159,11 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
     for approval in told["approvals"]:
         assert re.fullmatch(r"[0-9a-f]{12}", approval.pop("digest"))
         approval["at"] = approval["at"] and approval["at"][:10]
-    passed = {"offer": 1, "status": "passed", "user": "U0ANN", "at": "2026-03-01"}
+        for given in approval["given"]:
+            given["at"] = given["at"][:10]
+    spent = {"user": "U0ANN", "at": "2026-03-01", "state": "spent"}
+    passed = {"offer": 1, "status": "passed", "needed": 1, "user": "U0ANN", "at": "2026-03-01", "given": [spent]}
+    waits = {"offer": 1, "status": "waiting", "needed": 1, "user": None, "at": None, "given": []}
     assert told == {
         "runId": "20260301-abcd",
         "checkpoint": "users",
@@ -167,7 +171,7 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
         "approvals": [
             {"checkpoint": "freeze", **passed},
             {"checkpoint": "export", **passed},
-            {"checkpoint": "users", "offer": 1, "status": "waiting", "user": None, "at": None},
+            {"checkpoint": "users", **waits},
         ],
         "counts": {
             "tables": 3,

@@ -139,7 +139,8 @@ def test_the_events_of_the_journal() -> None:
         "header-pinned", "message-heard", "post-edited", "post-intended", "posted", "reason-accepted", "reminder-due",
         "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed",
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
-        "watch-blinded", "watch-saw-again",
+        "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked", "freeze-applied",
+        "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
     }  # fmt: skip
 
 

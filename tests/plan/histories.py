@@ -23,9 +23,11 @@ from bot.plan.commands import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    EndFreeze,
     EndStep,
     EndThaw,
     EndVerification,
+    FailFreeze,
     FailStep,
     FailThaw,
     Hear,
@@ -37,9 +39,11 @@ from bot.plan.commands import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportThaw,
     Standing,
     TakeUp,
     TellFinding,
+    TellWindow,
 )
 from bot.plan.decide import decide, open_run
 from bot.plan.events import from_record, to_record
@@ -52,17 +56,17 @@ from bot.plan.talk.signals import NearMiss, Signal, Word, read
 from bot.plan.timetable import Timer, timers
 
 __all__ = [
-    "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "NED", "NED_THERE", "PLACES", "PLAN", "RUN_ID", "SIGNALS", "START",
-    "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit", "ConfirmPin", "ConfirmPost",
-    "EndStep",
-    "EndThaw", "EndVerification", "FailStep", "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss",
-    "Night", "Open", "Phase", "Post", "Refusal", "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "Run",
-    "Signal", "Standing", "TakeUp", "TellFinding", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do",
-    "doing", "e", "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at",
-    "open_run", "passed", "read", "result_of", "settled", "settled_talk", "standing_of", "timers", "to_record",
-    "warned",
+    "ANN", "BEN", "BOT", "BY_NAME", "EVE", "MEMBER", "NED", "NED_THERE", "PLACES", "PLAN", "REMIND_AFTER", "RUN_ID",
+    "SIGNALS", "START", "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit",
+    "ConfirmPin", "ConfirmPost", "EndFreeze", "EndStep", "EndThaw", "EndVerification", "FailFreeze", "FailStep",
+    "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss", "Night", "Open", "Phase", "Post", "Refusal",
+    "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "ReportThaw", "Run", "Signal", "Standing", "TakeUp",
+    "TellFinding", "TellWindow", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do", "doing", "e",
+    "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at", "open_run", "passed",
+    "read", "result_of", "settled", "settled_talk", "standing_of", "timers", "to_record", "warned",
 ]  # fmt: skip
 
+REMIND_AFTER = timedelta(minutes=15)
 START = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 RUN_ID = "20260301-abcd"
 BOT = "U0BOT"
@@ -148,16 +152,23 @@ def journal_of(events: Iterable[e.Event]) -> list[str]:
 class Night:
     """A run and the journal it is folded from. Time moves a second with everything that happens."""
 
-    def __init__(self, *, accepted_ahead: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        accepted_ahead: tuple[str, ...] = (),
+        rules: e.Rules | None = None,
+        approvers: tuple[str, ...] = (ANN, BEN),
+    ) -> None:
         self.now = START
         self.events: list[e.AnyEvent] = []
         command = Open(
             run_id=RUN_ID,
             parties=e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1"),
             channel="C0CUTOVER",
-            approvers=(ANN, BEN),
+            approvers=approvers,
             retain_days=90,
             accepted_ahead=accepted_ahead,
+            rules=rules or e.Rules(),
         )
         opened = open_run(command, self.now)
         self.run = after(None, opened[0])
@@ -193,6 +204,14 @@ class Night:
         happened = self.try_(command)
         assert not isinstance(happened, Refusal), happened.sentence
         return happened
+
+    def remind(self, checkpoint: str, offer: int = 1) -> list[e.AnyEvent]:
+        """The timer knocks when the next reminder of the gate is due."""
+        waits = self.run.offer
+        assert waits is not None
+        while (at := waits.at + REMIND_AFTER * (2 ** (waits.reminders + 1) - 1)) > self.now:
+            self.now = at
+        return self.do(Remind(checkpoint=checkpoint, offer=offer, after=REMIND_AFTER))
 
     # -- people -------------------------------------------------------------------------------------------------------
 

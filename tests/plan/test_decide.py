@@ -28,7 +28,6 @@ from .histories import (
     Night,
     Phase,
     Refusal,
-    Remind,
     ReportBlindness,
     ReportDrift,
     ReportLook,
@@ -54,8 +53,8 @@ NOBODY_ASKED = (
     "undoes."
 )
 UNKNOWN_WORD = (
-    "Nothing was changed: I do not know `coffee`. I know `status`, `accept`, `decide`, `retry`, `abort`, and the "
-    "checkpoints' own words."
+    "Nothing was changed: I do not know `coffee`. I know `status`, `who`, `help`, `hold`, `start`, `freeze`, "
+    "`accept`, `decide`, `retry`, `thaw`, `abort`, `release`, and the checkpoints' own words."
 )
 HELD_WHY = "Stack Auth did not answer; 3 users exist; look at its status page."
 HELD = f"Nothing was started: the run is held. {HELD_WHY} Say `retry` to me to go on, or `abort` to go back."
@@ -93,7 +92,7 @@ ATTENTION = (
     "Nothing was started: some users could not be carried over whole and nobody has accepted that yet. Read the list "
     "in this thread, then say to me: `accept phone-only`, `accept sso`."
 )
-OPEN_REASONS = "Nothing was accepted: there is no reason `nosuch` here. To accept now: `phone-only`, `sso`."
+OPEN_REASONS = "Nothing was accepted: `nosuch` is not to be accepted here. To accept now: `phone-only`, `sso`."
 REFUSED = {
     "freeze waits": {
         "exported": belongs_to("exported", 2, "Export", "1 (Freeze)", "frozen"),
@@ -363,7 +362,7 @@ def test_one_failing_finding_refuses_the_gate(position: int) -> None:
     night.find(found)
     assert night.do(EndVerification()) == [e.CheckpointRefused(at=night.now, checkpoint="freeze", attempt=1)]
     assert night.run.offer is not None
-    assert (night.run.phase, night.run.offer.status, night.run.offer.approval) == (Phase.WAITING, "refused", None)
+    assert (night.run.phase, night.run.offer.status, night.run.offer.by) == (Phase.WAITING, "refused", ())
     night.pass_gate()
     assert night.run.phase is Phase.RUNNING
 
@@ -476,7 +475,7 @@ def test_a_reason_is_accepted_once() -> None:
     night.ask("accept sso")
     (answer,) = night.ask("accept sso")
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Nothing was accepted: there is no reason `sso` here. To accept now: `phone-only`."
+    assert answer.text == "Nothing was accepted: `sso` is not to be accepted here. To accept now: `phone-only`."
 
 
 def _again_to_users(night: Night, attention: dict[str, Attention]) -> None:
@@ -570,15 +569,18 @@ def test_drift_takes_a_verification_its_approval() -> None:
 
 @pytest.mark.parametrize("place", ["export waits", "export is checked", "users waits"])
 def test_retry_after_drift_voids_the_gate_and_offers_the_first_anew(place: str) -> None:
-    """The first gate gets a new number and digest, and what was proven, exported and created is to be proven again."""
+    """The first gate gets a new number and digest, and what was proven, exported and created is to be proven again.
+    The gate at hand is void from the drift on, those before it once all begins anew.
+    """
     night = night_at(place)
     first, gates = night.run.offers["freeze", 1], list(night.run.offers)
     night.do(DRIFT)
+    assert (night.run.offers[gates[-1]].status, night.run.offers[gates[-1]].by) == ("void", ())
     retried, *voided, offered, answer = night.ask("retry")
     assert isinstance(retried, e.RetryAsked)
     assert voided == [
         e.CheckpointVoided(at=night.now, checkpoint=gate, offer=number, why="the source moved under the freeze")
-        for gate, number in gates
+        for gate, number in gates[:-1]
     ]
     assert isinstance(offered, e.CheckpointOffered)
     assert (offered.checkpoint, offered.offer) == ("freeze", 2)
@@ -688,7 +690,7 @@ def test_an_abort_withdraws_the_approval() -> None:
     night.ask("abort")
     night.ask("abort yes")
     assert night.run.offer is not None
-    assert (night.run.offer.status, night.run.offer.approval) == ("void", None)
+    assert (night.run.offer.status, night.run.offer.by) == ("void", ())
     assert isinstance(night.try_(EndVerification()), Refusal)
 
 
@@ -734,14 +736,10 @@ def test_a_thaw_belongs_to_an_abort(place: str) -> None:
 def test_a_reminder_is_for_the_gate_that_waits() -> None:
     """One for another gate or an older offer comes to nothing."""
     night = night_at("export waits")
-    assert night.do(Remind(checkpoint="export", offer=1)) == [
-        e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=1)
-    ]
-    assert night.do(Remind(checkpoint="export", offer=1))[0] == e.ReminderDue(
-        at=night.now, checkpoint="export", offer=1, nth=2
-    )
-    assert night.do(Remind(checkpoint="export", offer=2)) == []
-    assert night.do(Remind(checkpoint="freeze", offer=1)) == []
+    assert night.remind("export", 1) == [e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=1)]
+    assert night.remind("export", 1)[0] == e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=2)
+    assert night.remind("export", 2) == []
+    assert night.remind("freeze", 1) == []
 
 
 def test_a_new_process_says_how_long_it_was_away() -> None:

@@ -8,6 +8,7 @@ import pytest
 from .histories import (
     ANN,
     BEN,
+    EVE,
     NED,
     PLACES,
     RUN_ID,
@@ -17,21 +18,23 @@ from .histories import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    EndFreeze,
     EndStep,
     EndThaw,
     EndVerification,
+    FailFreeze,
     FailStep,
     FailThaw,
     IntendPost,
     Night,
     Phase,
-    Remind,
     ReportBlindness,
     ReportDrift,
     ReportLook,
     Run,
     TakeUp,
     TellFinding,
+    TellWindow,
     after,
     do,
     doing,
@@ -49,13 +52,13 @@ from .histories import (
 
 
 def _full_night() -> Night:
-    """One night with every kind of event in it."""
+    """A night with every kind of event that leads to an abort."""
     night = Night()
     night.do(TakeUp())
     night.talk()
     night.do(ReportLook(frozen=True, database_time=START))
     night.do(ReportLook(frozen=False, database_time=START))
-    night.do(Remind(checkpoint="freeze", offer=1))
+    night.remind("freeze", 1)
     night.give_signal()
     night.find([failed("freeze-proof", "An old session can write.", "End it.")])
     night.do(EndVerification())
@@ -85,13 +88,51 @@ def _full_night() -> Night:
     return night
 
 
+def _released_night() -> Night:
+    """What happens in no night that is aborted, or only under other rules."""
+    night = Night(rules=e.Rules(start_on_word=True, freeze_mode="bot", window_minutes=60))
+    night.talk()
+    night.ask("start")
+    night.talk()
+    night.ask("freeze")
+    night.do(FailFreeze(why="No answer."))
+    night.ask("freeze")
+    night.do(EndFreeze(findings=(passed("freeze-applied", "It stands."),)))
+    night.give_signal()
+    night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
+    night.do(EndVerification())
+    night.talk()
+    night.ask("accept notice the office is closed", ANN)
+    night.ask("accept notice the office is closed", BEN)
+    night.give_signal()
+    night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
+    night.do(EndVerification())
+    night.later(minutes=31)
+    night.do(TellWindow())
+    night.ask("hold somebody called", EVE)
+    night.ask("thaw")
+    night.ask("thaw yes")
+    night.do(EndThaw(findings=(passed("writes-again", "It writes."),)))
+    night.ask("retry")
+    for _ in range(3):
+        night.pass_gate()
+        night.end_step()
+    night.talk()
+    night.ask("release")
+    night.talk()
+    return night
+
+
 def test_every_event_keeps_its_meaning_through_the_journal() -> None:
-    """Each kind that there is happens in this night, is read back as it was, and adds up to the same run."""
-    night = _full_night()
-    assert {type(event) for event in night.events} == set(get_args(get_args(e.AnyEvent)[0]))
-    assert [from_record(to_record(event)) for event in night.events] == night.events
-    assert night.restarted() == night.run
-    assert night.run.phase is Phase.ABORTED
+    """Each kind that there is happens in one of these nights, is read back as it was, and adds up to the same run."""
+    aborted, released = _full_night(), _released_night()
+    kinds = {type(event) for night in (aborted, released) for event in night.events}
+    assert kinds == set(get_args(get_args(e.AnyEvent)[0]))
+    for night in (aborted, released):
+        assert [from_record(to_record(event)) for event in night.events] == night.events
+        assert night.restarted() == night.run
+    assert (aborted.run.phase, released.run.phase) == (Phase.ABORTED, Phase.DONE)
+    assert (aborted.run.watched, released.run.watched) == (True, False)
 
 
 def test_no_events_are_no_run_and_a_run_begins_by_being_opened() -> None:
@@ -202,7 +243,7 @@ def test_a_drift_moves_the_posts() -> None:
     assert _statuses(night) == {
         "header": "held",
         "checkpoint/freeze/1": "passed",
-        "checkpoint/export/1": "waiting",
+        "checkpoint/export/1": "void",
         "alarm/drift/1": "waiting",
     }
     night.ask("retry")
@@ -239,7 +280,7 @@ def test_an_abort_moves_the_posts() -> None:
 def test_alarms_stand_as_long_as_their_cause() -> None:
     """Blindness until the watch sees again, a reminder until its gate is passed, a held step until `retry`."""
     night = night_at("freeze waits")
-    night.do(Remind(checkpoint="freeze", offer=1))
+    night.remind("freeze", 1)
     assert _statuses(night)["alarm/waits/freeze/1/1"] == "waiting"
     night.pass_gate()
     assert _statuses(night)["alarm/waits/freeze/1/1"] == "done"

@@ -37,6 +37,7 @@ from .histories import (
     BY_NAME,
     EVE,
     NED,
+    REMIND_AFTER,
     RUN_ID,
     SIGNALS,
     START,
@@ -111,7 +112,6 @@ ALMOST = [
 TROUBLES = st.sampled_from(
     ["", "", "refused", "cut off", "step fails", "drift", "thaw fails", "verifying", "aborted", "blind"]
 )
-REMIND_AFTER = timedelta(minutes=15)
 STEP_OF = {name: checkpoint.step for name, checkpoint in BY_NAME.items()}
 GATE_STATUSES = {
     "waiting": {"verifying", "void"},
@@ -691,7 +691,7 @@ class Nights(RuleBasedStateMachine):
                 ReportLook(frozen=False, database_time=START),
                 ReportBlindness(why="No answer."),
                 ReportBlindness(why=""),
-                *[Remind(checkpoint=gate, offer=number) for gate in SIGNALS for number in (1, 2)],
+                *[Remind(checkpoint=gate, offer=number, after=REMIND_AFTER) for gate in SIGNALS for number in (1, 2)],
             ]
         ),
         minutes=st.sampled_from([0, 0, 1, 11]),

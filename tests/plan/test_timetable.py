@@ -6,17 +6,15 @@ import pytest
 
 from .histories import (
     PLACES,
+    REMIND_AFTER,
     BeginStep,
     FailStep,
     Night,
-    Remind,
     ReportBlindness,
     Timer,
     night_at,
     timers,
 )
-
-REMIND_AFTER = timedelta(minutes=15)
 
 
 def armed(night: Night) -> dict[str, Timer]:
@@ -82,13 +80,13 @@ def test_reminders_come_at_growing_intervals() -> None:
     for nth, minutes in enumerate((15, 45, 105), 1):
         name = f"remind/export/1/{nth}"
         assert armed(night)[name] == Timer(name=name, chore="remind", at=offer.at + timedelta(minutes=minutes))
-        night.do(Remind(checkpoint="export", offer=1))
+        night.remind("export", 1)
 
 
 def test_another_gate_is_reminded_of_anew() -> None:
     """Its first reminder comes after the first interval."""
     night = night_at("freeze waits")
-    night.do(Remind(checkpoint="freeze", offer=1))
+    night.remind("freeze", 1)
     night.pass_gate()
     night.end_step()
     offer = night.run.offer

@@ -17,7 +17,7 @@ from bot.plan.events import from_record, to_record
 from bot.plan.fold import fold
 from bot.plan.practice import Practice
 from bot.plan.run import Run
-from bot.plan.talk.sentences import time_needed
+from bot.plan.talk.alarms import time_needed
 from bot.practice import read_timings, write_timings
 from bot.record import read_run
 from bot.slack.messages import render

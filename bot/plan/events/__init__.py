@@ -27,26 +27,36 @@ from bot.plan.events.gates import (
     StepFailed,
     StepReopened,
     VerificationBegan,
+    WindowTold,
 )
-from bot.plan.events.opening import BotStarted, FreezeMode, Parties, Rules, RunOpened, UsersMode, Via
+from bot.plan.events.opening import BotStarted, FreezeMode, Parties, Rules, RunOpened, StartAsked, UsersMode, Via
 from bot.plan.events.people import (
     AbortAsked,
     AbortConfirmed,
     Answered,
+    CheckWaived,
+    FreezeAsked,
+    HoldAsked,
     MessageHeard,
     ReasonAccepted,
+    Released,
     RetryAsked,
     SignalAccepted,
+    ThawAsked,
+    ThawConfirmed,
     UnreadableAccepted,
     UserDecided,
 )
 from bot.plan.events.source import (
     DriftSeen,
+    FreezeApplied,
+    FreezeFailed,
     FreezeGone,
     FreezeSeen,
     RunAborted,
     Thawed,
     ThawFailed,
+    Unfrozen,
     WatchBlinded,
     WatchSawAgain,
 )
@@ -57,6 +67,7 @@ __all__ = [
     "Answered",
     "AnyEvent",
     "BotStarted",
+    "CheckWaived",
     "CheckpointOffered",
     "CheckpointPassed",
     "CheckpointRefused",
@@ -64,28 +75,37 @@ __all__ = [
     "DriftSeen",
     "Event",
     "FindingMade",
+    "FreezeApplied",
+    "FreezeAsked",
+    "FreezeFailed",
     "FreezeGone",
     "FreezeMode",
     "FreezeSeen",
     "HeaderPinned",
+    "HoldAsked",
     "MessageHeard",
     "Parties",
     "PostEdited",
     "PostIntended",
     "Posted",
     "ReasonAccepted",
+    "Released",
     "ReminderDue",
     "RetryAsked",
     "Rules",
     "RunAborted",
     "RunOpened",
     "SignalAccepted",
+    "StartAsked",
     "StepBegan",
     "StepEnded",
     "StepFailed",
     "StepReopened",
+    "ThawAsked",
+    "ThawConfirmed",
     "ThawFailed",
     "Thawed",
+    "Unfrozen",
     "UnreadableAccepted",
     "UserDecided",
     "UsersMode",
@@ -93,6 +113,7 @@ __all__ = [
     "Via",
     "WatchBlinded",
     "WatchSawAgain",
+    "WindowTold",
     "from_record",
     "to_record",
 ]
@@ -128,6 +149,17 @@ AnyEvent = Annotated[
     | ThawFailed
     | Thawed
     | RunAborted
+    | StartAsked
+    | CheckWaived
+    | HoldAsked
+    | FreezeAsked
+    | ThawAsked
+    | ThawConfirmed
+    | Released
+    | Unfrozen
+    | FreezeApplied
+    | FreezeFailed
+    | WindowTold
     | PostIntended
     | Posted
     | PostEdited

@@ -66,6 +66,13 @@ class ReminderDue(Event):
     nth: int
 
 
+class WindowTold(Event):
+    """So many per cent of the window have passed since the freeze record."""
+
+    type: Literal["window-told"] = "window-told"
+    percent: int
+
+
 class StepBegan(Event):
     """`attempt` counts from 1: a step that a crash or an error cut off begins again."""
 

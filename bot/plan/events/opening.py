@@ -63,6 +63,19 @@ class RunOpened(Event):
     practice: Practice | None = None
     estimated_rows: int | None = None
 
+    @property
+    def may(self) -> tuple[str, ...]:
+        """Who may act: approvers and user groups, by their Slack ids."""
+        return (*self.approvers, *self.rules.groups)
+
+
+class StartAsked(Event):
+    """An approver let a run begin that had waited for the word."""
+
+    type: Literal["start-asked"] = "start-asked"
+    user: str
+    ts: str
+
 
 class BotStarted(Event):
     """A process took the run up again; `away_since` is the time of the last event before."""

@@ -33,7 +33,9 @@ class Answered(Event):
 
 
 class SignalAccepted(Event):
-    """An approval, bound to the run, the gate and the evidence digest on offer. Spent by the verification it starts."""
+    """An approval, bound to the run, the gate and the evidence digest on offer. The verification that it starts, alone
+    or with others, spends it.
+    """
 
     type: Literal["signal-accepted"] = "signal-accepted"
     checkpoint: str
@@ -89,5 +91,53 @@ class AbortAsked(Event):
 
 class AbortConfirmed(Event):
     type: Literal["abort-confirmed"] = "abort-confirmed"
+    user: str
+    ts: str
+
+
+class CheckWaived(Event):
+    """An approver lets a gate pass in spite of a failing check. Where there are two approvers, it takes two."""
+
+    type: Literal["check-waived"] = "check-waived"
+    checkpoint: str
+    check: str
+    why: str
+    user: str
+    ts: str
+
+
+class HoldAsked(Event):
+    """A member stopped the run where it was. Approvals that were not spent are withdrawn."""
+
+    type: Literal["hold-asked"] = "hold-asked"
+    why: str
+    user: str
+    ts: str
+
+
+class FreezeAsked(Event):
+    """An approver told the bot to freeze the source itself."""
+
+    type: Literal["freeze-asked"] = "freeze-asked"
+    user: str
+    ts: str
+
+
+class ThawAsked(Event):
+    type: Literal["thaw-asked"] = "thaw-asked"
+    user: str
+    ts: str
+
+
+class ThawConfirmed(Event):
+    type: Literal["thaw-confirmed"] = "thaw-confirmed"
+    user: str
+    ts: str
+
+
+class Released(Event):
+    """An approver says that the new system is live: nobody watches the source any more."""
+
+    type: Literal["released"] = "released"
     user: str
     ts: str

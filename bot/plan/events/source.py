@@ -48,11 +48,34 @@ class ThawFailed(Event):
 
 
 class Thawed(Event):
-    """The way back was gone; `findings` are the same probes as at the freeze, now expected to write."""
+    """The way back was gone; `findings` are the same probes as at the freeze, now expected to write.
+
+    `elsewhere` is when a thaw that was not this bot's took place.
+    """
 
     type: Literal["thawed"] = "thawed"
     attempt: int
     findings: tuple[Finding, ...]
+    elsewhere: AwareDatetime | None = None
+
+
+class Unfrozen(Event):
+    """A thaw that ended no run has succeeded: before the handover the run is held, after it the watch ends."""
+
+    type: Literal["unfrozen"] = "unfrozen"
+
+
+class FreezeApplied(Event):
+    """The bot ran the freeze kit; `findings` say what of it was done. Whether it holds is proven at the gate."""
+
+    type: Literal["freeze-applied"] = "freeze-applied"
+    attempt: int
+    findings: tuple[Finding, ...]
+
+
+class FreezeFailed(Event):
+    type: Literal["freeze-failed"] = "freeze-failed"
+    why: str
 
 
 class RunAborted(Event):

@@ -22,7 +22,9 @@ def evidence(run: Run, checkpoint: str) -> dict[str, Any]:
         "target": opened.parties.target_project,
     }
     if checkpoint == FREEZE.name:
-        return {**shown, "approvers": list(opened.approvers)}
+        return {**shown, "approvers": list(opened.may)}
+    if waived := {w.check: list(run.waived_by(w.check, w.checkpoint)) for w in run.waivers}:
+        shown["waived"] = waived
     assert run.freeze is not None and run.export is not None
     shown |= {"frozenAt": run.freeze["frozenAt"], "lsn": run.freeze["lsn"], "metadataSha256": run.export.sha256}
     if checkpoint == EXPORT.name:

@@ -6,49 +6,20 @@ hold nothing foreign: names of gates, words, counts, user ids as mentions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
-from bot.plan.checkpoints import Checkpoint
+from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
 from bot.plan.events import RunOpened
-from bot.plan.practice import Practice
-from bot.plan.talk.amounts import duration, number
+from bot.plan.offer import Approval, ApprovalState, Offer
+from bot.plan.talk.foreign import shown
 
 _MOST_TABLES = 5
 
 
-def names(users: Iterable[str]) -> str:
-    """Slack users as mentions, joined as a person would say them."""
-    mentions = [f"<@{user}>" for user in users]
+def names(ids: Iterable[str]) -> str:
+    """Slack users and user groups as mentions, joined as a person would say them."""
+    mentions = [f"<!subteam^{id_}>" if id_.startswith("S") else f"<@{id_}>" for id_ in ids]
     return " or ".join([", ".join(mentions[:-1]), mentions[-1]] if len(mentions) > 1 else mentions)
-
-
-def time_needed(opened: RunOpened, at: datetime) -> str:
-    """What the night will take by the last practice, as far as that one can speak for it."""
-    practice, parties = opened.practice, opened.parties
-    if practice is None:
-        return "not known. `cutover practice`, days before, tells it."
-    when = f"{practice.taken_at:%Y-%m-%d}"
-    if (practice.source_ref, practice.source_database) != (parties.source_ref, parties.source_database):
-        return (
-            f"not known: the practice of {when} was taken from another source. `cutover practice` tells it of this one."
-        )
-    told = [f"about {duration(practice.time_needed.total)} by the practice of {when}: {parts_of_time(practice)}."]
-    if practice.is_old(at):
-        told.append(f"That practice is {duration((at - practice.taken_at).total_seconds())} old: take another.")
-    if practice.is_of_another_size(opened.estimated_rows):
-        now, then = number(opened.estimated_rows or 0), number(practice.estimated_rows)
-        told.append(f"The source has about {now} rows by now, and had about {then} then: take another.")
-    return " ".join(told)
-
-
-def parts_of_time(practice: Practice) -> str:
-    """The time needed part by part, as a clause that says which of them is an assumption."""
-    needed, speed = practice.time_needed, f"{practice.users_per_second:g}"
-    return (
-        f"export {duration(needed.export)}, checks {duration(needed.checks)}, "
-        f"users {duration(needed.users)} if Stack Auth takes {speed} a second"
-    )
 
 
 def signal_taken(user: str, gate: Checkpoint, digest: str) -> str:
@@ -92,6 +63,143 @@ def older_than_list(word: str) -> str:
     return f"Nothing was changed: this was said before the list of users was posted, so it cannot be about it. Read the checkpoint and say `{word}` again."
 
 
+def said_already(gate: Checkpoint, missing: int) -> str:
+    return f"Nothing was changed: you have said `{gate.signal}` already, and this gate takes {_people(missing)}."
+
+
+def same_person(gate: Checkpoint, may: Iterable[str]) -> str:
+    return (
+        f"Nothing was started: you have opened every gate so far, and the settings want another person for this one. {names(may)} may say "
+        f"`{gate.signal}`."
+    )
+
+
+def waits_for_more(user: str, gate: Checkpoint, digest: str, missing: int) -> str:
+    return f"<@{user}> said `{gate.signal}` about evidence `{digest}`. This gate takes {_people(missing)}; then I try to prove it wrong."
+
+
+def _people(missing: int) -> str:
+    return "one more approver" if missing == 1 else f"{missing} more approvers"
+
+
+def approvals(given: Sequence[Approval]) -> str:
+    """What became of each, as sentences with a space before; "" for none."""
+    return "".join(f" `{a.given.user}` said `{BY_NAME[a.given.checkpoint].signal}`: {_STATES[a.state]}." for a in given)
+
+
+_STATES: Mapping[ApprovalState, str] = {
+    "received": "received, and another approver's is needed",
+    "checking": "being checked",
+    "spent": "spent, the gate is passed",
+    "refused": "refused by what was found",
+    "withdrawn": "withdrawn, since somebody said `hold`",
+    "void": "void, since what it was given for has moved",
+}
+
+
+def who(gate: Checkpoint, opened: RunOpened, offer: Offer | None) -> str:
+    """Who may say the next word. Ids as code, so that asking calls nobody."""
+    listed = ", ".join(f"`{id_}`" for id_ in opened.may)
+    needed = opened.rules.approvals.get(gate.name, 1)
+    takes = "one of them is enough" if needed == 1 else f"it takes {needed} of them"
+    given = approvals(offer.approvals) if offer is not None else ""
+    other = " Whoever opened all gates before may not open the last." if opened.rules.deny_same_person else ""
+    return (
+        f"Checkpoint {gate.number} ({gate.title}) opens on `{gate.signal}`. These people and groups may say it, and every word that starts or undoes "
+        f"something: {listed}; {takes}.{other} Every full member may say `status`, `who`, `help` and `hold REASON`.{given}"
+    )
+
+
+def words(known: Iterable[str], may: Iterable[str]) -> str:
+    lines = "\n".join(f"• `{_USAGE[word][0]}`: {_USAGE[word][1]}" for word in known)
+    listed = ", ".join(f"`{id_}`" for id_ in may)
+    return f"The checkpoints' own words are said in the channel or a thread of the run. Words to me, after a mention or as `/cutover`:\n{lines}\nApprovers: {listed}."
+
+
+_USAGE = {
+    "status": ("status", "where the run stands"),
+    "who": ("who", "who may open the gate at hand"),
+    "help": ("help", "this list"),
+    "hold": ("hold REASON", "stop at a safe point and withdraw approvals; any full member may"),
+    "start": ("start", "begin a run that waits for the word"),
+    "freeze": ("freeze", "let me freeze Supabase, where the settings say that the bot does it"),
+    "accept": ("accept NAME WHY", "let a reason, a check or an unreadable table pass, by its name"),
+    "decide": ("decide ID match STACK_ID | create | skip", "say who a user is in Stack Auth"),
+    "retry": ("retry", "go on with what is held, or with users that are not mapped"),
+    "thaw": ("thaw", "let Supabase write again, after a second yes; the run goes back to checkpoint 1"),
+    "abort": ("abort", "stop, thaw and end the run, after a second yes"),
+    "release": ("release", "the new system is live: I stop watching"),
+}
+
+
+def not_started(may: Iterable[str]) -> str:
+    return f"Nothing was started: this run waits for the word. {names(may)} may say `start` to me; then the first checkpoint is posted."
+
+
+def not_yet(gate: Checkpoint) -> str:
+    return f"Nothing was changed: that word has no place here. Checkpoint {gate.number} ({gate.title}) waits for `{gate.signal}`."
+
+
+def started_already(run_id: str) -> str:
+    return f"Nothing was changed: run {run_id} has begun already."
+
+
+def started(gate: Checkpoint) -> str:
+    return f"The run begins: checkpoint {gate.number} ({gate.title}) is posted now, and waits for `{gate.signal}`."
+
+
+def people_freeze() -> str:
+    return "Nothing was frozen: the settings say that people freeze. Run the SQL that `cutover freeze-sql` prints, or set freeze.mode to `bot` for the next run."
+
+
+def frozen_already() -> str:
+    return "Nothing was changed: the freeze has been proven already."
+
+
+def freezing(user: str) -> str:
+    return f"Freezing on the word of <@{user}>: I set the layers and end every older session, and tell here what I did. Then say `{FREEZE.signal}`, and I try to prove it wrong."
+
+
+FREEZING = "Nothing was changed: Supabase is being frozen just now. What was done comes here in a moment."
+
+
+def why_held() -> str:
+    return "Nothing was held: say why, as in `hold the orders look wrong`."
+
+
+def held_now(may: Iterable[str]) -> str:
+    return f"Held: what was under way stops at a safe point, and approvals that were not spent are withdrawn. {names(may)} may say `retry` to me."
+
+
+def thaw_asked(*, over: bool) -> str:
+    then = (
+        "The handover stands, and I stop watching. What is written from then on is not in the bundle."
+        if over
+        else "Every gate passed so far is void, and checkpoint 1 is posted anew; users created so far stay in Stack Auth."
+    )
+    return f"Nothing was thawed yet. `thaw` stops what is under way, lets Supabase write again and proves it. {then} To do it, say `thaw yes` to me within 10 minutes."
+
+
+def thawing() -> str:
+    return "Thawing Supabase and proving that it writes again. What I find comes here."
+
+
+def not_watched() -> str:
+    return "Nothing was changed: nobody watches the source any more."
+
+
+def not_handed_over() -> str:
+    return "Nothing was released: the run is not handed over yet, and until then the freeze is watched. `thaw` or `abort` take it back."
+
+
+def released() -> str:
+    return "Released: the new system is live, and I no longer watch the old one. It stays frozen until somebody thaws it; the mapping stays on disk."
+
+
+def took_effect(doing: str) -> str:
+    return f"This took effect before I was interrupted. Now {doing}."
+
+
 def being_checked(gate: Checkpoint) -> str:
     return f"Nothing was changed: `{gate.signal}` is being checked already. The findings come here."
 
@@ -116,12 +224,36 @@ def accepted(reason: str, count: int) -> str:
     return f"Accepted: {count} {'user is' if count == 1 else 'users are'} carried over in part because of `{reason}`. It stands in the record under your name."
 
 
-def nothing_to_accept(reason: str, known: Iterable[str]) -> str:
-    listed = ", ".join(f"`{name}`" for name in known)
+def nothing_to_accept(name: str, known: Iterable[str]) -> str:
+    listed = ", ".join(f"`{each}`" for each in known)
     if not listed:
         return "Nothing was accepted: there is nothing to accept at this point."
-    named = f" `{reason}`" if reason.isascii() and reason.replace("-", "").isalnum() else " of that name"
-    return f"Nothing was accepted: there is no reason{named} here. To accept now: {listed}."
+    named = f"`{shown(name)}`" if shown(name) else "that"
+    return f"Nothing was accepted: {named} is not to be accepted here. To accept now: {listed}."
+
+
+def why_waived(check: str) -> str:
+    return f"Nothing was accepted: say why the gate may pass in spite of it, as in `accept {check} we looked at it by hand`."
+
+
+def older_than_finding(check: str) -> str:
+    return f"Nothing was accepted: this was said before the last finding of `{check}` was posted, so it cannot be about it. Read that and say it again."
+
+
+def never_waived(check: str) -> str:
+    return f"Nothing was accepted: `{check}` can be mended and never waived, since data could be lost behind it. Read its finding for how."
+
+
+def waived_by_you(check: str) -> str:
+    return f"Nothing was accepted: you have accepted `{check}` already, and it takes another approver."
+
+
+def waived(check: str, missing: int, word: str) -> str:
+    if missing:
+        return (
+            f"Accepted by you: `{check}`. It takes another approver, who says the same; until then the gate stays shut."
+        )
+    return f"Accepted: the gate may pass in spite of `{check}`. That stands in the record under your name, at every later gate and in the closing. Say `{word}` again."
 
 
 def decided(id_: str, choice: str, stack_id: str) -> str:
@@ -169,45 +301,13 @@ def aborting() -> str:
     return "Stopping at a safe point, then thawing Supabase and proving that it writes again. What I find comes here."
 
 
-def nothing_to_confirm() -> str:
-    return "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. Say `abort` to me first and read what it undoes."
+def nothing_to_confirm(word: str) -> str:
+    return f"Nothing was stopped: nobody asked for `{word}` in the last 10 minutes. Say `{word}` to me first and read what it undoes."
 
 
 def unknown_word(word: str, known: Iterable[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in known)
     return f"Nothing was changed: I do not know {f'`{word}`' if word.isascii() and word.isalnum() else 'that word'}. I know {listed}, and the checkpoints' own words."
-
-
-def waits(gate: Checkpoint, may: Iterable[str], minutes: int) -> str:
-    return f"Checkpoint {gate.number} ({gate.title}) has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
-
-
-def drifted(changes: Iterable[str]) -> str:
-    listed = "\n".join(f"• {change}" for change in changes)
-    return (
-        f"*The source has moved under the freeze.*\n{listed}\nEvery open approval is void and the export is no longer one instant's truth. "
-        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `abort`."
-    )
-
-
-def drifted_after_handover(changes: Iterable[str]) -> str:
-    listed = "\n".join(f"• {change}" for change in changes)
-    return (
-        f"*The source has moved after the handover.*\n{listed}\nThe bundle stays as it was handed over, and this is not in it. "
-        "Find out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands."
-    )
-
-
-def step_failed(step: str, why: str, unreadable: Sequence[str], *, ends: bool) -> str:
-    leave_out = (
-        f" Or leave out what cannot be read, with {accepting(unreadable)}, and then `retry`." if unreadable else ""
-    )
-    start = (
-        " I end now, since a credential is read only at a start: start `cutover run` again with one that works."
-        if ends
-        else ""
-    )
-    return f"*The step `{step}` stopped at a safe point.* {why}{start} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
 
 
 def accepting(tables: Sequence[str]) -> str:
@@ -233,26 +333,3 @@ def why_left_out(table: str) -> str:
 
 def older_than_unreadable() -> str:
     return "Nothing was accepted: this was said before the table was named here, so it cannot be about it. Read that and say it again."
-
-
-def thaw_failed(why: str) -> str:
-    return f"*The thaw did not succeed.* {why} Say `retry` to me, or run `cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
-
-
-def aborted(run_id: str) -> str:
-    return (
-        f"*Run {run_id} is aborted.* Supabase is thawed and writes again. Users created so far stay in Stack Auth and are listed in `users.jsonl`; "
-        "nothing on disk was removed. `cutover run --new` opens the next run."
-    )
-
-
-def blinded(why: str) -> str:
-    return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
-
-
-def back_again(minutes: int, doing: str) -> str:
-    return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
-
-
-def _minutes(count: int) -> str:
-    return "less than a minute" if count < 1 else "1 minute" if count == 1 else f"{count} minutes"

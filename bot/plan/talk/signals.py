@@ -17,7 +17,20 @@ from dataclasses import dataclass
 
 from bot.plan.checkpoints import PLAN
 
-WORDS = ("status", "accept", "decide", "retry", "abort")
+WORDS = (
+    "status",
+    "who",
+    "help",
+    "hold",
+    "start",
+    "freeze",
+    "accept",
+    "decide",
+    "retry",
+    "thaw",
+    "abort",
+    "release",
+)
 _MARKS = "`*_\"'“”„‘’«»"
 _END = ".!…"
 _JOIN = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.errors import CutoverError
-from bot.plan.findings import UNREADABLE, Finding, blocks, failed, passed, warned
+from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.run import Run
 from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
@@ -323,7 +323,7 @@ def select_rights(catalog: Catalog) -> Finding:
         mend = " ".join(catalog.grants)
         if catalog.unreadable:
             mend += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
-        return failed(check, f"{number} missing to read everything.", mend, **{UNREADABLE: list(catalog.unreadable)})
+        return failed(check, f"{number} missing to read everything.", mend, unreadable=list(catalog.unreadable))
     return passed(check, f"All {len(catalog.tables)} tables to be exported can be read, every row.")
 
 

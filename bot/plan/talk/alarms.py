@@ -1,0 +1,132 @@
+"""What the channel is told unasked: alarms, reminders, what the night will take. Together, so that they can be read and
+tested as a whole; they are Slack's mrkdwn, and what is foreign in them stands in code spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bot.plan.checkpoints import Checkpoint
+from bot.plan.events import RunOpened
+from bot.plan.practice import Practice
+from bot.plan.talk.amounts import duration, number
+from bot.plan.talk.foreign import shown
+from bot.plan.talk.sentences import accepting, names
+
+
+def time_needed(opened: RunOpened, at: datetime) -> str:
+    """What the night will take by the last practice, as far as that one can speak for it."""
+    practice, parties = opened.practice, opened.parties
+    if practice is None:
+        return "not known. `cutover practice`, days before, tells it."
+    when = f"{practice.taken_at:%Y-%m-%d}"
+    if not practice.is_of(parties.source_ref, parties.source_database):
+        return (
+            f"not known: the practice of {when} was taken from another source. `cutover practice` tells it of this one."
+        )
+    told = [f"about {duration(practice.time_needed.total)} by the practice of {when}: {parts_of_time(practice)}."]
+    if practice.is_old(at):
+        told.append(f"That practice is {duration((at - practice.taken_at).total_seconds())} old: take another.")
+    if practice.is_of_another_size(opened.estimated_rows):
+        now, then = number(opened.estimated_rows or 0), number(practice.estimated_rows)
+        told.append(f"The source has about {now} rows by now, and had about {then} then: take another.")
+    return " ".join(told)
+
+
+def parts_of_time(practice: Practice) -> str:
+    """The time needed part by part, as a clause that says which of them is an assumption."""
+    needed, speed = practice.time_needed, f"{practice.users_per_second:g}"
+    return (
+        f"export {duration(needed.export)}, checks {duration(needed.checks)}, "
+        f"users {duration(needed.users)} if Stack Auth takes {speed} a second"
+    )
+
+
+def freeze_failed(why: str) -> str:
+    return f"*Supabase was not frozen, or not wholly.* {why} Say `freeze` to me again, or run the SQL that `cutover freeze-sql` prints; `thaw` takes back what was set."
+
+
+def hold(user: str, why: str) -> str:
+    return f"<@{user}> said hold: `{shown(why)}`."
+
+
+def held_by(user: str, why: str, may: Iterable[str]) -> str:
+    return f"*The run is held.* <@{user}> said why: `{shown(why)}`. Approvals that were not spent are withdrawn. {names(may)} may say `retry` to me to go on, or `abort`."
+
+
+UNFROZEN = "Supabase is thawed, and checkpoint 1 is posted anew."
+
+
+def thawed_elsewhere(at: datetime) -> str:
+    return f"*Supabase was thawed at {at:%H:%M:%S} UTC, and not by me.* `cutover thaw` left a record of it, and what it found stands below."
+
+
+def window_passes(percent: int, left: float, needed: float | None) -> str:
+    """`left` and `needed` are seconds; `left` is below 0 once the window is over."""
+    told = f"*{percent} % of the window have passed.*" if percent < 100 else "*The window is over.*"
+    rest = f" {duration(left)} are left." if left > 0 else ""
+    if needed is None:
+        work = " How long the rest takes is not known, since no practice was taken of this source."
+    elif needed > left:
+        work = f" The work that is left needs about {duration(needed)} by the practice, without the time that people take: the window cannot be met. Say `thaw` to me to let users in again, or go on knowing it."
+    else:
+        work = (
+            f" The work that is left needs about {duration(needed)} by the practice, without the time that people take."
+        )
+    return f"{told}{rest}{work}"
+
+
+def waits(gate: Checkpoint, may: Iterable[str], minutes: int) -> str:
+    return f"Checkpoint {gate.number} ({gate.title}) has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
+
+
+def drifted(changes: Iterable[str]) -> str:
+    listed = "\n".join(f"• {change}" for change in changes)
+    return (
+        f"*The source has moved under the freeze.*\n{listed}\nEvery open approval is void and the export is no longer one instant's truth. "
+        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `abort`."
+    )
+
+
+def drifted_after_handover(changes: Iterable[str]) -> str:
+    listed = "\n".join(f"• {change}" for change in changes)
+    return (
+        f"*The source has moved after the handover.*\n{listed}\nThe bundle stays as it was handed over, and this is not in it. "
+        "Find out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands."
+    )
+
+
+def step_failed(step: str, why: str, unreadable: Sequence[str], *, ends: bool) -> str:
+    leave_out = (
+        f" Or leave out what cannot be read, with {accepting(unreadable)}, and then `retry`." if unreadable else ""
+    )
+    start = (
+        " I end now, since a credential is read only at a start: start `cutover run` again with one that works."
+        if ends
+        else ""
+    )
+    return f"*The step `{step}` stopped at a safe point.* {why}{start} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
+
+
+def thaw_failed(why: str) -> str:
+    return f"*The thaw did not succeed.* {why} Say `retry` to me, or run `cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
+
+
+def aborted(run_id: str) -> str:
+    return (
+        f"*Run {run_id} is aborted.* Supabase is thawed and writes again. Users created so far stay in Stack Auth and are listed in `users.jsonl`; "
+        "nothing on disk was removed. `cutover run --new` opens the next run."
+    )
+
+
+def blinded(why: str) -> str:
+    return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
+
+
+def back_again(minutes: int, doing: str) -> str:
+    return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
+
+
+def _minutes(count: int) -> str:
+    return "less than a minute" if count < 1 else "1 minute" if count == 1 else f"{count} minutes"

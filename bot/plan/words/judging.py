@@ -1,0 +1,82 @@
+"""The table of words by phase, and the judging of one word by it.
+
+`judge` answers whoever spoke, exactly once: with what follows, or with one sentence that says why nothing did. A word
+that is absent from the table, or not legal in the phase, is refused; so is a person whom Slack does not vouch for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bot.plan import events as e
+from bot.plan.checkpoints import BY_NAME
+from bot.plan.commands import Refusal, Standing
+from bot.plan.run import Phase, Run
+from bot.plan.talk import sentences, signals
+from bot.plan.words import accepting, opening, steering, telling
+from bot.plan.words.said import Reply, Said
+
+
+def judge(
+    run: Run, message: e.MessageHeard, standing: Standing, *, bot_user: str, progress: str, now: datetime
+) -> Reply | Refusal:
+    may = run.opened.may
+    meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
+    if meaning is None or isinstance(meaning, signals.NearMiss):
+        gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
+        return Refusal(sentence=sentences.near_miss(gate, may))
+    if isinstance(meaning, signals.Word) and meaning.name not in signals.WORDS:
+        return Refusal(sentence=sentences.unknown_word(meaning.name, signals.WORDS))
+    word = BY_NAME[meaning.checkpoint].signal if isinstance(meaning, signals.Signal) else meaning.name
+    anyone = word in _FOR_ANY_MEMBER
+    if not standing.known:
+        return Refusal(sentence=sentences.cannot_tell_who(word))
+    if not (standing.member if anyone else standing.approver):
+        return Refusal(sentence=sentences.not_entitled(word, standing.why, may))
+    said = Said(message=message, meaning=meaning, now=now, progress=progress)
+    name = "signal" if isinstance(meaning, signals.Signal) else meaning.name
+    phases, act = _WORDS[name]
+    if run.phase not in phases:
+        return Refusal(sentence=_why_not(run, said))
+    return act(run, said)
+
+
+def _why_not(run: Run, said: Said) -> str:
+    """The sentence for a word that is not legal in this phase."""
+    match run.phase:
+        case Phase.VERIFYING:
+            return sentences.being_checked(run.gate)
+        case Phase.RUNNING:
+            assert run.step is not None
+            return sentences.step_runs(run.step.name)
+        case Phase.FREEZING:
+            return sentences.FREEZING
+        case Phase.HELD:
+            return (sentences.thaw_held if "confirmed" in {run.abort, run.thaw} else sentences.held)(run.hold)
+        case Phase.WAITING:  # for `start`, or for nothing that this word does
+            return sentences.not_started(run.opened.may) if not run.started else sentences.not_yet(run.gate)
+        case _:
+            over = {Phase.ABORTING: "being aborted", Phase.ABORTED: "aborted", Phase.THAWING: "being thawed"}
+            return sentences.over(over.get(run.phase, "handed over"))
+
+
+_ALWAYS = frozenset(Phase)
+_OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING, Phase.HELD})
+_FOR_ANY_MEMBER = frozenset({"status", "who", "help", "hold"})
+
+_WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
+    "signal": (frozenset({Phase.WAITING}), opening.give_signal),
+    "start": (_ALWAYS, opening.start),
+    "freeze": (frozenset({Phase.WAITING}), opening.freeze),
+    "accept": (_OPEN, accepting.accept),
+    "decide": (frozenset({Phase.WAITING, Phase.HELD}), accepting.decide),
+    "hold": (_OPEN - {Phase.HELD, Phase.FREEZING}, steering.hold),
+    "retry": (frozenset({Phase.WAITING, Phase.HELD}), steering.retry),
+    "thaw": (_OPEN | {Phase.DONE}, steering.thaw),
+    "abort": (_OPEN, steering.abort),
+    "release": (_ALWAYS, steering.release),
+    "status": (_ALWAYS, telling.status),
+    "who": (_ALWAYS, telling.who),
+    "help": (_ALWAYS, telling.help_),
+}

@@ -1,0 +1,94 @@
+"""What stops the run, lets it go on, or takes it back. What undoes something says so and wants a second yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.plan import events as e
+from bot.plan.checkpoints import FREEZE
+from bot.plan.commands import Refusal
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk import sentences
+from bot.plan.talk.foreign import shown
+from bot.plan.talk.offers import offer
+from bot.plan.words.said import Reply, Said
+
+_SECOND_YES_WITHIN = timedelta(minutes=10)
+
+
+def hold(run: Run, said: Said) -> Reply | Refusal:
+    """Any member may stop the run: what is under way stops at a safe point, and approvals not spent are withdrawn."""
+    if not shown(said.argument):
+        return Refusal(sentence=sentences.why_held())
+    return sentences.held_now(run.opened.may), [
+        e.HoldAsked(at=said.now, why=said.argument, user=said.user, ts=said.message.ts)
+    ]
+
+
+def retry(run: Run, said: Said) -> Reply | Refusal:
+    if run.phase is Phase.WAITING:
+        return _take_up_users(run, said)
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    if not run.drift or run.thaw == "confirmed":
+        return sentences.retrying(doing(after(run, asked))), [asked]
+    anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
+    return sentences.retrying("gate 1 is posted anew, and all will be exported again"), [asked, *anew]
+
+
+def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.AnyEvent]:
+    """Every gate void, and the first on offer anew."""
+    voided = [
+        e.CheckpointVoided(at=now, checkpoint=checkpoint, offer=number, why=why)
+        for (checkpoint, number), gate in run.offers.items()
+        if gate.status != "void"
+    ]
+    return [*voided, offer(run, FREEZE.name, now)]
+
+
+def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
+    """The users step once more, for those on whom somebody has decided and for all who are not mapped."""
+    if run.users is None or not (run.decided_since or run.users.unmapped):
+        return Refusal(sentence=sentences.nothing_to_retry(run.gate))
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    again = e.StepReopened(at=said.now, step=run.users.kind)
+    return sentences.retrying("the step `users` runs again for whoever is not mapped yet"), [asked, again]
+
+
+def abort(run: Run, said: Said) -> Reply | Refusal:
+    if run.abort == "confirmed":
+        return Refusal(sentence=sentences.thaw_held(run.hold))
+    if said.argument.casefold() != "yes":
+        users = (
+            "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
+        )
+        return sentences.abort_asked(users), [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if not _is_second_yes(said, run.abort_asked if run.abort == "asked" else None):
+        return Refusal(sentence=sentences.nothing_to_confirm("abort"))
+    return sentences.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def thaw(run: Run, said: Said) -> Reply | Refusal:
+    if run.is_over and not run.watched:
+        return Refusal(sentence=sentences.not_watched())
+    if "confirmed" in {run.abort, run.thaw}:
+        return Refusal(sentence=sentences.thaw_held(run.hold))
+    if said.argument.casefold() != "yes":
+        return sentences.thaw_asked(over=run.is_over), [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if not _is_second_yes(said, run.thaw_asked if run.thaw == "asked" else None):
+        return Refusal(sentence=sentences.nothing_to_confirm("thaw"))
+    return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def _is_second_yes(said: Said, asked: e.AbortAsked | e.ThawAsked | None) -> bool:
+    return asked is not None and said.confirms(asked) and said.now - asked.at <= _SECOND_YES_WITHIN
+
+
+def release(run: Run, said: Said) -> Reply | Refusal:
+    """The new system is live; nobody needs to watch the old one any more."""
+    if not run.is_over:
+        return Refusal(sentence=sentences.not_handed_over())
+    if not run.watched:
+        return Refusal(sentence=sentences.not_watched())
+    return sentences.released(), [e.Released(at=said.now, user=said.user, ts=said.message.ts)]

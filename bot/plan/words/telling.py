@@ -1,0 +1,25 @@
+"""What only tells: where the run stands, who may act, and which words there are. Any full member may ask."""
+
+from __future__ import annotations
+
+from bot.plan.commands import Refusal
+from bot.plan.run import Run, doing
+from bot.plan.talk import sentences
+from bot.plan.talk.signals import WORDS
+from bot.plan.words.said import Reply, Said
+
+
+def status(run: Run, said: Said) -> Reply | Refusal:
+    offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
+    progress = f" {said.progress}." if said.progress else ""
+    accept = "".join(f" `accept {word}` is open." for word in run.acceptable)
+    given = sentences.approvals(run.offer.approvals) if run.offer is not None else ""
+    return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}{given}", []
+
+
+def who(run: Run, said: Said) -> Reply | Refusal:
+    return sentences.who(run.gate, run.opened, run.offer), []
+
+
+def help_(run: Run, said: Said) -> Reply | Refusal:
+    return sentences.words(WORDS, run.opened.may), []
