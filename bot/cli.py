@@ -106,12 +106,15 @@ def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way
 
 
 @app.command("thaw")
-def _thaw(config: Config = None) -> None:
+def _thaw(
+    config: Config = None,
+    check: Annotated[bool, typer.Option("--check", help="Show what it would do, and change nothing.")] = False,
+) -> None:
     """Take the freeze back, exactly.
 
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
-    _exit(lambda: thaw.thaw(config))
+    _exit(lambda: thaw.thaw(config, check=check))
 
 
 @app.command("undo-users")

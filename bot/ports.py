@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
 from bot.plan.commands import Command, Hear, Standing
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding
@@ -120,6 +123,15 @@ class Look:
     database_time: datetime
 
 
+class ThawRecord(BaseModel):
+    """What a thaw did without the bot, as it stands in `thaw.json`; `thawed_at` is by the clock of its machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
+
+    thawed_at: AwareDatetime
+    findings: tuple[Finding, ...]
+
+
 class Source(Protocol):
     async def look(self) -> Look:
         """Cheap (about a round trip). Until a freeze stands it also rewrites `freeze-prior.json`."""
@@ -143,6 +155,11 @@ class Source(Protocol):
     async def thaw(self) -> Sequence[Finding]:
         """Restores what was before the freeze, ends sessions, and proves by writes that touch no row that writing
         works. Safe to repeat.
+        """
+
+    async def thawed_elsewhere(self, since: datetime) -> ThawRecord | None:
+        """The last thaw that `cutover thaw` did in this data directory without the bot, if it was after `since`. Asks
+        nobody but the disk.
         """
 
 

@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot import logs, settings
 from bot.artifacts import files
 from bot.commands.show import show
-from bot.edges import SystemClock, services
-from bot.plan.findings import Finding, blocks
+from bot.edges import Services, SystemClock, services
+from bot.errors import UsageError
+from bot.plan.findings import Finding, blocks, warned
+from bot.supabase.freeze.foresight import foresee
 from bot.supabase.freeze.thaw import thaw as take_back
 from bot.supabase.freeze.thaw import write_thaw_record
+from bot.supabase.gateway import Gateway
 
 
-def thaw(config: Path | None) -> int:
-    """0 when Supabase writes again, 3 when it does not."""
-    needs: tuple[settings.Need, ...] = ("source",)
-    chosen = settings.load(needs, config=config)
-    if chosen.supabase_url is not None and chosen.supabase_service_role_key is not None:
-        chosen = settings.load(("source", "source_api"), config=config)
-    logs.configure(chosen.secrets)
-    findings = asyncio.run(_thaw(chosen))
+def thaw(config: Path | None, *, check: bool) -> int:
+    """0 when Supabase writes again, or with `check` would; 3 when it does not."""
+    chosen = thaw_settings(config)
+    findings = asyncio.run(_foresee(chosen) if check else _thaw(chosen))
     show(findings)
     return 3 if blocks(findings) else 0
 
 
-async def _thaw(chosen: settings.Settings) -> list[Finding]:
-    directory = files.open_directory(chosen.migration_data_dir)
+def thaw_settings(config: Path | None) -> settings.Settings:
+    """The connection to the source is enough; with address and key of its API, that road is proven too."""
+    chosen = settings.load(("source",), config=config)
+    if chosen.supabase_url is not None and chosen.supabase_service_role_key is not None:
+        chosen = settings.load(("source", "source_api"), config=config)
+    logs.configure(chosen.secrets)
+    return chosen
+
+
+@asynccontextmanager
+async def thaw_services(chosen: settings.Settings) -> AsyncIterator[tuple[Services, Gateway | None]]:
+    """The services, and of them the gateway if it may be asked."""
     async with services(chosen) as edges:
         asks_api = chosen.supabase_url is not None and chosen.supabase_service_role_key is not None
-        gateway = edges.gateway if asks_api else None
-        findings = await take_back(edges.database, directory / files.FREEZE_PRIOR, gateway)
-    write_thaw_record(directory / files.THAW, findings, at=SystemClock().now())
-    return findings
+        yield edges, edges.gateway if asks_api else None
+
+
+def leave_record(directory: Path, findings: Sequence[Finding]) -> list[Finding]:
+    """`thaw.json`; a directory that cannot be written to hinders no thaw, and is told."""
+    try:
+        write_thaw_record(files.open_directory(directory) / files.THAW, findings, at=SystemClock().now())
+    except UsageError as error:
+        return [
+            warned("thaw-recorded", f"The thaw is done, and {files.THAW} was not left: {error.happened}.", error.do)
+        ]
+    return []
+
+
+async def _foresee(chosen: settings.Settings) -> list[Finding]:
+    async with services(chosen) as edges:
+        return await foresee(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR)
+
+
+async def _thaw(chosen: settings.Settings) -> list[Finding]:
+    async with thaw_services(chosen) as (edges, gateway):
+        findings = await take_back(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR, gateway)
+    return [*findings, *leave_record(chosen.migration_data_dir, findings)]

@@ -1,4 +1,4 @@
-"""Other people's sessions on the source: ended by `queries/sessions_end.sql`, and how they are named to people."""
+"""Other people's sessions on the source: how they are ended, and how they are named to people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bot.supabase.database import Session, query
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remaining:
-    """A session that was told to end and is still there; `refused` when it was not ours to end (a superuser's)."""
+class Other:
+    """A session of somebody else; `refused` when it is not ours to end (a superuser's)."""
 
     pid: int
     role: str
@@ -21,8 +21,8 @@ class Remaining:
         return f"pid {self.pid} ({self.role}, {shown(self.application)})"
 
 
-async def end_sessions(session: Session) -> list[Remaining]:
-    """Ends every client's session on the database but ours, two seconds from now; those that remain.
+async def end_sessions(session: Session) -> list[Other]:
+    """Ends every client's session on the database but ours, two seconds from now; those that are left after all.
 
     To be asked in the session that has just changed the layers, inside `translated`.
     """
@@ -30,9 +30,15 @@ async def end_sessions(session: Session) -> list[Remaining]:
     row = await (await session.execute("SELECT current_setting('cutover.not_ended')")).fetchone()
     assert row is not None
     return [
-        Remaining(pid=pid, role=role or "?", application=application or "", refused=refused)
-        for pid, role, application, refused in (tuple(entry.values()) for entry in json.loads(row[0]))
+        Other(pid=pid, role=role or "?", application=application or "", refused=refused)
+        for pid, role, application, refused in json.loads(row[0])
     ]
+
+
+async def sessions_to_end(session: Session) -> list[Other]:
+    """Those whom a thaw would end; `refused` are those that it could not."""
+    rows = await (await session.execute(query("sessions_to_end"))).fetchall()
+    return [Other(pid=pid, role=role, application=name, refused=refused) for pid, role, name, refused in rows]
 
 
 def shown(name: str) -> str:

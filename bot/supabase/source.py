@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+from bot.artifacts import files
 from bot.errors import CutoverError
 from bot.plan.findings import Finding
 from bot.plan.run import Run
-from bot.ports import Look
+from bot.ports import Look, ThawRecord
 from bot.supabase.database import Database, Session
 from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
@@ -22,7 +24,8 @@ from bot.supabase.proof import examiner
 
 
 class SupabaseSource:
-    """`lock` is taken by whoever makes the source, before it is used; `prior_file` is `freeze-prior.json`. One task
+    """`lock` is taken by whoever makes the source, before it is used; `prior_file` is `freeze-prior.json` in the data
+    directory. One task
     at a time asks each method; different methods may be asked at once.
     """
 
@@ -63,6 +66,10 @@ class SupabaseSource:
 
     async def thaw(self) -> Sequence[Finding]:
         return await thaw.thaw(self._database, self._prior_file, self._gateway)
+
+    async def thawed_elsewhere(self, since: datetime) -> ThawRecord | None:
+        record = thaw.read_thaw_record(self._prior_file.with_name(files.THAW))
+        return record if record is not None and record.thawed_at > since else None
 
     async def close(self) -> None:
         """Ends the session of the looks; the lock is its owner's to release."""

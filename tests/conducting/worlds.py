@@ -24,7 +24,7 @@ from bot.plan.fold import after, fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
-from bot.ports import Headway, Look, Progress, Report
+from bot.ports import Headway, Look, Progress, Report, ThawRecord
 from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, good_findings, night_at, result_of, standing_of
 
@@ -111,6 +111,7 @@ class World:
         self.looks: list[Look | CutoverError] = []
         """The answers to come; the last one is given again and again."""
         self.renewing: CutoverError | None = None
+        self.thaw_record: ThawRecord | None = None
         """What the source answers when our sessions are to be renewed."""
         self.said: list[Hear] = []
         """What the history of the channel holds."""
@@ -337,6 +338,10 @@ class _Source:
             return [passed("thaw-writes", "A fresh session writes again.")]
 
         return await self.world.effect("thaw", thawed, AWAY)
+
+    async def thawed_elsewhere(self, since: datetime) -> ThawRecord | None:
+        record = self.world.thaw_record
+        return record if record is not None and record.thawed_at > since else None
 
 
 class _Examiners(dict[str, Any]):

@@ -1,18 +1,40 @@
 """The thaw as the bot and `cutover thaw` do it."""
 
+import asyncio
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from bot.errors import ServiceRefused, ServiceUnreachable
+from bot.ports import ThawRecord
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.kit import read_layers
-from bot.supabase.freeze.thaw import Plan, plan_of, thaw, write_thaw_record
+from bot.supabase.freeze.thaw import Plan, plan_of, read_thaw_record, thaw, write_thaw_record
 from bot.supabase.gateway import Gateway
+from bot.supabase.lock import SourceLock
+from bot.supabase.source import SupabaseSource
+from tests.freeze.catalogs import world_of
+
+
+@pytest.fixture
+def held(source: Company) -> Callable[..., AbstractContextManager[None]]:
+    """What the platform, whom nobody can end, holds in a transaction of its own while the context lasts."""
+
+    @contextmanager
+    def hold(statement: str) -> Iterator[None]:
+        with psycopg.connect(source.admin_dsn, application_name="platform") as holder:
+            holder.execute("SET TRANSACTION READ WRITE")
+            holder.execute(statement.encode())
+            yield
+            holder.rollback()
+
+    return hold
 
 
 async def test_a_thaw_proves_that_all_roads_write_again(
@@ -70,3 +92,145 @@ async def test_a_thaw_waits_for_no_one(source: Company, database: Database, free
         restored, writes = await thaw(database)
     assert restored.verdict == "pass"
     assert writes.verdict == "pass"
+
+
+async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(
+    source: Company, database: Database, freeze: Callable[[], object], held: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """Within seconds, with nothing changed; once the holder is gone, the next thaw goes through."""
+    before = world_of(source)
+    freeze()
+    frozen = world_of(source)
+    with held("LOCK TABLE pg_db_role_setting IN SHARE MODE"):
+        async with asyncio.timeout(15):
+            with pytest.raises(ServiceRefused) as refused:
+                await thaw(database)
+    assert str(refused.value) == (
+        "the freeze could not be taken back: a lock could not be had in time (55P03); the source is as frozen as it "
+        "was, and what was set before stands in the comment on schema cutover_freeze; look in pg_locks for who holds "
+        "it, end that session, and try again."
+    )
+    assert world_of(source) == frozen
+    assert {finding.verdict for finding in await thaw(database)} == {"pass"}
+    assert world_of(source) == before
+
+
+async def test_a_catalog_that_nobody_can_read_ends_the_thaw_in_a_sentence(
+    source: Company, database: Database, freeze: Callable[[], object], held: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """Not even a session can be opened then; it is not waited for without end."""
+    freeze()
+    with held("LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE"):
+        async with asyncio.timeout(25):
+            with pytest.raises(ServiceUnreachable):
+                await thaw(database)
+    assert {finding.verdict for finding in await thaw(database)} == {"pass"}
+
+
+async def test_a_schema_in_use_is_left_and_said(
+    source: Company, database: Database, freeze: Callable[[], object], held: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """All else is done; the next thaw drops it and restores nothing a second time."""
+    before = world_of(source)
+    freeze()
+    with held("CREATE TABLE cutover_freeze.mine ()"):
+        async with asyncio.timeout(30):
+            findings = await thaw(database)
+    assert [(finding.check, finding.verdict) for finding in findings] == [
+        ("thaw-restored", "pass"),
+        ("thaw-sessions", "warn"),
+        ("thaw-schema", "warn"),
+        ("thaw-writes", "pass"),
+    ]
+    hook = f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request"
+    source.server.sql(f"{hook} = 'public.set_since'")
+    first, writes = await thaw(database)
+    assert (first.verdict, first.evidence) == (
+        "pass",
+        "An earlier thaw had restored the settings; this one went on from there.",
+    )
+    assert writes.verdict == "pass"
+    assert ("public.set_since",) in source.server.sql(
+        "SELECT split_part(entry, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS entry"
+    )
+    source.server.sql(hook.replace("SET", "RESET"))
+    assert world_of(source) == before
+
+
+async def test_what_somebody_put_into_the_schema_is_not_dropped(
+    source: Company, database: Database, freeze: Callable[[], object]
+) -> None:
+    """The schema stays with it, is said to be left, and holds nothing of ours."""
+    freeze()
+    source.server.sql("BEGIN READ WRITE; CREATE TABLE cutover_freeze.theirs (n int); COMMIT", source.dbname)
+    findings = await thaw(database)
+    assert [(finding.check, finding.verdict) for finding in findings] == [
+        ("thaw-restored", "pass"),
+        ("thaw-schema", "warn"),
+        ("thaw-writes", "pass"),
+    ]
+    assert source.server.sql("SELECT n FROM cutover_freeze.theirs", source.dbname) == []
+
+
+async def test_a_table_that_is_locked_is_told_from_a_freeze(
+    source: Company,
+    database: Database,
+    freeze: Callable[[], object],
+    gateway: Gateway,
+    held: Callable[..., AbstractContextManager[None]],
+) -> None:
+    """The freeze is gone, but a write has not been proven; both roads say why, in bounded time."""
+    before = world_of(source)
+    freeze()
+    tables = ", ".join(
+        name
+        for (name,) in source.server.sql(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+            source.dbname,
+        )
+    )
+    with held(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"):
+        async with asyncio.timeout(60):
+            findings = await thaw(database, None, gateway)
+    told = {finding.check: (finding.verdict, finding.evidence) for finding in findings}
+    assert told["thaw-writes"] == (
+        "fail",
+        "A fresh session is not refused, and waits for a lock that somebody holds (an UPDATE of no row: 55P03).",
+    )
+    assert told["thaw-api"][0] == "warn"
+    assert "is not known" in told["thaw-api"][1]
+    assert world_of(source) == before
+
+
+async def test_a_hung_bot_that_holds_off_writers_is_ended(
+    source: Company, database: Database, freeze: Callable[[], object]
+) -> None:
+    """Its other sessions are spared."""
+    freeze()
+    async with database.session("export", autocommit=False) as guard, database.session("watch") as watch:
+        await guard.execute("LOCK TABLE public.orders IN SHARE MODE")
+        findings = await thaw(database)
+        with pytest.raises(psycopg.OperationalError):
+            await guard.execute("SELECT 1")
+        await watch.execute("SELECT 1")
+    assert {finding.verdict for finding in findings} == {"pass"}
+
+
+async def test_the_record_of_a_thaw_is_read_back(
+    source: Company, database: Database, freeze: Callable[[], object], tmp_path: Path
+) -> None:
+    """By a bot that was not there: only one written since, and nothing that is not ours."""
+    file = tmp_path / "thaw.json"
+    seen = SupabaseSource(database, SourceLock(database), tmp_path / "freeze-prior.json", None)
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    assert await seen.thawed_elsewhere(noon) is None
+    freeze()
+    findings = await thaw(database)
+    write_thaw_record(file, findings, at=noon)
+    assert read_thaw_record(file) == ThawRecord(thawed_at=noon, findings=tuple(findings))
+    assert await seen.thawed_elsewhere(noon) is None
+    assert await seen.thawed_elsewhere(noon - timedelta(seconds=1)) == read_thaw_record(file)
+    for foreign in ("", "{}", '{"thawedAt": 5, "findings": []}', '{"thawedAt": "2026-04-01T12:00:00", "findings": []}'):
+        file.write_text(foreign)
+        assert read_thaw_record(file) is None
+    await seen.close()

@@ -21,7 +21,7 @@ from bot.errors import ServiceRefused
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, translated
 from bot.supabase.freeze.kit import SCHEMA, change_settings, read_layers
-from bot.supabase.sessions import Remaining, end_sessions
+from bot.supabase.sessions import Other, end_sessions
 
 
 async def apply(database: Database) -> list[Finding]:
@@ -60,7 +60,7 @@ def _applied(missing: tuple[str, ...]) -> Finding:
     )
 
 
-def _ended(remaining: list[Remaining]) -> Finding:
+def _ended(remaining: list[Other]) -> Finding:
     check = "freeze-sessions"
     ours_to_end = [str(left) for left in remaining if not left.refused]
     if ours_to_end:

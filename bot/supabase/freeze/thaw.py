@@ -14,24 +14,28 @@ as the reason. Its steps, and what a crash after each leaves:
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from bot.artifacts.files import rewrite
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
+from bot.ports import ThawRecord
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
 from bot.supabase.freeze.kit import GATE, SCHEMA, UNKNOWN, Layers, Prior, change_settings, read_layers, read_prior
-from bot.supabase.gateway import Gateway
+from bot.supabase.gateway import Gateway, KeyName
 from bot.supabase.probes import PROBED, api_writes, fresh_writes
-from bot.supabase.sessions import Remaining, end_sessions
+from bot.supabase.sessions import Other, end_sessions
 
 _RELOAD_SECONDS = 20.0
 _RELOAD_PAUSE = 0.5
+_LOCKED = "55P03"
+_NO_ANSWER = {_LOCKED, "57014", "500", "504"}
+"""What the gateway says when it has not tried to write: a lock was not to be had, or the time was up."""
 _STILL_FROZEN = f"the source is as frozen as it was, and what was set before stands in the comment on schema {SCHEMA}"
 _THAW_AGAIN = "run the thaw again; it is safe to repeat"
 
@@ -64,12 +68,11 @@ async def thaw(database: Database, prior_file: Path | None = None, gateway: Gate
     """
     fallback = read_prior(prior_file) if prior_file is not None else None
     async with database.session("thaw", may_write=True) as session:
-        with translated("the freeze could not be looked at", unchanged=_STILL_FROZEN):
-            await session.execute("SET lock_timeout = '5s'")
+        await prepare(session, fallback)
         plan = plan_of(await read_layers(session), fallback)
         findings = [_restored(plan)]
         if plan.acts:
-            findings += _ended(await _restore(session, fallback))
+            findings += _ended(await _restore(session))
         api = await _reloaded(session, gateway)
         if plan.acts and (api is None or api.verdict is not Verdict.FAIL):
             findings += await _dropped(session)
@@ -80,16 +83,37 @@ async def thaw(database: Database, prior_file: Path | None = None, gateway: Gate
 
 
 def write_thaw_record(path: Path, findings: Sequence[Finding], *, at: datetime) -> None:
-    """Leaves `thaw.json`, for the bundle: what a thaw without the bot did, and when."""
-    record: dict[str, Any] = {"thawedAt": at.astimezone(UTC).isoformat().replace("+00:00", "Z")}
-    record["findings"] = [finding.model_dump(mode="json") for finding in findings]
-    rewrite(path, json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n")
+    """Leaves `thaw.json`: for the bundle, and for a bot to journal what a thaw without it did, and when."""
+    record = ThawRecord(thawed_at=at.astimezone(UTC), findings=tuple(findings))
+    rewrite(path, record.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 
-async def _restore(session: Session, fallback: Prior | None) -> list[Remaining]:
+def read_thaw_record(path: Path) -> ThawRecord | None:
+    """None when the file is not there or not ours."""
+    try:
+        return ThawRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+async def prepare(session: Session, fallback: Prior | None) -> None:
+    """Gives the session what `queries/thaw_restore.sql` reads, and the patience of a thaw."""
     told = fallback.to_json() if fallback is not None and fallback.known else ""
+    with translated("the freeze could not be looked at", unchanged=_STILL_FROZEN):
+        await session.execute(
+            "SELECT set_config('lock_timeout', '5s', false), set_config('cutover.prior', %s, false)", [told]
+        )
+
+
+def told(prior: Prior) -> str:
+    """As a clause for people."""
+    default = "is not set" if prior.default is None else f"is {prior.default}"
+    hook = "no pre-request hook is set" if prior.hook is None else f"the pre-request hook is {prior.hook or 'empty'}"
+    return f"default_transaction_read_only {default} for the database and {hook} for authenticator in it"
+
+
+async def _restore(session: Session) -> list[Other]:
     with translated("the freeze could not be taken back", unchanged=_STILL_FROZEN):
-        await session.execute("SELECT set_config('cutover.prior', %s, false)", [told])
         await change_settings(session, "thaw_restore")
     with translated(
         "the settings are restored, but old sessions could not be ended", unchanged="nothing else was done"
@@ -133,7 +157,7 @@ def _restored(plan: Plan) -> Finding:
     return passed(check, "The settings are as they were before the freeze.")
 
 
-def _ended(remaining: list[Remaining]) -> list[Finding]:
+def _ended(remaining: list[Other]) -> list[Finding]:
     if not remaining:
         return []
     return [
@@ -158,20 +182,31 @@ async def _reloaded(session: Session, gateway: Gateway | None) -> Finding | None
             answers = await api_writes(session, gateway)
         except CutoverError as error:
             return warned("thaw-api", f"Whether the public API writes again is not known: {error.happened}.", error.do)
-        refused = [key for key, code in answers.items() if code == READ_ONLY]
-        if not refused:
-            break
-        if loop.time() >= deadline:
-            return failed(
-                "thaw-api",
-                f"The public API still refuses writes with the key {' and '.join(refused)}, "
-                f"{_RELOAD_SECONDS:.0f} s after its settings were restored; schema {SCHEMA} was left to it.",
-                f"restart the project's API from the dashboard, then {_THAW_AGAIN}",
-            )
+        waits = {key: code for key, code in answers.items() if code in {READ_ONLY, *_NO_ANSWER}}
+        if not waits or loop.time() >= deadline:
+            return _api_writes(list(answers), waits)
         await asyncio.sleep(_RELOAD_PAUSE)
-    if not answers:
-        return None
-    return passed("thaw-api", f"The public API takes writes again with the key {' and '.join(answers)}.")
+
+
+def _api_writes(asked: list[KeyName], waits: dict[KeyName, str]) -> Finding | None:
+    check = "thaw-api"
+    if not waits:
+        keys = " and ".join(asked)
+        return passed(check, f"The public API takes writes again with the key {keys}.") if asked else None
+    told = " and ".join(waits)
+    if READ_ONLY in waits.values():
+        return failed(
+            check,
+            f"The public API still refuses writes with the key {told}, "
+            f"{_RELOAD_SECONDS:.0f} s after its settings were restored; schema {SCHEMA} was left to it.",
+            f"restart the project's API from the dashboard, then {_THAW_AGAIN}",
+        )
+    return warned(
+        check,
+        f"Whether the public API writes again is not known: with the key {told} it answers in time with "
+        f"{' and '.join(sorted(set(waits.values())))} only.",
+        f"look in pg_locks for who holds the table, and at the project's API in the dashboard; then {_THAW_AGAIN}",
+    )
 
 
 async def _sql_writes(database: Database) -> Finding:
@@ -180,6 +215,12 @@ async def _sql_writes(database: Database) -> Finding:
     if not refused:
         return passed("thaw-writes", f"A fresh session writes again ({' and '.join(PROBED[what] for what in probe)}).")
     told = ", ".join(f"{PROBED[what]}: {code}" for what, code in refused.items())
+    if set(refused.values()) == {_LOCKED}:
+        return failed(
+            "thaw-writes",
+            f"A fresh session is not refused, and waits for a lock that somebody holds ({told}).",
+            f"look in pg_locks for who holds it, end that session, then {_THAW_AGAIN}",
+        )
     return failed(
         "thaw-writes",
         f"A fresh session still cannot write ({told}).",

@@ -5,28 +5,29 @@
 BEGIN;
 DO $sessions$
 DECLARE
-  old record;
+  done text := coalesce(current_setting('cutover.done', true), '');
+  old int;
   told int[] := '{}';
   refused int[] := '{}';
 BEGIN
   PERFORM set_config('cutover.not_ended', '[]', false);
-  IF coalesce(current_setting('cutover.done', true), '') = '' THEN
-    RAISE EXCEPTION 'nothing was changed, and no session was ended: the first part did not succeed';
-  ELSIF current_setting('cutover.done') = 'nothing' THEN
+  IF done = '' THEN
+    RAISE 'the first part did not succeed, and no session was ended';
+  ELSIF done = 'nothing to thaw' THEN
     RETURN;
   END IF;
   PERFORM pg_sleep(2);
   FOR old IN
     SELECT pid FROM pg_stat_activity AS a
      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-       AND (NOT starts_with(application_name, 'cutover/') OR current_setting('cutover.done') = 'thawed'
-            AND EXISTS (SELECT FROM pg_locks WHERE pid = a.pid AND locktype = 'relation' AND mode = 'ShareLock'))
+       AND (NOT starts_with(application_name, 'cutover/') OR done = 'thawed'
+            AND EXISTS (SELECT FROM pg_locks WHERE pid = a.pid AND mode = 'ShareLock' AND locktype = 'relation'))
   LOOP
     BEGIN
-      PERFORM pg_terminate_backend(old.pid);
-      told := told || old.pid;
+      PERFORM pg_terminate_backend(old);
+      told := told || old;
     EXCEPTION WHEN OTHERS THEN
-      refused := refused || old.pid;
+      refused := refused || old;
     END;
   END LOOP;
   FOR tries IN 1..50 LOOP
@@ -34,8 +35,7 @@ BEGIN
     EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY (told));
     PERFORM pg_sleep(0.1);
   END LOOP;
-  PERFORM set_config('cutover.not_ended', coalesce(json_agg(json_build_object(
-            'pid', pid, 'role', usename, 'application', application_name, 'refused', pid = ANY (refused))), '[]')::text, false)
-     FROM pg_stat_activity WHERE pid = ANY (told || refused);
+  PERFORM set_config('cutover.not_ended', json_agg(json_build_array(pid, usename, application_name, pid = ANY (refused)))::text, false)
+     FROM pg_stat_activity WHERE pid = ANY (told || refused) HAVING count(*) > 0;
 END $sessions$;
 COMMIT;

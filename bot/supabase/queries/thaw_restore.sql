@@ -7,22 +7,22 @@ SET LOCAL lock_timeout = '5s';
 DO $thaw$
 DECLARE
   db text := current_database();
-  comment text := obj_description(to_regnamespace('cutover_freeze'), 'pg_namespace');
-  noted json := CASE WHEN starts_with(comment, '{"hook"') THEN comment::json END;
+  comment text := coalesce(obj_description(to_regnamespace('cutover_freeze'), 'pg_namespace'), '');
+  noted json := CASE WHEN comment LIKE '{"hook"%' THEN comment::json END;
   told json := nullif(current_setting('cutover.prior', true), '')::json;
   prior json := CASE WHEN noted ->> 'known' = 'false' THEN coalesce(told, noted) ELSE coalesce(noted, told) END;
   hooked boolean;
   read_only boolean;
 BEGIN
-  SELECT coalesce(bool_or(setrole <> 0 AND entry = 'pgrst.db_pre_request=cutover_freeze.gate'), false),
-         coalesce(bool_or(CASE WHEN setrole = 0 AND starts_with(entry, 'default_transaction_read_only=')
-                               THEN split_part(entry, '=', 2)::boolean END), false)
+  SELECT count(*) FILTER (WHERE entry = 'pgrst.db_pre_request=cutover_freeze.gate') > 0,
+         count(*) FILTER (WHERE setrole = 0 AND entry ~* '^default_transaction_read_only=(on|t|y|1)') > 0
     INTO hooked, read_only
     FROM pg_db_role_setting, unnest(setconfig) AS entry
    WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = db);
   PERFORM set_config('cutover.done', 'thawed', false);
   IF hooked OR noted IS NOT NULL
-     OR comment IS DISTINCT FROM 'cutover: thawed' AND told IS NOT NULL AND read_only AND NOT coalesce(told ->> 'default', 'off')::boolean THEN
+     -- Of the freeze, somebody has left nothing but the default.
+     OR read_only AND comment <> 'cutover: thawed' AND NOT coalesce(told ->> 'default', 'off')::boolean AND told IS NOT NULL THEN
     EXECUTE format('ALTER DATABASE %I ', db)
       || coalesce('SET default_transaction_read_only = ' || quote_literal(prior ->> 'default'), 'RESET default_transaction_read_only');
     EXECUTE format('ALTER ROLE authenticator IN DATABASE %I ', db)
@@ -31,11 +31,10 @@ BEGIN
       COMMENT ON SCHEMA cutover_freeze IS 'cutover: thawed';
     END IF;
     IF (prior ->> 'default')::boolean THEN
-      RAISE WARNING 'This database was read-only before the freeze too, and is so again.';
+      RAISE WARNING 'It was read-only before the freeze too, and is so again.';
     END IF;
-  ELSIF comment IS DISTINCT FROM 'cutover: thawed' THEN
-    PERFORM set_config('cutover.done', 'nothing', false);
-    RAISE NOTICE 'Nothing to thaw: this database is not frozen by cutover.';
+  ELSIF comment <> 'cutover: thawed' THEN
+    PERFORM set_config('cutover.done', 'nothing to thaw', false);
   END IF;
 END $thaw$;
 NOTIFY pgrst, 'reload config';
