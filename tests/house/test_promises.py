@@ -33,7 +33,7 @@ def test_the_commands_and_their_options() -> None:
         "verify": {"directory", "--anchor", "--config"},
         "restore-sql": {"table", "directory", "--config"},
         "freeze-sql": {"--thaw"},
-        "thaw": {"--config"},
+        "thaw": {"--config", "--check"},
         "undo-users": {"--config", "--yes"},
         "rehearse": {"--auto", "--users", "--rows"},
     }
