@@ -8,6 +8,7 @@ then a run is opened or taken up.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from bot import practice
-from bot.artifacts import files
+from bot.artifacts import files, lasting
 from bot.artifacts.examiners import BundleExaminers
 from bot.conductor import Conductor, interrupted
 from bot.edges import Services, SystemClock, examiners, parties_of, rules_of, secret, selection_of, services, steps
@@ -36,7 +37,7 @@ from bot.plan.run import Phase, Run
 from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls
+from bot.slack import calls, past
 from bot.slack.channel import SlackChannel
 from bot.slack.listener import HttpListener, Listener, SocketListener
 from bot.stackauth import outlook, probe, target
@@ -93,10 +94,12 @@ async def _users_per_second(settings: Settings, probe_users: int | None, report:
         )
 
 
-async def run_bot(settings: Settings, *, once: bool, new: bool) -> int:
-    """The exit code. Raises CutoverError with the sentence for whoever started it."""
+async def run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
+    """The exit code. `abandon` is the run that is given up, or "". Raises CutoverError with the sentence for whoever
+    started it.
+    """
     with _interruptible(interrupted):
-        return await _run_bot(settings, once=once, new=new)
+        return await _run_bot(settings, once=once, new=new, abandon=abandon)
 
 
 @contextmanager
@@ -113,8 +116,10 @@ def _interruptible(error: Callable[[], Interrupted]) -> Iterator[None]:
         raise error() from None
 
 
-async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
+async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
     directory = files.open_directory(settings.migration_data_dir)
+    if not settings.run.ephemeral_ok:
+        lasting.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
     practice.refuse_as_a_run(directory)
     async with AsyncExitStack() as closing:
         lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
@@ -134,6 +139,10 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
             channel=settings.slack.channel or "",
             app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
         )
+        last_there = await past.unfinished_run(
+            edges.slack, settings.slack.channel or "", bot_id=identity.bot_id, now=SystemClock().now()
+        )
+        _must_be_ours(last_there, run, abandon)
         source_project = await project.identify(edges.database, edges.gateway)
         await target.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
@@ -148,7 +157,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool) -> int:
         else:
             last = practice.read_timings(directory)
             rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
-            run = _opened(record, parties, settings, last, rows)
+            run = _opened(record, parties, settings, last, rows, abandons=abandon)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
         source = SupabaseSource(edges.database, source_lock, directory / files.FREEZE_PRIOR, edges.gateway)
@@ -197,8 +206,35 @@ def _must_have_ended(run: Run | None) -> None:
         )
 
 
+def _must_be_ours(last_there: str, run: Run | None, abandon: str) -> None:
+    """The run that the channel shows as not ended is the one in the data directory, or is given up by name."""
+    if abandon and abandon != last_there:
+        shown = (
+            f"shows run {last_there} as the one that has not ended" if last_there else "shows no run that has not ended"
+        )
+        raise UsageError(
+            f"The channel {shown}, and --abandon names {abandon}",
+            unchanged="nothing was started",
+            do="name the run that the channel's last header shows, or leave --abandon away",
+        )
+    if not last_there or abandon or (run is not None and run.run_id == last_there):
+        return
+    raise CheckFailed(
+        f"The channel shows run {last_there}, which has not ended, and this data directory has no journal of it",
+        unchanged="nothing was started",
+        do="start the bot with the data directory of that run (MIGRATION_DATA_DIR); where its disk is lost, "
+        f"`cutover run --new --abandon {last_there}` gives it up and opens another",
+    )
+
+
 def _opened(
-    record: EventRecord, parties: Parties, settings: Settings, last: Practice | None, estimated_rows: int | None
+    record: EventRecord,
+    parties: Parties,
+    settings: Settings,
+    last: Practice | None,
+    estimated_rows: int | None,
+    *,
+    abandons: str,
 ) -> Run:
     now = SystemClock().now()
     command = say.Open(
@@ -210,6 +246,7 @@ def _opened(
         accepted_ahead=settings.users.accept,
         users_mode=settings.users.mode,
         rules=rules_of(settings),
+        abandons=abandons,
         practice=last,
         estimated_rows=estimated_rows,
     )

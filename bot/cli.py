@@ -66,9 +66,12 @@ def _run(
     config: Config = None,
     once: Annotated[bool, typer.Option("--once", help="End after the handover.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Move an ended run to archive/ and open the next.")] = False,
+    abandon: Annotated[
+        str | None, typer.Option("--abandon", help="With --new: give up this run, whose journal is lost.")
+    ] = None,
 ) -> None:
     """Open a run, or go on with the one in the data directory."""
-    _exit(lambda: run.run(config, once=once, new=new))
+    _exit(lambda: run.run(config, once=once, new=new, abandon=abandon))
 
 
 @app.command("status")

@@ -41,6 +41,7 @@ class Open:
     practice: Practice | None = None
     estimated_rows: int | None = None
     users_mode: e.UsersMode = "create"
+    abandons: str = ""
     rules: e.Rules = field(default_factory=e.Rules)
 
 

@@ -77,6 +77,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         estimated_rows=command.estimated_rows,
         users_mode=command.users_mode,
         rules=command.rules,
+        abandons=command.abandons,
     )
     run = after(None, opened)
     return [opened, offer(run, PLAN[0].name, now)] if run.started else [opened]

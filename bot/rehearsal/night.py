@@ -77,7 +77,11 @@ class Night:
         self.rows = rows
         self.last_said = "0"
         self._seed = seed
-        self._settings = {"CUTOVER__FREEZE__QUIET_SECONDS": str(quiet_seconds), **(settings or {})}
+        self._settings = {
+            "CUTOVER__FREEZE__QUIET_SECONDS": str(quiet_seconds),
+            "CUTOVER__RUN__EPHEMERAL_OK": "true",  # what is lost with a rehearsal is a rehearsal
+            **(settings or {}),
+        }
         self._open = AsyncExitStack()
 
     # -- the world ----------------------------------------------------------------------------------------------------

@@ -138,6 +138,24 @@ def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: s
     )
 
 
+class RunHeader(BaseModel):
+    """What a header says of its run."""
+
+    run_id: str
+    status: str
+
+
+def own_header(message: Mapping[str, Any], *, bot_id: str) -> RunHeader | None:
+    """The header that this message is, when our bot wrote it."""
+    try:
+        found = Message.model_validate(message)
+        if found.bot_id != bot_id or found.metadata is None or found.metadata.event_type != "cutover_run":
+            return None
+        return RunHeader.model_validate(found.metadata.event_payload)
+    except ValidationError:
+        return None
+
+
 def own_key(message: Mapping[str, Any], *, run_id: str, bot_id: str) -> str | None:
     """The key of the post that this message is, when our bot wrote it for this run. Any app may use the same
     metadata, so the author counts.

@@ -28,7 +28,7 @@ def test_the_commands_and_their_options() -> None:
     assert told == {
         "doctor": {"--config", "--freeze"},
         "practice": {"directory", "--config", "--probe-users"},
-        "run": {"--config", "--once", "--new"},
+        "run": {"--config", "--once", "--new", "--abandon"},
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config"},
         "restore-sql": {"table", "directory", "--config"},
@@ -139,8 +139,8 @@ def test_the_events_of_the_journal() -> None:
         "header-pinned", "message-heard", "post-edited", "post-intended", "posted", "reason-accepted", "reminder-due",
         "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended", "step-failed",
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
-        "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked", "freeze-applied",
-        "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
+        "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked",
+        "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
     }  # fmt: skip
 
 

@@ -60,6 +60,8 @@ class RunOpened(Event):
     accepted_ahead: tuple[str, ...] = ()
     users_mode: UsersMode = "create"
     rules: Rules = Rules()
+    abandons: str = ""
+    """The run that was given up for this one, its journal lost."""
     practice: Practice | None = None
     estimated_rows: int | None = None
 
