@@ -39,7 +39,7 @@ class Watch:
         self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
             "look": self._look,
             "watch": self._watch,
-            "sweep": lambda timer: self.sweep(),
+            "sweep": self._sweep,
             "redraw": self._redraw,
             "remind": self._remind,
             "window": self._window,
@@ -97,6 +97,18 @@ class Watch:
             # apscheduler would log it and go on: a watch that dies silently is worse than a bot that stops.
             self._conductor.fail(error)
 
+    async def _sweep(self, timer: Timer) -> None:
+        await self._thawed_elsewhere()
+        await self.sweep()
+
+    async def _thawed_elsewhere(self) -> bool:
+        """A thaw beside the bot is told as what it is, before it is seen as a source that moves."""
+        run = self._conductor.run
+        record = await self._source.thawed_elsewhere(run.thawed_at or run.opened.at)
+        if record is None:
+            return False
+        return self._conductor.obey(say.ReportThaw(thawed_at=record.thawed_at, findings=record.findings))
+
     async def _look(self, timer: Timer) -> None:
         try:
             look = await self._source.look()
@@ -117,6 +129,8 @@ class Watch:
             log.warning("sessions could not be renewed", why=str(error))
 
     async def _watch(self, timer: Timer) -> None:
+        if await self._thawed_elsewhere():
+            return
         run = self._conductor.run
         try:
             changes = await self._source.drift(run)

@@ -230,6 +230,8 @@ def _report_thaw(run: Run, command: ReportThaw, now: datetime) -> Decision:
     if run.thawed_at is not None and command.thawed_at <= run.thawed_at:
         return []
     thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings, elsewhere=command.thawed_at)
+    if run.freeze is None:  # nothing stood on the freeze yet
+        return [thawed]
     return [thawed, *_unfrozen(after(run, thawed), now)]
 
 

@@ -67,6 +67,40 @@ async def _found(night: Night, checkpoint: str, check: str) -> tuple[str, str]:
     return finding.payload["status"], finding.text
 
 
+async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> None:
+    """`cutover thaw` beside the bot, twice: the bot journals what it did, and the run goes back to the first gate."""
+    async with fast_night(tmp_path / "night") as night:
+        before = settings_of(night)
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await shows(night, "export", "waiting")
+        await night.kill_bot()
+        for said in ("The settings are as they were before the freeze.", "There was nothing to thaw"):
+            code, out, err = await night.command("thaw")
+            assert code == 0, out + err
+            assert said in out
+        assert settings_of(night) == before
+        record = json.loads((night.directory / "thaw.json").read_text())
+        assert {f["check"]: f["verdict"] for f in record["findings"]} == dict.fromkeys(
+            ("thaw-restored", "thaw-writes", "thaw-api"), "pass"
+        )
+
+        await night.start_bot()
+        await header_shows(night, "held", within=25)
+        assert (await alarm(night, "and not by me")).payload["status"] == "done"
+        assert not any("has moved under the freeze" in text for text in texts(night, "cutover_alarm"))
+        assert [p["status"] for p in posts(night, "cutover_checkpoint")] == ["void", "void", "waiting"]
+        thaws = [event for event in journal(night) if event["type"] == "thawed"]
+        assert [event["elsewhere"] for event in thaws] == [record["thawedAt"]]
+        assert (await told(night, "ada", "frozen"))[0] == "refused"
+        assert (await told(night, "ada", "@cutover retry"))[0] == "done"
+        await night.freeze()
+        code = await play_on(night)
+        await assert_handed_over(night, code, users=night.users)
+
+
 async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp_path: Path) -> None:
     """Thawed behind the bot's back at the last gate, the word is refused, and gate 1 is asked anew."""
     async with fast_night(tmp_path / "night") as night:
@@ -79,20 +113,11 @@ async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp
         await pass_gate(night, "export")
         await shows(night, "users", "waiting")
 
-        # From a directory without a run, with nothing but the DSN; then twice with the run's directory.
+        # From a directory without a run, with nothing but the DSN, so that the bot knows of no thaw.
         code, out = await _thaw_from_nowhere(night, tmp_path / "nowhere")
         assert code == 0, out
         assert settings_of(night) == before != frozen
-        for _ in range(2):
-            code, out, err = await night.command("thaw")
-            assert code == 0, out + err
-            assert "There was nothing to thaw" in out
-        assert settings_of(night) == before
         assert await writes(night) == WRITES
-        thawed = json.loads((night.directory / "thaw.json").read_text())
-        assert {f["check"]: f["verdict"] for f in thawed["findings"]} == dict.fromkeys(
-            ("thaw-restored", "thaw-writes", "thaw-api"), "pass"
-        )
 
         # The app is back at work: somebody renames herself, an order changes.
         with as_platform(night) as session:

@@ -403,6 +403,13 @@ def test_a_thaw_by_hand_is_taken_over() -> None:
     assert night.do(elsewhere) == []
 
 
+def test_a_thaw_by_hand_before_the_freeze_was_proven_is_only_told() -> None:
+    """Nothing stood on it: the gate goes on waiting."""
+    night = night_at("freeze waits")
+    assert [type(event) for event in night.do(ReportThaw(thawed_at=night.now, findings=(WRITES,)))] == [e.Thawed]
+    assert (night.run.phase, night.run.current) == (Phase.WAITING, ("freeze", 1))
+
+
 def test_release_ends_the_watch_after_the_handover_only() -> None:
     """Before it, somebody has to decide what becomes of the freeze."""
     assert _answer(night_at("users waits"), "release") == (
