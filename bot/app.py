@@ -24,7 +24,7 @@ from bot.artifacts import files, lasting
 from bot.artifacts.examiners import BundleExaminers
 from bot.conductor import Conductor, interrupted
 from bot.edges import Services, SystemClock, examiners, parties_of, rules_of, secret, selection_of, services, steps
-from bot.errors import CheckFailed, Interrupted, UsageError
+from bot.errors import CheckFailed, Interrupted, ServiceError, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import commands as say
 from bot.plan.actions import settled
@@ -51,6 +51,7 @@ from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
+_LAST_WORDS_SECONDS = 60
 _PROBE_SETTLES_SECONDS = 3
 
 
@@ -134,6 +135,8 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
         elif (ended := _ended(run, once=once)) is not None:
             return ended
         edges = await closing.enter_async_context(services(settings))
+        if run is not None and run.phase is Phase.ABORTED:
+            await _last_words(run, record, settings, edges, is_all=not new)
         identity = await calls.identify(
             edges.slack,
             channel=settings.slack.channel or "",
@@ -186,15 +189,47 @@ def _ended(run: Run | None, *, once: bool) -> int | None:
     if run is None or not settled(run):
         return None
     if run.phase is Phase.ABORTED:
-        raise CheckFailed(
-            f"Run {run.run_id} was aborted",
-            unchanged="nothing was started",
-            do="open the next with `cutover run --new`; the aborted one moves to archive/ whole",
-        )
+        raise _aborted(run)
     if once and run.phase is Phase.DONE:
         print(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
         return 0
     return None
+
+
+async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: Services, *, is_all: bool) -> None:
+    """Tells the channel what it is owed of an aborted run, which may have been aborted without Slack. If that `is_all`
+    there is to do, it raises CheckFailed whether Slack answers or not.
+    """
+    app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
+    try:
+        identity = await calls.identify(edges.slack, channel=run.opened.channel, app_token=app_token)
+        conductor = Conductor(
+            run,
+            record=record,
+            channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
+            source=SupabaseSource(edges.database, SourceLock(edges.database), Path(files.FREEZE_PRIOR), None),
+            examiners={},
+            steps={},
+            clock=SystemClock(),
+            bot_user=identity.bot_user,
+            once=True,
+        )
+        async with asyncio.timeout(_LAST_WORDS_SECONDS):
+            await conductor.conduct()
+    except (ServiceError, TimeoutError) as error:
+        if is_all:
+            raise _aborted(run, "nothing was started, and Slack has not been told all yet") from error
+        log.warning("the aborted run could not be told to the end", why=str(error))
+    if is_all:
+        raise _aborted(run)
+
+
+def _aborted(run: Run, unchanged: str = "nothing was started") -> CheckFailed:
+    return CheckFailed(
+        f"Run {run.run_id} was aborted",
+        unchanged=unchanged,
+        do="open the next with `cutover run --new`; the aborted one moves to archive/ whole",
+    )
 
 
 def _must_have_ended(run: Run | None) -> None:
@@ -202,7 +237,7 @@ def _must_have_ended(run: Run | None) -> None:
         raise UsageError(
             f"Run {run.run_id} has not ended, and --new was given",
             unchanged="nothing was moved or started",
-            do="go on with it by `cutover run`, or abort it in Slack first",
+            do="go on with it by `cutover run`, or abort it first",
         )
 
 

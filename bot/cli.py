@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from bot.commands import doctor, freeze_sql, practice, rehearse, restore_sql, run, status, thaw, undo_users, verify
+from bot.commands import (
+    abort,
+    doctor,
+    freeze_sql,
+    practice,
+    rehearse,
+    restore_sql,
+    run,
+    status,
+    thaw,
+    undo_users,
+    verify,
+)
 from bot.errors import CutoverError, UsageError
 from bot.logs import cleaned
 
@@ -118,6 +130,18 @@ def _thaw(
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
     _exit(lambda: thaw.thaw(config, check=check))
+
+
+@app.command("abort")
+def _abort(
+    config: Config = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """End the run, and take the freeze back.
+
+    With or without Slack, beside a bot that lives or hangs: it is stopped first. Supabase is proven to write.
+    """
+    _exit(lambda: abort.abort(config, yes=yes))
 
 
 @app.command("undo-users")

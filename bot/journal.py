@@ -292,6 +292,28 @@ class DataDirectoryLock:
         self.release()
 
 
+def holder_of(directory: Path) -> int | None:
+    """The pid of the process that holds the lock; None when it cannot be told for certain. A pid in the lock's file may
+    be that of another machine or container, and one of ours by chance: where the system can say it, the process must
+    have the file open.
+    """
+    path = directory / LOCK
+    try:
+        pid = int(path.read_text("ascii"))
+        descriptors = Path(f"/proc/{pid}/fd")
+        if Path("/proc/self/fd").is_dir():
+            return pid if any(path.samefile(descriptor) for descriptor in _open_files(descriptors)) else None
+    except (OSError, ValueError):
+        return None
+    return pid
+
+
+def _open_files(descriptors: Path) -> Iterator[Path]:
+    for descriptor in descriptors.iterdir():
+        if descriptor.exists():
+            yield descriptor
+
+
 def _held(directory: Path, pid: str) -> LockHeld:
     who = f"process {pid}" if pid.isdigit() else "another process"
     return LockHeld(

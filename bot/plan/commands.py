@@ -166,6 +166,11 @@ class ReportThaw:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Abort:
+    """Confirmed at the terminal, beside the channel; an abort whose thaw has failed is taken up again."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndThaw:
     findings: tuple[Finding, ...]
 
@@ -216,6 +221,7 @@ Command = (
     | EndFreeze
     | FailFreeze
     | ReportThaw
+    | Abort
     | EndThaw
     | FailThaw
     | IntendPost

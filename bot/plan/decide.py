@@ -22,6 +22,7 @@ from bot.plan import events as e
 from bot.plan import window
 from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
 from bot.plan.commands import (
+    Abort,
     BeginStep,
     BeginVerification,
     Command,
@@ -209,6 +210,12 @@ def _fail_freeze(run: Run, command: FailFreeze, now: datetime) -> Decision:
     return [e.FreezeFailed(at=now, why=command.why)]
 
 
+def _abort(run: Run, command: Abort, now: datetime) -> Decision:
+    if run.abort == "confirmed":
+        return [e.RetryAsked(at=now, user="", ts="")] if run.hold else []
+    return [e.AbortConfirmed(at=now, user="", ts="")]
+
+
 def _end_thaw(run: Run, command: EndThaw, now: datetime) -> Decision:
     thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings)
     if blocks(command.findings):
@@ -331,6 +338,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     EndThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _end_thaw),
     FailThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _fail_thaw),
     ReportThaw: (_LIVING, _report_thaw),
+    Abort: (_ALWAYS - {Phase.DONE, Phase.ABORTED}, _abort),
     IntendPost: (_ALWAYS, _intend_post),
     ConfirmPost: (_ALWAYS, _confirm_post),
     ConfirmEdit: (_ALWAYS, _confirm_edit),

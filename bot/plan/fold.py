@@ -241,6 +241,8 @@ def _reminder_due(run: Run, event: e.ReminderDue) -> Run:
 
 
 def _abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
+    if not event.user:
+        run = _alarm(run, "aborted-at-the-terminal", alarms.aborted_at_the_terminal(), status="done")
     return _voided_if_open(replace(_settled(run), abort="confirmed", step=None, freezing=False, thaw=""))
 
 

@@ -79,6 +79,7 @@ Commands:
   restore-sql  Print the SQL that loads one exported table, for psql.
   freeze-sql   Print the SQL that freezes Supabase, to paste or pipe.
   thaw         Take the freeze back, exactly.
+  abort        End the run, and take the freeze back.
   undo-users   Remove from Stack Auth the users that an ended run created.
   rehearse     Play a whole night on this machine.
 """,

@@ -34,6 +34,7 @@ def test_the_commands_and_their_options() -> None:
         "restore-sql": {"table", "directory", "--config"},
         "freeze-sql": {"--thaw"},
         "thaw": {"--config", "--check"},
+        "abort": {"--config", "--yes"},
         "undo-users": {"--config", "--yes"},
         "rehearse": {"--auto", "--users", "--rows"},
     }

@@ -1,13 +1,18 @@
 """The way back: an abort stops the night wherever it is, and Supabase is as it was before."""
 
 import asyncio
+import signal
+import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from bot.rehearsal.night import Night, until
+from bot.supabase.freeze.thaw import read_thaw_record
 from tests.night.playing import (
     WRITES,
+    as_platform,
     assert_handed_over,
     assert_nothing_twice,
     ended,
@@ -69,10 +74,7 @@ async def _next_run(night: Night) -> str:
     messages = night.slack.messages
     code, _, complaint = await night.command("run", "--once")
     assert code == 3
-    assert complaint == (
-        f"cutover: Run {old} was aborted; nothing was started; "
-        "open the next with `cutover run --new`; the aborted one moves to archive/ whole.\n"
-    )
+    assert complaint == _aborted(old, "nothing was started")
     assert {path: path.read_bytes() for path in night.directory.rglob("*") if path.is_file()} == there
     assert night.slack.messages == messages
     await night.start_bot("--new", "--once")
@@ -154,7 +156,7 @@ async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
         await until(lambda: any(night.directory.glob("*.json.partial")), timeout=30)
         assert "step-ended" not in await stopped()
         assert not (night.directory / "metadata.json").exists()
-        assert not list(night.directory.glob("*.partial"))
+        assert not list(night.directory.glob("*.json.partial"))
 
         await _next_run(night)
         await night.freeze()
@@ -166,3 +168,135 @@ async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
         assert posts(night, "cutover_checkpoint")[-1]["status"] == "void"
         assert len(night.stack.users) == 0
         assert len(list((night.directory / "archive").iterdir())) == 3
+
+
+async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> None:
+    """It asks first; it stops the bot, thaws and proves; the channel is told when there is one again."""
+    async with fast_night(tmp_path / "night") as night:
+        before = settings_of(night)
+        night.directory.mkdir(mode=0o700)
+        code, _, complaint = await night.command("abort")
+        assert (code, complaint) == (
+            2,
+            f"cutover: There is no run in {night.directory}; nothing was changed; name the run's directory in "
+            "MIGRATION_DATA_DIR, or take a freeze back with `cutover thaw`.\n",
+        )
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        night.stack.latency_seconds = 0.6
+        await pass_gate(night, "export")
+        await until(lambda: len(night.stack.users) > 10, timeout=30)
+        run = journal(night)[0]["run_id"]
+        port = urlsplit(night.slack.api_url).port
+        assert port is not None
+        await night.slack.stop()
+
+        code, asked, complaint = await night.command("abort")
+        assert (code, complaint) == (
+            2,
+            "cutover: The abort was not confirmed; nothing was stopped and nothing was changed; type yes when asked, "
+            "or give --yes.\n",
+        )
+        assert asked.startswith(f"Run {run}: the step `users` is running.\nThis stops the bot at a safe point, thaws")
+        assert night.bot is not None
+        assert night.bot.returncode is None
+
+        code, told, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (0, "")
+        assert await ended(night) == 130
+        assert await writes(night) == WRITES
+        assert settings_of(night) == before
+        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nUp to " in told
+        assert told.endswith("`cutover undo-users --yes` removes them.\n")
+        events = {event["type"]: event for event in journal(night)}
+        assert (events["abort-confirmed"]["user"], events["abort-confirmed"]["ts"]) == ("", "")
+        assert list(events)[-1] == "run-aborted"
+        assert not (night.directory / "thaw.json").exists()
+
+        code, _, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (
+            3,
+            f"cutover: Run {run} was aborted already; nothing was changed; look with `cutover thaw --check`, and open "
+            "the next with `cutover run --new`.\n",
+        )
+        untold = "nothing was started, and Slack has not been told all yet"
+        assert await _run_ends(night) == (3, _aborted(run, untold))
+        await night.slack.start(port)
+        assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
+        await header_shows(night, "aborted", within=1)
+        assert any("`cutover abort`" in text for text in texts(night, "cutover_alarm"))
+        assert any("Supabase is thawed and writes again" in text for text in texts(night, "cutover_alarm"))
+        assert [f["status"] for f in posts(night, "cutover_finding") if f["check"].startswith("thaw")] == ["passed"] * 3
+        assert_nothing_twice(night)
+        code, removed, _ = await night.command("undo-users", "--yes")
+        assert code == 0
+        assert f"users that run {run} created were removed" in removed
+        assert len(night.stack.users) == 0
+
+
+async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
+    """Supabase is thawed all the same, and told so; once the bot is gone, the abort is marked. What was read-only
+    before stays so, and is said.
+    """
+    async with fast_night(tmp_path / "night") as night:
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await shows(night, "export", "waiting")
+        run = journal(night)[0]["run_id"]
+        assert night.bot is not None
+        pid = night.bot.pid
+        night.bot.send_signal(signal.SIGSTOP)
+        code, told, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (
+            4,
+            f"cutover: Another Cutover (process {pid}) works in {night.directory}, and did not stop within 15 s; "
+            "Supabase was thawed all the same and writes again, and the run is not marked as aborted; "
+            f"end process {pid} (kill -9 {pid}), then run `cutover abort` again.\n",
+        )
+        assert f"Telling the bot (process {pid}) to stop; it has 15 s." in told
+        assert await writes(night) == WRITES
+        record = read_thaw_record(night.directory / "thaw.json")
+        assert record is not None
+        assert {finding.verdict for finding in record.findings} == {"pass"}
+        assert "abort-confirmed" not in {event["type"] for event in journal(night)}
+        await night.kill_bot()
+
+        with as_platform(night) as session:
+            session.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        await night.freeze()
+        code, told, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (3, "")
+        assert "the database was read-only then too" in told
+        assert journal(night)[-1]["type"] == "thaw-failed"
+        with as_platform(night) as session:
+            session.execute("SET default_transaction_read_only = off")
+            session.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        asked = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "abort"),
+            env=night.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        told = (await asked.communicate(b"yes\n"))[0].decode()
+        assert asked.returncode == 0
+        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nStack Auth was not touched.\n" in told
+        assert await writes(night) == WRITES
+        assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
+        await header_shows(night, "aborted", within=1)
+
+
+async def _run_ends(night: Night) -> tuple[int, str]:
+    """Exit code and last line of `cutover run`."""
+    code, _, complaint = await night.command("run")
+    return code, complaint.splitlines(keepends=True)[-1]
+
+
+def _aborted(run: str, unchanged: str) -> str:
+    return (
+        f"cutover: Run {run} was aborted; {unchanged}; "
+        "open the next with `cutover run --new`; the aborted one moves to archive/ whole.\n"
+    )

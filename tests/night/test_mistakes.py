@@ -438,7 +438,7 @@ async def test_new_on_a_run_that_has_not_ended_moves_nothing(world: World, data:
     assert await world.run(data, "run", "--new") == Ended(
         2,
         f"Run {run.run_id} has not ended, and --new was given; nothing was moved or started; go on with it by "
-        "`cutover run`, or abort it in Slack first.",
+        "`cutover run`, or abort it first.",
         "",
     )
     assert _bytes(data) == before

@@ -90,6 +90,8 @@ class AbortAsked(Event):
 
 
 class AbortConfirmed(Event):
+    """`user` and `ts` are "" when it was `cutover abort` at the terminal."""
+
     type: Literal["abort-confirmed"] = "abort-confirmed"
     user: str
     ts: str

@@ -120,6 +120,10 @@ def aborted(run_id: str) -> str:
     )
 
 
+def aborted_at_the_terminal() -> str:
+    return "*Somebody aborts this run by `cutover abort`* at the terminal of the bot's machine, without this channel."
+
+
 def blinded(why: str) -> str:
     return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
 

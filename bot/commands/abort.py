@@ -1,0 +1,193 @@
+"""`cutover abort`: end the run and take the freeze back, with or without Slack, beside a bot that lives or hangs.
+
+In this order: the bot is told to stop and given time to reach a safe point; its lock is taken, and the abort journaled
+as if it had been said in the channel; Supabase is thawed and proven to write; then the users are named who are left in
+Stack Auth. What the channel should have been told is owed in the journal, and told when a bot next has the channel. A
+bot that does not stop hinders no thaw: then the run is not marked, and `thaw.json` tells the bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bot import settings
+from bot.artifacts import files
+from bot.artifacts.scratch import Scratch
+from bot.artifacts.userlog import UserStates
+from bot.commands.show import show
+from bot.commands.thaw import leave_record, thaw_services, thaw_settings
+from bot.edges import SystemClock
+from bot.errors import CheckFailed, CutoverError, LockHeld, RecordDamaged, UsageError
+from bot.journal import DataDirectoryLock, holder_of, read_chain
+from bot.plan import commands as say
+from bot.plan.commands import Refusal
+from bot.plan.decide import decide
+from bot.plan.findings import Finding, blocks
+from bot.plan.fold import after
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk.amounts import number
+from bot.record import EventRecord, read_run
+from bot.supabase.freeze.thaw import thaw
+
+_STOPS_WITHIN_SECONDS = 15
+
+
+def abort(config: Path | None, *, yes: bool) -> int:
+    """0 when the run is aborted and Supabase writes again, 3 when it does not, 4 when the bot did not let go."""
+    chosen = thaw_settings(config)
+    directory = chosen.migration_data_dir
+    run = _to_be_aborted(directory)
+    if not yes:
+        _must_be_confirmed(run)
+    try:
+        lock = _lock_taken(directory)
+    except LockHeld as held:
+        raise _thawed_beside(chosen, held) from held
+    with lock:
+        try:
+            record = EventRecord.open(directory)
+            run = _obeyed(record, record.run(), say.Abort())
+        except (RecordDamaged, UsageError) as error:
+            raise _thawed_unrecorded(chosen, error) from error
+        findings = _thaw_recorded(chosen, record, run)
+        record.close()
+    show(findings)
+    if blocks(findings):
+        return 3
+    print(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
+    _offer_undo(directory)
+    return 0
+
+
+def _to_be_aborted(directory: Path) -> Run | None:
+    """None when its journal is damaged: that hinders no thaw."""
+    try:
+        run = read_run(directory)
+    except RecordDamaged:
+        return None
+    if run is None:
+        raise UsageError(
+            f"There is no run in {directory}",
+            unchanged="nothing was changed",
+            do="name the run's directory in MIGRATION_DATA_DIR, or take a freeze back with `cutover thaw`",
+        )
+    if run.phase is Phase.ABORTED:
+        raise CheckFailed(
+            f"Run {run.run_id} was aborted already",
+            unchanged="nothing was changed",
+            do="look with `cutover thaw --check`, and open the next with `cutover run --new`",
+        )
+    if run.phase is Phase.DONE:
+        raise UsageError(
+            f"Run {run.run_id} has come to its end, and there is nothing to abort",
+            unchanged="nothing was changed",
+            do="take the freeze back with `cutover thaw`, and the users with `cutover undo-users`",
+        )
+    return run
+
+
+def _must_be_confirmed(run: Run | None) -> None:
+    which = f"Run {run.run_id}: {doing(run).rstrip('.')}." if run is not None else "The journal of the run is damaged."
+    print(
+        f"{which}\n"
+        "This stops the bot at a safe point, thaws Supabase and proves that it writes again; the run cannot be taken "
+        "up after it.\nUsers created so far stay in Stack Auth until `cutover undo-users`; no file is removed."
+    )
+    print("Type yes to abort: ", end="", flush=True)
+    if sys.stdin.readline().strip().casefold() != "yes":
+        raise UsageError(
+            "The abort was not confirmed",
+            unchanged="nothing was stopped and nothing was changed",
+            do="type yes when asked, or give --yes",
+        )
+
+
+def _lock_taken(directory: Path) -> DataDirectoryLock:
+    """Tells whoever holds the lock to stop, and waits until it lets go. Raises LockHeld when it does not."""
+    files.open_directory(directory)
+    with contextlib.suppress(LockHeld):
+        return DataDirectoryLock.take(directory)
+    pid = holder_of(directory)
+    if pid is not None:
+        print(f"Telling the bot (process {pid}) to stop; it has {_STOPS_WITHIN_SECONDS} s.", flush=True)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+    return DataDirectoryLock.take(directory, wait_seconds=_STOPS_WITHIN_SECONDS)
+
+
+def _thaw_recorded(chosen: settings.Settings, record: EventRecord, run: Run) -> list[Finding]:
+    """What came of the thaw is journaled, also that it failed; then it raises."""
+    try:
+        findings = asyncio.run(_thaw(chosen))
+    except CutoverError as error:
+        _obeyed(record, run, say.FailThaw(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
+        raise
+    _obeyed(record, run, say.EndThaw(findings=tuple(findings)))
+    return findings
+
+
+def _obeyed(record: EventRecord, run: Run | None, command: say.Command) -> Run:
+    assert run is not None
+    decision = decide(run, command, SystemClock().now())
+    if isinstance(decision, Refusal):  # the bot has ended the run meanwhile
+        raise CheckFailed(decision.sentence, unchanged="nothing was changed", do="look with `cutover status`")
+    for event in decision:
+        record.append(event)
+        run = after(run, event)
+    return run
+
+
+async def _thaw(chosen: settings.Settings) -> list[Finding]:
+    async with thaw_services(chosen) as (edges, gateway):
+        return await thaw(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR, gateway)
+
+
+def _thawed_beside(chosen: settings.Settings, held: LockHeld) -> LockHeld:
+    """Thaws without the lock; the error that says so."""
+    thawed = _thawed_alone(chosen)
+    pid = holder_of(chosen.migration_data_dir)
+    return LockHeld(
+        f"{held.happened}, and did not stop within {_STOPS_WITHIN_SECONDS} s",
+        unchanged=f"Supabase {thawed}, and the run is not marked as aborted",
+        do=f"{f'end process {pid} (kill -9 {pid})' if pid else 'end that process'}, then run `cutover abort` again",
+    )
+
+
+def _thawed_unrecorded(chosen: settings.Settings, error: RecordDamaged | UsageError) -> CheckFailed:
+    """The same when nothing can be journaled."""
+    thawed = _thawed_alone(chosen)
+    return CheckFailed(
+        f"The abort could not be journaled: {error.happened}",
+        unchanged=f"Supabase {thawed}, and the run is not marked as aborted",
+        do=error.do,
+    )
+
+
+def _thawed_alone(chosen: settings.Settings) -> str:
+    """Thaws and leaves `thaw.json`; what became of it, as the rest of a clause."""
+    findings = asyncio.run(_thaw(chosen))
+    show([*findings, *leave_record(chosen.migration_data_dir, findings)])
+    return "does not write as before" if blocks(findings) else "was thawed all the same and writes again"
+
+
+def _offer_undo(directory: Path) -> None:
+    path = directory / files.USERS
+    if not path.exists():
+        print("Stack Auth was not touched.")
+        return
+    with Scratch(directory) as scratch:
+        states = UserStates(scratch)
+        states.take(line.record() for line in read_chain(path, torn_tail_allowed=True))
+        created = sum(state.outcome in {"created", "unknown"} for state in states.values())
+    if created:
+        print(
+            f"Up to {number(created)} users that it created are in Stack Auth: `cutover undo-users` looks who of them "
+            "has signed in since, and `cutover undo-users --yes` removes them."
+        )
+    else:
+        print("It created no user in Stack Auth.")
