@@ -148,6 +148,6 @@ def _next_work(run: Run) -> Verify | Work | Freeze | Thaw | None:
         case Phase.FREEZING:
             return Freeze(key=f"{run.run_id}/freeze/{run.freeze_attempts + run.failures}")
         case Phase.ABORTING | Phase.THAWING:
-            return Thaw(key=f"{run.run_id}/thaw/{run.failures}")
+            return Thaw(key=f"{run.run_id}/thaw/{run.failures + run.thaw_attempts}")
         case _:
             return None

@@ -183,7 +183,7 @@ def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
 
 
 def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Decision:
-    if run.blind == bool(command.why):
+    if run.blind == bool(command.why) or not run.watched:
         return []
     return [e.WatchBlinded(at=now, why=command.why) if command.why else e.WatchSawAgain(at=now)]
 

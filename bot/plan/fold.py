@@ -253,7 +253,7 @@ def _thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
 def _unfrozen(run: Run, event: e.Unfrozen) -> Run:
     run = replace(run, thaw="", thaw_asked=None)
     if run.is_over:
-        return replace(_settled(run), watched=False, alarms=frozenset())
+        return replace(_settled(run), watched=False, alarms=frozenset(), blind=False)
     return replace(run, hold=alarms.UNFROZEN, step=None)
 
 
@@ -342,7 +342,7 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.ThawAsked: lambda run, event: replace(run, thaw="asked", thaw_asked=event),
     e.ThawConfirmed: _thaw_confirmed,
     e.Unfrozen: _unfrozen,
-    e.Released: lambda run, event: replace(_settled(run), watched=False, alarms=frozenset()),
+    e.Released: lambda run, event: replace(_settled(run), watched=False, alarms=frozenset(), blind=False),
     e.WindowTold: _window_told,
     e.PostIntended: lambda run, event: _delivery(run, event.key, intended=True),
     e.Posted: lambda run, event: _delivery(
