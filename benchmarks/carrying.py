@@ -11,13 +11,13 @@ the process's peak of memory in bytes. `night` also asks the gate's examiners, a
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
 import bot.app  # what an idle bot has loaded
+from benchmarks.memory import peak
 from benchmarks.people import AT, PROJECT, RUN_ID
 from bot.artifacts import files
 from bot.artifacts.examiners import BundleExaminers
@@ -85,7 +85,7 @@ async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResul
 
 async def night(directory: Path, url: str, concurrency: int) -> dict[str, float]:
     users, seconds = await carry(directory, url, concurrency)
-    told = {"users": float(users.users), "carry": seconds, "carry peak": float(_peak())}
+    told = {"users": float(users.users), "carry": seconds, "carry peak": float(peak())}
     whole = run(directory, users)
     bundle = BundleExaminers(directory)
     async with StackAuth(url, PROJECT, KEY, concurrency=concurrency) as service:
@@ -97,12 +97,8 @@ async def night(directory: Path, url: str, concurrency: int) -> dict[str, float]
             began = time.monotonic()
             findings = [finding async for finding in examine(whole, lambda progress: None)]
             assert not blocks(findings), findings
-            told |= {name: time.monotonic() - began, f"{name} peak": float(_peak())}
+            told |= {name: time.monotonic() - began, f"{name} peak": float(peak())}
     return told
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main(way: str, *arguments: str) -> None:
@@ -118,7 +114,7 @@ def main(way: str, *arguments: str) -> None:
             told = asyncio.run(night(Path(directory), url, int(concurrency)))
         case _:
             raise SystemExit(__doc__)
-    print(json.dumps({**told, "peak": _peak()}))
+    print(json.dumps({**told, "peak": peak()}))
 
 
 if __name__ == "__main__":

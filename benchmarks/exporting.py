@@ -11,7 +11,6 @@ process's peak of memory in bytes. Without a schema, `export` takes those that t
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 import bot.app  # what an idle bot has loaded
+from benchmarks.memory import peak
 from bot.artifacts import metadata
 from bot.plan import events as e
 from bot.plan.run import Run
@@ -99,8 +99,7 @@ def main(way: str, dsn: str, *arguments: str) -> None:
             told = cursor(dsn, Path(directory), table)
         case _:
             told = asyncio.run(idle(dsn))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({**told, "peak": peak}))
+    print(json.dumps({**told, "peak": peak()}))
 
 
 if __name__ == "__main__":
