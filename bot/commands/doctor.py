@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from bot import logs, settings
 from bot.commands.show import show
 from bot.doctor import look_around
 from bot.edges import preflights, proof, services
-from bot.errors import UsageError
-from bot.plan.findings import Finding, blocks
+from bot.plan.events import Parties, RunOpened
+from bot.plan.findings import Finding, blocks, failed
+from bot.plan.fold import after
 from bot.plan.run import Run
+from bot.ports import Progress
 from bot.record import read_run
+from bot.supabase.freeze.kit import Layers, read_layers
 
 
 def doctor(config: Path | None, *, freeze: bool) -> int:
@@ -36,20 +40,41 @@ def doctor(config: Path | None, *, freeze: bool) -> int:
 def _prove(config: Path | None) -> int:
     chosen = settings.load(("source", "source_api"), config=config)
     logs.configure(chosen.secrets)
-    run = read_run(chosen.migration_data_dir)
-    if run is None or run.freeze is None:
-        raise UsageError(
-            "No freeze has been proven in this data directory yet, so there is nothing to hold the source against",
-            unchanged="nothing was contacted",
-            do="name the run's directory in MIGRATION_DATA_DIR, or let checkpoint 1 prove the freeze first",
-        )
-    findings = asyncio.run(_proof(chosen, run))
+    findings = asyncio.run(_proof(chosen, read_run(chosen.migration_data_dir)))
     show(findings)
     return 3 if blocks(findings) else 0
 
 
-async def _proof(chosen: settings.Settings, run: Run) -> list[Finding]:
+async def _proof(chosen: settings.Settings, run: Run | None) -> list[Finding]:
+    """Against the freeze record where there is one. Elsewhere, days later or on another machine, all is asked that
+    gate 1 asks, of the freeze that the kit itself has noted in the database.
+    """
     async with services(chosen) as edges:
-        edges.database.set_run(run.run_id)
-        holds = proof(chosen, edges.database, edges.gateway).freeze_holds
-        return [finding async for finding in holds(run, lambda progress: None)]
+        prove = proof(chosen, edges.database, edges.gateway)
+        if run is not None and run.freeze is not None:
+            edges.database.set_run(run.run_id)
+            return [finding async for finding in prove.freeze_holds(run, _unheard)]
+        async with edges.database.session("proof") as session:
+            layers = await read_layers(session)
+        if layers.stand and layers.noted_at is None:
+            return [_no_time()]
+        return [finding async for finding in prove.freeze_proof(_unrecorded(layers), _unheard)]
+
+
+def _unrecorded(layers: Layers) -> Run:
+    """A run that is written down nowhere, since the proof asks about one; frozen when the kit says."""
+    parties = Parties(source_ref="", source_database="", target_project="")
+    opened = RunOpened(at=layers.database_time, run_id="-", parties=parties, channel="", approvers=(), retain_days=0)
+    return replace(after(None, opened), frozen_since=layers.noted_at)
+
+
+def _no_time() -> Finding:
+    return failed(
+        "freeze-layers",
+        "The layers of the freeze stand; since when is not noted, so that old sessions cannot be told from new ones.",
+        "run the SQL of `cutover freeze-sql` once more; it is safe to repeat, and notes it",
+    )
+
+
+def _unheard(progress: Progress) -> None:
+    """Nobody looks on."""

@@ -133,12 +133,12 @@ async def test_killed_while_it_changes_something(
 @pytest.mark.all
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("what", ["freeze", "thaw"])
+@pytest.mark.parametrize("when", get_args(When))
 async def test_killed_at_every_step(
-    template_of: Callable[[str], Company], tmp_path: Path, version: str, what: str
+    template_of: Callable[[str], Company], tmp_path: Path, version: str, what: str, when: When
 ) -> None:
-    """Before, while and after each thing that is asked of the database is carried out."""
+    """Before, while or after each thing that is asked of the database is carried out."""
     steps = await _steps(template_of(version), what, tmp_path)
     assert len(steps) >= 9
     for nth in range(1, len(steps) + 1):
-        for when in get_args(When):
-            await _killed(template_of(version), what, nth, when, tmp_path)
+        await _killed(template_of(version), what, nth, when, tmp_path)

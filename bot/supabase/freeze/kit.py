@@ -82,6 +82,8 @@ class Layers:
     current: Prior
     hook_everywhere: str | None
     noted: Prior | None
+    noted_at: datetime | None
+    """When the kit was last run, as the comment says; a session that began before can write."""
     thawed: bool
     """A thaw has restored all, and was cut off before it dropped the schema."""
     schema_is_there: bool
@@ -162,11 +164,20 @@ async def read_layers(session: Session) -> Layers:
         current=Prior(hook=hook, default=default),
         hook_everywhere=hook_everywhere,
         noted=Prior.from_json(comment) if comment else None,
+        noted_at=_noted_at(comment) if comment else None,
         thawed=comment == _THAWED,
         schema_is_there=schema_is_there,
         gate_is_there=gate_is_there,
         gate_is_open=gate_is_open,
     )
+
+
+def _noted_at(comment: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(json.loads(comment)["at"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return at if at.tzinfo is not None else None
 
 
 async def prior_state(session: Session) -> Prior:
