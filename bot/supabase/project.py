@@ -20,6 +20,8 @@ from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.bundle import Selection
+from bot.supabase.freeze.foresight import room
+from bot.supabase.freeze.kit import read_layers
 from bot.supabase.gateway import Gateway, Uncounted, host_ref
 from bot.supabase.proof.examiner import select_rights
 
@@ -154,6 +156,7 @@ async def preflight(
         )
         for finding in _judged(rights):
             yield finding
+        yield room(await read_layers(session))
         try:
             catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
         except CutoverError as error:

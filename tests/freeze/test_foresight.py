@@ -9,7 +9,8 @@ import pytest
 from bot.plan.findings import Finding
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
-from bot.supabase.freeze.foresight import foresee
+from bot.supabase.freeze.foresight import foresee, room
+from bot.supabase.freeze.kit import read_layers
 from tests.freeze.catalogs import world_of
 
 FROZEN = (
@@ -58,6 +59,39 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
         ("thaw-possible", "pass", "The settings can be restored: tried, and rolled back."),
     ]
     assert world_of(source) == before
+
+
+async def _room(database: Database) -> tuple[str, str]:
+    async with database.session("test") as session:
+        finding = room(await read_layers(session))
+    assert (finding.check, bool(finding.mend)) == ("freeze-room", finding.verdict != "pass")
+    return finding.verdict, finding.evidence
+
+
+async def test_days_before_it_is_seen_what_a_freeze_would_meet(
+    source: Company, database: Database, freeze: Callable[[], object]
+) -> None:
+    """A free place, a read-only database, an earlier freeze, and a schema of that name that is somebody else's."""
+    nothing = "default_transaction_read_only is not set for the database and no pre-request hook is set for "
+    assert await _room(database) == (
+        "pass",
+        f"Nothing of a freeze is there. A thaw would restore: {nothing}authenticator in it.",
+    )
+    source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on", "template1")
+    verdict, evidence = await _room(database)
+    assert (verdict, evidence.split(":")[0]) == ("warn", "The database is read-only without a freeze")
+    freeze()
+    assert await _room(database) == (
+        "warn",
+        f"An earlier freeze is still there, or something of it is left. {FROZEN}",
+    )
+    source.server.sql(
+        "BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; CREATE SCHEMA cutover_freeze; COMMIT", source.dbname
+    )
+    assert await _room(database) == (
+        "fail",
+        "There is a schema cutover_freeze that Cutover did not make, so that a freeze would refuse.",
+    )
 
 
 async def test_nothing_to_thaw_is_a_pass(database: Database, tmp_path: Path) -> None:

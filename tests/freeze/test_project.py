@@ -18,7 +18,14 @@ async def test_both_roads_lead_to_one_project(database: Database, gateway: Gatew
     assert (found.ref, found.database) == (REF, source.dbname)
     findings = {finding.check: finding async for finding in preflight(database, gateway)}
     assert {finding.verdict for finding in findings.values()} == {"pass"}
-    assert list(findings) == ["source-connection", "freeze-right", "session-right", "select-rights", "same-project"]
+    assert list(findings) == [
+        "source-connection",
+        "freeze-right",
+        "session-right",
+        "freeze-room",
+        "select-rights",
+        "same-project",
+    ]
     assert findings["freeze-right"].evidence == "The role postgres may set the freeze's layers."
 
 

@@ -1,7 +1,7 @@
-"""What a thaw would do, found out without doing it.
+"""What a freeze would meet, and what a thaw would do, found out without doing it.
 
-The settings are really set, by the thaw's own SQL, in a transaction that is rolled back: only so do rights and locks
-answer for themselves. Nobody sees anything of it, and no session is ended.
+Of a thaw, the settings are really set, by its own SQL, in a transaction that is rolled back: only so do rights and
+locks answer for themselves. Nobody sees anything of it, and no session is ended.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.freeze.kit import Layers, Prior, read_layers, read_prior
+from bot.supabase.freeze.kit import GATE, SCHEMA, Layers, Prior, read_layers, read_prior
 from bot.supabase.freeze.thaw import Plan, plan_of, prepare, told
 from bot.supabase.sessions import Other, sessions_to_end
 
@@ -31,6 +31,31 @@ async def foresee(database: Database, prior_file: Path) -> list[Finding]:
                 others = await sessions_to_end(session)
             findings += [_sessions(others), await _tried(session, fallback)]
     return findings
+
+
+def room(layers: Layers) -> Finding:
+    """What a freeze would meet, days before."""
+    check = "freeze-room"
+    if layers.schema_is_strange:
+        return failed(
+            check,
+            f"There is a schema {SCHEMA} that Cutover did not make, so that a freeze would refuse.",
+            f"rename it: ALTER SCHEMA {SCHEMA} RENAME TO another_name",
+        )
+    if layers.schema_is_there or layers.current.hook == GATE:
+        return warned(
+            check,
+            f"An earlier freeze is still there, or something of it is left. Now {told(layers.current)}.",
+            "take it back with `cutover thaw`, unless this is the night",
+        )
+    if layers.current.read_only:
+        return warned(
+            check,
+            f"The database is read-only without a freeze: {told(layers.current)}.",
+            "ALTER DATABASE postgres RESET default_transaction_read_only; else the thaw restores that, and lets nobody "
+            "write either",
+        )
+    return passed(check, f"Nothing of a freeze is there. A thaw would restore: {told(layers.current)}.")
 
 
 async def _tried(session: Session, fallback: Prior | None) -> Finding:

@@ -10,7 +10,7 @@ SELECT 'override',
   JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS entry
  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
    AND lower(split_part(entry, '=', 1)) IN ('default_transaction_read_only', 'transaction_read_only')
-   AND lower(split_part(entry, '=', 2)) NOT IN ('on', 'true', 'yes', '1')
+   AND split_part(entry, '=', 2) !~* '^(on|t|y|1)'
 UNION ALL
 SELECT 'subscription', quote_ident(subname), subenabled FROM pg_subscription
  WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND subenabled
