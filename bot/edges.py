@@ -27,11 +27,11 @@ from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.preflight import preflight as slack_preflight
 from bot.stackauth import outlook, target
-from bot.stackauth.api import StackAuth
-from bot.stackauth.migrate import UsersStep
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
+from bot.stackauth.carrying.migrate import UsersStep
 from bot.stackauth.readback import ReadBack
+from bot.stackauth.service.api import StackAuth
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.supabase import project
 from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database

@@ -30,8 +30,8 @@ from bot import cli, errors
 from bot.plan.checkpoints import PLAN
 from bot.plan.run import Phase
 from bot.settings import Settings
-from bot.stackauth.kinds import KINDS
-from bot.stackauth.reasons import REASONS
+from bot.stackauth.people.kinds import KINDS
+from bot.stackauth.people.reasons import REASONS
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}

@@ -15,7 +15,7 @@ from bot.edges import SystemClock
 from bot.plan.talk.alarms import parts_of_time
 from bot.plan.talk.amounts import duration, number, size
 from bot.practice import Practised
-from bot.stackauth.reasons import REASONS
+from bot.stackauth.people.reasons import REASONS
 from bot.supabase.export.storage import STORAGE_FILES
 
 _WIDEST = 110

@@ -11,8 +11,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from bot.stackauth.api import User
-from bot.stackauth.translate import MARKER, SECOND_FACTOR, Translation, adapted, as_javascript
+from bot.stackauth.people.translate import MARKER, SECOND_FACTOR, Translation, adapted, as_javascript
+from bot.stackauth.service.api import User
 
 BY_THE_TARGET = frozenset(
     {

@@ -17,12 +17,12 @@ from bot.artifacts.scratch import Scratch
 from bot.plan.findings import Finding, passed, warned
 from bot.plan.talk.amounts import number
 from bot.ports import Progress, Report
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import BESIDE, Beside, Bundle, ExportedUser, parsed
-from bot.stackauth.needs import Needs
-from bot.stackauth.signin import way_in_of
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import BESIDE, Beside, Bundle, ExportedUser, parsed
+from bot.stackauth.people.needs import Needs
+from bot.stackauth.people.signin import way_in_of
+from bot.stackauth.people.translate import translate
 from bot.stackauth.together import to_the_end
-from bot.stackauth.translate import translate
 
 _TELL_EVERY = 1_000
 _ASSUMED_SECONDS_A_USER = 0.4

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.ports import Progress, Report
-from bot.stackauth.api import NoAnswer, StackAuth, User
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
+from bot.stackauth.people.translate import MARKER
+from bot.stackauth.service.api import NoAnswer, StackAuth, User
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.stackauth.together import together
-from bot.stackauth.translate import MARKER
 
 _MARK = "probe"
 _HASH = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"

@@ -22,16 +22,16 @@ from bot.artifacts.scratch import Scratch
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
-from bot.stackauth.api import StackAuth, User
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import Bundle
+from bot.stackauth.carrying.matching import held
+from bot.stackauth.carrying.migrate import translations
 from bot.stackauth.likeness import BY_THE_TARGET, differing, likeness_of
-from bot.stackauth.matching import held
-from bot.stackauth.migrate import translations
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import Bundle
+from bot.stackauth.people.translate import Translation
+from bot.stackauth.service.api import StackAuth, User
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.stackauth.together import to_the_end
-from bot.stackauth.translate import Translation
 
 _GIVE_UP_SECONDS = 120
 _SHOWN = 3

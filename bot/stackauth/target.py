@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 from bot.errors import ServiceRefused, ServiceUnintelligible
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
-from bot.stackauth.api import Project, StackAuth
-from bot.stackauth.needs import Needs
-from bot.stackauth.patience import Patient
+from bot.stackauth.people.needs import Needs
+from bot.stackauth.service.api import Project, StackAuth
+from bot.stackauth.service.patience import Patient
 
 _CHECK = "stack-auth-methods"
 

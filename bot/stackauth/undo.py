@@ -27,10 +27,10 @@ from bot.artifacts.userlog import UserStates
 from bot.errors import UsageError
 from bot.journal import Journal, read_chain
 from bot.ports import Clock, Progress, Report
-from bot.stackauth.api import StackAuth, User
-from bot.stackauth.matching import held
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
+from bot.stackauth.carrying.matching import held
+from bot.stackauth.service.api import StackAuth, User
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.stackauth.together import to_the_end, together
 
 _A_MOMENT_MILLIS = 1_000

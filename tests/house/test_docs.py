@@ -14,7 +14,7 @@ from bot.plan.checkpoints import PLAN
 from bot.plan.run import Phase
 from bot.plan.talk.signals import WORDS
 from bot.settings import Settings
-from bot.stackauth.reasons import REASONS
+from bot.stackauth.people.reasons import REASONS
 from docs import generate, picture
 
 ROOT = Path(__file__).parent.parent.parent

@@ -22,8 +22,8 @@ from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
-from bot.stackauth.api import StackAuth
-from bot.stackauth.migrate import UsersStep
+from bot.stackauth.carrying.migrate import UsersStep
+from bot.stackauth.service.api import StackAuth
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROJECT = "11111111-1111-4111-8111-111111111111"

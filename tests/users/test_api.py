@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
-from bot.stackauth.answers import retry_after_seconds, user_in
-from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth
+from bot.stackauth.service.answers import retry_after_seconds, user_in
+from bot.stackauth.service.api import NoAnswer, RateLimited, RequestRefused, StackAuth
 from bot.stackauth.target import identify, preflight
 
 MARK = "secret.person@example.com"

@@ -7,10 +7,10 @@ import pytest
 
 from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import DEEPEST, ExportedUser
-from bot.stackauth.kinds import KINDS
-from bot.stackauth.translate import translate, unfinished
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import DEEPEST, ExportedUser
+from bot.stackauth.people.kinds import KINDS
+from bot.stackauth.people.translate import translate, unfinished
 
 KNOWN = {kind.name: kind for kind in KINDS}
 NO_PASSWORD = {"encrypted_password": None}

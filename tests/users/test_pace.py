@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.stackauth.api import RequestRefused, StackAuth
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
+from bot.stackauth.service.api import RequestRefused, StackAuth
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 
 Service = Callable[[float], tuple[bool, float | None]]
 """At a time: whether it serves, and if not, its Retry-After."""

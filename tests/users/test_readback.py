@@ -4,8 +4,8 @@ import pytest
 
 from bot.artifacts import files, mapping
 from bot.plan.findings import Verdict
-from bot.stackauth.api import StackAuth
 from bot.stackauth.readback import ReadBack
+from bot.stackauth.service.api import StackAuth
 
 HASHES = "A password hash cannot be read back: of {} users it is known that there is one."
 

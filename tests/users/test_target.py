@@ -4,12 +4,12 @@ import pytest
 
 from bot.errors import ServiceRefused
 from bot.plan.findings import Verdict
-from bot.stackauth.api import StackAuth
-from bot.stackauth.exported import ExportedUser
-from bot.stackauth.needs import Needs
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
-from bot.stackauth.signin import way_in_of
+from bot.stackauth.people.exported import ExportedUser
+from bot.stackauth.people.needs import Needs
+from bot.stackauth.people.signin import way_in_of
+from bot.stackauth.service.api import StackAuth
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.stackauth.target import methods, offered
 
 

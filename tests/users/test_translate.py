@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import DEEPEST, ExportedUser, parsed
-from bot.stackauth.reasons import REASONS
-from bot.stackauth.signin import PROVIDERS
-from bot.stackauth.translate import Translation, adapted, translate, unfinished
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import DEEPEST, ExportedUser, parsed
+from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.people.signin import PROVIDERS
+from bot.stackauth.people.translate import Translation, adapted, translate, unfinished
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 VERIFIED = {"email_confirmed_at": "2024-01-01T00:00:00+00:00"}

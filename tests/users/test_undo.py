@@ -10,7 +10,7 @@ from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.errors import ServiceUnreachable, UsageError
 from bot.journal import read_chain
-from bot.stackauth.api import StackAuth
+from bot.stackauth.service.api import StackAuth
 from bot.stackauth.undo import Undo
 
 

@@ -11,8 +11,8 @@ from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import Intent, UserLog
 from bot.errors import ServiceRefused, ServiceUnreachable
 from bot.plan.results import Attention
-from bot.stackauth.outcome import set_digest
-from bot.stackauth.reasons import REASONS
+from bot.stackauth.carrying.outcome import set_digest
+from bot.stackauth.people.reasons import REASONS
 
 
 def crowd(rows, count=24):
@@ -333,7 +333,7 @@ async def test_an_app_that_the_service_refuses_costs_the_app_alone(another_night
     night = await another_night()
     app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
     night.export([rows.user(1)], [], [app])
-    monkeypatch.setattr("bot.stackauth.translate._from_base32", lambda secret: "no base64!")
+    monkeypatch.setattr("bot.stackauth.people.translate._from_base32", lambda secret: "no base64!")
     await night.carry_over()
     assert night.attention() == {(rows.id(1), "totp-not-carried")}
     stored = night.service.users[night.mapped()[rows.id(1)].stack_auth_user_id]

@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import httpx
 
-from bot.stackauth import answers
-from bot.stackauth.answers import NoAnswer, OauthAccount, Project, RateLimited, RequestRefused, User
+from bot.stackauth.service import answers
+from bot.stackauth.service.answers import NoAnswer, OauthAccount, Project, RateLimited, RequestRefused, User
 
 __all__ = ["PAGE", "NoAnswer", "OauthAccount", "Project", "RateLimited", "RequestRefused", "StackAuth", "User"]
 

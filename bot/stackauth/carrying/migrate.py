@@ -30,20 +30,20 @@ from bot.errors import RecordDamaged
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Clock, Progress, Report
-from bot.stackauth import outcome
-from bot.stackauth.api import StackAuth
-from bot.stackauth.carry import Carrier
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import Bundle, ExportedUser
-from bot.stackauth.fates import Fates
-from bot.stackauth.matching import Census
-from bot.stackauth.needs import Needs
-from bot.stackauth.pace import Pace
-from bot.stackauth.patience import Patient
-from bot.stackauth.signin import way_in_of
+from bot.stackauth.carrying import outcome
+from bot.stackauth.carrying.carry import Carrier
+from bot.stackauth.carrying.fates import Fates
+from bot.stackauth.carrying.matching import Census
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import Bundle, ExportedUser
+from bot.stackauth.people.needs import Needs
+from bot.stackauth.people.signin import way_in_of
+from bot.stackauth.people.translate import Translation, translate
+from bot.stackauth.service.api import StackAuth
+from bot.stackauth.service.pace import Pace
+from bot.stackauth.service.patience import Patient
 from bot.stackauth.target import offered, refuse_if_it_would_lose_people
 from bot.stackauth.together import to_the_end, together
-from bot.stackauth.translate import Translation, translate
 
 _Value = TypeVar("_Value")
 

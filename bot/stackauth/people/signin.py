@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.stackauth.exported import ExportedUser
+from bot.stackauth.people.exported import ExportedUser
 
 PROVIDERS: Mapping[str, str] = {
     "apple": "apple",

@@ -33,9 +33,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bot.stackauth.claims import Claims
-from bot.stackauth.exported import DEEPEST, ExportedUser
-from bot.stackauth.signin import PROVIDERS, WayIn, way_in_of
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.exported import DEEPEST, ExportedUser
+from bot.stackauth.people.signin import PROVIDERS, WayIn, way_in_of
 
 MARKER = "supabase"
 SECOND_FACTOR = "totp_secret_base64"

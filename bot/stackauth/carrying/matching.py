@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.artifacts.scratch import Scratch
-from bot.stackauth.api import User
-from bot.stackauth.patience import Patient
-from bot.stackauth.reasons import REASONS
-from bot.stackauth.translate import MARKER, Translation
+from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.people.translate import MARKER, Translation
+from bot.stackauth.service.api import User
+from bot.stackauth.service.patience import Patient
 
 _MARGIN_MILLIS = 60_000
 

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from bot.errors import ServiceUnreachable
-from bot.stackauth.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
-from bot.stackauth.pace import Pace
+from bot.stackauth.service.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
+from bot.stackauth.service.pace import Pace
 
 _DELETES = 8
 _Answer = TypeVar("_Answer")

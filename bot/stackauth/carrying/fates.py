@@ -15,9 +15,9 @@ from typing import Literal
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import NOT_CARRIED, Became, UserState
 from bot.plan.events import UserDecided, UsersMode
-from bot.stackauth.claims import Claims
-from bot.stackauth.matching import Candidate, Census, Held
-from bot.stackauth.translate import Translation
+from bot.stackauth.carrying.matching import Candidate, Census, Held
+from bot.stackauth.people.claims import Claims
+from bot.stackauth.people.translate import Translation
 
 UNDECIDED = "match-undecided"
 DECIDABLE = frozenset({UNDECIDED, "decision-impossible", "skipped", "not-in-target"})

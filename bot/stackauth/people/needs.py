@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bot.stackauth.exported import ExportedUser
-from bot.stackauth.signin import WayIn
+from bot.stackauth.people.exported import ExportedUser
+from bot.stackauth.people.signin import WayIn
 
 _KINDS = (
     (re.compile(r"\$2[aby]\$(\d\d)\$"), "bcrypt of cost {}"),

@@ -20,11 +20,11 @@ from bot.artifacts.files import Written
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import NOT_CARRIED, UserState
 from bot.plan.results import Attention, UsersResult
-from bot.stackauth.exported import Bundle
-from bot.stackauth.fates import DECIDABLE, UNDECIDED
-from bot.stackauth.matching import Census
-from bot.stackauth.reasons import REASONS
-from bot.stackauth.translate import Translation
+from bot.stackauth.carrying.fates import DECIDABLE, UNDECIDED
+from bot.stackauth.carrying.matching import Census
+from bot.stackauth.people.exported import Bundle
+from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.people.translate import Translation
 
 GONE = "gone-from-source"
 _ASKED_AT_A_TIME = 200

@@ -19,11 +19,11 @@ from typing import Any, Generic, TypeVar
 from bot.artifacts.userlog import NOT_CARRIED, Became, Intent, Settled, UserLog
 from bot.errors import ServiceRefused
 from bot.ports import Clock
-from bot.stackauth.api import NoAnswer, RequestRefused, User
-from bot.stackauth.fates import Fates
-from bot.stackauth.matching import Census, Held, Looks
-from bot.stackauth.patience import Patient
-from bot.stackauth.translate import SECOND_FACTOR, Translation, adapted, marked_with, unfinished
+from bot.stackauth.carrying.fates import Fates
+from bot.stackauth.carrying.matching import Census, Held, Looks
+from bot.stackauth.people.translate import SECOND_FACTOR, Translation, adapted, marked_with, unfinished
+from bot.stackauth.service.api import NoAnswer, RequestRefused, User
+from bot.stackauth.service.patience import Patient
 
 _FAILURES_OF_ONE = 10
 """So often the service may fail over one user while it serves others, before the user counts as refused."""

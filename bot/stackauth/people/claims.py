@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from bot.artifacts.scratch import Scratch
-from bot.stackauth.exported import ExportedUser
-from bot.stackauth.signin import WayIn, way_in_of
+from bot.stackauth.people.exported import ExportedUser
+from bot.stackauth.people.signin import WayIn, way_in_of
 
 _NO_BIRTH = "~"
 """Later than any time, as text."""
