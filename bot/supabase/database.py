@@ -210,7 +210,9 @@ def _no_connection(error: psycopg.OperationalError, unchanged: str) -> CutoverEr
             unchanged=unchanged,
             do="allow this address in the project's network restrictions, or ask for SSL with sslmode=require",
         )
-    if "too many clients" in words or "remaining connection slots" in words or "max clients" in words:
+    if any(
+        s in words for s in ("too many clients", "too many connections", "remaining connection slots", "max clients")
+    ):
         return ServiceRefused(
             "the database has no connection left",
             unchanged=unchanged,

@@ -63,7 +63,7 @@ class CutLine:
             self._open.append(to_server)
             to_server.write(await _untyped(reader))
             await asyncio.gather(self._forth(reader, to_server), self._back(from_server, writer))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
@@ -85,7 +85,13 @@ class CutLine:
 
     async def _back(self, from_server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            message = await _typed(from_server)
+            try:
+                message = await _typed(from_server)
+            except asyncio.IncompleteReadError:  # it was asked to end this very session
+                if self._when != "after" or len(self.asked) != self._nth:
+                    raise
+                self.reached.set()
+                await asyncio.Event().wait()
             if self._when == "after" and len(self.asked) == self._nth:
                 if message[:1] == _READY:
                     self.reached.set()

@@ -202,6 +202,28 @@ async def test_a_table_that_is_locked_is_told_from_a_freeze(
     assert world_of(source) == before
 
 
+async def test_a_proof_that_cannot_be_made_is_no_proof(
+    source: Company, database: Database, freeze: Callable[[], object]
+) -> None:
+    """The settings are restored and nobody can look whether it helped: that is said, and the thaw has an end."""
+    freeze()
+    source.server.sql(
+        "BEGIN READ WRITE; CREATE FUNCTION public.shut() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+        "$$BEGIN ALTER ROLE postgres CONNECTION LIMIT 0; END$$; "
+        "CREATE EVENT TRIGGER shut ON sql_drop EXECUTE FUNCTION public.shut(); COMMIT",
+        source.dbname,
+    )
+    try:
+        restored, writes = await thaw(database)
+    finally:
+        source.server.sql("ALTER ROLE postgres CONNECTION LIMIT -1", "template1")
+    assert restored.verdict == "pass"
+    assert (writes.verdict, writes.evidence) == (
+        "fail",
+        "Whether a fresh session writes again is not known: the database has no connection left.",
+    )
+
+
 async def test_a_hung_bot_that_holds_off_writers_is_ended(
     source: Company, database: Database, freeze: Callable[[], object]
 ) -> None:

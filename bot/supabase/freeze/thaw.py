@@ -210,7 +210,14 @@ def _api_writes(asked: list[KeyName], waits: dict[KeyName, str]) -> Finding | No
 
 
 async def _sql_writes(database: Database) -> Finding:
-    probe = await fresh_writes(database)
+    try:
+        probe = await fresh_writes(database)
+    except CutoverError as error:
+        return failed(
+            "thaw-writes",
+            f"Whether a fresh session writes again is not known: {error.happened}.",
+            f"{error.do}; then {_THAW_AGAIN}",
+        )
     refused = {what: code for what, code in probe.items() if code}
     if not refused:
         return passed("thaw-writes", f"A fresh session writes again ({' and '.join(PROBED[what] for what in probe)}).")
