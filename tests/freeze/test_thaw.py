@@ -115,6 +115,7 @@ async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(
     assert world_of(source) == before
 
 
+@pytest.mark.all
 async def test_a_catalog_that_nobody_can_read_ends_the_thaw_in_a_sentence(
     source: Company, database: Database, freeze: Callable[[], object], held: Callable[..., AbstractContextManager[None]]
 ) -> None:
@@ -172,6 +173,7 @@ async def test_what_somebody_put_into_the_schema_is_not_dropped(
     assert source.server.sql("SELECT n FROM cutover_freeze.theirs", source.dbname) == []
 
 
+@pytest.mark.all
 async def test_a_table_that_is_locked_is_told_from_a_freeze(
     source: Company,
     database: Database,
