@@ -141,6 +141,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             edges.slack,
             channel=settings.slack.channel or "",
             app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
+            groups=settings.approvers.groups,
         )
         last_there = await past.unfinished_run(
             edges.slack, settings.slack.channel or "", bot_id=identity.bot_id, now=SystemClock().now()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -107,9 +107,11 @@ async def done(call: Awaitable[AsyncSlackResponse], to: str) -> Mapping[str, Any
     return _fields(await _answer(call, to, "SLACK_BOT_TOKEN", writes=True))
 
 
-async def identify(client: AsyncWebClient, *, channel: str, app_token: str | None) -> Identity:
+async def identify(
+    client: AsyncWebClient, *, channel: str, app_token: str | None, groups: Sequence[str] = ()
+) -> Identity:
     """Proves, before anything is heard or said, that tokens, scopes and channel are right. `app_token` is None in
-    HTTP mode.
+    HTTP mode; `groups` are the approvers' user groups, whose members take a scope of their own to be asked for.
 
     Raises Refused with the exact mend; the listeners' library would log the same mistakes and go on for ever.
     """
@@ -130,7 +132,7 @@ async def identify(client: AsyncWebClient, *, channel: str, app_token: str | Non
     place = understood(Conversation, found.get("channel"), "which channel it is")
     _fit_for_a_run(place)
     kind = "groups" if place.is_private else "channels"
-    needed = (*_SCOPES, f"{kind}:read", f"{kind}:history")
+    needed = (*_SCOPES, f"{kind}:read", f"{kind}:history", *(("usergroups:read",) if groups else ()))
     if scopes and (missing := [scope for scope in needed if scope not in scopes]):
         raise _refused("missing_scope", {"needed": ",".join(missing)}, "let me in", "SLACK_BOT_TOKEN")
     return Identity(team=who.team_id, bot_user=who.user_id, bot_id=who.bot_id, scopes=scopes)

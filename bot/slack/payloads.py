@@ -63,6 +63,27 @@ class Person(_Shape):
     is_invited_user: bool = False
 
 
+class UserGroup(_Shape):
+    """`date_delete` is when it was disabled, 0 while it is enabled; `is_external` that it is another workspace's."""
+
+    id: str
+    team_id: str
+    date_delete: int
+    is_external: bool = False
+
+
+class UserGroups(_Shape):
+    """The answer of usergroups.list."""
+
+    usergroups: tuple[UserGroup, ...]
+
+
+class GroupMembers(_Shape):
+    """The answer of usergroups.users.list."""
+
+    users: tuple[str, ...]
+
+
 class Conversation(_Shape):
     """The answer of conversations.info."""
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from bot.errors import ServiceRefused
 from bot.plan.commands import Standing
 from bot.plan.talk import sentences
+from bot.rehearsal.standins.slack import DEFAULT_SCOPES
+from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
 
 ADA, BOB = "U0ADA", "U0BOB"
@@ -70,3 +73,102 @@ async def test_nothing_is_remembered(channel: SlackChannel, slack: Any) -> None:
     slack.people[ADA] = replace(slack.people[ADA], deleted=True)
     assert not (await channel.standing(ADA, OWN, [ADA], [])).approver
     assert [call.method for call in slack.calls].count("users.info") == 2
+
+
+# -- user groups ------------------------------------------------------------------------------------------------------
+
+
+NOT_LISTED = "you are not among the approvers"
+
+
+async def test_a_member_of_a_listed_group_is_an_approver(channel: SlackChannel, slack: Any) -> None:
+    """Asked at that moment and remembered nowhere: who was removed a second ago may not."""
+    slack.groups["S0OPS"] = [BOB]
+    assert await channel.standing(BOB, OWN, [ADA], ["S0OPS"]) == Standing(known=True, member=True, approver=True)
+    slack.groups["S0OPS"] = []
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    assert standing == Standing(known=True, member=True, approver=False, why=NOT_LISTED)
+    assert [call.method for call in slack.calls].count("usergroups.users.list") == 2
+
+
+async def test_one_group_is_enough_whatever_is_wrong_with_another(channel: SlackChannel, slack: Any) -> None:
+    """A group that was deleted takes nothing from the members of one that lives."""
+    slack.groups["S0OPS"] = [BOB]
+    assert (await channel.standing(BOB, OWN, [ADA], ["S0GONE", "S0OPS"])).approver
+
+
+async def test_a_listed_user_needs_no_group(channel: SlackChannel, slack: Any) -> None:
+    """Slack is not even asked about groups."""
+    assert (await channel.standing(ADA, OWN, [ADA], ["S0OPS"])).approver
+    assert "usergroups.list" not in [call.method for call in slack.calls]
+
+
+@pytest.mark.parametrize(
+    "flags", [{"is_restricted": True}, {"deleted": True}, {"is_bot": True}, {"team_id": "T0OTHER"}]
+)
+async def test_a_group_makes_nobody_a_full_member(channel: SlackChannel, slack: Any, flags: dict[str, Any]) -> None:
+    """Guests, bots, the deactivated and strangers have no say, though the group names them."""
+    slack.groups["S0OPS"] = [BOB]
+    slack.people[BOB] = replace(slack.people[BOB], **flags)
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    assert (standing.member, standing.approver) == (False, False)
+
+
+async def test_a_group_that_is_unknown_or_disabled_gives_no_say(channel: SlackChannel, slack: Any) -> None:
+    """It is named, so that somebody can mend the settings; Slack still tells the disabled one's members."""
+    slack.groups["S0OPS"] = [BOB]
+    slack.disabled_groups.add("S0OPS")
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS", "S0NONE"])
+    assert standing == Standing(
+        known=True,
+        member=True,
+        approver=False,
+        why="the user group `S0OPS` is unknown, disabled or deleted; "
+        "the user group `S0NONE` is unknown, disabled or deleted",
+    )
+
+
+@pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list"])
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("internal_error", "Slack did not tell me who is in the approvers' user groups, so try again in a minute"),
+        ("drop", "Slack did not tell me who is in the approvers' user groups, so try again in a minute"),
+        ("text_503", "Slack did not tell me who is in the approvers' user groups, so try again in a minute"),
+        ("no_permission", "Slack refused to tell me who is in the approvers' user groups (no_permission)"),
+    ],
+)
+async def test_when_slack_does_not_tell_of_a_group_it_gives_no_say(
+    channel: SlackChannel, slack: Any, method: str, fault: str, why: str
+) -> None:
+    """The person stays a member, and hears why."""
+    slack.groups["S0OPS"] = [BOB]
+    slack.fail_next(method, fault, times=2)  # a GET whose connection broke is sent again by the HTTP library
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    assert standing == Standing(known=True, member=True, approver=False, why=why)
+
+
+async def test_without_the_scope_a_group_gives_no_say(start: Any) -> None:
+    """The scope can be taken away in the middle of a night."""
+    slack = await start(groups={"S0OPS": [BOB]}, scopes=DEFAULT_SCOPES - {"usergroups:read"})
+    client = connect(slack.bot_token, slack.api_url)
+    identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token)
+    channel = SlackChannel(client, channel=slack.channel.id, identity=identity)
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    assert standing.why == (
+        "I may not ask Slack who is in the approvers' user groups (the scope usergroups:read is missing)"
+    )
+    assert not standing.approver
+
+
+async def test_the_scope_is_asked_for_only_where_there_are_groups(start: Any) -> None:
+    """A bot without groups starts without it; one with groups does not."""
+    slack = await start(scopes=DEFAULT_SCOPES - {"usergroups:read"})
+    client = connect(slack.bot_token, slack.api_url)
+    await identify(client, channel=slack.channel.id, app_token=None)
+    with pytest.raises(ServiceRefused) as refused:
+        await identify(client, channel=slack.channel.id, app_token=None, groups=["S0OPS"])
+    assert str(refused.value) == (
+        "SLACK_BOT_TOKEN lacks a permission: usergroups:read; nothing was changed in Slack; "
+        "add usergroups:read to the app's bot scopes (OAuth & Permissions) and install the app again."
+    )

@@ -114,6 +114,23 @@ def person_json(workspace: Workspace, person: Person) -> Json:
     }
 
 
+def group_json(workspace: Workspace, group: str, *, users: bool) -> Json:
+    members = list(workspace.groups[group])
+    shown: Json = {
+        "id": group,
+        "team_id": workspace.team_id,
+        "is_usergroup": True,
+        "name": group,
+        "handle": group.lower(),
+        "is_external": False,
+        "date_create": 1446598059,
+        "date_delete": 1446670362 if group in workspace.disabled_groups else 0,
+        "auto_type": None,
+        "user_count": str(len(members)),
+    }
+    return shown | ({"users": members} if users else {})
+
+
 def channel_json(workspace: Workspace, channel: Channel) -> Json:
     return {
         "id": channel.id,

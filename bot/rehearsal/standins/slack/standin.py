@@ -121,6 +121,11 @@ class SlackStandin:
         return self._workspace.groups
 
     @property
+    def disabled_groups(self) -> set[str]:
+        """Ids of user groups that are disabled; may be changed while it runs."""
+        return self._workspace.disabled_groups
+
+    @property
     def calls(self) -> list[RecordedCall]:
         """Every call of the Web API, in the order of the answers, without tokens."""
         return self._api.calls

@@ -161,6 +161,7 @@ class Workspace:
         self.people.setdefault(bot.user_id, Person(bot.user_id, bot.name, is_bot=True))
         self.channels = {channel.id: channel for channel in channels}
         self.groups = dict(groups)
+        self.disabled_groups: set[str] = set()
         self.pins: list[str] = []
         self.files: dict[str, StoredFile] = {}
         self._messages: dict[str, Message] = {}
