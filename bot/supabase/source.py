@@ -61,6 +61,11 @@ class SupabaseSource:
                 await self._close()
                 raise
 
+    async def way_back(self) -> str:
+        async with self._turn:
+            prior = kit.prior_of(await self._asked_layers())
+        return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))
+
     async def freeze(self) -> Sequence[Finding]:
         return await apply.apply(self._database)
 

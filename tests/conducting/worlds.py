@@ -325,6 +325,9 @@ class _Source:
     async def drift(self, run: Run) -> Sequence[str]:
         return await self.world.changes(run)
 
+    async def way_back(self) -> str:
+        return await self.world.effect("way back", lambda: "SELECT 'thawed';", AWAY)
+
     async def freeze(self) -> Sequence[Finding]:
         def frozen() -> list[Finding]:
             self.world.log.append("frozen")

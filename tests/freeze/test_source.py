@@ -15,6 +15,7 @@ from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.lock import SourceLock
 from bot.supabase.source import SupabaseSource
+from tests.freeze.catalogs import world_of
 
 
 async def test_looks_follow_the_source_until_it_is_frozen(
@@ -36,6 +37,27 @@ async def test_looks_follow_the_source_until_it_is_frozen(
     assert last.database_time > since
     assert json.loads(prior.read_text())["hook"] == "public.mine"
     await seen.close()
+
+
+async def test_the_way_back_knows_what_was_before(
+    source: Company, database: Database, freeze: Callable[[], datetime], tmp_path: Path
+) -> None:
+    """Before the freeze, under it, and by the file when the schema was lost: each thaws, pasted whole."""
+    hook = f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.mine'"
+    source.server.sql(hook)
+    before = world_of(source)
+    seen = SupabaseSource(database, SourceLock(database), tmp_path / "prior.json", None)
+    assert (await seen.look()).frozen is False
+    told = [await seen.way_back()]
+    freeze()
+    told.append(await seen.way_back())
+    source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
+    told.append(await seen.way_back())
+    await seen.close()
+    assert told[0] == told[1] == told[2]
+    with psycopg.connect(source.dsn, autocommit=True) as session:
+        session.execute(told[0].encode())
+    assert world_of(source) == before
 
 
 async def test_a_second_bot_is_refused_by_name(database: Database, source: Company) -> None:
