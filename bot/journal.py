@@ -300,18 +300,19 @@ def holder_of(directory: Path) -> int | None:
     path = directory / LOCK
     try:
         pid = int(path.read_text("ascii"))
-        descriptors = Path(f"/proc/{pid}/fd")
-        if Path("/proc/self/fd").is_dir():
-            return pid if any(path.samefile(descriptor) for descriptor in _open_files(descriptors)) else None
+        if pid <= 0 or (Path("/proc/self/fd").is_dir() and not _has_open(pid, path)):
+            return None
     except (OSError, ValueError):
         return None
     return pid
 
 
-def _open_files(descriptors: Path) -> Iterator[Path]:
-    for descriptor in descriptors.iterdir():
-        if descriptor.exists():
-            yield descriptor
+def _has_open(pid: int, path: Path) -> bool:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if path.samefile(descriptor):
+                return True
+    return False
 
 
 def _held(directory: Path, pid: str) -> LockHeld:

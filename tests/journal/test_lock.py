@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import LockHeld
-from bot.journal import LOCK, DataDirectoryLock
+from bot.journal import LOCK, DataDirectoryLock, holder_of
 
 HOLD = """
 import sys
@@ -41,6 +41,22 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path, holde
     )
     assert refusal.value.exit_code == 4
     assert (tmp_path / LOCK).read_text() == f"{holder.pid}\n"
+
+
+def test_the_holder_is_told_from_whoever_has_its_number(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    """A pid of another machine may be that of any process here: only one that has the file open is named."""
+    assert holder_of(tmp_path) == holder.pid
+    holder.kill()
+    holder.wait()
+    assert holder_of(tmp_path) is None
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        (tmp_path / LOCK).write_text(f"{stranger.pid}\n")
+        assert holder_of(tmp_path) is None
+        stranger.kill()
+    for nobody in ("", "0", "-1", "x"):
+        (tmp_path / LOCK).write_text(nobody)
+        assert holder_of(tmp_path) is None
+    assert holder_of(tmp_path / "nowhere") is None
 
 
 def test_a_killed_holder_holds_no_more(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
