@@ -345,16 +345,18 @@ def _listener(
         return SocketListener(
             identity,
             channel=channel,
+            run_id=conductor.run.run_id,
             app_token=secret(settings.slack_app_token),
             api_url=settings.slack_api_url,
             heard=conductor.obey,
             reconnected=sweep,
-            rival=lambda count: log.warning("another process is connected with this app's token", connections=count),
+            rival=lambda count: conductor.obey(say.ReportRival(connections=count)),
         )
     assert settings.port is not None
     return HttpListener(
         identity,
         channel=channel,
+        run_id=conductor.run.run_id,
         signing_secret=secret(settings.slack_signing_secret),
         port=settings.port,
         api_url=settings.slack_api_url,

@@ -134,6 +134,13 @@ class ReportBlindness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportRival:
+    """How many connections of our app the channel's service counts: more than can be ours, or 1 when all are."""
+
+    connections: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Remind:
     """`after` is how long a gate waits before it is reminded of for the first time."""
 
@@ -216,6 +223,7 @@ Command = (
     | ReportLook
     | ReportDrift
     | ReportBlindness
+    | ReportRival
     | Remind
     | TellWindow
     | EndFreeze

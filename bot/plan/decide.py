@@ -45,6 +45,7 @@ from bot.plan.commands import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportRival,
     ReportThaw,
     TakeUp,
     TellFinding,
@@ -186,6 +187,12 @@ def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Deci
     if run.blind == bool(command.why) or not run.watched:
         return []
     return [e.WatchBlinded(at=now, why=command.why) if command.why else e.WatchSawAgain(at=now)]
+
+
+def _report_rival(run: Run, command: ReportRival, now: datetime) -> Decision:
+    if run.rival == (command.connections > 1):
+        return []
+    return [e.RivalGone(at=now) if run.rival else e.RivalSeen(at=now, connections=command.connections)]
 
 
 def _remind(run: Run, command: Remind, now: datetime) -> Decision:
@@ -331,6 +338,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     ReportLook: (frozenset({Phase.WAITING, Phase.FREEZING}), _report_look),
     ReportDrift: (_LIVING, _report_drift),
     ReportBlindness: (_ALWAYS, _report_blindness),
+    ReportRival: (_ALWAYS, _report_rival),
     Remind: (frozenset({Phase.WAITING}), _remind),
     TellWindow: (_LIVING, _tell_window),
     EndFreeze: (frozenset({Phase.FREEZING}), _end_freeze),

@@ -37,6 +37,10 @@ def _alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
     )
 
 
+def _over(run: Run, alarm: str) -> Run:
+    return replace(run, alarms=run.alarms - {f"{run.run_id}/alarm/{alarm}"})
+
+
 def _offer(run: Run, offer: Offer) -> Run:
     return replace(run, offers={**run.offers, (offer.checkpoint, offer.number): offer})
 
@@ -60,9 +64,11 @@ def _finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Pos
 
 
 def _settled(run: Run) -> Run:
-    """The hold is over: its alarms no longer stand. That nobody can look at the freeze is another matter."""
-    blind = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/blind/"))
-    return replace(run, hold="", unreadable=(), drift=(), alarms=blind)
+    """The hold is over: its alarms no longer stand. What the bot cannot see or hear is another matter."""
+    others = (f"{run.run_id}/alarm/blind/", f"{run.run_id}/alarm/rival/")
+    return replace(
+        run, hold="", unreadable=(), drift=(), alarms=frozenset(key for key in run.alarms if key.startswith(others))
+    )
 
 
 def _bot_started(run: Run, event: e.BotStarted) -> Run:
@@ -228,8 +234,9 @@ def _watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
     return _alarm(run, f"blind/{run.blinds}", alarms.blinded(event.why))
 
 
-def _watch_saw_again(run: Run, event: e.WatchSawAgain) -> Run:
-    return replace(run, blind=False, alarms=run.alarms - {f"{run.run_id}/alarm/blind/{run.blinds}"})
+def _rival_seen(run: Run, event: e.RivalSeen) -> Run:
+    run = replace(run, rival=True, rivals=run.rivals + 1)
+    return _alarm(run, f"rival/{run.rivals}", alarms.rival(event.connections))
 
 
 def _reminder_due(run: Run, event: e.ReminderDue) -> Run:
@@ -320,7 +327,9 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.FreezeGone: lambda run, event: replace(run, frozen_since=None),
     e.DriftSeen: _drift_seen,
     e.WatchBlinded: _watch_blinded,
-    e.WatchSawAgain: _watch_saw_again,
+    e.WatchSawAgain: lambda run, event: _over(replace(run, blind=False), f"blind/{run.blinds}"),
+    e.RivalSeen: _rival_seen,
+    e.RivalGone: lambda run, event: _over(replace(run, rival=False), f"rival/{run.rivals}"),
     e.ReminderDue: _reminder_due,
     e.ReasonAccepted: lambda run, event: replace(run, accepted={**run.accepted, event.reason: event.set_digest}),
     e.UnreadableAccepted: lambda run, event: replace(run, left_unread={**run.left_unread, event.table: event}),

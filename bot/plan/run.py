@@ -81,6 +81,9 @@ class Run:
     drifts: int = 0
     blind: bool = False
     blinds: int = 0
+    rival: bool = False
+    """Another process is connected as our app."""
+    rivals: int = 0
     failures: int = 0
     reopenings: int = 0
     """How often a step that had ended was taken up again."""

@@ -5,18 +5,23 @@ asked to run the listener first and acknowledge after. `heard` is synchronous an
 told nothing and delivers again. So a message is lost only with the whole process, and then the sweep finds it. The
 same message may be heard twice: Slack repeats, Bolt does not notice, and whoever is behind `heard` must.
 
-Whatever is no message (mentions, buttons, commands, other events) is acknowledged and forgotten: unacknowledged, it
+Buttons and slash commands take the same road. Slack does not deliver them again and keeps no record of them; one that
+could not be kept is left unacknowledged, and Slack tells its author that it failed.
+
+Whatever else comes (mentions, other events, other apps' buttons) is acknowledged and forgotten: unacknowledged, it
 would come again and again. Who we are is told to Bolt, or it would ask Slack at the first event and lose that event
 when Slack does not answer just then.
 
-A socket can get stuck while it reconnects. A guard looks whether it is connected, and builds a new one when it has
-not been for some seconds; after every connection `reconnected` is called, since what was said in the gap must be
-swept up. Slack's hello counts the app's connections: one too many means that another process takes our events away.
+A socket can get stuck while it reconnects, or its other end can be gone without a word. A guard asks by pings of its
+own whether somebody is there, and builds a new one when nobody has been for some seconds; after every connection
+`reconnected` is called, since what was said in the gap must be swept up. Slack's hello counts the app's connections:
+one too many means that another process takes our events away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -26,12 +31,15 @@ from pydantic import ValidationError
 from slack_bolt.adapter.socket_mode.websockets import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.websockets import SocketModeClient
+from websockets.exceptions import ConnectionClosed
 
 from bot.errors import UsageError
 from bot.plan.commands import Hear
+from bot.slack import buttons, slash
 from bot.slack.calls import LIBRARY_LOG, Identity, connect
 from bot.slack.payloads import Hello, plain_human_message
 
@@ -57,7 +65,7 @@ class Listener(Protocol):
         """Nothing is heard once it returns."""
 
 
-def _app(identity: Identity, *, channel: str, heard: Heard, api_url: str, signing_secret: str) -> AsyncApp:
+def _app(identity: Identity, *, channel: str, run_id: str, heard: Heard, api_url: str, signing_secret: str) -> AsyncApp:
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=None, team_id=identity.team, bot_user_id=identity.bot_user, bot_id=identity.bot_id
@@ -72,9 +80,10 @@ def _app(identity: Identity, *, channel: str, heard: Heard, api_url: str, signin
         logger=LIBRARY_LOG,
     )
 
-    async def forget_all_but_messages(body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
+    async def forget_the_rest(body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
         event = body.get("event")
-        if isinstance(event, dict) and event.get("type") == "message":
+        is_message = isinstance(event, dict) and event.get("type") == "message"
+        if is_message or buttons.is_press(body) or "command" in body:
             await next()
             return None
         return BoltResponse(status=200, body="")
@@ -84,28 +93,46 @@ def _app(identity: Identity, *, channel: str, heard: Heard, api_url: str, signin
         if said is not None:
             heard(said)
 
-    app.middleware(forget_all_but_messages)
+    async def press(ack: AsyncAck, body: dict[str, Any]) -> None:
+        said = buttons.pressed(body, channel=channel, run_id=run_id, bot_user=identity.bot_user)
+        if said is not None:
+            heard(said)
+        await ack()
+
+    async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        said, told = slash.commanded(body, channel=channel, bot_user=identity.bot_user)
+        if said is not None:
+            heard(said)
+        await ack(text=told, response_type="ephemeral")
+
+    app.middleware(forget_the_rest)
     app.event("message")(hear)
+    for action in buttons.ACTIONS:
+        app.action(action)(press)
+    app.command(re.compile(".+"))(command)  # a workspace may have given it another name
     return app
 
 
 class SocketListener:
-    """Socket Mode. `rival` is told how many connections Slack counts when they are more than ours can be."""
+    """Socket Mode. `rival` is told how many connections Slack counts: when they are more than ours can be, and when
+    there is none but ours.
+    """
 
     def __init__(
         self,
         identity: Identity,
         *,
         channel: str,
+        run_id: str,
         app_token: str,
         api_url: str,
         heard: Heard,
         reconnected: Callable[[], None],
-        rival: Callable[[int], None],
+        rival: Callable[[int], object],
         ping_seconds: float = _PING_SECONDS,
         stuck_after_seconds: float = _STUCK_AFTER_SECONDS,
     ) -> None:
-        self._app = _app(identity, channel=channel, heard=heard, api_url=api_url, signing_secret="")
+        self._app = _app(identity, channel=channel, run_id=run_id, heard=heard, api_url=api_url, signing_secret="")
         self._app_token = app_token
         self._reconnected = reconnected
         self._rival = rival
@@ -142,15 +169,28 @@ class SocketListener:
         clock = asyncio.get_running_loop().time
         connected_at = clock()
         while True:
-            await asyncio.sleep(min(1.0, self._stuck_after / 3))
-            assert self._handler is not None
-            if await self._handler.client.is_connected():
+            await asyncio.sleep(min(self._ping_seconds, self._stuck_after / 3))
+            if await self._answers():
                 connected_at = clock()
             elif clock() - connected_at >= self._stuck_after:
                 log.warning("slack's socket is stuck; I build a new one")
                 await self._close()
                 await self._connect()
                 connected_at = clock()
+
+    async def _answers(self) -> bool:
+        """Somebody is at the other end. The library's own pings give up on a dead one after 20 s and more."""
+        assert self._handler is not None
+        client: SocketModeClient = self._handler.client
+        session = client.current_session
+        if session is None or not await client.is_connected():
+            return False
+        try:
+            async with asyncio.timeout(self._stuck_after):
+                await (await session.ping())
+        except (TimeoutError, ConnectionClosed):
+            return False
+        return True
 
     async def _close(self) -> None:
         handler, self._handler = self._handler, None
@@ -163,6 +203,8 @@ class SocketListener:
                 await closes()
         except Exception as error:  # noqa: BLE001 - it is thrown away in any case
             log.warning("slack's socket did not close in order", error=type(error).__name__)
+            if client.current_session is not None:
+                client.current_session.transport.abort()
         tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
         alive = [task for task in tasks if task is not None]
         for task in alive:
@@ -178,7 +220,7 @@ class SocketListener:
             hello = Hello(type="hello")
         self._hellos += 1
         # A new socket is opened before the old one is closed, so our own may be counted twice from the second on.
-        if hello.num_connections > (1 if self._hellos == 1 else 2):
+        if hello.num_connections == 1 or hello.num_connections > (1 if self._hellos == 1 else 2):
             self._rival(hello.num_connections)
         self._reconnected()
 
@@ -191,13 +233,16 @@ class HttpListener:
         identity: Identity,
         *,
         channel: str,
+        run_id: str,
         signing_secret: str,
         port: int,
         api_url: str,
         heard: Heard,
         reconnected: Callable[[], None],
     ) -> None:
-        self._app = _app(identity, channel=channel, heard=heard, api_url=api_url, signing_secret=signing_secret)
+        self._app = _app(
+            identity, channel=channel, run_id=run_id, heard=heard, api_url=api_url, signing_secret=signing_secret
+        )
         self._reconnected = reconnected
         self._runner: web.AppRunner | None = None
         self.port = port

@@ -21,6 +21,7 @@ from bot.plan.talk.alarms import time_needed
 from bot.plan.talk.amounts import number, size
 from bot.plan.talk.posts import Post
 from bot.ports import Headway
+from bot.slack import buttons
 from bot.slack.blocks import Block, Layout, and_more, code, laid_out, plain, prose
 from bot.slack.header import header, parties, people
 from bot.slack.summaries import (
@@ -59,6 +60,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
     status = run.status_of(post)
     anchor = f"Journal line {head[0]} · `{head[1]}`" if head[0] else "Journal: empty"
     counts: Mapping[str, Any] = {}
+    actions: Sequence[Block] = ()
     match post.body:
         case posts.Header():
             layout = header(run, headway, anchor)
@@ -66,6 +68,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
             offer = run.offers[checkpoint, number_of_offer]
             layout = _gate(run, offer, status, anchor)
             counts = _gate_counts(offer)
+            actions = buttons.beside(run, offer)
         case Finding() as finding:
             layout = _finding(finding)
             counts = {"check": finding.check}
@@ -83,6 +86,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
     text, blocks = laid_out(layout)
     named = {"run_id": run.run_id, "key": post.key, "checkpoint": post.checkpoint, "status": status}
     metadata = {"event_type": post.kind, "event_payload": named | dict(counts)}
+    blocks = [*blocks[:-1], *actions, *blocks[-1:]]  # above the footer
     return Message(text=text or "…", blocks=blocks, metadata=metadata)  # Slack refuses a message without words
 
 

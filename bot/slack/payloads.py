@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.plan.commands import Hear
 
@@ -130,6 +130,39 @@ class Hello(_Shape):
 
     type: str
     num_connections: int = 1
+
+
+class _Presser(_Shape):
+    id: str
+    team_id: str = ""
+
+
+class _Place(_Shape):
+    id: str
+
+
+class Action(_Shape):
+    action_id: str
+    value: str
+
+
+class Press(_Shape):
+    """A block_actions payload. `trigger_id` is its own, and the same when it is delivered again."""
+
+    user: _Presser
+    channel: _Place
+    trigger_id: str = Field(min_length=1)
+    actions: tuple[Action, ...]
+
+
+class SlashCommand(_Shape):
+    """A slash command, from a form or from a socket. `team_id` is the workspace that it was sent from."""
+
+    text: str = ""
+    user_id: str
+    team_id: str
+    channel_id: str
+    trigger_id: str = Field(min_length=1)
 
 
 def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: str) -> Hear | None:

@@ -19,6 +19,7 @@ from bot.slack.calls import LIBRARY_LOG, Identity, connect, identify
 from bot.slack.listener import HttpListener, SocketListener
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
+RUN = "20241124-ab12"
 SECRET = "signing-secret-of-a-test"
 Open = Callable[..., Awaitable[Any]]
 
@@ -68,6 +69,7 @@ async def listen(ear: Ear) -> AsyncIterator[Open]:
         listener = SocketListener(
             identity,
             channel=slack.channel.id,
+            run_id=RUN,
             api_url=slack.api_url,
             heard=ear.hear,
             reconnected=ear.connected,
@@ -171,7 +173,7 @@ async def test_it_comes_back_and_says_so(slack: Any, ear: Ear, listen: Open, how
     ts = slack.say(ADA, "frozen")
     await ear.until(lambda: bool(ear.heard))
     assert [hear.ts for hear in ear.heard] == [ts]
-    assert ear.rivals == []
+    assert set(ear.rivals) <= {1}
 
 
 async def test_a_socket_that_is_stuck_is_replaced(slack: Any, ear: Ear, listen: Open) -> None:
@@ -197,7 +199,7 @@ async def test_another_process_on_the_same_token_is_noticed(slack: Any, ear: Ear
     await ear.until(lambda: ear.connections == 1)
     await listen(slack)
     await ear.until(lambda: ear.connections == 2)
-    assert ear.rivals == [2]
+    assert ear.rivals == [1, 2]
 
 
 # -- HTTP -------------------------------------------------------------------------------------------------------------
@@ -233,6 +235,7 @@ async def http(ear: Ear) -> AsyncIterator[HttpListener]:
     listener = HttpListener(
         Identity(team="T0REHEARSAL", bot_user="U0BOT", bot_id="B0BOT", scopes=frozenset()),
         channel="C0CUTOVER",
+        run_id=RUN,
         signing_secret=SECRET,
         port=0,
         api_url="http://127.0.0.1:9/api/",
@@ -304,6 +307,7 @@ async def test_a_port_that_is_taken_is_told(http: HttpListener) -> None:
     second = HttpListener(
         Identity(team="T1", bot_user="U1", bot_id="B1", scopes=frozenset()),
         channel="C1",
+        run_id=RUN,
         signing_secret=SECRET,
         port=http.port,
         api_url="http://127.0.0.1:9/api/",

@@ -142,6 +142,7 @@ def test_the_events_of_the_journal() -> None:
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
         "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked",
         "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
+        "rival-seen", "rival-gone",
     }  # fmt: skip
 
 

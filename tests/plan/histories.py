@@ -39,6 +39,7 @@ from bot.plan.commands import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportRival,
     ReportThaw,
     Standing,
     TakeUp,
@@ -60,8 +61,8 @@ __all__ = [
     "SIGNALS", "START", "STRANGER", "UNKNOWN", "BeginStep", "BeginVerification", "Command", "ConfirmEdit",
     "ConfirmPin", "ConfirmPost", "EndFreeze", "EndStep", "EndThaw", "EndVerification", "FailFreeze", "FailStep",
     "FailThaw", "Finding", "Hear", "IntendPost", "Judge", "NearMiss", "Night", "Open", "Phase", "Post", "Refusal",
-    "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "ReportThaw", "Run", "Signal", "Standing", "TakeUp",
-    "TellFinding", "TellWindow", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do", "doing", "e",
+    "Remind", "ReportBlindness", "ReportDrift", "ReportLook", "ReportRival", "ReportThaw", "Run", "Signal", "Standing",
+    "TakeUp", "TellFinding", "TellWindow", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do", "doing", "e",
     "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at", "open_run", "passed",
     "read", "result_of", "settled", "settled_talk", "standing_of", "timers", "to_record", "warned",
 ]  # fmt: skip

@@ -31,6 +31,7 @@ from .histories import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportRival,
     TakeUp,
     TellFinding,
     decide,
@@ -619,6 +620,16 @@ def test_blindness_is_told_once_and_so_is_its_end() -> None:
     assert night.do(ReportBlindness(why="No answer.")) == [e.WatchBlinded(at=night.now, why="No answer.")]
     assert night.do(ReportBlindness(why="Still none.")) == []
     assert night.do(ReportBlindness(why="")) == [e.WatchSawAgain(at=night.now)]
+    assert night.run.phase is Phase.WAITING
+
+
+def test_another_process_on_our_token_is_told_once_and_so_is_its_end() -> None:
+    """Whatever the run is at: somebody's words go astray."""
+    night = night_at("export waits")
+    assert night.do(ReportRival(connections=1)) == []
+    assert night.do(ReportRival(connections=3)) == [e.RivalSeen(at=night.now, connections=3)]
+    assert night.do(ReportRival(connections=2)) == []
+    assert night.do(ReportRival(connections=1)) == [e.RivalGone(at=night.now)]
     assert night.run.phase is Phase.WAITING
 
 

@@ -31,6 +31,7 @@ from .histories import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
+    ReportRival,
     Run,
     TakeUp,
     TellFinding,
@@ -67,6 +68,8 @@ def _full_night() -> Night:
         night.end_step()
     night.do(ReportBlindness(why="No answer."))
     night.do(ReportBlindness(why=""))
+    night.do(ReportRival(connections=2))
+    night.do(ReportRival(connections=1))
     night.ask("accept sso")
     night.ask(f"decide {NED} skip")
     night.ask("retry")
@@ -291,8 +294,12 @@ def test_alarms_stand_as_long_as_their_cause() -> None:
     night.do(BeginStep())
     night.do(FailStep(why="The disk is full; nothing was lost; make room."))
     assert _statuses(night)["alarm/step-failed/1"] == "waiting"
+    night.do(ReportRival(connections=2))
     night.ask("retry")
     assert _statuses(night)["alarm/step-failed/1"] == "done"
+    assert _statuses(night)["alarm/rival/1"] == "waiting"
+    night.do(ReportRival(connections=1))
+    assert _statuses(night)["alarm/rival/1"] == "done"
 
 
 def test_a_finding_is_told_in_the_thread_of_its_gate() -> None:

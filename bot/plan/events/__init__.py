@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended
+from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended, RivalGone, RivalSeen
 from bot.plan.events.fact import Event
 from bot.plan.events.gates import (
     CheckpointOffered,
@@ -92,6 +92,8 @@ __all__ = [
     "Released",
     "ReminderDue",
     "RetryAsked",
+    "RivalGone",
+    "RivalSeen",
     "Rules",
     "RunAborted",
     "RunOpened",
@@ -163,7 +165,9 @@ AnyEvent = Annotated[
     | PostIntended
     | Posted
     | PostEdited
-    | HeaderPinned,
+    | HeaderPinned
+    | RivalSeen
+    | RivalGone,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -29,5 +29,16 @@ class PostEdited(Event):
     face: str
 
 
+class RivalSeen(Event):
+    """Slack counts more connections of our app than ours: another process takes some of its events away."""
+
+    type: Literal["rival-seen"] = "rival-seen"
+    connections: int
+
+
+class RivalGone(Event):
+    type: Literal["rival-gone"] = "rival-gone"
+
+
 class HeaderPinned(Event):
     type: Literal["header-pinned"] = "header-pinned"

@@ -128,6 +128,14 @@ def blinded(why: str) -> str:
     return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
 
 
+def rival(connections: int) -> str:
+    return (
+        f"*Another process is connected to Slack as this bot.* Slack counts {connections} connections and gives each message, button and slash "
+        "command to one of them, so that some do not reach me. What is typed in the channel I find within a minute while a checkpoint waits; a "
+        "button or a slash command that went to the other is lost, so type the word. Stop the other process: an old bot, or somebody's machine."
+    )
+
+
 def back_again(minutes: int, doing: str) -> str:
     return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
 

@@ -1,4 +1,4 @@
-"""A strict Slack on this machine: the Web API and Socket Mode, for rehearsals and tests, for nothing else.
+"""A strict Slack on this machine: the Web API, Socket Mode and HTTP mode, for rehearsals and tests, for nothing else.
 
 Goals
 - The bot cannot tell: the same methods, frames, shapes, limits, refusals and bad moods, over real HTTP and a real
@@ -12,23 +12,25 @@ Goals
 Limitations, or what the real Slack does that this does not
 - One workspace, one app, one bot. Channels go by id only: no `#name`, no message to a user id, no Enterprise Grid.
 - Only rich_text, section, header, context, divider, actions (buttons), image, table and markdown blocks; no
-  attachments, views, ephemeral posts, schedules, slash commands or interactive payloads.
+  attachments, views, ephemeral posts, schedules or shortcuts. A `response_url` leads nowhere.
 - Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.
 - Texts are stored as sent. Real Slack rewrites links, mentions and entities, invents a text for a message of blocks
   alone, and may split a very long code block over two messages.
 - A message nobody could be told of when it was written (no connection) is only in the history; a real delivery that
   failed is tried again for minutes. An event not acknowledged is sent again every `ack_seconds`, three times.
+- What Slack tells of a disabled user group is not documented; here its members are told as before.
 - A deleted parent is simply gone from the history; real Slack leaves a tombstone when it has replies.
 - Files are shared at once; real Slack takes its time. File bytes are kept in memory and only raw uploads are read.
 - Tickets do not grow old by themselves, and connections are not recycled every few hours unless told to be.
 - The limit on the size of metadata and the texts of complaints are guesses; Slack publishes neither.
 
 The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `limits` what may be posted, `methods`
-the Web API behind its door in `web`, `socket_mode` the other direction, `standin` the whole with its switches.
+the Web API behind its door in `web`, `delivery` with its roads `socket_mode` and `http_mode` the other direction,
+`interactions` what people do besides writing, `standin` the whole with its switches.
 """
 
+from bot.rehearsal.standins.slack.delivery import Delivery
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
-from bot.rehearsal.standins.slack.socket_mode import Delivery
 from bot.rehearsal.standins.slack.standin import SlackStandin
 from bot.rehearsal.standins.slack.web import RecordedCall
 from bot.rehearsal.standins.slack.workspace import Change, Channel, Message, Person, StoredFile, Version

@@ -1,11 +1,12 @@
 """Socket Mode: tickets, connections, envelopes and their acknowledgements.
 
 A ticket opens one connection and is spent by the attempt. Each envelope goes to one connection, any one of them.
-What is not acknowledged within `ack_seconds` goes out again in a new envelope, on whichever connection is alive
-then, up to three times; after that Slack gives up. What finds no connection at its first attempt is never sent.
+An event that is not acknowledged within `ack_seconds` goes out again in a new envelope, on whichever connection is
+alive then, up to three times; after that Slack gives up. What finds no connection at its first attempt is never sent.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
@@ -15,33 +16,20 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
+from bot.rehearsal.standins.slack.delivery import Delivery
 from bot.rehearsal.standins.slack.workspace import Json
 
-RETRIES = 3
 CONNECTIONS_PER_APP = 10
-
-
-@dataclass
-class Delivery:
-    """One event on its way. `attempts` counts the envelopes sent; `acked` turns true with the first
-    acknowledgement.
-    """
-
-    payload: Json
-    attempts: int = 0
-    acked: bool = False
-    given_up: bool = False
-
-    @property
-    def event_id(self) -> str:
-        return str(self.payload["event_id"])
 
 
 @dataclass(eq=False)
 class _Connection:
+    """`dead` is one whose other end is gone without a word: it takes nothing, says nothing and answers no ping."""
+
     socket: web.WebSocketResponse
     transport: asyncio.Transport | None
     outbox: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
+    dead: bool = False
 
 
 class SocketMode:
@@ -51,7 +39,6 @@ class SocketMode:
         self.deliveries: list[Delivery] = []
         self.opened = 0
         self.refuse_handshakes = 0
-        self.lose_events = 0
         self._app_id = app_id
         self._ack_seconds = ack_seconds
         self._stir = stir
@@ -71,51 +58,36 @@ class SocketMode:
 
     # Towards the bot
 
-    def push(self, payload: Json) -> Delivery | None:
-        """Send an event for the first time; None when nobody is connected or the event is to get lost."""
-        if not self._connections:
-            return None
-        if self.lose_events:
-            self.lose_events -= 1
-            return None
-        delivery = Delivery(payload)
-        self.deliveries.append(delivery)
-        self._send(delivery, attempt=0)
-        return delivery
+    @property
+    def open(self) -> bool:
+        return bool(self._connections)
 
-    def again(self, payload: Json) -> Delivery:
-        """Send the same event once more as Slack does after a time-out, acknowledged or not."""
-        delivery = Delivery(payload)
-        self.deliveries.append(delivery)
-        self._send(delivery, attempt=1)
-        return delivery
-
-    def _send(self, delivery: Delivery, attempt: int) -> None:
+    def send(self, delivery: Delivery, attempt: int = 0) -> None:
         envelope_id = str(uuid.uuid4())
         delivery.attempts += 1
         self._unacked[envelope_id] = delivery
         self._timers[envelope_id] = asyncio.get_running_loop().call_later(
             self._ack_seconds, self._not_acked, envelope_id, attempt
         )
-        if self._connections:
-            random.choice(self._connections).outbox.put_nowait(
-                {
-                    "envelope_id": envelope_id,
-                    "type": "events_api",
-                    "accepts_response_payload": False,
-                    "retry_attempt": attempt,
-                    "retry_reason": "timeout" if attempt else "",
-                    "payload": delivery.payload,
-                }
-            )
+        if not self._connections:
+            return
+        envelope: Json = {
+            "envelope_id": envelope_id,
+            "type": delivery.kind,
+            "accepts_response_payload": delivery.kind == "slash_commands",
+            "payload": delivery.payload,
+        }
+        if delivery.kind == "events_api":
+            envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
+        random.choice(self._connections).outbox.put_nowait(envelope)
 
     def _not_acked(self, envelope_id: str, attempt: int) -> None:
         del self._timers[envelope_id]
         delivery = self._unacked[envelope_id]  # a late acknowledgement still counts, so it stays known
         if delivery.acked:
             return
-        if attempt < RETRIES:
-            self._send(delivery, attempt + 1)
+        if attempt < delivery.retries:
+            self.send(delivery, attempt + 1)
         else:
             delivery.given_up = True
         self._stir()
@@ -133,11 +105,18 @@ class SocketMode:
             if connection.transport is not None:
                 connection.transport.abort()
 
+    def deaden(self) -> None:
+        """Every connection there is stays open and does nothing any more, not even answer pings."""
+        for connection in self._connections:
+            connection.dead = True
+
     async def stop(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         for connection in list(self._connections):
+            if connection.dead and connection.transport is not None:
+                connection.transport.abort()  # nobody would answer the farewell
             await connection.socket.close(code=1001)
 
     # From the bot
@@ -152,7 +131,7 @@ class SocketMode:
             return web.Response(status=503, text="try again later")
         if not known:
             return web.Response(status=403, text="invalid ticket")
-        socket = web.WebSocketResponse(timeout=1.0)
+        socket = web.WebSocketResponse(timeout=1.0, autoping=False)
         await socket.prepare(request)
         if len(self._connections) >= CONNECTIONS_PER_APP:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
@@ -166,7 +145,12 @@ class SocketMode:
         self._stir()
         try:
             async for frame in socket:
-                if frame.type is WSMsgType.TEXT:
+                if connection.dead:
+                    continue
+                if frame.type is WSMsgType.PING:
+                    with contextlib.suppress(ConnectionError):  # it may have ended meanwhile
+                        await socket.pong(frame.data)
+                elif frame.type is WSMsgType.TEXT:
                     self._acknowledged(str(frame.data))
         finally:
             self._connections.remove(connection)
@@ -186,6 +170,8 @@ class SocketMode:
         """One writer a connection, so that frames leave in the order in which things happened."""
         while True:
             frame = await connection.outbox.get()
+            if connection.dead:
+                continue
             try:
                 await connection.socket.send_json(frame)
             except ConnectionError:
@@ -202,6 +188,7 @@ class SocketMode:
         if delivery is None:
             return
         delivery.acked = True
+        delivery.response = said.get("payload")
         if timer := self._timers.pop(str(envelope_id), None):
             timer.cancel()
         self._stir()

@@ -18,9 +18,11 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.rehearsal.standins.slack import shapes
+from bot.rehearsal.standins.slack import interactions, shapes
+from bot.rehearsal.standins.slack.delivery import Delivery, Road
+from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
-from bot.rehearsal.standins.slack.socket_mode import Delivery, SocketMode
+from bot.rehearsal.standins.slack.socket_mode import SocketMode
 from bot.rehearsal.standins.slack.web import RecordedCall, WebApi
 from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Json, Message, Person, StoredFile, Workspace
 
@@ -67,6 +69,8 @@ class SlackStandin:
             post_burst=post_burst,
             new_ticket=self._sockets.new_ticket,
         )
+        self._http = HttpMode(ack_seconds, self._workspace.stir)
+        self._lose_events = 0
         self._payloads: dict[str, Json] = {}
         self._runner: web.AppRunner | None = None
 
@@ -86,8 +90,15 @@ class SlackStandin:
 
     async def stop(self) -> None:
         await self._sockets.stop()
+        await self._http.stop()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def set_request_url(self, url: str, signing_secret: str) -> None:
+        """From now on the app is told by signed HTTP requests to this URL. Raises ValueError when the URL does not
+        prove to be the app's.
+        """
+        await self._http.set_url(url, signing_secret)
 
     @property
     def api_url(self) -> str:
@@ -132,8 +143,13 @@ class SlackStandin:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """Every event that was sent to a connection, and what became of it."""
-        return self._sockets.deliveries
+        """All that was sent to the app, and what became of it."""
+        return [*self._sockets.deliveries, *self._http.deliveries]
+
+    @property
+    def signed_requests(self) -> list[SignedRequest]:
+        """Every request of HTTP mode, as it went over the wire, repeated ones too."""
+        return self._http.requests
 
     @property
     def connections(self) -> int:
@@ -240,11 +256,57 @@ class SlackStandin:
     def delete(self, ts: str) -> None:
         self._workspace.delete(self.message(ts))
 
-    def redeliver(self, ts: str) -> Delivery:
-        """Send the event of a message again, under the same event id, as Slack does when it believes the first one
-        lost. Also the way to deliver late what was lost or said while nobody was connected.
+    def press(self, user: str, ts: str, action_id: str, *, as_it_was: bool = False) -> Delivery:
+        """A person presses a button of a message and confirms what it asks. `as_it_was` takes a button that an edit
+        has removed since, as a client does that has not seen the edit.
         """
-        return self._sockets.again(self._payloads[ts])
+        message = self.message(ts)
+        seen = [message.blocks, *(version.blocks for version in message.past)] if as_it_was else [message.blocks]
+        found = [b for blocks in seen for b in interactions.buttons(blocks) if b.get("action_id") == action_id]
+        if not found:
+            raise ValueError(f"there is no button {action_id} on {ts}")
+        channel = self._workspace.channels[message.channel]
+        person = self._workspace.people[user]
+        return self._deliver(
+            Delivery(interactions.pressed(self._workspace, channel, person, message, found[0]), "interactive")
+        )
+
+    def command(self, user: str, text: str, *, command: str = "/cutover", channel: str | None = None) -> Delivery:
+        """A person sends a slash command; what only they see then stands in the delivery's `response`. It works in
+        channels where the bot is no member, too.
+        """
+        if "commands" not in self._api.scopes:
+            raise ValueError("the app has no slash commands without the scope commands")
+        place = self._workspace.channels[channel or self.channel.id]
+        person = self._workspace.people[user]
+        return self._deliver(
+            Delivery(interactions.commanded(self._workspace, place, person, command, text), "slash_commands")
+        )
+
+    def redeliver(self, what: str | Delivery) -> Delivery:
+        """Send the event of a message (its ts) again, under the same event id, as Slack does when it believes the first
+        one lost; or anything that was sent before. Also the way to deliver late what was lost or said while nobody was
+        connected.
+        """
+        delivery = Delivery(self._payloads[what]) if isinstance(what, str) else Delivery(what.payload, what.kind)
+        self._road.deliveries.append(delivery)
+        self._road.send(delivery, attempt=1 if delivery.retries else 0)
+        return delivery
+
+    @property
+    def _road(self) -> Road:
+        return self._http if self._http.open else self._sockets
+
+    def _deliver(self, delivery: Delivery) -> Delivery:
+        """Send it for the first time; nobody is told when nobody is connected or it is to get lost."""
+        if not self._road.open:
+            delivery.given_up = True
+        elif self._lose_events and delivery.kind == "events_api":
+            self._lose_events -= 1
+        else:
+            self._road.deliveries.append(delivery)
+            self._road.send(delivery)
+        return delivery
 
     def _write(self, message: Message) -> str:
         if message.channel not in self._workspace.channels:
@@ -275,7 +337,7 @@ class SlackStandin:
 
     def lose_next_events(self, times: int = 1) -> None:
         """Store what is said but tell no connection."""
-        self._sockets.lose_events += times
+        self._lose_events += times
 
     def send_disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to come back on a new one ("warning", "refresh_requested", "link_disabled", …)."""
@@ -284,6 +346,10 @@ class SlackStandin:
     def kill_sockets(self) -> None:
         """Break every WebSocket's TCP connection without a word."""
         self._sockets.kill()
+
+    def deaden_sockets(self) -> None:
+        """Leave every WebSocket open and dead: nothing comes of it any more, no answer to a ping either."""
+        self._sockets.deaden()
 
     # From what happened to what the bot is told
 
@@ -309,4 +375,4 @@ class SlackStandin:
             payload = shapes.event_payload(self._workspace, channel, event)
             if change.kind == "posted" and not mentions:
                 self._payloads[message.ts] = payload
-            self._sockets.push(payload)
+            self._deliver(Delivery(payload))
