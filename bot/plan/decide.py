@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan import window
@@ -55,9 +55,8 @@ from bot.plan.findings import blocks
 from bot.plan.fold import after
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import signals
+from bot.plan.talk import sentences, signals
 from bot.plan.talk.offers import offer
-from bot.plan.talk.sentences import took_effect
 from bot.plan.timetable import reminders_due
 from bot.plan.words import judging as words
 from bot.plan.words.steering import back_to_the_freeze
@@ -313,13 +312,18 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
     if command.ts not in run.unanswered:
         return Refusal(sentence="This message has been answered already")
     message = run.heard[command.ts]
+
+    def answered(status: Literal["done", "refused"], sentence: str) -> e.Answered:
+        text = sentences.to_author(message, sentence)
+        return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text)
+
     if command.ts in run.acted_on:  # and the process died before its author was told
-        return [e.Answered(at=now, ts=message.ts, user=message.user, status="done", text=took_effect(doing(run)))]
+        return [answered("done", sentences.took_effect(doing(run)))]
     verdict = words.judge(run, message, command.standing, bot_user=command.bot_user, progress=command.progress, now=now)
     if isinstance(verdict, Refusal):
-        return [e.Answered(at=now, ts=message.ts, user=message.user, status="refused", text=verdict.sentence)]
+        return [answered("refused", verdict.sentence)]
     sentence, happened = verdict
-    return [*happened, e.Answered(at=now, ts=message.ts, user=message.user, status="done", text=sentence)]
+    return [*happened, answered("done", sentence)]
 
 
 _ALWAYS = frozenset(Phase)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
-from bot.plan.events import RunOpened
+from bot.plan.events import MessageHeard, RunOpened
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.talk.foreign import shown
 
@@ -20,6 +20,14 @@ def names(ids: Iterable[str]) -> str:
     """Slack users and user groups as mentions, joined as a person would say them."""
     mentions = [f"<!subteam^{id_}>" if id_.startswith("S") else f"<@{id_}>" for id_ in ids]
     return " or ".join([", ".join(mentions[:-1]), mentions[-1]] if len(mentions) > 1 else mentions)
+
+
+def to_author(message: MessageHeard, sentence: str) -> str:
+    """A button and a slash command leave no message to answer under: the answer says whose word it is about."""
+    if message.via == "message" or sentence.startswith(f"<@{message.user}>"):
+        return sentence
+    how = f"pressed `{message.text}`" if message.via == "button" else f"sent `/cutover {shown(message.text)}`"
+    return f"<@{message.user}> {how}. {sentence}"
 
 
 def signal_taken(user: str, gate: Checkpoint, digest: str) -> str:
