@@ -4,6 +4,9 @@ Three answers: an approver, a full member of this workspace who is no approver, 
 are either: no bots, no guests, no deactivated people, nobody of another workspace, whatever group they are in. When
 Slack does not answer, in time or in full, nothing is known and nobody may.
 
+In a channel that is shared with another workspace nobody has a say. A run does not start in one; that it has become one
+since is asked at each word too.
+
 An approver is listed by id or is in a listed user group. Groups are asked about only when the id is not listed. A group
 gives a say while Slack lists it as this workspace's own and enabled, and names the person among its members; what it
 answers about the members of a disabled group is not documented, so the list of groups is always asked too.
@@ -20,12 +23,45 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import ServiceError
 from bot.plan.commands import Standing
 from bot.slack.calls import Refused, asked, understood
-from bot.slack.payloads import GroupMembers, Person, UserGroups
+from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroups
 
 _PATIENCE_SECONDS = 10
 _SLACKBOT = "USLACKBOT"
 """Says what reminders were told to say, and does not call itself a bot."""
 _UNKNOWN = Standing(known=False, member=False, approver=False, why="Slack did not tell me who you are")
+
+
+async def standing_in(
+    client: AsyncWebClient,
+    channel: str,
+    user: str,
+    team: str,
+    *,
+    approvers: Sequence[str],
+    groups: Sequence[str],
+    own_team: str,
+) -> Standing:
+    """The standing of somebody who spoke in `channel`. Never raises for Slack's sake."""
+    shared, standing_there = await asyncio.gather(
+        _is_shared(client, channel),
+        standing(client, user, team, approvers=approvers, groups=groups, own_team=own_team),
+    )
+    if shared is None:
+        return _UNKNOWN
+    if shared:
+        why = "this channel is shared with another workspace by now"
+        return Standing(known=True, member=False, approver=False, why=why)
+    return standing_there
+
+
+async def _is_shared(client: AsyncWebClient, channel: str) -> bool | None:
+    """None when Slack does not tell."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            answer = await asked(client.conversations_info(channel=channel), "show the channel")
+        return Conversation.model_validate(answer.get("channel")).has_strangers
+    except (ServiceError, TimeoutError, ValidationError):
+        return None
 
 
 async def standing(

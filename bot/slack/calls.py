@@ -143,7 +143,7 @@ def _fit_for_a_run(place: Conversation) -> None:
         raise _refused("is_archived", {}, "show the channel", "SLACK_BOT_TOKEN")
     if not place.is_member:
         raise _refused("not_in_channel", {}, "show the channel", "SLACK_BOT_TOKEN")
-    if place.is_shared or place.is_ext_shared or place.is_org_shared or place.is_pending_ext_shared:
+    if place.has_strangers:
         raise Refused(
             "is_shared",
             f"Channel {place.id} is shared with another workspace, whose people must have no say in a run",

@@ -102,8 +102,14 @@ class SlackChannel:
                 raise
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
-        return await authority.standing(
-            self._client, user, team, approvers=approvers, groups=groups, own_team=self._identity.team
+        return await authority.standing_in(
+            self._client,
+            self._channel,
+            user,
+            team,
+            approvers=approvers,
+            groups=groups,
+            own_team=self._identity.team,
         )
 
     async def missed(self, run: Run) -> Sequence[Hear]:

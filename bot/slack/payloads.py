@@ -43,6 +43,7 @@ class Message(_Shape):
     app_id: str | None = None
     bot_profile: Any = None
     workflow_id: str | None = None
+    attachments: tuple[Any, ...] = ()
     user_team: str | None = None
     source_team: str | None = None
     team: str | None = None
@@ -95,6 +96,11 @@ class Conversation(_Shape):
     is_ext_shared: bool = False
     is_org_shared: bool = False
     is_pending_ext_shared: bool = False
+
+    @property
+    def has_strangers(self) -> bool:
+        """People of another workspace can be in it."""
+        return self.is_shared or self.is_ext_shared or self.is_org_shared or self.is_pending_ext_shared
 
 
 class AuthTest(_Shape):
@@ -179,6 +185,8 @@ def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: s
     if said.type != "message" or said.subtype not in {None, "thread_broadcast"} or said.hidden or said.edited:
         return None
     if said.bot_id or said.app_id or said.bot_profile or said.workflow_id:
+        return None
+    if any(isinstance(part, dict) and part.get("is_share") for part in said.attachments):  # somebody else's, forwarded
         return None
     if said.channel != channel or not said.user or said.user == bot_user:
         return None

@@ -67,6 +67,26 @@ async def test_when_slack_does_not_tell_nobody_may(channel: SlackChannel, slack:
     )
 
 
+@pytest.mark.parametrize("flag", ["is_shared", "is_ext_shared"])
+async def test_nobody_has_a_say_in_a_channel_that_was_shared_since(
+    channel: SlackChannel, slack: Any, flag: str
+) -> None:
+    """The run began in a channel of this workspace alone; strangers can be in it now."""
+    setattr(slack.channel, flag, True)
+    assert await channel.standing(ADA, OWN, [ADA], []) == Standing(
+        known=True, member=False, approver=False, why="this channel is shared with another workspace by now"
+    )
+
+
+@pytest.mark.parametrize("fault", ["internal_error", "html_500", "drop", "channel_not_found"])
+async def test_when_slack_does_not_tell_of_the_channel_nobody_may(
+    channel: SlackChannel, slack: Any, fault: str
+) -> None:
+    """Whether strangers are in it is not known then."""
+    slack.fail_next("conversations.info", fault, times=2)
+    assert not (await channel.standing(ADA, OWN, [ADA], [])).known
+
+
 async def test_nothing_is_remembered(channel: SlackChannel, slack: Any) -> None:
     """Somebody who was an approver a moment ago and is deactivated now may not."""
     assert (await channel.standing(ADA, OWN, [ADA], [])).approver
