@@ -32,6 +32,7 @@ from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.stackauth.people.kinds import KINDS
 from bot.stackauth.people.reasons import REASONS
+from tests.chat.replies import REPLIES, Reply
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
@@ -263,6 +264,33 @@ def _of_the_plan(name: str) -> Any:
     raise LookupError(f"no module of bot.plan holds {name}")
 
 
+# -- replies ----------------------------------------------------------------------------------------------------------
+
+
+def _replies() -> str:
+    parts = [
+        f"## {group}\n\n{_table(('reply', 'what comes of it'), [(reply.kind, _comes_of(reply)) for reply in replies])}"
+        for group, replies in REPLIES.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def _comes_of(reply: Reply) -> str:
+    answers = [f"“{_by_name(answer)}”" for answer in reply.answers]
+    told = [f"{_by_name(reply.private)} (to its author alone)"] if reply.private else []
+    if len(reply.approves) == 1 and len(answers) == 1 and "more approver" not in reply.answers[0]:
+        return "<br>".join(["Opens the gate.", *told])
+    return "<br>".join([*told, *answers]) or "Nothing."
+
+
+def _by_name(answer: str) -> str:
+    """As people see it in Slack, on one line; what depends on the run's evidence is cut out."""
+    for id_, name in {"U0ADA": "Ada", "U0BOB": "Bob", "U0GRACE": "Grace", "U0EVE": "Eve", "U0GUEST": "Gus"}.items():
+        answer = answer.replace(f"<@{id_}>", f"@{name}")
+    answer = answer.replace("<!subteam^S0OPS>", "@ops").replace("<#C0CUTOVER>", "#cutover").replace("{digest}", "…")
+    return "<br>".join(answer.splitlines())
+
+
 # -- pages ------------------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +300,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/users.md": {"kinds": _kinds, "reasons": _reasons},
     "docs/settings.md": {"environment": _environment, "sections": _sections},
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
+    "docs/replies.md": {"replies": _replies},
     "docs/states.md": {"words": _words, "moves": _moves},
 }
 
