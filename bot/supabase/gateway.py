@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 from postgrest.exceptions import APIError
 from postgrest.types import CountMethod, ReturnMethod
+from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
@@ -141,6 +142,31 @@ class Gateway:
         except _Refusal as refusal:
             return refusal.code
         return ""
+
+    async def try_bucket(self, name: str) -> str:
+        """Asks Storage to make a bucket that exists: "duplicate", "read-only", "made" (it did not exist), or what else
+        it answers. Raises ServiceUnreachable, or ServiceRefused when the key is wrong.
+        """
+        client = await self._client("service_role")
+        for attempt in range(_AWAY_TRIES):
+            try:
+                await client.storage.create_bucket(name)
+            except StorageApiError as error:
+                words = f"{error.code} {error.message}".lower().replace("-", "").replace(" ", "")
+                if "readonly" in words:
+                    return "read-only"
+                if str(error.status) == "409" or "duplicate" in words or "alreadyexists" in words:
+                    return "duplicate"
+                if str(error.status) not in _AWAY | {"500"} or attempt == _AWAY_TRIES - 1:
+                    return str(error.status)
+            except httpx.TimeoutException:
+                return "nothing in time"
+            except httpx.HTTPError as error:
+                raise _unreachable(type(error).__name__) from error
+            else:
+                return "made"
+            await asyncio.sleep(_AWAY_PAUSE)  # once its sessions were ended, the first answer is of their loss
+        raise AssertionError("the last attempt returns or raises")
 
     async def count(self, schema: str, table: str) -> int | Uncounted:
         """The exact number of rows, row security bypassed by the service-role key; or why there is none.

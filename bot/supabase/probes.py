@@ -65,6 +65,18 @@ async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
     return {}
 
 
+async def storage_write(session: Session, gateway: Gateway) -> str | None:
+    """How Storage answers when a bucket that exists is to be made again: "read-only", "duplicate", or its code; None
+    where there is no bucket.
+    """
+    with translated("a bucket for the probe could not be chosen"):
+        there = await (await session.execute("SELECT to_regclass('storage.buckets') IS NOT NULL")).fetchone()
+        if there != (True,):
+            return None
+        bucket = await (await session.execute("SELECT id FROM storage.buckets ORDER BY id LIMIT 1")).fetchone()
+    return None if bucket is None else await gateway.try_bucket(bucket[0])
+
+
 async def _candidates(session: Session) -> list[tuple[str, str, str, bool]]:
     with translated("a table for the probes could not be chosen"):
         rows = await (await session.execute(query("probe_columns"))).fetchall()

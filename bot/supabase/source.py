@@ -20,7 +20,7 @@ from bot.supabase.database import Database, Session
 from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
-from bot.supabase.proof import examiner
+from bot.supabase.proof import stillness
 
 
 class SupabaseSource:
@@ -56,7 +56,7 @@ class SupabaseSource:
             # Without the lock another bot may be at work; taking it again says so by LockHeld.
             await self._lock.take()
             try:
-                return await examiner.drift(await self._opened(), run.freeze)
+                return await stillness.drift(await self._opened(), run.freeze)
             except CutoverError:
                 await self._close()
                 raise

@@ -13,7 +13,8 @@ from bot.ports import Progress
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
-from bot.supabase.proof.examiner import Proof, drift
+from bot.supabase.proof.examiner import Proof
+from bot.supabase.proof.stillness import drift
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]
@@ -46,7 +47,12 @@ def _soft(source: Company) -> None:
 async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> None:
     """`frozen` on a living database is told what is missing and how to freeze."""
     findings = await _prove(proof, run_since(None))
-    assert _failing(findings) == {"freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook"}
+    assert _failing(findings) == {
+        "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",
+    }  # fmt: skip
+    assert findings["storage-refuses-writes"].evidence == (
+        "Storage would write: it refuses a bucket only because there is one of that name."
+    )
     layers = findings["freeze-layers"]
     assert layers.evidence == (
         "The freeze does not stand: the database's default is not read-only; the REST gateway has no pre-request hook "
@@ -63,7 +69,7 @@ async def test_a_soft_freeze_is_refused(source: Company, proof: Proof, run_since
     """A database default alone does not stop the public API."""
     _soft(source)
     findings = await _prove(proof, run_since(None))
-    assert _failing(findings) == {"freeze-layers", "api-refuses-writes", "api-hook"}
+    assert _failing(findings) == {"freeze-layers", "api-refuses-writes", "api-hook", "storage-refuses-writes"}
     assert findings["session-refuses-writes"].evidence == (
         "A fresh session is refused writes with 25006 (CREATE TEMP TABLE and an UPDATE of no row)."
     )
@@ -78,10 +84,17 @@ async def test_a_whole_freeze_passes(proof: Proof, freeze: Freeze, run_since: Ru
     """Every finding passes, and the record has clock, log position, transaction number and baseline."""
     since = freeze()
     findings = await _prove(proof, run_since(since))
-    assert {finding.verdict for finding in findings.values()} == {"pass"}
+    assert {check for check, finding in findings.items() if finding.verdict != "pass"} == {"write-paths"}
+    assert findings["write-paths"].verdict == "warn"
+    assert findings["write-paths"].evidence.startswith(
+        "Other ways to write: other databases of this server are not frozen ("
+    )
+    assert findings["storage-refuses-writes"].evidence == (
+        "Storage refuses to make a bucket, since its database is read-only."
+    )
     assert list(findings) == [
-        "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "old-sessions", "write-paths",
-        "select-rights", "quiet-window",
+        "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",
+        "old-sessions", "write-paths", "select-rights", "quiet-window",
     ]  # fmt: skip
     assert findings["api-refuses-writes"].evidence == (
         "The public API refuses writes with 25006 with the key service_role and anon."
@@ -212,9 +225,10 @@ async def test_a_prepared_transaction_is_caught(
     finally:
         with psycopg.connect(source.dsn, autocommit=True) as writer:
             writer.execute("ROLLBACK PREPARED 'che''at'")
-    assert _failing(findings) == {"write-paths"}
-    assert findings["write-paths"].evidence == ("Other ways to write: prepared transactions wait to be committed (1).")
-    assert findings["write-paths"].mend == "ROLLBACK PREPARED 'che''at'"
+    assert _failing(findings) == {"prepared-transactions"}
+    finding = findings["prepared-transactions"]
+    assert finding.evidence == "1 prepared transaction can be committed at any time, read-only or not."
+    assert (finding.mend, finding.waivable) == ("ROLLBACK PREPARED 'che''at'", False)
 
 
 async def test_a_role_that_overrides_the_default_is_caught(
@@ -224,8 +238,9 @@ async def test_a_role_that_overrides_the_default_is_caught(
     override = f"ALTER ROLE supabase_auth_admin IN DATABASE {source.dbname} SET default_transaction_read_only = off"
     source.server.sql(override)
     findings = await _prove(proof, run_since(freeze()))
-    assert _failing(findings) == {"write-paths"}
-    assert findings["write-paths"].mend == (
+    assert _failing(findings) == {"overrides"}
+    assert findings["overrides"].waivable
+    assert findings["overrides"].mend == (
         f"ALTER ROLE supabase_auth_admin IN DATABASE {source.dbname} RESET default_transaction_read_only"
     )
 

@@ -38,6 +38,7 @@ def _kinds(night: Night) -> list[str]:
 
 async def _frozen_by_the_bot(night: Night) -> None:
     """On an approver's word, and not on a member's; the gate still waits for its own."""
+
     def told_of() -> list[str]:
         return [p["status"] for p in posts(night, "cutover_finding") if p["check"] == "freeze-applied"]
 

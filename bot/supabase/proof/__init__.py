@@ -1,1 +1,11 @@
-"""The freeze put to the proof: `examiner` asks, `movement` compares two looks, `notice` asks what the public sees."""
+"""The freeze put to the proof.
+
+examiner   the questions of each gate, in their order
+refusals   is a write refused? asked by trying
+others     sessions from before the freeze
+paths      other ways to write
+stillness  does anything move, in a quiet window and since the record
+movement   what a look at the source takes down, and what differs between two
+notice     what the public sees
+wording    how findings list things
+"""

@@ -25,12 +25,15 @@ LATE_COUNTERS_SECONDS = 11.0
 """After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""
 
 Baseline = Mapping[str, Any]
-"""`{"schema.table": [inserted, updated, deleted, file], …, "sequences": {"schema.sequence": [last value, file]}}`:
-JSON values only, since it is journaled in the freeze record. No table is called `sequences`, since each name has a
-schema.
+"""`{"schema.table": [inserted, updated, deleted, file], …, "sequences": {"schema.sequence": [last value, file]},
+"shape": "…"}`: JSON values only, since it is journaled in the freeze record. No table is called `sequences` or `shape`,
+since each name has a schema. `shape` is a digest over the columns of every table of the database.
 """
 
 SEQUENCES = "sequences"
+SHAPE = "shape"
+_LARGE_OBJECTS = ("pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata")
+"""Where a write through `lo_put` lands, which a read-only transaction lets through before PostgreSQL 16."""
 _KINDS = ("inserted", "updated", "deleted")
 
 
@@ -47,17 +50,20 @@ class CloseLook:
 
 async def look_closely(session: Session, tables: Sequence[str], sequences: Sequence[str]) -> CloseLook:
     """Names are `schema.name`. No lock is waited for."""
-    tables, sequences = list(tables), list(sequences)
+    tables, sequences = [*tables, *(name for name in _LARGE_OBJECTS if name not in tables)], list(sequences)
     with translated("the exported tables could not be watched"):
         position = await (await session.execute(query("position"))).fetchone()
         assert position is not None
         moved = await (await session.execute(query("movement_tables"), {"tables": tables})).fetchall()
         drawn = await (await session.execute(query("movement_sequences"), {"sequences": sequences})).fetchall()
+        shape = await (await session.execute(query("movement_shape"))).fetchone()
+        assert shape is not None
         holders = await (
             await session.execute(query("movement_writers"), {"relations": [*tables, *sequences]})
         ).fetchall()
     baseline: dict[str, Any] = {name: list(counts) for name, *counts in sorted(moved)}
     baseline[SEQUENCES] = {name: list(values) for name, *values in sorted(drawn)}
+    baseline[SHAPE] = shape[0]
     return CloseLook(
         database_time=position[0].astimezone(UTC),
         lsn=position[1],
@@ -68,7 +74,7 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
 
 
 def tables_of(baseline: Baseline) -> list[str]:
-    return [name for name in baseline if name != SEQUENCES]
+    return [name for name in baseline if name not in {SEQUENCES, SHAPE}]
 
 
 def sequences_of(baseline: Baseline) -> list[str]:
@@ -94,6 +100,8 @@ def changes(before: Baseline, after: Baseline) -> list[str]:
                 for kind, then, now in zip(_KINDS, rows_before, rows_after, strict=True)
                 if now != then
             ]
+    if before.get(SHAPE) not in {None, after.get(SHAPE)}:
+        told.append("tables or columns were made, changed or dropped")
     for name, then in before.get(SEQUENCES, {}).items():
         now = after.get(SEQUENCES, {}).get(name)
         if now is None:

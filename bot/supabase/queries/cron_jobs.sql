@@ -1,2 +1,2 @@
 -- pg_cron's active jobs; asked only where its table is there.
-SELECT jobid FROM cron.job WHERE active ORDER BY jobid
+SELECT 'job', jobid::text FROM cron.job WHERE active ORDER BY jobid

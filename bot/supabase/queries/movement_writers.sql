@@ -1,5 +1,6 @@
 -- Transactions that hold ROW EXCLUSIVE or stronger on an exported table, one of its partitions, or an exported sequence, and are
--- not ours. One that is prepared has no pid. Autovacuum changes no row.
+-- not ours. One that is prepared has no pid. Vacuum, of a person or of the server, changes no row: it holds SHARE UPDATE
+-- EXCLUSIVE, and more only for the moment in which it gives empty pages back.
 WITH RECURSIVE part (root, oid) AS (
   SELECT c.oid, c.oid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -17,9 +18,9 @@ SELECT DISTINCT n.nspname || '.' || c.relname, l.pid, coalesce(a.usename, '?'), 
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'relation' AND l.granted
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                  'AccessExclusiveLock')
+   AND l.mode IN ('RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
    AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+   AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum v WHERE v.pid = l.pid)
    AND NOT (starts_with(coalesce(a.application_name, ''), 'cutover/')
             AND a.usesysid IS NOT DISTINCT FROM to_regrole(quote_ident(session_user))::oid)
  ORDER BY 1, 2

@@ -1,7 +1,8 @@
 -- Client sessions of this database that began before a time and are not ours, oldest first.
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        extract(epoch FROM clock_timestamp() - a.backend_start)::bigint AS age_seconds,
-       coalesce(r.rolsuper, false) AS is_superuser
+       coalesce(r.rolsuper, false) AS is_superuser,
+       coalesce(strpos(a.query, 'cutover_freeze.gate') > 0 OR strpos(a.query, 'Now close this session') > 0, false) AS ran_the_kit
   FROM pg_stat_activity a
   LEFT JOIN pg_roles r ON r.oid = a.usesysid
  WHERE a.datname = current_database()

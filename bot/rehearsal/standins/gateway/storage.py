@@ -29,6 +29,15 @@ class Storage:
         """GET /storage/v1/bucket."""
         return await self._answer(request, "buckets", {})
 
+    async def create_bucket(self, request: web.Request) -> web.Response:
+        """POST /storage/v1/bucket: an INSERT at once, so that a taken name and a frozen database each refuse it."""
+        try:
+            asked = await request.json()
+            wanted = {"id": str(asked["id"]), "name": str(asked.get("name") or asked["id"])}
+        except (ValueError, KeyError, AttributeError, TypeError):
+            return _refuse("400", "InvalidRequest", "the body is no bucket")
+        return await self._answer(request, "create_bucket", wanted)
+
     async def objects(self, request: web.Request) -> web.Response:
         """POST /storage/v1/object/list/{bucket}."""
         try:
@@ -51,6 +60,10 @@ class Storage:
                 await session.execute("SELECT set_config('role', %s, true)", [str(claims.get("role", "anon"))])
                 row = await (await session.execute(query(question), parameters or None)).fetchone()
                 await session.execute("COMMIT")
+        except psycopg.errors.ReadOnlySqlTransaction:
+            return _refuse("503", "DatabaseReadOnly", "Database is in read-only mode")
+        except psycopg.errors.UniqueViolation:
+            return _refuse("409", "Duplicate", "The resource already exists")
         except (SessionLost, psycopg.Error):
             return _refuse("500", "DatabaseError", "the database refused")
         assert row is not None

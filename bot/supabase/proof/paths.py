@@ -1,0 +1,114 @@
+"""Other ways to write, that the layers do not close: what could write, and what writes for others.
+
+What surely can is a failing finding of its own. What only may is told together, as one warning. pg_cron, pg_net and
+Supabase's webhooks are asked about only where their tables are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.plan.findings import Finding, failed, passed, warned
+from bot.supabase.database import Session, query, translated
+from bot.supabase.proof.wording import counted, listed
+from bot.supabase.sessions import shown
+
+_WHERE_THERE = {"cron.job": "cron_jobs", "net.http_request_queue": "net_queue", "supabase_functions.hooks": "webhooks"}
+
+Names = Sequence[str]
+
+
+async def write_paths(session: Session) -> list[Finding]:
+    """At least one finding."""
+    by_kind: dict[str, list[str]] = {}
+    with translated("other ways to write could not be listed"):
+        questions = ["write_paths"]
+        for table, question in _WHERE_THERE.items():
+            [there] = await (await session.execute("SELECT to_regclass(%s) IS NOT NULL", [table])).fetchone() or [False]
+            questions += [question] if there else []
+        for question in questions:
+            for kind, name in await (await session.execute(query(question))).fetchall():
+                by_kind.setdefault(kind, []).append(name)
+    found = [make(by_kind[kind]) for kind, make in _SURELY.items() if kind in by_kind]
+    doubtful = [tell(by_kind[kind]) for kind, tell in _PERHAPS.items() if kind in by_kind]
+    if doubtful:
+        evidence = f"Other ways to write: {'; '.join(told for told, _ in doubtful)}."
+        found.append(warned("write-paths", evidence, "; ".join(mend for _, mend in doubtful if mend)))
+    elif not found:
+        evidence = "No prepared transaction, override of the default, job, subscription or worker could write."
+        found.append(passed("write-paths", evidence))
+    return found
+
+
+def _prepared(gids: Names) -> Finding:
+    return failed(
+        "prepared-transactions",
+        f"{counted(len(gids), 'prepared transaction')} can be committed at any time, read-only or not.",
+        "; ".join(f"ROLLBACK PREPARED {gid}" for gid in gids),
+    )
+
+
+def _overrides(resets: Names) -> Finding:
+    return failed(
+        "overrides",
+        f"{counted(len(resets), 'setting')} of roles that can log in override the database's default.",
+        "; ".join(resets),
+        waivable=True,
+    )
+
+
+def _subscriptions(names: Names) -> Finding:
+    return failed(
+        "subscriptions",
+        f"{counted(len(names), 'subscription')} bring in rows from elsewhere: {listed(names)}.",
+        "; ".join(f"ALTER SUBSCRIPTION {name} DISABLE" for name in names),
+        waivable=True,
+    )
+
+
+_SURELY: Mapping[str, Callable[[Names], Finding]] = {
+    "prepared": _prepared,
+    "override": _overrides,
+    "subscription": _subscriptions,
+}
+
+
+def _jobs(ids: Names) -> tuple[str, str]:
+    mend = f"SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobid IN ({', '.join(ids)})"  # noqa: S608
+    return f"pg_cron jobs are active ({', '.join(ids)}); they are refused unless they override the default", mend
+
+
+_PERHAPS: Mapping[str, Callable[[Names], tuple[str, str]]] = {
+    "group override": lambda resets: (
+        f"roles without log-in have a setting of their own ({len(resets)})",
+        "; ".join(resets),
+    ),
+    "function override": lambda resets: (
+        f"functions set the default off while they run ({len(resets)})",
+        "; ".join(resets),
+    ),
+    "job": _jobs,
+    "open transaction": lambda sessions: (
+        f"transactions of others hold a transaction number, as writers do ({listed(sessions)})",
+        "find out what they do, and end them",
+    ),
+    "long transaction": lambda sessions: (f"transactions are open for long ({listed(sessions)})", "end them"),
+    "webhook": lambda names: (f"database webhooks call out on writes ({listed(names)})", ""),
+    "queued request": lambda counts: (
+        f"pg_net has requests to send ({', '.join(counts)})",
+        "wait until its queue is empty",
+    ),
+    "slot": lambda names: (
+        f"replication slots pass changes on, or keep the log for who is away ({listed(names)})",
+        "tell whoever reads them that this database is frozen and will not be the one that is written to",
+    ),
+    "worker": lambda names: (f"background workers run ({listed(names)})", "nothing, if you know what they do"),
+    "login role": lambda names: (
+        f"roles of your own can log in, and may override the default in a session of theirs ({listed(names)})",
+        "stop what uses them, or ALTER ROLE … NOLOGIN for the night",
+    ),
+    "database": lambda names: (
+        f"other databases of this server are not frozen ({listed([shown(name) for name in names])})",
+        "freeze them too, if the application writes there",
+    ),
+}

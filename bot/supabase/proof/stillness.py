@@ -1,0 +1,95 @@
+"""Does anything move? During a quiet window before the freeze counts as proven, and against its record from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from bot.plan.findings import Finding, failed, passed
+from bot.supabase.catalog import Catalog
+from bot.supabase.database import Session
+from bot.supabase.freeze.kit import read_layers
+from bot.supabase.proof.movement import CloseLook, changes, look_closely, sequences_of, tables_of
+from bot.supabase.proof.wording import listed
+
+
+async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, late_counters: float) -> Finding:
+    """Its facts are the freeze record. `late_counters` is how many seconds a counter may lag behind its write."""
+    check = "quiet-window"
+    tables = [table.relation for table in catalog.tables]
+    sequences = [sequence.relation for sequence in catalog.sequences]
+    first = await look_closely(session, tables, sequences)
+    await asyncio.sleep(seconds)
+    last = await look_closely(session, tables, sequences)
+    note = ""
+    moved = _moved(first, last)
+    if not moved and last.xmax != first.xmax:
+        number = last.xmax - first.xmax
+        await asyncio.sleep(late_counters)
+        last = await look_closely(session, tables, sequences)
+        moved = _moved(first, last)
+        note = (
+            f" Meanwhile {number} transaction number{'s were' if number > 1 else ' was'} used, and "
+            f"{late_counters:g} s later the counters stood still: autoanalyze, or another database."
+        )
+    if moved:
+        return failed(
+            check,
+            f"The source moved while nothing should: {listed(moved)}.",
+            "find out who writes (an app with its own BEGIN READ WRITE, a job, somebody at a console), stop it, "
+            "and say `frozen` again",
+        )
+    return passed(
+        check,
+        f"Nothing moved in {len(tables)} tables and {len(sequences)} sequences for {seconds:g} s.{note}",
+        frozenAt=last.database_time.isoformat().replace("+00:00", "Z"),
+        lsn=last.lsn,
+        xmax=last.xmax,
+        baseline=last.baseline,
+    )
+
+
+async def held_still(
+    session: Session, catalog: Catalog, record: Mapping[str, Any] | None, *, late_counters: float
+) -> Finding:
+    """Nothing has moved since the freeze record was made, and no table is new."""
+    check = "no-drift"
+    if record is None:
+        return failed(check, "There is no freeze record to compare with.", "pass the gate `freeze` first")
+    first = await _look_again(session, record)
+    moved = _drifted(record, first)
+    if not moved and first.xmax != record["xmax"]:
+        await asyncio.sleep(late_counters)
+        moved = _drifted(record, await _look_again(session, record))
+    known = set(tables_of(record["baseline"]))
+    new = [table.relation for table in catalog.tables if table.relation not in known]
+    moved += [f"{name} is new" for name in new]
+    if moved:
+        return failed(
+            check,
+            f"The source has moved since the freeze was proven: {listed(moved)}.",
+            "find out who writes and stop it; the freeze has to be proven and everything exported anew",
+        )
+    return passed(check, f"Nothing has moved in {len(known)} tables since {record['frozenAt']}.")
+
+
+async def drift(session: Session, record: Mapping[str, Any]) -> list[str]:
+    """What is no longer as the freeze record says, as clauses; empty when nothing moved. A write of the last ten
+    seconds may not be seen yet.
+    """
+    layers = await read_layers(session)
+    return [*layers.missing, *_drifted(record, await _look_again(session, record))]
+
+
+async def _look_again(session: Session, record: Mapping[str, Any]) -> CloseLook:
+    baseline = record["baseline"]
+    return await look_closely(session, tables_of(baseline), sequences_of(baseline))
+
+
+def _drifted(record: Mapping[str, Any], look: CloseLook) -> list[str]:
+    return [*changes(record["baseline"], look.baseline), *look.writers]
+
+
+def _moved(first: CloseLook, last: CloseLook) -> list[str]:
+    return list(dict.fromkeys([*changes(first.baseline, last.baseline), *first.writers, *last.writers]))
