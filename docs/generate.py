@@ -80,19 +80,42 @@ def _constants(body: Iterable[ast.stmt]) -> dict[str, str]:
     }
 
 
+def waivable_in_code() -> dict[str, set[bool]]:
+    """By check, whether its failing findings may be waived."""
+    found: dict[str, set[bool]] = defaultdict(set)
+    for path in sorted((ROOT / "bot").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for scope, call in _findings(tree, _constants(tree.body)):
+            name = call.args[0]
+            told = name.value if isinstance(name, ast.Constant) else scope.get(getattr(name, "id", ""))
+            if isinstance(told, str) and getattr(call.func, "id", "") == "failed":
+                found[told].add(any(keyword.arg == "waivable" for keyword in call.keywords))
+    return found
+
+
+def _may_be_waived(found: set[bool]) -> str:
+    return "" if True not in found else "yes" if found == {True} else "some of its findings"
+
+
 def checks_described() -> dict[str, dict[str, str]]:
     described: dict[str, dict[str, str]] = tomllib.loads((ROOT / "docs/checks.toml").read_text(encoding="utf-8"))
     return described
 
 
 def _checks() -> str:
-    verdicts = checks_in_code()
+    verdicts, waivable = checks_in_code(), waivable_in_code()
     order = list(VERDICTS.values())
     rows = [
-        (f"`{name}`", told["where"], told["asks"], ", ".join(sorted(verdicts.get(name, ()), key=order.index)))
+        (
+            f"`{name}`",
+            told["where"],
+            told["asks"],
+            ", ".join(sorted(verdicts.get(name, ()), key=order.index)),
+            _may_be_waived(waivable.get(name, set())),
+        )
         for name, told in checks_described().items()
     ]
-    return _table(("check", "asked at", "what it asks", "verdicts"), rows)
+    return _table(("check", "asked at", "what it asks", "verdicts", "may be waived"), rows)
 
 
 def _examiners() -> str:

@@ -1,6 +1,9 @@
 """The maintenance notice, as the public sees it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import pytest
+from aiohttp import web
 
 from bot.plan.findings import Finding
 from bot.plan.run import Run
@@ -35,3 +38,75 @@ async def test_no_page_is_a_warning(run_since: Callable[..., Run]) -> None:
     finding = await _ask(Notice("", ""), run_since(None))
     assert finding.verdict == "warn"
     assert finding.mend == "set freeze.notice_url and freeze.notice_text"
+
+
+@pytest.fixture
+async def answering() -> AsyncIterator[Callable[[str, Mapping[str, str]], Awaitable[str]]]:
+    """A page that answers with a body and headers; gives its address."""
+    runners: list[web.AppRunner] = []
+
+    async def serve(body: str, headers: Mapping[str, str]) -> str:
+        async def page(request: web.Request) -> web.Response:
+            assert request.query.get("cutover"), "no cache has seen this address"
+            return web.Response(text=body, headers=headers)
+
+        app = web.Application()
+        app.router.add_get("/", page)
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+    yield serve
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "text", "verdict", "evidence"),
+    [
+        ("hello", {"X-Maintenance": "On"}, "x-maintenance: on", "pass", "The public page shows the maintenance notice"),
+        (
+            '{"page": {"name": "Us"}, "status": {"indicator": "none"}, "incidents": [], "scheduled_maintenances": '
+            '[{"name": "Moving", "status": "in_progress"}]}',
+            {},
+            "",
+            "pass",
+            "The status page shows a maintenance under way",
+        ),
+        (
+            '{"page": {"name": "Us"}, "scheduled_maintenances": [{"name": "Moving", "status": "scheduled"}]}',
+            {},
+            "Moving",
+            "fail",
+            "The status page shows no maintenance under way.",
+        ),
+        (
+            '{"page": {"name": "Us", "status": "UNDERMAINTENANCE"}, "activeMaintenances": [{"name": "Moving", '
+            '"status": "INPROGRESS"}]}',
+            {},
+            "Moving",
+            "pass",
+            "The status page shows a maintenance under way",
+        ),
+        ('{"page": {"name": "Us", "status": "UP"}}', {}, "", "fail", "The status page shows no maintenance under way."),
+        ('{"hello": 1}', {}, "", "warn", "The public page answers 200; whether that is the maintenance notice is"),
+        ("[]", {}, "Moving", "fail", "The public page answers 200 without the text of the maintenance notice."),
+    ],
+)
+async def test_a_header_or_a_status_page_may_tell(
+    *,
+    answering: Callable[[str, Mapping[str, str]], Awaitable[str]],
+    run_since: Callable[..., Run],
+    body: str,
+    headers: Mapping[str, str],
+    text: str,
+    verdict: str,
+    evidence: str,
+) -> None:
+    """A planned maintenance is none; what is missing may be waived, since nothing is lost behind it."""
+    finding = await _ask(Notice(await answering(body, headers), text), run_since(None))
+    assert finding.verdict == verdict
+    assert finding.evidence.startswith(evidence)
+    assert finding.waivable == (verdict == "fail")

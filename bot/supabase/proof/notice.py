@@ -1,8 +1,15 @@
-"""Does the public see the maintenance notice? Asked of the page itself, from outside, past every cache."""
+"""Does the public see the maintenance notice? Asked of the page itself, from outside, past every cache.
+
+The text may stand on the page or in a header of its answer (`x-maintenance: on`). A status page that answers with the
+JSON of Statuspage or Instatus (`summary.json`) says by itself whether a maintenance is under way, and needs no text.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -13,6 +20,35 @@ from bot.ports import Report
 _CHECK = "notice"
 _TIMEOUT = httpx.Timeout(15.0)
 _LONGEST = 2_000_000
+_UNDER_WAY = {"in_progress", "inprogress", "verifying"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    status: int
+    headers: str
+    body: str
+
+    def shows(self, text: str) -> bool:
+        return text in self.body or text.casefold() in self.headers
+
+    def maintenance(self) -> bool | None:
+        """Whether a status page says that one is under way; None when it is none that we know."""
+        try:
+            told = json.loads(self.body)
+        except ValueError:
+            return None
+        if not isinstance(told, dict):
+            return None
+        planned = told.get("scheduled_maintenances", told.get("activeMaintenances"))
+        page: Any = told.get("page")
+        if not isinstance(planned, list):
+            state = page.get("status") if isinstance(page, dict) else None
+            return state == "UNDERMAINTENANCE" if isinstance(state, str) else None
+        return any(
+            isinstance(one, dict) and str(one.get("status", "")).replace("-", "_").lower() in _UNDER_WAY
+            for one in planned
+        )
 
 
 class Notice:
@@ -32,32 +68,39 @@ class Notice:
             )
             return
         try:
-            status, page = await self._fetch(run)
+            page = await self._fetch(run)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             yield failed(
                 _CHECK,
                 f"The page of the maintenance notice did not answer ({type(error).__name__}).",
                 "check freeze.notice_url and that the page is up, then say `frozen` again",
+                waivable=True,
             )
             return
-        if self._text and self._text not in page:
-            yield failed(
+        yield self._judged(page)
+
+    def _judged(self, page: _Page) -> Finding:
+        again = "switch the notice on, wait until the page shows it, and say `frozen` again"
+        under_way = page.maintenance()
+        if under_way is False:
+            return failed(_CHECK, "The status page shows no maintenance under way.", again, waivable=True)
+        if self._text and not page.shows(self._text):
+            return failed(
                 _CHECK,
-                f"The public page answers {status} without the text of the maintenance notice.",
-                "switch the notice on, wait until the page shows it, and say `frozen` again; the text looked for "
-                "stands in freeze.notice_text",
+                f"The public page answers {page.status} without the text of the maintenance notice.",
+                f"{again}; the text looked for stands in freeze.notice_text",
+                waivable=True,
             )
-            return
-        if not self._text:
-            yield warned(
+        if under_way is None and not self._text:
+            return warned(
                 _CHECK,
-                f"The public page answers {status}; whether that is the maintenance notice is not known.",
+                f"The public page answers {page.status}; whether that is the maintenance notice is not known.",
                 "set freeze.notice_text to words that only the notice has",
             )
-            return
-        yield passed(_CHECK, f"The public page shows the maintenance notice (status {status}).")
+        what = "status page shows a maintenance under way" if under_way else "public page shows the maintenance notice"
+        return passed(_CHECK, f"The {what} (status {page.status}).")
 
-    async def _fetch(self, run: Run) -> tuple[int, str]:
+    async def _fetch(self, run: Run) -> _Page:
         # A parameter that no cache has seen: one that is new at each verification.
         attempt = sum(run.attempts.values())
         params = {"cutover": f"{run.run_id}-{attempt}"}
@@ -71,4 +114,6 @@ class Notice:
                 body += part
                 if len(body) > _LONGEST:
                     break
-            return response.status_code, body.decode(response.encoding or "utf-8", errors="replace")
+            answered = "\n".join(f"{name}: {value}" for name, value in response.headers.items()).casefold()
+            text = body.decode(response.encoding or "utf-8", errors="replace")
+            return _Page(status=response.status_code, headers=answered, body=text)
