@@ -9,6 +9,14 @@ from psycopg import sql
 from bot.rehearsal.company import Company
 
 _READ_ONLY = ("on", "off", "true", "FALSE", "t", "f", "yes", "NO", "1", "0")
+_NAMES = (
+    "default_transaction_read_only",
+    "work_mem",
+    "idle_session_timeout",
+    "pgrst.db_pre_request",
+    "pgrst.db_schemas",
+    "app.settings.key",
+)
 _LETTERS = "abZ09_ \"'%\\:;$-=,é{}"
 _STATEMENTS = {
     "database": "ALTER DATABASE {database} SET {name} = {value}",
@@ -134,17 +142,9 @@ def _hooks(draw: st.DrawFn) -> Hook:
 def _settings(draw: st.DrawFn, roles: tuple[str, ...]) -> Setting:
     where = draw(st.sampled_from(sorted(_STATEMENTS)))
     role = draw(st.sampled_from(["postgres", "authenticator", "anon", "supabase_auth_admin", *roles]))
-    name = draw(
-        st.sampled_from(
-            [
-                "default_transaction_read_only",
-                "work_mem",
-                "idle_session_timeout",
-                "pgrst.db_schemas",
-                "app.settings.key",
-            ]
-        )
-    )
+    name = draw(st.sampled_from(_NAMES))
+    if name == "pgrst.db_pre_request" and role == "authenticator":
+        role = "service_role"  # where the gateway does not look for it, and where it must survive all the same
     match name:
         case "default_transaction_read_only":
             value = draw(st.sampled_from(_READ_ONLY))
