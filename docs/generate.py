@@ -33,6 +33,7 @@ from bot.settings import Settings
 from bot.stackauth.people.kinds import KINDS
 from bot.stackauth.people.reasons import REASONS
 from tests.chat.replies import REPLIES, Reply
+from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
@@ -287,6 +288,31 @@ def _of_the_plan(name: str) -> Any:
     raise LookupError(f"no module of bot.plan holds {name}")
 
 
+# -- the freeze -------------------------------------------------------------------------------------------------------
+
+
+def _ways() -> str:
+    rows = [(way.name, f"`{way.caught_by}`" if way.caught_by else "the watch", _when(way)) for way in WAYS]
+    return _table(("the way", "caught by", "when"), rows)
+
+
+def _when(way: Way) -> str:
+    told = " (as a warning: it writes nothing yet)" if way.warns else ""
+    match way.happens:
+        case "later":
+            return "at its next look, within 30 s"
+        case "during":
+            return "at the end of the quiet window"
+        case _ if way.caught_by == "quiet-window":
+            return "at the end of the quiet window"
+        case _:
+            return f"at `frozen`, within seconds{told}"
+
+
+def _not_caught() -> str:
+    return _table(("the way", "why"), NOT_CAUGHT)
+
+
 # -- replies ----------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +350,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": {"environment": _environment, "sections": _sections},
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
     "docs/replies.md": {"replies": _replies},
+    "docs/freeze.md": {"ways": _ways, "not-caught": _not_caught},
     "docs/states.md": {"words": _words, "moves": _moves},
 }
 
