@@ -174,6 +174,7 @@ class SocketListener:
                 connected_at = clock()
             elif clock() - connected_at >= self._stuck_after:
                 log.warning("slack's socket is stuck; I build a new one")
+                self._hang_up()  # nobody would answer a farewell
                 await self._close()
                 await self._connect()
                 connected_at = clock()
@@ -192,6 +193,11 @@ class SocketListener:
             return False
         return True
 
+    def _hang_up(self) -> None:
+        client: SocketModeClient | None = self._handler.client if self._handler is not None else None
+        if client is not None and client.current_session is not None:
+            client.current_session.transport.abort()
+
     async def _close(self) -> None:
         handler, self._handler = self._handler, None
         if handler is None:
@@ -203,8 +209,6 @@ class SocketListener:
                 await closes()
         except Exception as error:  # noqa: BLE001 - it is thrown away in any case
             log.warning("slack's socket did not close in order", error=type(error).__name__)
-            if client.current_session is not None:
-                client.current_session.transport.abort()
         tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
         alive = [task for task in tasks if task is not None]
         for task in alive:

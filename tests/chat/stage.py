@@ -4,7 +4,7 @@ stage says so, so that a case can speak while they run.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -196,12 +196,16 @@ class Stage:
         self._before = len(self._answers())
 
     def _answers(self) -> list[str]:
-        return [d.ts for d in self.run.deliveries.values() if d.post.kind == "cutover_answer"]
+        return [d.ts for d in self.run.deliveries.values() if d.post.kind == "cutover_answer" and d.ts]
 
 
 @asynccontextmanager
-async def staged(transport: str, directory: Path, **rules: Any) -> AsyncIterator[Stage]:
-    """Checkpoint 1 waits in the channel. `rules` are those of the run, besides the group of approvers."""
+async def staged(
+    transport: str, directory: Path, *, ear: Mapping[str, Any] | None = None, **rules: Any
+) -> AsyncIterator[Stage]:
+    """Checkpoint 1 waits in the channel. `rules` are those of the run, besides the group of approvers; `ear` is the
+    socket's patience.
+    """
     scopes = DEFAULT_SCOPES | {"im:history", "im:read"}
     slack = SlackStandin(
         people=PEOPLE.values(), groups={OPS: IN_OPS}, scopes=scopes, posts_per_second=1000.0, post_burst=1000
@@ -209,7 +213,7 @@ async def staged(transport: str, directory: Path, **rules: Any) -> AsyncIterator
     async with AsyncExitStack() as closing:
         await slack.start()
         closing.push_async_callback(slack.stop)
-        stage = await _open(slack, transport, directory, e.Rules(groups=(OPS,), **rules), closing)
+        stage = await _open(slack, transport, directory, closing, rules=e.Rules(groups=(OPS,), **rules), ear=ear or {})
         conducting = asyncio.create_task(stage.conductor.conduct())
         try:
             await stage.until(lambda: stage.run.pinned)
@@ -221,7 +225,15 @@ async def staged(transport: str, directory: Path, **rules: Any) -> AsyncIterator
                 await conducting
 
 
-async def _open(slack: SlackStandin, transport: str, directory: Path, rules: e.Rules, closing: AsyncExitStack) -> Stage:
+async def _open(
+    slack: SlackStandin,
+    transport: str,
+    directory: Path,
+    closing: AsyncExitStack,
+    *,
+    rules: e.Rules,
+    ear: Mapping[str, Any],
+) -> Stage:
     client = connect(slack.bot_token, slack.api_url)
     identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token, groups=rules.groups)
     record = EventRecord.open(directory)
@@ -256,18 +268,29 @@ async def _open(slack: SlackStandin, transport: str, directory: Path, rules: e.R
         once=False,
     )
     watch = Watch(conductor, source=_Source(), channel=channel, remind_after=timedelta(hours=1))
+    sweeps: set[asyncio.Task[None]] = set()
+
+    def swept() -> None:  # as the bot does after every connection
+        task = asyncio.create_task(watch.sweep())
+        sweeps.add(task)
+        task.add_done_callback(sweeps.discard)
+
     common: dict[str, Any] = {
         "channel": slack.channel.id,
         "run_id": RUN,
         "api_url": slack.api_url,
         "heard": conductor.obey,
-        "reconnected": lambda: None,
+        "reconnected": swept,
     }
+
+    def rival(count: int) -> None:
+        conductor.obey(say.ReportRival(connections=count))
+
     listener: SocketListener | HttpListener
     if transport == "HTTP":
         listener = HttpListener(identity, signing_secret=SECRET, port=0, **common)
     else:
-        listener = SocketListener(identity, app_token=slack.app_token, rival=lambda count: None, **common)
+        listener = SocketListener(identity, app_token=slack.app_token, rival=rival, **common, **ear)
     await listener.start()
     closing.push_async_callback(listener.stop)
     if isinstance(listener, HttpListener):

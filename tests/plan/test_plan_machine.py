@@ -319,6 +319,7 @@ class Nights(RuleBasedStateMachine):
             case e.Released():
                 assert self.entitled(event.ts, "release")
                 assert self.alive.handover is not None
+                world.drifted = False
             case e.RetryAsked():
                 assert self.entitled(event.ts, "retry")
             case e.ReasonAccepted():

@@ -35,12 +35,13 @@ class _Connection:
 class SocketMode:
     """The server's side of all connections of the one app."""
 
-    def __init__(self, app_id: str, ack_seconds: float, stir: Callable[[], None]) -> None:
+    def __init__(self, app_id: str, ack_seconds: float, ping_seconds: float, stir: Callable[[], None]) -> None:
         self.deliveries: list[Delivery] = []
         self.opened = 0
         self.refuse_handshakes = 0
         self._app_id = app_id
         self._ack_seconds = ack_seconds
+        self._ping_seconds = ping_seconds
         self._stir = stir
         self._tickets: set[str] = set()
         self._connections: list[_Connection] = []
@@ -109,6 +110,8 @@ class SocketMode:
         """Every connection there is stays open and does nothing any more, not even answer pings."""
         for connection in self._connections:
             connection.dead = True
+            if connection.transport is not None:
+                connection.transport.pause_reading()
 
     async def stop(self) -> None:
         for timer in self._timers.values():
@@ -117,7 +120,8 @@ class SocketMode:
         for connection in list(self._connections):
             if connection.dead and connection.transport is not None:
                 connection.transport.abort()  # nobody would answer the farewell
-            await connection.socket.close(code=1001)
+            else:
+                await connection.socket.close(code=1001)
 
     # From the bot
 
@@ -145,8 +149,6 @@ class SocketMode:
         self._stir()
         try:
             async for frame in socket:
-                if connection.dead:
-                    continue
                 if frame.type is WSMsgType.PING:
                     with contextlib.suppress(ConnectionError):  # it may have ended meanwhile
                         await socket.pong(frame.data)
@@ -169,11 +171,17 @@ class SocketMode:
     async def _write(self, connection: _Connection) -> None:
         """One writer a connection, so that frames leave in the order in which things happened."""
         while True:
-            frame = await connection.outbox.get()
+            frame = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._ping_seconds):
+                    frame = await connection.outbox.get()
             if connection.dead:
                 continue
             try:
-                await connection.socket.send_json(frame)
+                if frame is None:
+                    await connection.socket.ping(b"Ping from applink-rehearsal")
+                else:
+                    await connection.socket.send_json(frame)
             except ConnectionError:
                 return  # the reader sees the end too, and the timer sends what was lost
 

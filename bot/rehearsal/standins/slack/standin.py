@@ -30,7 +30,9 @@ _LARGEST_UPLOAD = 64 * 1024 * 1024
 
 
 class SlackStandin:
-    """`posts_per_second` and `post_burst` bound chat.postMessage per channel; `ack_seconds` is Slack's patience."""
+    """`posts_per_second` and `post_burst` bound chat.postMessage per channel; `ack_seconds` is Slack's patience,
+    `ping_seconds` how often it pings a WebSocket on which it has nothing to say.
+    """
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class SlackStandin:
         posts_per_second: float = 1.0,
         post_burst: int = 10,
         ack_seconds: float = 3.0,
+        ping_seconds: float = 5.0,
     ) -> None:
         self.bot_token, self.app_token = bot_token, app_token
         self.team_id, self.bot_user_id, self.bot_id = team_id, bot_user_id, bot_id
@@ -59,7 +62,7 @@ class SlackStandin:
             groups=groups or {},
         )
         self._workspace.on_change(self._announce)
-        self._sockets = SocketMode("A0CUTOVER", ack_seconds, self._workspace.stir)
+        self._sockets = SocketMode("A0CUTOVER", ack_seconds, ping_seconds, self._workspace.stir)
         self._api = WebApi(
             self._workspace,
             bot_token=bot_token,
