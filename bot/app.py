@@ -164,7 +164,8 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             run = _opened(record, parties, settings, last, rows, abandons=abandon)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
-        source = SupabaseSource(edges.database, source_lock, directory / files.FREEZE_PRIOR, edges.gateway)
+        prior = directory / files.FREEZE_PRIOR
+        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, edges.guard)
         closing.push_async_callback(source.close)
         bundle = BundleExaminers(directory)
         if run.export is not None and run.users is None:

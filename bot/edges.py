@@ -38,6 +38,7 @@ from bot.supabase.database import Database
 from bot.supabase.export import Export
 from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway
+from bot.supabase.guard import Guard
 from bot.supabase.living import auth_rows
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
@@ -55,6 +56,7 @@ class Services:
     slack: AsyncWebClient
     database: Database
     gateway: Gateway
+    guard: Guard
     stack: StackAuth
 
 
@@ -74,9 +76,12 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         )
         closing.push_async_callback(gateway.close)
         closing.push_async_callback(stack.close)
+        database = Database(secret(settings.supabase_db_url))
+        schemas, left_out = settings.export.include_schemas, settings.export.exclude_tables
         yield Services(
             slack=calls.connect(secret(settings.slack_bot_token), settings.slack_api_url),
-            database=Database(secret(settings.supabase_db_url)),
+            database=database,
+            guard=Guard(database, include_schemas=schemas, exclude_tables=left_out),
             gateway=gateway,
             stack=stack,
         )
@@ -111,6 +116,8 @@ def steps(settings: Settings, edges: Services, directory: Path, record: EventRec
     take = Export(edges.database, directory, tool_version=version("cutover"), **dict(settings.export))
 
     async def export(run: Run, report: Report) -> ExportResult:
+        if run.guarded:  # before the snapshot, so that nothing is written between
+            await edges.guard.take()
         result = await take(run, report)
         bundle.read_ahead(result.sha256)
         return result
@@ -172,6 +179,7 @@ def rules_of(settings: Settings) -> Rules:
         approvals={name: checkpoint.approvals for name, checkpoint in settings.checkpoints},
         deny_same_person=settings.approvers.deny_same_person,
         freeze_mode=settings.freeze.mode,
+        hold_locks=settings.freeze.hold_locks,
         window_minutes=settings.window.minutes,
         start_on_word=settings.run.start == "on-word",
     )

@@ -132,6 +132,15 @@ class ThawRecord(BaseModel):
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """The hard guard as it stands: `since` is the database's clock, `unguarded` are tables that could not be locked."""
+
+    since: datetime
+    tables: int
+    unguarded: tuple[str, ...]
+
+
 class Source(Protocol):
     async def look(self) -> Look:
         """Cheap (about a round trip). Until a freeze stands it also rewrites `freeze-prior.json`."""
@@ -150,6 +159,14 @@ class Source(Protocol):
         """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. At most
         3,800 characters with Slack's fences and escapes. Cheap.
         """
+
+    async def guard(self) -> Guarded:
+        """Holds the hard guard, and keeps it held: to be asked at least every half minute. Raises CutoverError when it
+        is not held, naming who keeps it out.
+        """
+
+    async def unguard(self) -> None:
+        """Gives its locks back."""
 
     async def freeze(self) -> Sequence[Finding]:
         """Freezes as the kit does and ends older sessions, ours too, one by one. Safe to repeat. A failing finding

@@ -67,6 +67,7 @@ class Checkpoints(_Section):
 class Freeze(_Section):
     mode: Literal["people", "bot"] = "people"
     quiet_seconds: Annotated[float, Field(ge=1, le=600)] = 10
+    hold_locks: bool = False
     notice_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     notice_text: str = ""
 

@@ -35,6 +35,7 @@ class Watch:
         self._remind_after = remind_after
         self._armed: dict[str, Timer] = {}
         self._misses = 0
+        self._releasing: asyncio.Future[None] | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
             "look": self._look,
@@ -43,6 +44,7 @@ class Watch:
             "redraw": self._redraw,
             "remind": self._remind,
             "window": self._window,
+            "guard": self._guard,
         }
 
     def start(self) -> None:
@@ -66,6 +68,8 @@ class Watch:
 
     def _arm(self, run: Run) -> None:
         due = {timer.name: timer for timer in timers(run, self._remind_after)}
+        if "guard" in self._armed and "guard" not in due:
+            self._releasing = asyncio.ensure_future(self._source.unguard())
         for name in self._armed.keys() - due.keys():
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
@@ -77,7 +81,7 @@ class Watch:
             self._scheduler.add_job(
                 self.fire, trigger, args=(timer,), id=name, coalesce=True, max_instances=1, misfire_grace_time=None
             )
-            if timer.chore == "look":
+            if timer.chore in {"look", "guard"}:
                 self._now(timer)
         self._armed = due
 
@@ -151,6 +155,18 @@ class Watch:
         offer = self._conductor.run.offer
         if offer is not None:
             self._conductor.obey(say.Remind(checkpoint=offer.checkpoint, offer=offer.number, after=self._remind_after))
+
+    async def _guard(self, timer: Timer) -> None:
+        try:
+            held = await self._source.guard()
+        except CutoverError as error:
+            why = f"{str(error)[0].upper()}{str(error)[1:]}"
+            self._conductor.obey(say.ReportGuard(since=None, why=why))
+            return
+        if not self._conductor.run.guarded:  # it was taken too late to be wanted
+            await self._source.unguard()
+            return
+        self._conductor.obey(say.ReportGuard(since=held.since, tables=held.tables, unguarded=held.unguarded))
 
     async def _window(self, timer: Timer) -> None:
         self._conductor.obey(say.TellWindow())

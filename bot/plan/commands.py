@@ -127,6 +127,16 @@ class ReportDrift:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportGuard:
+    """The hard guard stands since `since`, or, with None, does not: `why` is a sentence then."""
+
+    since: datetime | None
+    tables: int = 0
+    unguarded: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportBlindness:
     """`why` is "" when the watch sees again."""
 
@@ -222,6 +232,7 @@ Command = (
     | FailStep
     | ReportLook
     | ReportDrift
+    | ReportGuard
     | ReportBlindness
     | ReportRival
     | Remind

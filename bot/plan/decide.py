@@ -44,6 +44,7 @@ from bot.plan.commands import (
     Remind,
     ReportBlindness,
     ReportDrift,
+    ReportGuard,
     ReportLook,
     ReportRival,
     ReportThaw,
@@ -180,6 +181,16 @@ def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
     if "confirmed" in {run.abort, run.thaw}:
         return []
     return [e.DriftSeen(at=now, changes=command.changes)]
+
+
+def _report_guard(run: Run, command: ReportGuard, now: datetime) -> Decision:
+    if not run.guarded:
+        return []
+    if command.since is None:
+        return [] if run.guard_lost else [e.GuardLost(at=now, why=command.why)]
+    if command.since == run.guard_since and not run.guard_lost:
+        return []
+    return [e.GuardTaken(at=now, since=command.since, tables=command.tables, unguarded=command.unguarded)]
 
 
 def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Decision:
@@ -341,6 +352,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),
     ReportLook: (frozenset({Phase.WAITING, Phase.FREEZING}), _report_look),
     ReportDrift: (_LIVING, _report_drift),
+    ReportGuard: (_LIVING, _report_guard),
     ReportBlindness: (_ALWAYS, _report_blindness),
     ReportRival: (_ALWAYS, _report_rival),
     Remind: (frozenset({Phase.WAITING}), _remind),

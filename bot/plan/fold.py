@@ -108,7 +108,7 @@ def _checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         needed=run.opened.rules.approvals.get(event.checkpoint, 1),
     )
     if event.checkpoint == FREEZE.name:
-        run = replace(_settled(run), window_told=0)
+        run = replace(_settled(run), window_told=0, guard_since=None, guard_lost=False)
     passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
     run = replace(
         run,
@@ -229,6 +229,25 @@ def _drift_seen(run: Run, event: e.DriftSeen) -> Run:
     return _alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(event.changes))
 
 
+def _guard_taken(run: Run, event: e.GuardTaken) -> Run:
+    again = run.guard_since is not None
+    lost = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/guard/")}
+    run = replace(
+        run,
+        guard_since=event.since,
+        guard_lost=False,
+        guard_changes=run.guard_changes + 1,
+        alarms=run.alarms - lost,
+    )
+    text = alarms.guarded(event.tables, event.unguarded, event.since, again=again)
+    return _alarm(run, f"guard/{run.guard_changes}", text, status="done")
+
+
+def _guard_lost(run: Run, event: e.GuardLost) -> Run:
+    run = replace(run, guard_lost=True, guard_changes=run.guard_changes + 1)
+    return _alarm(run, f"guard/{run.guard_changes}", alarms.unguarded(event.why))
+
+
 def _watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
     run = replace(run, blind=True, blinds=run.blinds + 1)
     return _alarm(run, f"blind/{run.blinds}", alarms.blinded(event.why))
@@ -326,6 +345,8 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.FreezeSeen: lambda run, event: replace(run, frozen_since=event.database_time),
     e.FreezeGone: lambda run, event: replace(run, frozen_since=None),
     e.DriftSeen: _drift_seen,
+    e.GuardTaken: _guard_taken,
+    e.GuardLost: _guard_lost,
     e.WatchBlinded: _watch_blinded,
     e.WatchSawAgain: lambda run, event: _over(replace(run, blind=False), f"blind/{run.blinds}"),
     e.RivalSeen: _rival_seen,

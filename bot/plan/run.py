@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from bot.plan import events as e
-from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN, Checkpoint
+from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, Checkpoint
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
@@ -112,6 +112,10 @@ class Run:
     """When the last thaw ended, wherever it took place."""
     watched: bool = True
     """False once the new system is live, or the source was thawed after the handover."""
+    guard_since: datetime | None = None
+    """Since when the hard guard stands, by the database's clock; None before it was first taken for this freeze."""
+    guard_lost: bool = False
+    guard_changes: int = 0
     window_told: int = 0
     """So many per cent of the window were told."""
     acted_on: frozenset[str] = frozenset()
@@ -169,6 +173,13 @@ class Run:
     def freeze(self) -> Mapping[str, Any] | None:
         """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until gate `freeze` has passed."""
         return self.facts.get(FREEZE.name)
+
+    @property
+    def guarded(self) -> bool:
+        """The hard guard should stand: from the proof of the freeze until the export has been checked."""
+        if not self.opened.rules.hold_locks or self.freeze is None or EXPORT.name in self.facts or self.drift:
+            return False
+        return not self.is_over and self.abort not in {"confirmed", "done"} and self.thaw != "confirmed"
 
     @property
     def frozen_at(self) -> datetime | None:

@@ -15,10 +15,12 @@ from bot.plan.run import Phase, Run
 LOOK_EVERY = timedelta(seconds=1)
 """So that the freeze time is known to about a second."""
 WATCH_EVERY = timedelta(seconds=30)
+GUARD_EVERY = timedelta(seconds=10)
+"""The server ends a transaction that has been idle for a minute."""
 SWEEP_EVERY = timedelta(seconds=30)
 REDRAW_EVERY = timedelta(seconds=2)
 
-Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window"]
+Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window", "guard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
     guarded = run.freeze is not None and run.watched and run.phase not in {Phase.VERIFYING, *undone}
     if guarded and not run.drift and "confirmed" not in {run.abort, run.thaw}:
         due.append(Timer(name="watch", chore="watch", every=WATCH_EVERY))
+    if run.guarded:
+        due.append(Timer(name="guard", chore="guard", every=GUARD_EVERY))
     if gate_waits or run.phase is Phase.HELD:
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
     if run.phase in {Phase.RUNNING, Phase.VERIFYING}:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg import sql
 
+from bot.supabase import guard
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.gateway import Gateway, KeyName
 
@@ -24,11 +25,11 @@ _LOST = {"57P01", "57P02", "57P03", None}
 
 
 async def fresh_writes(database: Database) -> dict[str, str]:
-    """By probe (`PROBED`), the code with which a session opened now refuses it. Without a table to write to, the
-    first only.
+    """By probe (`PROBED`), the code with which a session opened now refuses it. Without a table to write to, or where
+    the hard guard would let it wait, the first only.
     """
     async with database.session("probe", may_write=True) as session:
-        candidates = await _candidates(session)
+        candidates = [] if await guard.stands(session) else await _candidates(session)
         probes = {"temp-table": sql.Composed([_TEMP_TABLE])}
         if candidates:
             schema, table, column, _ = candidates[0]
@@ -67,8 +68,10 @@ async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
 
 async def storage_write(session: Session, gateway: Gateway) -> str | None:
     """How Storage answers when a bucket that exists is to be made again: "read-only", "duplicate", or its code; None
-    where there is no bucket.
+    where there is no bucket, or where the hard guard would let it wait.
     """
+    if await guard.stands(session):
+        return None
     with translated("a bucket for the probe could not be chosen"):
         there = await (await session.execute("SELECT to_regclass('storage.buckets') IS NOT NULL")).fetchone()
         if there != (True,):

@@ -15,10 +15,11 @@ from bot.artifacts import files
 from bot.errors import CutoverError
 from bot.plan.findings import Finding
 from bot.plan.run import Run
-from bot.ports import Look, ThawRecord
+from bot.ports import Guarded, Look, ThawRecord
 from bot.supabase.database import Database, Session
 from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
+from bot.supabase.guard import Guard
 from bot.supabase.lock import SourceLock
 from bot.supabase.proof import stillness
 
@@ -29,11 +30,19 @@ class SupabaseSource:
     at a time asks each method; different methods may be asked at once.
     """
 
-    def __init__(self, database: Database, lock: SourceLock, prior_file: Path, gateway: Gateway | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lock: SourceLock,
+        prior_file: Path,
+        gateway: Gateway | None,
+        guard: Guard | None = None,
+    ) -> None:
         self._database = database
         self._lock = lock
         self._prior_file = prior_file
         self._gateway = gateway
+        self._guard = guard or Guard(database)
         self._session: Session | None = None
         self._turn = asyncio.Lock()
 
@@ -66,10 +75,17 @@ class SupabaseSource:
             prior = kit.prior_of(await self._asked_layers())
         return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))
 
+    async def guard(self) -> Guarded:
+        return await self._guard.take()
+
+    async def unguard(self) -> None:
+        await self._guard.release()
+
     async def freeze(self) -> Sequence[Finding]:
         return await apply.apply(self._database)
 
     async def thaw(self) -> Sequence[Finding]:
+        await self._guard.release()  # those who wait for it are let through by the thaw
         return await thaw.thaw(self._database, self._prior_file, self._gateway)
 
     async def thawed_elsewhere(self, since: datetime) -> ThawRecord | None:
@@ -77,7 +93,8 @@ class SupabaseSource:
         return record if record is not None and record.thawed_at > since else None
 
     async def close(self) -> None:
-        """Ends the session of the looks; the lock is its owner's to release."""
+        """Ends the session of the looks, and the guard; the lock is its owner's to release."""
+        await self._guard.release()
         async with self._turn:
             await self._close()
 

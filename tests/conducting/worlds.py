@@ -24,9 +24,9 @@ from bot.plan.fold import after, fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
-from bot.ports import Headway, Look, Progress, Report, ThawRecord
+from bot.ports import Guarded, Headway, Look, Progress, Report, ThawRecord
 from bot.watch import Watch
-from tests.plan.histories import ANN, BOT, good_findings, night_at, result_of, standing_of
+from tests.plan.histories import ANN, BOT, START, good_findings, night_at, result_of, standing_of
 
 _T = TypeVar("_T")
 LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
@@ -113,6 +113,8 @@ class World:
         self.renewing: CutoverError | None = None
         self.thaw_record: ThawRecord | None = None
         """What the source answers when our sessions are to be renewed."""
+        self.guarding: Guarded | CutoverError = Guarded(since=START, tables=3, unguarded=())
+        """How the hard guard stands when it is asked."""
         self.said: list[Hear] = []
         """What the history of the channel holds."""
         self.changes: Callable[[Run], Awaitable[Sequence[str]]] = _nothing_moved
@@ -327,6 +329,14 @@ class _Source:
 
     async def way_back(self) -> str:
         return await self.world.effect("way back", lambda: "SELECT 'thawed';", AWAY)
+
+    async def guard(self) -> Guarded:
+        if isinstance(self.world.guarding, CutoverError):
+            raise self.world.guarding
+        return self.world.guarding
+
+    async def unguard(self) -> None:
+        self.world.log.append("guard released")
 
     async def freeze(self) -> Sequence[Finding]:
         def frozen() -> list[Finding]:

@@ -108,7 +108,7 @@ def test_the_settings() -> None:
         "approvers": {"users": (), "groups": (), "deny_same_person": False},
         "run": {"start": "now", "ephemeral_ok": False},
         "checkpoints": {name: {"approvals": 1} for name in ("freeze", "export", "users")},
-        "freeze": {"mode": "people", "quiet_seconds": 10, "notice_url": "", "notice_text": ""},
+        "freeze": {"mode": "people", "quiet_seconds": 10, "hold_locks": False, "notice_url": "", "notice_text": ""},
         "export": {"workers": 4, "include_schemas": (), "exclude_tables": ()},
         "users": {"mode": "create", "concurrency": 16, "accept": (), "retain_days": 90},
         "window": {"minutes": 480},
@@ -142,6 +142,8 @@ def test_the_events_of_the_journal() -> None:
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
         "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked",
         "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
+        "guard-taken",
+        "guard-lost",
         "rival-seen", "rival-gone",
     }  # fmt: skip
 

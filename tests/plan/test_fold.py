@@ -30,6 +30,7 @@ from .histories import (
     Phase,
     ReportBlindness,
     ReportDrift,
+    ReportGuard,
     ReportLook,
     ReportRival,
     Run,
@@ -93,7 +94,7 @@ def _full_night() -> Night:
 
 def _released_night() -> Night:
     """What happens in no night that is aborted, or only under other rules."""
-    night = Night(rules=e.Rules(start_on_word=True, freeze_mode="bot", window_minutes=60))
+    night = Night(rules=e.Rules(start_on_word=True, freeze_mode="bot", window_minutes=60, hold_locks=True))
     night.talk()
     night.ask("start")
     night.talk()
@@ -110,6 +111,8 @@ def _released_night() -> Night:
     night.give_signal()
     night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
     night.do(EndVerification())
+    night.do(ReportGuard(since=START, tables=3))
+    night.do(ReportGuard(since=None, why="It was lost."))
     night.later(minutes=31)
     night.do(TellWindow())
     night.ask("hold somebody called", EVE)

@@ -28,6 +28,7 @@ from .histories import (
     Phase,
     Refusal,
     ReportDrift,
+    ReportGuard,
     ReportLook,
     ReportThaw,
     TellFinding,
@@ -549,3 +550,56 @@ def test_what_comes_late_changes_nothing_under_a_thaw() -> None:
     night.ask("thaw yes")
     for command in (EndStep(result=result_of("users")), BeginStep(), BeginVerification()):
         assert isinstance(night.try_(command), Refusal)
+
+
+# -- the hard guard ---------------------------------------------------------------------------------------------------
+
+
+def _guard_timers(night: Night) -> list[str]:
+    return [timer.name for timer in timers(night.run, timedelta(minutes=15)) if timer.chore == "guard"]
+
+
+def test_the_guard_stands_from_the_proof_to_the_check_of_the_export() -> None:
+    """Only where the settings want it; a loss and its end are told once each."""
+    night = _night(hold_locks=True)
+    stands = ReportGuard(since=START, tables=40, unguarded=("auth.secrets",))
+    assert (_guard_timers(night), night.do(stands)) == ([], [])
+    night.pass_gate()
+    assert _guard_timers(night) == ["guard"]
+    assert [type(event) for event in night.do(stands)] == [e.GuardTaken]
+    assert night.do(stands) == []
+    lost = ReportGuard(since=None, why="The connection was lost; nothing was changed; try again.")
+    assert [type(event) for event in night.do(lost)] == [e.GuardLost]
+    assert night.do(lost) == []
+    again = ReportGuard(since=START + timedelta(seconds=9), tables=40)
+    assert [type(event) for event in night.do(again)] == [e.GuardTaken]
+    night.end_step()
+    assert _guard_timers(night) == ["guard"], "until what was exported has been checked"
+    night.pass_gate()
+    assert _guard_timers(night) == []
+    assert night.do(again) == []
+    texts = [d.post.body.text for k, d in night.run.deliveries.items() if "/alarm/guard/" in k]  # type: ignore[union-attr]
+    assert texts[0] == (
+        "*The hard guard stands.* Whoever writes waits until the export has been checked, whatever they override. 40 "
+        "tables, since 22:00:00 UTC. Not to be locked by our role: `auth.secrets`. Sequences and large objects are "
+        "watched, not guarded."
+    )
+    assert texts[2].startswith("*The hard guard is held again.* Until then nobody was kept from writing by it;")
+
+
+@pytest.mark.parametrize("word", ["thaw", "abort"])
+def test_the_guard_goes_before_the_freeze_does(word: str) -> None:
+    """Nobody is to wait behind a run that goes back."""
+    night = _night(hold_locks=True)
+    night.pass_gate()
+    night.end_step()
+    night.ask(word)
+    assert _guard_timers(night) == ["guard"]
+    night.ask(f"{word} yes")
+    assert _guard_timers(night) == []
+
+
+def test_without_the_setting_there_is_no_guard() -> None:
+    """It makes apps wait, so that somebody has to want it."""
+    night = night_at("export runs")
+    assert _guard_timers(night) == []

@@ -53,6 +53,8 @@ from bot.plan.events.source import (
     FreezeFailed,
     FreezeGone,
     FreezeSeen,
+    GuardLost,
+    GuardTaken,
     RunAborted,
     Thawed,
     ThawFailed,
@@ -81,6 +83,8 @@ __all__ = [
     "FreezeGone",
     "FreezeMode",
     "FreezeSeen",
+    "GuardLost",
+    "GuardTaken",
     "HeaderPinned",
     "HoldAsked",
     "MessageHeard",
@@ -162,6 +166,8 @@ AnyEvent = Annotated[
     | FreezeApplied
     | FreezeFailed
     | WindowTold
+    | GuardTaken
+    | GuardLost
     | PostIntended
     | Posted
     | PostEdited

@@ -37,6 +37,8 @@ class Rules(Fact):
     deny_same_person: bool = False
     """Whoever opened all earlier gates may not open the last."""
     freeze_mode: FreezeMode = "people"
+    hold_locks: bool = False
+    """Locks keep everybody from writing from the export until it is checked, whatever they override."""
     window_minutes: int | None = None
     """How long users can be kept out, from the freeze record on; None when no window was set."""
     start_on_word: bool = False

@@ -31,6 +31,22 @@ class DriftSeen(Event):
     changes: tuple[str, ...]
 
 
+class GuardTaken(Event):
+    """The hard guard stands since `since` (the database's clock); `unguarded` are tables that could not be locked."""
+
+    type: Literal["guard-taken"] = "guard-taken"
+    since: AwareDatetime
+    tables: int
+    unguarded: tuple[str, ...]
+
+
+class GuardLost(Event):
+    """It is wanted and not held; `why` is our own sentence."""
+
+    type: Literal["guard-lost"] = "guard-lost"
+    why: str
+
+
 class WatchBlinded(Event):
     """The freeze could not be looked at several times running; `why` is our own sentence."""
 

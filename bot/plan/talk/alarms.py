@@ -14,6 +14,8 @@ from bot.plan.talk.amounts import duration, number
 from bot.plan.talk.foreign import shown
 from bot.plan.talk.sentences import accepting, names
 
+_MOST_TABLES = 5
+
 
 def time_needed(opened: RunOpened, at: datetime) -> str:
     """What the night will take by the last practice, as far as that one can speak for it."""
@@ -122,6 +124,22 @@ def aborted(run_id: str) -> str:
 
 def aborted_at_the_terminal() -> str:
     return "*Somebody aborts this run by `cutover abort`* at the terminal of the bot's machine, without this channel."
+
+
+def guarded(tables: int, unguarded: Sequence[str], since: datetime, *, again: bool) -> str:
+    gap = (
+        "*The hard guard is held again.* Until then nobody was kept from writing by it; what moved meanwhile is seen by the watch and at the next gate."
+        if again
+        else "*The hard guard stands.* Whoever writes waits until the export has been checked, whatever they override."
+    )
+    listed = ", ".join(f"`{shown(table)}`" for table in unguarded[:_MOST_TABLES])
+    more = len(unguarded) - _MOST_TABLES
+    rest = f" Not to be locked by our role: {listed}{f' and {more} more' if more > 0 else ''}." if unguarded else ""
+    return f"{gap} {number(tables)} tables, since {since:%H:%M:%S} UTC.{rest} Sequences and large objects are watched, not guarded."
+
+
+def unguarded(why: str) -> str:
+    return f"*The hard guard is not held.* {why} I go on trying; until then the freeze alone keeps writers out."
 
 
 def blinded(why: str) -> str:
