@@ -1,0 +1,114 @@
+"""A night without a socket and without a typed word: signed requests, buttons and slash commands alone."""
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+import aiohttp
+
+from bot.record import read_run
+from bot.rehearsal.night import PEOPLE, Night, until
+from bot.rehearsal.standins.slack import Message
+from tests.night.playing import assert_handed_over, journal, passed, post_of, posts, shows
+
+_SECRET = "a-signing-secret-of-no-value-elsewhere"
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+class _OverHttp(Night):
+    port = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        told = super().environment
+        del told["SLACK_APP_TOKEN"]
+        return {**told, "SLACK_SIGNING_SECRET": _SECRET, "PORT": str(self.port)}
+
+    async def connected(self) -> None:
+        """As when the address is typed into the app's settings, again until the bot answers."""
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    await self.slack.set_request_url(f"http://127.0.0.1:{self.port}/slack/events", _SECRET)
+                    return
+                await asyncio.sleep(0.05)
+
+    def presses(self, who: str, action: str = "cutover_signal") -> None:
+        post = next(m for m in reversed(self.slack.messages) if m.event_type == "cutover_checkpoint")
+        self.slack.press(PEOPLE[who].id, post.ts, action)
+
+    async def sends(self, who: str, text: str) -> Message:
+        """A slash command, to its answer in the channel."""
+        before = len(self.slack.messages)
+        sent = self.slack.command(PEOPLE[who].id, text)
+        await self.slack.wait_until(lambda: sent.acked, 30)
+        assert sent.response is not None
+        assert sent.response["text"] == f"I heard `{text}`. My answer comes in this channel, in the thread of the run."
+
+        def answers() -> list[Message]:
+            about = f"<@{PEOPLE[who].id}>"
+            since = self.slack.messages[before:]
+            return [m for m in since if m.event_type == "cutover_answer" and m.text.startswith(about)]
+
+        await self.slack.wait_until(lambda: bool(answers()), 30)
+        return answers()[0]
+
+
+async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -> None:
+    """The bot freezes on its button; a member's press is refused; it is handed over as any other night, and a bot that
+    was killed in between goes on where it was.
+    """
+    night = _OverHttp(
+        tmp_path / "night",
+        users=60,
+        rows=2000,
+        quiet_seconds=1,
+        posts_per_second=100,
+        latency=0.003,
+        settings={"CUTOVER__FREEZE__MODE": "bot"},
+    )
+    night.port = _free_port()
+    async with night:
+        await night.start_bot()
+        await night.connected()
+        await shows(night, "freeze", "waiting")
+        night.presses("linus", "cutover_freeze")
+        await night.slack.wait_for(
+            lambda m: m.event_type == "cutover_answer" and m.text.startswith("<@U0LINUS> pressed `freeze`. Nothing"), 30
+        )
+        night.presses("ada", "cutover_freeze")
+        await night.slack.wait_until(
+            lambda: any(post["check"] == "freeze-applied" for post in posts(night, "cutover_finding")), 60
+        )
+        night.notice.maintenance = True
+        await until(lambda: bool((run := read_run(night.directory)) and run.frozen_since), 30)
+        night.presses("ada")
+        await shows(night, "export", "waiting")
+        assert passed(night, "freeze")
+        gate = post_of(night, "freeze")
+        assert gate is not None
+        assert "actions" not in [block["type"] for block in gate.blocks], "a passed gate has no buttons"
+
+        await night.kill_bot()
+        await night.start_bot()
+        await night.connected()
+        assert "Nothing" in (await night.sends("linus", "exported")).text
+        await night.sends("grace", "exported")
+        await shows(night, "users", "waiting")
+        run = read_run(night.directory)
+        for reason in run.open_reasons if run else ():
+            await night.sends("grace", f"accept {reason}")
+        night.presses("ada")
+        await night.slack.wait_for(lambda m: m.event_type == "cutover_summary" and not m.payload["checkpoint"], 60)
+        code = await night.bot_ends(60)
+        await assert_handed_over(night, code, users=night.users)
+        heard = [event for event in journal(night) if event["type"] == "message-heard"]
+        assert {event["via"] for event in heard} == {"button", "command"}
+        assert len({event["request"] for event in heard}) == len(heard)
+        assert night.slack.connections_opened == 0
