@@ -1,7 +1,8 @@
 """Every benchmark, one after the other."""
 
-from benchmarks import export, users
+from benchmarks import export, guarded, users
 
 if __name__ == "__main__":
     export.main()
+    guarded.main()
     users.main()

@@ -31,7 +31,7 @@ COMPARED = 1_000_000
 ROUNDS = 3
 LARGE_ROW = 200_000_000
 
-_TABLE = """
+TABLE = """
 CREATE TABLE public.bench AS
 SELECT gen_random_uuid() AS id, n AS number, repeat('text ', 30) AS body, now() AS at, n * 1.10 AS price,
        jsonb_build_object('n', n, 'tags', array['a', 'b']) AS extra, n % 2 = 0 AS flag, nullif(n % 3, 0) AS gap
@@ -45,7 +45,7 @@ _LARGE = f"CREATE TABLE public.bench AS SELECT 1 AS id, repeat(md5('x'), {LARGE_
 Way = Callable[[], Mapping[str, float]]
 
 
-def _child(way: str, company: Company, *arguments: str) -> Mapping[str, float]:
+def child(way: str, company: Company, *arguments: str) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "benchmarks.exporting", way, company.dsn, directory, *arguments]
         said = subprocess.run(command, check=True, capture_output=True).stdout
@@ -83,14 +83,14 @@ def _exported(company: Company) -> Iterator[Path]:
 def _ways(server: EmbeddedPostgres, company: Company, *, slow: bool) -> dict[str, Way]:
     ways: dict[str, Way] = {
         "floor": lambda: _timed(lambda: server.sql(f"{_ONE_PROCESS} COPY ({_ROWS}) TO '/dev/null'")),
-        "one": lambda: _child("export", company, "1", "public"),
-        "two": lambda: _child("export", company, "2", "public"),
+        "one": lambda: child("export", company, "1", "public"),
+        "two": lambda: child("export", company, "2", "public"),
     }
     if slow:
         ways |= {
             "psql": lambda: _timed(lambda: _psql(company)),
             "digest": lambda: _timed(lambda: server.sql(f"{_ONE_PROCESS} {_DIGEST}")),
-            "cursor": lambda: _child("cursor", company, "bench"),
+            "cursor": lambda: child("cursor", company, "bench"),
         }
     return ways
 
@@ -117,10 +117,10 @@ def main() -> None:
     peaks: dict[int, float] = {}
     with EmbeddedPostgres() as server:
         company = build(server, users=60, rows=1000)
-        idle = _child("idle", company)["peak"]
+        idle = child("idle", company)["peak"]
         for rows in SIZES:
             server.sql("DROP TABLE IF EXISTS public.bench")
-            server.sql(_TABLE.format(rows=rows))
+            server.sql(TABLE.format(rows=rows))
             server.sql("VACUUM (ANALYZE) public.bench")
             found = _measured(_ways(server, company, slow=rows == COMPARED))
             floor, one, two = found["floor"]["files"], found["one"]["table"], found["two"]["files"]
@@ -143,7 +143,7 @@ def main() -> None:
                 _tell("row digests and SHA-256 from the file, against psql COPY", reading / psql, reading, "aim 1.1")
         server.sql("DROP TABLE public.bench")
         server.sql(_LARGE)
-        large = _child("export", company, "2", "public")["peak"]
+        large = child("export", company, "2", "public")["peak"]
     spread, of_floor = (max(found.values()) / min(found.values()) for found in (per_row, floors))
     print(f"time a row, from {SIZES[0]:,} to {SIZES[-1]:,} rows: {spread:.2f} between slowest and fastest (aim 1.10)")
     print(f"  of the server's own row_to_json: {of_floor:.2f}")

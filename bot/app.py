@@ -156,16 +156,18 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             files.archive_run(directory, run.run_id)
             record, run = EventRecord.open(directory), None
             closing.callback(record.close)
+        prior = directory / files.FREEZE_PRIOR
+        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, edges.guard)
         if run is not None:
             run = _taken_up(run, record, parties, settings)
         else:
             last = practice.read_timings(directory)
             rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
-            run = _opened(record, parties, settings, last, rows, abandons=abandon)
+            way_back = await source.way_back()
+            await source.close()  # its session does not yet bear the run's name
+            run = _opened(record, parties, settings, last, rows, way_back=way_back, abandons=abandon)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
-        prior = directory / files.FREEZE_PRIOR
-        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, edges.guard)
         closing.push_async_callback(source.close)
         bundle = BundleExaminers(directory)
         if run.export is not None and run.users is None:
@@ -271,6 +273,7 @@ def _opened(
     last: Practice | None,
     estimated_rows: int | None,
     *,
+    way_back: str,
     abandons: str,
 ) -> Run:
     now = SystemClock().now()
@@ -283,6 +286,7 @@ def _opened(
         accepted_ahead=settings.users.accept,
         users_mode=settings.users.mode,
         rules=rules_of(settings),
+        way_back=way_back,
         abandons=abandons,
         practice=last,
         estimated_rows=estimated_rows,

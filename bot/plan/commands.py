@@ -41,6 +41,7 @@ class Open:
     practice: Practice | None = None
     estimated_rows: int | None = None
     users_mode: e.UsersMode = "create"
+    way_back: str = ""
     abandons: str = ""
     rules: e.Rules = field(default_factory=e.Rules)
 

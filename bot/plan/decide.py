@@ -79,6 +79,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         estimated_rows=command.estimated_rows,
         users_mode=command.users_mode,
         rules=command.rules,
+        way_back=command.way_back,
         abandons=command.abandons,
     )
     run = after(None, opened)

@@ -18,7 +18,7 @@ from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.talk import posts
 from bot.plan.talk.alarms import time_needed
-from bot.plan.talk.amounts import number, size
+from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.posts import Post
 from bot.ports import Headway
 from bot.slack import buttons
@@ -35,6 +35,7 @@ from bot.slack.summaries import (
     to_decide,
     users,
     users_counts,
+    waived,
 )
 
 _MOST_REASONS = 20
@@ -72,6 +73,8 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case Finding() as finding:
             layout = _finding(finding)
             counts = {"check": finding.check}
+        case posts.Verbatim(text):
+            layout = Layout()
         case posts.Prose(text):
             layout = _prose(post, text, status)
         case ExportResult() as exported:
@@ -83,7 +86,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case HandoverResult() as handover:
             layout = closing(handover, run, anchor)
             counts = closing_counts(handover, run)
-    text, blocks = laid_out(layout)
+    text, blocks = (post.body.text, []) if isinstance(post.body, posts.Verbatim) else laid_out(layout)
     named = {"run_id": run.run_id, "key": post.key, "checkpoint": post.checkpoint, "status": status}
     metadata = {"event_type": post.kind, "event_payload": named | dict(counts)}
     blocks = [*blocks[:-1], *actions, *blocks[-1:]]  # above the footer
@@ -102,8 +105,9 @@ def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
         f"*What must be true:* {gate.claim}.",
         *(_freeze_ways(run, offer) if gate is FREEZE else []),
         *_what_is_there(run, offer),
+        waived(run) if gate is not FREEZE else "",
         _evidence(offer),
-        f"*Who may say it:* {people(run.opened.may)}, as a message that is exactly `{gate.signal}`, here or in "
+        f"*Who may say it:* {_whoever(run, offer)}, as a message that is exactly `{gate.signal}`, here or in "
         f"this thread. It {gate.starts}.",
         f"*If you stop here:* {gate.if_you_stop}.",
     ]
@@ -114,6 +118,9 @@ def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
 def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
     by = f" on the word of {' and '.join(f'<@{user}>' for user in offer.by)}" if offer.by else ""
     match status:
+        case "waiting" if offer.by:
+            more = "another person" if offer.missing == 1 else f"{offer.missing} other people"
+            return f"⏳ waiting for `{gate.signal}` from {more}: {len(offer.by)} of {offer.needed} so far{by}"
         case "waiting":
             return f"⏳ waiting for `{gate.signal}`"
         case "verifying":
@@ -131,15 +138,48 @@ def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
             )
 
 
+def _whoever(run: Run, offer: Offer) -> str:
+    """Who may say the word, and how many of them it takes."""
+    may = people(run.opened.may)
+    if offer.needed > 1:
+        may = f"{offer.needed} of {may.replace(' or ', ' and ')}, each"
+    if run.opened.rules.deny_same_person and offer.checkpoint == PLAN[-1].name:
+        may += ", but nobody who has opened every gate before,"
+    return may
+
+
 def _freeze_ways(run: Run, offer: Offer) -> list[str]:
+    rules = run.opened.rules
+    forward = (
+        "say `freeze` to me, and I run what `cutover freeze-sql` prints, or run it yourselves. Then switch the "
+        "maintenance notice on, and say the word."
+        if rules.freeze_mode == "bot"
+        else "`cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close that session, "
+        "switch the maintenance notice on, and then say the word."
+    )
+    guard = (
+        " From the export until it is checked, locks keep everybody from writing whatever they override: apps then "
+        "wait instead of being refused at once."
+        if rules.hold_locks
+        else ""
+    )
     return [
-        f"*What users will feel:* {_USERS_FEEL}.",
-        f"*Time needed:* {time_needed(run.opened, offer.at)}",
-        "*The way back, before the way forward:* `cutover freeze-sql --thaw` prints the SQL that thaws Supabase, and "
-        "`cutover thaw` does it.",
-        "*The way forward:* `cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close "
-        "that session, switch the maintenance notice on, and then say the word.",
+        f"*What users will feel:* {_USERS_FEEL}.{guard}",
+        f"*Time needed:* {time_needed(run.opened, offer.at)}{_window(run)}",
+        "*The way back, before the way forward:* the SQL in this thread thaws Supabase from anywhere; `cutover thaw` "
+        "does it too, and so does `thaw` said to me.",
+        f"*The way forward:* {forward}",
     ]
+
+
+def _window(run: Run) -> str:
+    minutes = run.opened.rules.window_minutes
+    if minutes is None:
+        return ""
+    practice = run.opened.practice
+    fits = practice is None or practice.time_needed.total <= minutes * 60
+    too_short = "" if fits else " *That is more than the window.*"
+    return f" The window is {duration(minutes * 60)} from the freeze on.{too_short}"
 
 
 def _what_is_there(run: Run, offer: Offer) -> list[str]:
@@ -168,7 +208,9 @@ def _evidence(offer: Offer) -> str:
     lines = [f"*Evidence* `{offer.digest}`, to which an approval is bound:"]
     for name, value in offer.evidence.items():
         label = _EVIDENCE.get(name, name)
-        if name == "approvers":
+        if name == "waived":
+            lines.append(f"• waived: {', '.join(code(check) for check in value)}")
+        elif name == "approvers":
             lines.append(f"• approvers: {people([str(user) for user in value])}")
         elif name == "bytes":
             lines.append(f"• bytes: {number(value)} ({size(value)})")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bot.plan.checkpoints import BY_NAME
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.talk.amounts import duration, number, size
+from bot.plan.talk.foreign import shown
 from bot.slack.blocks import Layout, Table, and_more, code, plain, prose
 from bot.slack.header import parties, way_back
 
@@ -155,6 +157,7 @@ def closing(result: HandoverResult, run: Run, anchor: str) -> Layout:
         f"{_outcomes(carried)}, {number(carried.attention_users)} with attention." if carried else "",
         f"*Accepted:* users carried over in part because of {accepted}." if accepted else "",
         f"*Accepted as well:* these tables could not be read and are not in the bundle: {unread}." if unread else "",
+        waived(run),
         f"*The digest over everything:* `{result.digest}`\nIt stands over {number(result.files)} files and over the "
         f"journal up to line {number(result.journal_line)} (`{result.journal_hash}`). `cutover verify` reads all of it "
         "again.",
@@ -168,6 +171,15 @@ def closing(result: HandoverResult, run: Run, anchor: str) -> Layout:
         else "",
     ]
     return Layout(title=f"Cutover {run.run_id}: handed over", paragraphs=paragraphs, footer=anchor)
+
+
+def waived(run: Run) -> str:
+    """Which checks approvers let pass, who, and why; "" when there is none."""
+    lines = [
+        f"• {code(w.check)} at checkpoint {BY_NAME[w.checkpoint].number}, by <@{w.user}>: {code(shown(w.why))}"
+        for w in run.waivers
+    ]
+    return "\n".join(["*Waived:* these checks failed and were let pass.", *lines]) if lines else ""
 
 
 def closing_counts(result: HandoverResult, run: Run) -> dict[str, Any]:

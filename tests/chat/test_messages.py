@@ -109,7 +109,7 @@ def test_the_freeze_gate_prints_the_way_back_before_the_way_forward(story: Any) 
         "*Status:* ⏳ waiting for `frozen`",
         "*What must be true:* Supabase refuses every write and users see the maintenance notice.",
         "*What users will feel:* ",
-        "`cutover freeze-sql --thaw` prints the SQL that thaws Supabase",
+        "the SQL in this thread thaws Supabase from anywhere",
         "`cutover freeze-sql` prints the SQL that freezes Supabase",
         f"*Evidence* `{run.offer.digest}`",
         "• approvers: <@U0ADA>",
@@ -317,3 +317,12 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
 def _mentions(message: Message) -> list[str]:
     found = [piece.split(">")[0] for piece in message.text.split("<")[1:]]
     return [f"<{piece}>" for piece in found]
+
+
+def test_the_way_back_stands_in_the_first_gates_thread_as_it_is(story: Any) -> None:
+    """In one message that can be copied whole: nothing in it is cut or laid out."""
+    sql = "```\nBEGIN READ WRITE;\n" + "SELECT 1; " * 300 + "\nCOMMIT;\n```"
+    run = story.begun(way_back=sql)
+    message = shown(run, f"{run.gate_key}/way-back")
+    assert (message.text, list(message.blocks)) == (sql, [])
+    assert run.deliveries[f"{run.gate_key}/way-back"].post.thread == run.gate_key

@@ -62,6 +62,8 @@ class RunOpened(Event):
     accepted_ahead: tuple[str, ...] = ()
     users_mode: UsersMode = "create"
     rules: Rules = Rules()
+    way_back: str = ""
+    """The SQL that thaws, with what was set when the run was opened, as a message that can be copied."""
     abandons: str = ""
     """The run that was given up for this one, its journal lost."""
     practice: Practice | None = None

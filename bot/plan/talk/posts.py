@@ -35,7 +35,14 @@ class Prose:
     text: str
 
 
-Body = Header | Gate | Finding | Prose | ExportResult | UsersResult | HandoverResult
+@dataclass(frozen=True)
+class Verbatim:
+    """Text to be copied as it stands, in one piece and already escaped; at most 4,000 characters."""
+
+    text: str
+
+
+Body = Header | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,158 @@
+"""After what happens at the gates and in the steps behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.plan import events as e
+from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
+from bot.plan.fold.owing import finding_post, owe, settled, with_alarm, with_offer
+from bot.plan.offer import Offer
+from bot.plan.results import HandoverResult, UsersResult
+from bot.plan.run import Run, StepState
+from bot.plan.talk import alarms, posts
+from bot.plan.talk.posts import Post
+from bot.plan.window import time_left, time_needed
+
+
+def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
+    place = (event.checkpoint, event.offer)
+    offer = Offer(
+        checkpoint=event.checkpoint,
+        number=event.offer,
+        evidence=event.evidence,
+        digest=event.digest,
+        at=event.at,
+        needed=run.opened.rules.approvals.get(event.checkpoint, 1),
+    )
+    if event.checkpoint == FREEZE.name:
+        run = replace(settled(run), window_told=0, guard_since=None, guard_lost=False)
+    passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
+    run = replace(
+        run,
+        offers={**run.offers, place: offer},
+        current=place,
+        step=None,
+        # A freeze offered anew has its own freeze time: sessions from between the two would count as new otherwise.
+        frozen_since=None if event.checkpoint == FREEZE.name else run.frozen_since,
+        facts={gate: facts for gate, facts in run.facts.items() if gate in passed},
+        results={step: result for step, result in run.results.items() if step in {BY_NAME[g].step for g in passed}},
+        waivers=tuple(waiver for waiver in run.waivers if waiver.checkpoint in passed),
+        findings=(),
+    )
+    post = Post(
+        key=run.gate_key,
+        kind="cutover_checkpoint",
+        checkpoint=event.checkpoint,
+        status="waiting",
+        thread=None,
+        body=posts.Gate(*place),
+    )
+    run = owe(run, post)
+    return _with_the_way_back(run) if event.checkpoint == FREEZE.name and run.opened.way_back else run
+
+
+def _with_the_way_back(run: Run) -> Run:
+    """In the thread of the first gate, so that it is there whatever becomes of the bot."""
+    post = Post(
+        key=f"{run.gate_key}/way-back",
+        kind="cutover_summary",
+        checkpoint=FREEZE.name,
+        status="done",
+        thread=run.gate_key,
+        body=posts.Verbatim(run.opened.way_back),
+    )
+    return owe(run, post)
+
+
+def checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:
+    place = (event.checkpoint, event.offer)
+    return with_offer(run, run.offers[place].settled("void", "void"))
+
+
+def signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
+    assert run.offer is not None
+    run = with_offer(run, run.offer.approved(event))
+    return run if run.offer is not None and run.offer.missing else replace(run, verification=0, findings=())
+
+
+def verification_began(run: Run, event: e.VerificationBegan) -> Run:
+    assert run.offer is not None
+    run = with_offer(run, replace(run.offer, attempt=event.attempt))
+    attempts = {**run.attempts, event.checkpoint: event.attempt}
+    return replace(run, attempts=attempts, verification=event.attempt, findings=())
+
+
+def finding_made(run: Run, event: e.FindingMade) -> Run:
+    name = f"{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}"
+    post = finding_post(run, name, event.checkpoint, event.finding)
+    return owe(replace(run, findings=(*run.findings, event.finding)), post)
+
+
+def checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
+    assert run.offer is not None
+    return with_offer(run, run.offer.settled("refused", "refused"))
+
+
+def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
+    assert run.offer is not None
+    run = with_offer(run, run.offer.settled("passed", "spent"))
+    step = StepState(name=BY_NAME[event.checkpoint].step)
+    gate_alarms = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/")}
+    return replace(run, facts={**run.facts, event.checkpoint: event.facts}, step=step, alarms=run.alarms - gate_alarms)
+
+
+def step_began(run: Run, event: e.StepBegan) -> Run:
+    return replace(run, step=StepState(name=event.step, attempt=event.attempt, began_at=event.at))
+
+
+def step_ended(run: Run, event: e.StepEnded) -> Run:
+    decided = frozenset[str]() if isinstance(event.result, UsersResult) else run.decided_since
+    run = replace(run, step=None, results={**run.results, event.step: event.result}, decided_since=decided)
+    closing = isinstance(event.result, HandoverResult)
+    post = Post(
+        key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
+        kind="cutover_summary",
+        checkpoint="" if closing or run.current is None else run.current[0],
+        status="done",
+        thread=None if closing else run.gate_key,
+        body=event.result,
+    )
+    return owe(run, post)
+
+
+def step_failed(run: Run, event: e.StepFailed) -> Run:
+    run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
+    text = alarms.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
+    return with_alarm(run, f"step-failed/{run.failures}", text)
+
+
+def step_reopened(run: Run, event: e.StepReopened) -> Run:
+    """Back behind the gate that the step followed; what stood before people is void."""
+    assert run.offer is not None
+    gate = BY_STEP[event.step].name
+    passed = max(place for place in run.offers if place[0] == gate)
+    waits = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/"))
+    return replace(
+        with_offer(run, run.offer.settled("void", "void")),
+        current=passed,
+        step=StepState(name=event.step),
+        reopenings=run.reopenings + 1,
+        results={step: result for step, result in run.results.items() if step != event.step},
+        alarms=run.alarms - waits,
+    )
+
+
+def reminder_due(run: Run, event: e.ReminderDue) -> Run:
+    assert run.offer is not None
+    minutes = int((event.at - run.offer.at).total_seconds() // 60)
+    run = with_offer(run, replace(run.offer, reminders=event.nth))
+    text = alarms.waits(run.gate, run.opened.may, minutes)
+    return with_alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
+
+
+def window_told(run: Run, event: e.WindowTold) -> Run:
+    run = replace(run, window_told=event.percent)
+    assert run.frozen_at is not None
+    text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
+    return with_alarm(run, f"window/{run.drifts}/{event.percent}", text)

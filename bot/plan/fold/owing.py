@@ -1,0 +1,67 @@
+"""What the channel is owed, and the other steps that many events have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bot.plan.findings import Finding
+from bot.plan.offer import Offer
+from bot.plan.run import Delivery, Run
+from bot.plan.talk import posts
+from bot.plan.talk.posts import Post
+
+
+def owe(run: Run, post: Post) -> Run:
+    alarms = run.alarms | {post.key} if post.kind == "cutover_alarm" and post.status == "waiting" else run.alarms
+    return replace(run, deliveries={**run.deliveries, post.key: Delivery(post=post)}, alarms=alarms)
+
+
+def with_alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
+    gate = run.current[0] if run.current else ""
+    key = f"{run.run_id}/alarm/{name}"
+    return owe(
+        run,
+        Post(
+            key=key, kind="cutover_alarm", checkpoint=gate, status=status, thread=run.gate_key, body=posts.Prose(text)
+        ),
+    )
+
+
+def with_offer(run: Run, offer: Offer) -> Run:
+    return replace(run, offers={**run.offers, (offer.checkpoint, offer.number): offer})
+
+
+def tell_findings(run: Run, name: str, findings: Iterable[Finding]) -> Run:
+    """Findings that belong to no verification, in the thread of the gate at hand."""
+    for n, finding in enumerate(findings, 1):
+        run = owe(run, finding_post(run, f"{name}/{n}", run.gate.name, finding))
+    return run
+
+
+def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post:
+    return Post(
+        key=f"{run.run_id}/finding/{name}",
+        kind="cutover_finding",
+        checkpoint=checkpoint,
+        status={"pass": "passed", "warn": "warned", "fail": "refused"}[finding.verdict],
+        thread=run.gate_key,
+        body=finding,
+    )
+
+
+def settled(run: Run) -> Run:
+    """The hold is over: its alarms no longer stand. What the bot cannot see or hear is another matter."""
+    others = (f"{run.run_id}/alarm/blind/", f"{run.run_id}/alarm/rival/")
+    return replace(
+        run, hold="", unreadable=(), drift=(), alarms=frozenset(key for key in run.alarms if key.startswith(others))
+    )
+
+
+def voided_if_open(run: Run) -> Run:
+    """What the gate at hand stood for is gone: nothing can pass it any more."""
+    return run if run.offer is None or not run.offer.is_open else with_offer(run, run.offer.settled("void", "void"))
+
+
+def over(run: Run, name: str) -> Run:
+    return replace(run, alarms=run.alarms - {f"{run.run_id}/alarm/{name}"})

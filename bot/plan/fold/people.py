@@ -1,0 +1,60 @@
+"""After what people said, and what the process itself does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.plan import events as e
+from bot.plan.fold.owing import owe, settled, voided_if_open, with_alarm, with_offer
+from bot.plan.offer import OfferStatus
+from bot.plan.run import Phase, Run, doing
+from bot.plan.talk import alarms, posts
+from bot.plan.talk.posts import Post
+
+
+def bot_started(run: Run, event: e.BotStarted) -> Run:
+    # What a verification that was cut off had found proves nothing: the next one asks everything again.
+    findings = () if run.phase is Phase.VERIFYING else run.findings
+    run = replace(run, starts=run.starts + 1, verification=0, findings=findings)
+    minutes = int((event.at - event.away_since).total_seconds() // 60)
+    return with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
+
+
+def message_heard(run: Run, event: e.MessageHeard) -> Run:
+    return replace(run, heard={**run.heard, event.ts: event}, unanswered=run.unanswered | {event.ts})
+
+
+def answered(run: Run, event: e.Answered) -> Run:
+    gate = run.current[0] if run.current else ""
+    thread = run.thread_of(run.heard[event.ts].thread_ts) or run.gate_key
+    post = Post(
+        key=f"{run.run_id}/answer/{event.ts}",
+        kind="cutover_answer",
+        checkpoint=gate,
+        status=event.status,
+        thread=thread,
+        body=posts.Prose(event.text),
+    )
+    return owe(replace(run, unanswered=run.unanswered - {event.ts}), post)
+
+
+def user_decided(run: Run, event: e.UserDecided) -> Run:
+    return replace(run, decisions={**run.decisions, event.id: event}, decided_since=run.decided_since | {event.id})
+
+
+def abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
+    if not event.user:
+        run = with_alarm(run, "aborted-at-the-terminal", alarms.aborted_at_the_terminal(), status="done")
+    return voided_if_open(replace(settled(run), abort="confirmed", step=None, freezing=False, thaw=""))
+
+
+def hold_asked(run: Run, event: e.HoldAsked) -> Run:
+    if run.offer is not None and run.offer.is_open:
+        again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
+        run = with_offer(run, run.offer.settled(again, "withdrawn"))
+    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1)
+    return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.opened.may))
+
+
+def run_aborted(run: Run, event: e.RunAborted) -> Run:
+    return with_alarm(replace(run, abort="done"), "aborted", alarms.aborted(run.run_id), status="done")
