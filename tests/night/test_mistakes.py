@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.plan.run import Run
 from bot.record import EventRecord, read_run
 from bot.rehearsal.night import Night, until
+from bot.rehearsal.standins.slack import Channel
 from tests.night.playing import fast_night
 from tests.plan.histories import night_at
 
@@ -49,6 +50,14 @@ class World:
     """A night's world, in which commands are started in directories of their own."""
 
     night: Night
+    channels: int = 0
+
+    def channel(self) -> dict[str, str]:
+        """Another channel, for a run beside that of `begun`: no bot opens a run where another has not ended."""
+        self.channels += 1
+        other = Channel(f"C0BESIDE{self.channels}", f"beside-{self.channels}")
+        self.night.slack.add_channel(other)
+        return {"CUTOVER__SLACK__CHANNEL": other.id}
 
     async def start(self, directory: Path, *arguments: str, **environment: str | None) -> Process:
         """`cutover run --once` or another command; an environment variable that is None is not set."""
@@ -172,7 +181,8 @@ async def test_all_missing_settings_are_told_in_one_go(world: World, tmp_path: P
         2,
         "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
         "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
-        "approvers.users is empty, and without an approver no gate could ever open; SUPABASE_DB_URL is missing; "
+        "approvers.users and approvers.groups are empty, and without an approver no gate could ever open; "
+        "SUPABASE_DB_URL is missing; "
         "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
         f"STACK_AUTH_SECRET_KEY is missing; {_SETTINGS_TAIL}",
         "",
@@ -472,7 +482,8 @@ async def test_a_second_bot_is_refused_and_names_the_first(world: World, data: P
     """
     first = await world.start(data)
     run = await _waits_at_gate_1(data, starts=1)
-    impatient, patient = await world.start(tmp_path / "impatient"), await world.start(tmp_path / "patient")
+    impatient = await world.start(tmp_path / "impatient", **world.channel())
+    patient = await world.start(tmp_path / "patient", **world.channel())
     assert await world.run(data) == Ended(
         4,
         f"Another Cutover (process {first.pid}) works in {data}; nothing was touched; wait for it or end it, or give "
@@ -510,9 +521,9 @@ async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
     """Within 10 seconds, by exit code 130 and a sentence; started again it posts nothing twice, and the journal has
     only grown.
     """
-    data = tmp_path / "data"
+    data, place = tmp_path / "data", world.channel()
     for starts in range(2):
-        process = await world.start(data)
+        process = await world.start(data, **place)
         run = await _waits_at_gate_1(data, starts)
         before = _bytes(data)
         process.send_signal(number)
