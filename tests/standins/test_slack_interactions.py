@@ -247,7 +247,7 @@ def retries(asked: list[web.Request]) -> list[tuple[str, str]]:
 
 async def test_what_gets_no_200_comes_again_three_times(start: Start) -> None:
     """With its number and reason in the headers."""
-    slack = await start(ack_seconds=0.05)
+    slack = await start(ack_seconds=0.5)
     async with endpoint([web.Response(status=500)]) as (url, asked):
         await slack.set_request_url(url, SECRET)
         slack.say(ADA, "frozen")
@@ -258,7 +258,7 @@ async def test_what_gets_no_200_comes_again_three_times(start: Start) -> None:
 
 async def test_an_app_can_say_that_it_wants_no_second_try(start: Start) -> None:
     """By a header of its answer."""
-    slack = await start(ack_seconds=0.05)
+    slack = await start(ack_seconds=0.5)
     async with endpoint([web.Response(status=500, headers={"X-Slack-No-Retry": "1"})]) as (url, asked):
         await slack.set_request_url(url, SECRET)
         slack.say(ADA, "frozen")
