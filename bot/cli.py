@@ -15,6 +15,7 @@ from bot.commands import (
     abort,
     doctor,
     freeze_sql,
+    manifest,
     practice,
     rehearse,
     restore_sql,
@@ -154,6 +155,20 @@ def _undo_users(
     Exactly those: whoever was matched or brought up to date stays. It says first who has signed in since.
     """
     _exit(lambda: undo_users.undo_users(config, yes=yes))
+
+
+@app.command("manifest")
+def _manifest(
+    name: Annotated[str, typer.Option("--name", help="What the app is called in Slack.")] = "Cutover",
+    url: Annotated[
+        str | None, typer.Option("--url", help="The public address, for HTTP in place of Socket Mode.")
+    ] = None,
+) -> None:
+    """Print the Slack app to make, with the scopes it needs.
+
+    For "Create New App", "From a manifest". The app-level token of Socket Mode is made by hand afterwards.
+    """
+    _exit(lambda: manifest.manifest(name=name, url=url))
 
 
 @app.command("rehearse")

@@ -142,7 +142,8 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     """What the doctor asks, by edge."""
     app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
     channel, approvers = settings.slack.channel or "", settings.approvers.users
-    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers)
+    groups = settings.approvers.groups
+    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers, groups=groups)
     source = project.preflight(
         edges.database,
         edges.gateway,

@@ -28,12 +28,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import OutcomeUnknown, ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
+from bot.slack.manifest import lacking
 from bot.slack.payloads import AuthTest, Conversation
 
 _TIMEOUT_SECONDS = 20
 _RATE_LIMITED_TRIES = 30
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_SCOPES = ("chat:write", "users:read", "pins:write")
 _TRY_AGAIN = "check the network and https://slack-status.com, then try again"
 _NOTHING_CHANGED = "nothing was changed in Slack"
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -79,6 +79,8 @@ class Identity:
     bot_user: str
     bot_id: str
     scopes: frozenset[str]
+    lacks: tuple[str, ...] = ()
+    """What it cannot be used for, for want of a scope that a night can do without."""
 
 
 def connect(token: str | None, base_url: str) -> AsyncWebClient:
@@ -131,11 +133,16 @@ async def identify(
     found = await asked(client.conversations_info(channel=channel), "show the channel")
     place = understood(Conversation, found.get("channel"), "which channel it is")
     _fit_for_a_run(place)
-    kind = "groups" if place.is_private else "channels"
-    needed = (*_SCOPES, f"{kind}:read", f"{kind}:history", *(("usergroups:read",) if groups else ()))
-    if scopes and (missing := [scope for scope in needed if scope not in scopes]):
-        raise _refused("missing_scope", {"needed": ",".join(missing)}, "let me in", "SLACK_BOT_TOKEN")
-    return Identity(team=who.team_id, bot_user=who.user_id, bot_id=who.bot_id, scopes=scopes)
+    missing = lacking(scopes, private=bool(place.is_private), groups=bool(groups)) if scopes else ()
+    if needed := [scope.name for scope in missing if scope.methods]:
+        raise _refused("missing_scope", {"needed": ",".join(needed)}, "let me in", "SLACK_BOT_TOKEN")
+    return Identity(
+        team=who.team_id,
+        bot_user=who.user_id,
+        bot_id=who.bot_id,
+        scopes=scopes,
+        lacks=tuple(scope.what_for for scope in missing),
+    )
 
 
 def _fit_for_a_run(place: Conversation) -> None:

@@ -81,6 +81,7 @@ Commands:
   thaw         Take the freeze back, exactly.
   abort        End the run, and take the freeze back.
   undo-users   Remove from Stack Auth the users that an ended run created.
+  manifest     Print the Slack app to make, with the scopes it needs.
   rehearse     Play a whole night on this machine.
 """,
         "",

@@ -36,6 +36,7 @@ def test_the_commands_and_their_options() -> None:
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},
         "undo-users": {"--config", "--yes"},
+        "manifest": {"--name", "--url"},
         "rehearse": {"--auto", "--users", "--rows"},
     }
     assert {opt for p in group.params for opt in p.opts} == {"--debug"}

@@ -56,7 +56,7 @@ def _with_the_way_back(run: Run) -> Run:
     """In the thread of the first gate, so that it is there whatever becomes of the bot."""
     post = Post(
         key=f"{run.gate_key}/way-back",
-        kind="cutover_summary",
+        kind="cutover_answer",
         checkpoint=FREEZE.name,
         status="done",
         thread=run.gate_key,
@@ -154,5 +154,6 @@ def reminder_due(run: Run, event: e.ReminderDue) -> Run:
 def window_told(run: Run, event: e.WindowTold) -> Run:
     run = replace(run, window_told=event.percent)
     assert run.frozen_at is not None
+    freezes = sum(checkpoint == FREEZE.name for checkpoint, _ in run.offers)
     text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
-    return with_alarm(run, f"window/{run.drifts}/{event.percent}", text)
+    return with_alarm(run, f"window/{freezes}/{event.percent}", text)
