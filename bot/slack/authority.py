@@ -121,7 +121,7 @@ async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], o
         return _NO_APPROVER
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            living = await _living_groups(client, own_team)
+            living = await living_groups(client, own_team)
             asking = {group: _members(client, group) for group in groups if group in living}
             answers = dict(zip(asking, await asyncio.gather(*asking.values(), return_exceptions=True), strict=True))
     except (ServiceError, TimeoutError) as error:
@@ -137,8 +137,8 @@ async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], o
     return _no_approver("; ".join(wrong)) if wrong else _NO_APPROVER
 
 
-async def _living_groups(client: AsyncWebClient, own_team: str) -> frozenset[str]:
-    """Groups of this workspace that are not disabled; an external one is another workspace's."""
+async def living_groups(client: AsyncWebClient, own_team: str) -> frozenset[str]:
+    """Groups of this workspace that are not disabled; an external one is another workspace's. Raises ServiceError."""
     answer = await asked(client.usergroups_list(), "list the user groups")
     listed = understood(UserGroups, answer, "which user groups there are").usergroups
     return frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -27,12 +27,7 @@ async def preflight(
     )
     yield _scopes(identity)
     if groups:
-        yield warned(
-            "slack-groups",
-            f"The members of {len(groups)} user group{'s' if len(groups) > 1 else ''} are approvers, and whoever may "
-            "edit such a group in Slack can make themselves one.",
-            "let only owners and admins edit user groups (workspace settings, permissions), or name people instead",
-        )
+        yield _groups(groups, await authority.living_groups(client, identity.team))
     if not approvers:
         return
     cannot: list[str] = []
@@ -50,6 +45,22 @@ async def preflight(
         yield passed(
             "slack-approvers", f"Each of the {len(approvers)} approvers is a full member and could open a gate."
         )
+
+
+def _groups(groups: Sequence[str], living: Container[str]) -> Finding:
+    check = "slack-groups"
+    if gone := [group for group in groups if group not in living]:
+        return failed(
+            check,
+            f"These user groups are unknown, disabled or deleted, and would give nobody a say: {', '.join(gone)}.",
+            "Name user groups of this workspace that are enabled in approvers.groups (ids begin with S).",
+        )
+    return warned(
+        check,
+        f"The members of {len(groups)} user group{'s' if len(groups) > 1 else ''} are approvers, and whoever may "
+        "edit such a group in Slack can make themselves one.",
+        "let only owners and admins edit user groups (workspace settings, permissions), or name people instead",
+    )
 
 
 def _scopes(identity: Identity) -> Finding:

@@ -11,6 +11,7 @@ from bot.plan.talk import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
 from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
+from bot.slack.preflight import preflight
 
 ADA, BOB = "U0ADA", "U0BOB"
 OWN = "T0REHEARSAL"
@@ -192,3 +193,23 @@ async def test_the_scope_is_asked_for_only_where_there_are_groups(start: Any) ->
         "SLACK_BOT_TOKEN lacks a permission: usergroups:read; nothing was changed in Slack; "
         "add usergroups:read to the app's bot scopes (OAuth & Permissions) and install the app again."
     )
+
+
+async def _groups_found(slack: Any, *groups: str) -> tuple[str, str]:
+    """What the doctor says of these groups: verdict and evidence."""
+    client = connect(slack.bot_token, slack.api_url)
+    findings = preflight(client, channel=slack.channel.id, app_token=None, approvers=[], groups=groups)
+    (found,) = [finding async for finding in findings if finding.check == "slack-groups"]
+    return found.verdict, found.evidence
+
+
+async def test_the_doctor_names_groups_that_would_give_nobody_a_say(start: Any) -> None:
+    """Days before, and not when the first of them says the word; that a group can be edited is told all the same."""
+    slack = await start(groups={"S0OPS": [BOB], "S0OLD": [BOB]})
+    slack.disabled_groups.add("S0OLD")
+    assert await _groups_found(slack, "S0OPS", "S0OLD", "S0TYPO") == (
+        "fail",
+        "These user groups are unknown, disabled or deleted, and would give nobody a say: S0OLD, S0TYPO.",
+    )
+    verdict, evidence = await _groups_found(slack, "S0OPS")
+    assert (verdict, evidence.startswith("The members of 1 user group are approvers")) == ("warn", True)
