@@ -1,8 +1,9 @@
 """Every benchmark, one after the other."""
 
-from benchmarks import export, guarded, users
+from benchmarks import answering, export, guarded, users
 
 if __name__ == "__main__":
+    answering.main()
     export.main()
     guarded.main()
     users.main()

@@ -23,7 +23,7 @@ from bot.rehearsal.standins.slack.delivery import Delivery, Road
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
 from bot.rehearsal.standins.slack.socket_mode import SocketMode
-from bot.rehearsal.standins.slack.web import RecordedCall, WebApi
+from bot.rehearsal.standins.slack.web import RecordedCall, Weather, WebApi
 from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Json, Message, Person, StoredFile, Workspace
 
 _LARGEST_UPLOAD = 64 * 1024 * 1024
@@ -333,6 +333,11 @@ class SlackStandin:
     def drop_after_next_post(self, matching: Callable[[Message], bool] | None = None) -> None:
         """Store the next post (the next that is `matching`), then break its connection: the poster cannot know."""
         self._api.drop_after_post = matching or (lambda message: True)
+
+    def set_weather(self, *, limited: float, lost: float, seed: int = 1) -> Weather:
+        """From now on trouble comes by chance, and is counted."""
+        self._api.weather = Weather(limited=limited, lost=lost, seed=seed)
+        return self._api.weather
 
     def refuse_next_handshakes(self, times: int = 1) -> None:
         """Refuse to open a connection; the ticket is spent all the same."""

@@ -8,6 +8,7 @@ exception is the connection that breaks after a post was stored.
 
 import json
 import math
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -50,6 +51,27 @@ class _Bucket:
         return 0.0
 
 
+class Weather:
+    """Trouble by chance: so large a share of all calls is rate-limited, and of all posts stored without an answer."""
+
+    def __init__(self, *, limited: float, lost: float, seed: int) -> None:
+        self._limited, self._lost = limited, lost
+        self._chance = random.Random(seed)
+        self.limits_so_far = self.losses_so_far = 0
+
+    def limits(self, method: str) -> bool:
+        """Whether this call is answered 429; nothing of it is done."""
+        struck = method != "auth.test" and self._chance.random() < self._limited
+        self.limits_so_far += struck
+        return struck
+
+    def loses(self) -> bool:
+        """Whether the connection breaks after this post was stored."""
+        struck = self._chance.random() < self._lost
+        self.losses_so_far += struck
+        return struck
+
+
 class WebApi:
     def __init__(
         self,
@@ -67,6 +89,7 @@ class WebApi:
         self.api_url = ""
         self.faults: dict[str, deque[str]] = {}
         self.drop_after_post: Callable[[Message], bool] | None = None
+        self.weather: Weather | None = None
         self._workspace = workspace
         self._bot_token, self._app_token = bot_token, app_token
         self._posts_per_second, self._post_burst = posts_per_second, post_burst
@@ -85,6 +108,8 @@ class WebApi:
             arguments = {key: value for key, value in arguments.items() if key != "token"}
             if self.faults.get(name):
                 return self._fail(request, name, arguments, self.faults[name].popleft())
+            if self.weather is not None and self.weather.limits(name):
+                return self._too_fast(name, arguments, 1.0)
             call = Call(self._workspace, self.api_url, self.scopes, self._new_ticket, arguments)
             if method.scope:
                 call.need(method.scope)
@@ -127,6 +152,8 @@ class WebApi:
         return self._buckets.setdefault(channel, _Bucket(self._posts_per_second, self._post_burst))
 
     def _loses_answer(self, ts: str) -> bool:
+        if self.weather is not None and self.weather.loses():
+            return True
         message = self._workspace.find(ts)
         if message is None or self.drop_after_post is None or not self.drop_after_post(message):
             return False
