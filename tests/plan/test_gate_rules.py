@@ -20,6 +20,7 @@ from .histories import (
     EndThaw,
     EndVerification,
     FailFreeze,
+    FailStep,
     FailThaw,
     Finding,
     Hear,
@@ -603,3 +604,45 @@ def test_without_the_setting_there_is_no_guard() -> None:
     """It makes apps wait, so that somebody has to want it."""
     night = night_at("export runs")
     assert _guard_timers(night) == []
+
+
+# -- foreign names ----------------------------------------------------------------------------------------------------
+
+HOSTILE = "public.<!channel> *b* _i_ ~s~ `c` \u202e<@U0ADA> & " + "x" * 4000
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        ReportDrift(changes=(f"1 row was inserted in {HOSTILE}",)),
+        ReportGuard(since=None, why=f"{HOSTILE} cannot be locked; nothing was changed; try again."),
+    ],
+)
+def test_no_name_in_a_database_pings_or_formats(happens: ReportDrift | ReportGuard) -> None:
+    """In alarms, in the header, in answers: it is text, in one line, and not too long."""
+    night = _night(hold_locks=True)
+    night.pass_gate()
+    night.do(happens)
+    _told_plainly(night)
+
+
+def test_no_table_that_cannot_be_read_pings_or_formats() -> None:
+    """Also where the words to leave it out are spelled."""
+    night = night_at("export runs")
+    night.do(FailStep(why=f"{HOSTILE} may not be read; nothing was exported; grant it.", unreadable=(HOSTILE,)))
+    night.talk()
+    night.ask("status", EVE)
+    night.ask("accept unreadable:nosuch why")
+    _told_plainly(night)
+
+
+def _told_plainly(night: Night) -> None:
+    said = [d.post.body.text for d in night.run.deliveries.values() if hasattr(d.post.body, "text")]
+    said += [do_ for do_ in (night.run.hold,) if do_]
+    assert any("public." in text for text in said)
+    for text in said:
+        for bad in ("<!", "<@U0ADA>", "\u202e", "*b*", "_i_", "~s~"):
+            outside = [part for n, part in enumerate(text.split("`")) if n % 2 == 0]
+            assert bad not in " ".join(outside), (bad, text[:300])
+            assert bad not in text or bad in {"*b*", "_i_", "~s~"}, "in a code span formatting stays text"
+        assert len(text) < 6000

@@ -11,6 +11,7 @@ from bot.plan.offer import Offer
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
 from bot.plan.talk import alarms, posts
+from bot.plan.talk.foreign import defused
 from bot.plan.talk.posts import Post
 from bot.plan.window import time_left, time_needed
 
@@ -122,8 +123,8 @@ def step_ended(run: Run, event: e.StepEnded) -> Run:
 
 
 def step_failed(run: Run, event: e.StepFailed) -> Run:
-    run = replace(run, hold=event.why, unreadable=event.unreadable, failures=run.failures + 1)
-    text = alarms.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
+    run = replace(run, hold=defused(event.why), unreadable=event.unreadable, failures=run.failures + 1)
+    text = alarms.step_failed(event.step, defused(event.why), run.open_tables, ends=event.ends)
     return with_alarm(run, f"step-failed/{run.failures}", text)
 
 

@@ -8,15 +8,17 @@ from bot.plan import events as e
 from bot.plan.fold.owing import settled, tell_findings, voided_if_open, with_alarm
 from bot.plan.run import Run
 from bot.plan.talk import alarms
+from bot.plan.talk.foreign import defused
 
 
 def drift_seen(run: Run, event: e.DriftSeen) -> Run:
     run = replace(run, drift=event.changes, drifts=run.drifts + 1)
+    changes = [defused(change) for change in event.changes]
     if run.handover is not None:  # what is closed stays closed: told, and nothing is held
-        return with_alarm(run, f"drift/{run.drifts}", alarms.drifted_after_handover(event.changes))
-    why = "The source has moved under the freeze: " + "; ".join(event.changes) + "."
+        return with_alarm(run, f"drift/{run.drifts}", alarms.drifted_after_handover(changes))
+    why = "The source has moved under the freeze: " + "; ".join(changes) + "."
     run = voided_if_open(run)
-    return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(event.changes))
+    return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(changes))
 
 
 def guard_taken(run: Run, event: e.GuardTaken) -> Run:
@@ -35,12 +37,12 @@ def guard_taken(run: Run, event: e.GuardTaken) -> Run:
 
 def guard_lost(run: Run, event: e.GuardLost) -> Run:
     run = replace(run, guard_lost=True, guard_changes=run.guard_changes + 1)
-    return with_alarm(run, f"guard/{run.guard_changes}", alarms.unguarded(event.why))
+    return with_alarm(run, f"guard/{run.guard_changes}", alarms.unguarded(defused(event.why)))
 
 
 def watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
     run = replace(run, blind=True, blinds=run.blinds + 1)
-    return with_alarm(run, f"blind/{run.blinds}", alarms.blinded(event.why))
+    return with_alarm(run, f"blind/{run.blinds}", alarms.blinded(defused(event.why)))
 
 
 def rival_seen(run: Run, event: e.RivalSeen) -> Run:
@@ -66,12 +68,12 @@ def freeze_applied(run: Run, event: e.FreezeApplied) -> Run:
 
 def freeze_failed(run: Run, event: e.FreezeFailed) -> Run:
     run = replace(run, freezing=False, failures=run.failures + 1)
-    return with_alarm(run, f"freeze-failed/{run.failures}", alarms.freeze_failed(event.why), status="done")
+    return with_alarm(run, f"freeze-failed/{run.failures}", alarms.freeze_failed(defused(event.why)), status="done")
 
 
 def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
-    run = replace(run, hold=event.why, failures=run.failures + 1)
-    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(event.why))
+    run = replace(run, hold=defused(event.why), failures=run.failures + 1)
+    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(defused(event.why)))
 
 
 def thawed(run: Run, event: e.Thawed) -> Run:

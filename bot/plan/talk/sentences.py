@@ -233,7 +233,7 @@ def accepted(reason: str, count: int) -> str:
 
 
 def nothing_to_accept(name: str, known: Iterable[str]) -> str:
-    listed = ", ".join(f"`{each}`" for each in known)
+    listed = ", ".join(f"`{shown(each)}`" for each in known)
     if not listed:
         return "Nothing was accepted: there is nothing to accept at this point."
     named = f"`{shown(name)}`" if shown(name) else "that"
@@ -319,7 +319,7 @@ def unknown_word(word: str, known: Iterable[str]) -> str:
 
 
 def accepting(tables: Sequence[str]) -> str:
-    listed = ", ".join(f"`accept unreadable:{table} WHY`" for table in tables[:_MOST_TABLES])
+    listed = ", ".join(f"`accept unreadable:{shown(table)} WHY`" for table in tables[:_MOST_TABLES])
     more = len(tables) - _MOST_TABLES
     return f"{listed} and {more} more" if more > 0 else listed
 
@@ -327,7 +327,7 @@ def accepting(tables: Sequence[str]) -> str:
 def left_unread(table: str, others: Sequence[str], word: str) -> str:
     """`word` is what goes on once nothing is open any more."""
     then = f"Still to be read or left out: {accepting(others)}." if others else f"Say `{word}` to go on without it."
-    return f"Accepted: the export leaves out `{table}`. It stands in the record and in the bundle under your name, with your reason. {then}"
+    return f"Accepted: the export leaves out `{shown(table)}`. It stands in the record and in the bundle under your name, with your reason. {then}"
 
 
 def no_such_table_to_leave_out(tables: Sequence[str]) -> str:
@@ -336,7 +336,7 @@ def no_such_table_to_leave_out(tables: Sequence[str]) -> str:
 
 
 def why_left_out(table: str) -> str:
-    return f"Nothing was accepted: say why the export may leave it out, as in `accept unreadable:{table} it holds only caches`."
+    return f"Nothing was accepted: say why the export may leave it out, as in `accept unreadable:{shown(table)} it holds only caches`."
 
 
 def older_than_unreadable() -> str:

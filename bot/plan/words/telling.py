@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.plan.commands import Refusal
 from bot.plan.run import Run, doing
 from bot.plan.talk import sentences
+from bot.plan.talk.foreign import shown
 from bot.plan.talk.signals import WORDS
 from bot.plan.words.said import Reply, Said
 
@@ -12,7 +13,7 @@ from bot.plan.words.said import Reply, Said
 def status(run: Run, said: Said) -> Reply | Refusal:
     offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
     progress = f" {said.progress}." if said.progress else ""
-    accept = "".join(f" `accept {word}` is open." for word in run.acceptable)
+    accept = "".join(f" `accept {shown(word)}` is open." for word in run.acceptable)
     given = sentences.approvals(run.offer.approvals) if run.offer is not None else ""
     return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}{given}", []
 
