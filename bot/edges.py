@@ -143,7 +143,15 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
     channel, approvers = settings.slack.channel or "", settings.approvers.users
     groups = settings.approvers.groups
-    slack = slack_preflight(edges.slack, channel=channel, app_token=app_token, approvers=approvers, groups=groups)
+    rules = rules_of(settings)
+    slack = slack_preflight(
+        edges.slack,
+        channel=channel,
+        app_token=app_token,
+        approvers=approvers,
+        groups=groups,
+        people_needed=max([2 if rules.deny_same_person else 1, *rules.approvals.values()]),
+    )
     source = project.preflight(
         edges.database,
         edges.gateway,

@@ -122,11 +122,11 @@ async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], o
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             living = await living_groups(client, own_team)
-            asking = {group: _members(client, group) for group in groups if group in living}
+            asking = {group: members(client, group) for group in groups if group in living}
             answers = dict(zip(asking, await asyncio.gather(*asking.values(), return_exceptions=True), strict=True))
     except (ServiceError, TimeoutError) as error:
         return _no_approver(_why_not_told(error))
-    if any(isinstance(members, frozenset) and user in members for members in answers.values()):
+    if any(isinstance(answer, frozenset) and user in answer for answer in answers.values()):
         return _APPROVER
     wrong = [f"the user group `{group}` is unknown, disabled or deleted" for group in groups if group not in living]
     for answer in answers.values():
@@ -146,7 +146,8 @@ async def living_groups(client: AsyncWebClient, own_team: str) -> frozenset[str]
     )
 
 
-async def _members(client: AsyncWebClient, group: str) -> frozenset[str]:
+async def members(client: AsyncWebClient, group: str) -> frozenset[str]:
+    """Ids, also of those who may have no say. Raises ServiceError."""
     answer = await asked(client.usergroups_users_list(usergroup=group), "list the members of a user group")
     return frozenset(understood(GroupMembers, answer, "who is in a user group").users)
 

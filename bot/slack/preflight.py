@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -18,8 +18,11 @@ async def preflight(
     app_token: str | None,
     approvers: Sequence[str],
     groups: Sequence[str] = (),
+    people_needed: int = 1,
 ) -> AsyncIterator[Finding]:
-    """Raises ServiceError when Slack cannot be reached or refuses token, scope or channel."""
+    """`people_needed` is how many different approvers the night takes at least.
+
+    Raises ServiceError when Slack cannot be reached or refuses token, scope or channel."""
     identity = await identify(client, channel=channel, app_token=app_token, groups=groups)
     mode = "Socket Mode" if app_token is not None else "HTTP"
     yield passed(
@@ -27,7 +30,7 @@ async def preflight(
     )
     yield _scopes(identity)
     if groups:
-        yield _groups(groups, await authority.living_groups(client, identity.team))
+        yield await _groups(client, identity.team, groups, approvers, people_needed)
     if not approvers:
         return
     cannot: list[str] = []
@@ -47,13 +50,25 @@ async def preflight(
         )
 
 
-def _groups(groups: Sequence[str], living: Container[str]) -> Finding:
+async def _groups(
+    client: AsyncWebClient, team: str, groups: Sequence[str], approvers: Sequence[str], people_needed: int
+) -> Finding:
     check = "slack-groups"
+    living = await authority.living_groups(client, team)
     if gone := [group for group in groups if group not in living]:
         return failed(
             check,
             f"These user groups are unknown, disabled or deleted, and would give nobody a say: {', '.join(gone)}.",
             "Name user groups of this workspace that are enabled in approvers.groups (ids begin with S).",
+        )
+    named = set(approvers).union(*[await authority.members(client, group) for group in groups])
+    able = await _able(client, team, sorted(named), people_needed)
+    if able < people_needed:
+        return failed(
+            check,
+            f"The night takes {people_needed} different approvers, and of the {len(named)} in approvers.users and the "
+            f"user groups only {able} could open a gate.",
+            "Put more full members of this workspace into the user groups, or ask for fewer approvals.",
         )
     return warned(
         check,
@@ -61,6 +76,17 @@ def _groups(groups: Sequence[str], living: Container[str]) -> Finding:
         "edit such a group in Slack can make themselves one.",
         "let only owners and admins edit user groups (workspace settings, permissions), or name people instead",
     )
+
+
+async def _able(client: AsyncWebClient, team: str, users: Sequence[str], enough: int) -> int:
+    """How many of them could open a gate; nobody more is asked about once there are enough."""
+    able = 0
+    for user in users:
+        standing = await authority.standing(client, user, team, approvers=users, own_team=team)
+        able += standing.approver
+        if able >= enough:
+            break
+    return able
 
 
 def _scopes(identity: Identity) -> Finding:

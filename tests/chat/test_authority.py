@@ -195,10 +195,12 @@ async def test_the_scope_is_asked_for_only_where_there_are_groups(start: Any) ->
     )
 
 
-async def _groups_found(slack: Any, *groups: str) -> tuple[str, str]:
+async def _groups_found(slack: Any, *groups: str, people_needed: int = 1) -> tuple[str, str]:
     """What the doctor says of these groups: verdict and evidence."""
     client = connect(slack.bot_token, slack.api_url)
-    findings = preflight(client, channel=slack.channel.id, app_token=None, approvers=[], groups=groups)
+    findings = preflight(
+        client, channel=slack.channel.id, app_token=None, approvers=[], groups=groups, people_needed=people_needed
+    )
     (found,) = [finding async for finding in findings if finding.check == "slack-groups"]
     return found.verdict, found.evidence
 
@@ -213,3 +215,15 @@ async def test_the_doctor_names_groups_that_would_give_nobody_a_say(start: Any) 
     )
     verdict, evidence = await _groups_found(slack, "S0OPS")
     assert (verdict, evidence.startswith("The members of 1 user group are approvers")) == ("warn", True)
+
+
+async def test_the_doctor_counts_whether_the_groups_have_enough_people(start: Any) -> None:
+    """Guests and strangers do not count, nor does one person in two groups."""
+    slack = await start(groups={"S0OPS": [BOB, "U0CAT", "U0EVE"], "S0DBA": [BOB], "S0ALL": [ADA]})
+    assert await _groups_found(slack, "S0OPS", "S0DBA", people_needed=2) == (
+        "fail",
+        "The night takes 2 different approvers, and of the 3 in approvers.users and the user groups only 1 could open "
+        "a gate.",
+    )
+    verdict, _ = await _groups_found(slack, "S0OPS", "S0ALL", people_needed=2)
+    assert verdict == "warn"
