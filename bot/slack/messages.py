@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, USERS, Checkpoint
@@ -245,4 +246,8 @@ def _finding(finding: Finding) -> Layout:
 def _prose(post: Post, text: str, status: str) -> Layout:
     over = "_This is over._" if post.kind == "cutover_alarm" and post.status == "waiting" and status == "done" else ""
     mark = "🔔 " if post.kind == "cutover_alarm" and post.status == "waiting" else ""
-    return Layout(paragraphs=[f"{mark}{text}" if text.strip() else "(nothing to say)", over])
+    # A list is a paragraph of its own: when it is long, it is what gets cut, and not what is said below it.
+    lines = groupby(
+        (f"{mark}{text}" if text.strip() else "(nothing to say)").split("\n"), lambda line: line[:2] == "• "
+    )
+    return Layout(paragraphs=[*("\n".join(together) for _, together in lines), over])

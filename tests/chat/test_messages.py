@@ -265,6 +265,16 @@ def test_names_and_quoted_code_stay_code() -> None:
     assert prose("run `a*b` and *not* `") == "run `a*b` and \u2217not\u2217 \u02cb"
 
 
+def test_an_alarm_shows_foreign_names_as_they_are(story: Any) -> None:
+    """Code that an edge quotes stays code; a long list says how much more there is."""
+    changes = ("`public.a*b` moved: <!channel> & _all_", *(f"t{n} is new" for n in range(30)))
+    drift = story.moved(story.begun(), lambda run: [e.DriftSeen(at=run.last_at, changes=changes)])
+    lines = shown(drift, f"{RUN}/alarm/drift/1").text.split("\n")
+    assert lines[1] == "• `public.a*b` moved: &lt;!channel&gt; &amp; \u02cdall\u02cd"
+    assert lines[21] == "• and 11 more"
+    assert lines[22].startswith("Every open approval is void")
+
+
 def test_what_is_too_long_says_how_much_is_missing() -> None:
     """Whole lines are kept, and the rest is counted."""
     assert (
@@ -312,6 +322,48 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
         accepted_by_slack(message)
         if not isinstance(post.body, Prose):
             assert set(_mentions(message)) <= {"<@U0ADA>"}
+
+
+HOSTILE = st.sampled_from(
+    [
+        "<!channel>",
+        "<@U0EVE>",
+        "<https://evil.example|click>",
+        "*b* _i_ ~s~",
+        "`",
+        "a`<!here>`b",
+        "\u202etxt",
+        "x" * 4_000,
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(HOSTILE | NASTY, min_size=1, max_size=40))
+def test_no_alarm_pings_or_formats_for_a_database(story: Any, names: list[str]) -> None:
+    """A table, a role or an error may be called anything: what an alarm and the header tell of it does nothing, and
+    does not push out what people are to do.
+    """
+    run = whole_night(story)
+    at = run.last_at
+    why = f"The table `{names[0]}` of {' and '.join(names)} went away."
+    for happened in (
+        e.DriftSeen(at=at, changes=tuple(names)),
+        e.StepFailed(at=at, step="export", why=why, unreadable=tuple(names)),
+        e.ThawFailed(at=at, why=why),
+        e.FreezeFailed(at=at, why=why),
+        e.WatchBlinded(at=at, why=why),
+        e.GuardLost(at=at, why=why),
+        e.GuardTaken(at=at, since=at, tables=3, unguarded=tuple(names)),
+    ):
+        for start in (story.begun(), run):
+            told = story.moved(start, lambda _, happened=happened: [happened])
+            for key in {*told.deliveries.keys() - start.deliveries.keys(), f"{RUN}/header"}:
+                message = shown(told, key)
+                accepted_by_slack(message)
+                assert set(_mentions(message)) <= {"<@U0ADA>"}
+                assert "\u202e" not in message.text
+                assert "alarm/drift" not in key or start is run or "Say `retry` to me" in message.text
 
 
 def _mentions(message: Message) -> list[str]:

@@ -8,12 +8,12 @@ from bot.plan import events as e
 from bot.plan.fold.owing import settled, tell_findings, voided_if_open, with_alarm
 from bot.plan.run import Run
 from bot.plan.talk import alarms
-from bot.plan.talk.foreign import defused
+from bot.plan.talk.foreign import defused, some
 
 
 def drift_seen(run: Run, event: e.DriftSeen) -> Run:
     run = replace(run, drift=event.changes, drifts=run.drifts + 1)
-    changes = [defused(change) for change in event.changes]
+    changes = some(event.changes)
     if run.handover is not None:  # what is closed stays closed: told, and nothing is held
         return with_alarm(run, f"drift/{run.drifts}", alarms.drifted_after_handover(changes))
     why = "The source has moved under the freeze: " + "; ".join(changes) + "."

@@ -8,27 +8,46 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _MOST = 200
+_MOST_LISTED = 20
+_MOST_EACH = 150
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 _FORMATS = {"*": "\u2217", "~": "\u223c"}
 _ITALIC = re.compile(r"(?<!\w)_|_(?!\w)")
+_CODE = re.compile(r"(`[^`]+`)")
 
 
 def defused(text: str, most: int = 1500) -> str:
     """A sentence of ours with foreign names in it, as one line: its code spans stay, and nothing in it pings, formats
     or turns round.
     """
-    line = _ITALIC.sub("\u02cd", _seen(text, most))
-    return "".join({**_ESCAPED, **_FORMATS, "`": "`"}.get(c, c) for c in line)
+    parts = _CODE.split(_seen(text, most))  # the odd ones are code, and stay fit to be copied
+    return "".join(f"`{_escaped(part[1:-1])}`" if n % 2 else _without_formats(part) for n, part in enumerate(parts))
+
+
+def some(texts: Iterable[str]) -> list[str]:
+    """Such sentences, short and not too many, so that what is said below them is not pushed out of a message."""
+    each = [defused(text, _MOST_EACH) for text in texts]
+    more = len(each) - _MOST_LISTED
+    return each if more <= 0 else [*each[:_MOST_LISTED], f"and {more} more"]
 
 
 def shown(text: str, most: int = _MOST) -> str:
     """One line of at most `most` characters, to stand in a code span: there it pings nobody and formats nothing. ""
     when nothing is to be seen.
     """
-    return "".join(_ESCAPED.get(c, c) for c in _seen(text, most))
+    return _escaped(_seen(text, most))
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPED.get(c, c) for c in text)
+
+
+def _without_formats(text: str) -> str:
+    return "".join(_FORMATS.get(c, c) for c in _escaped(_ITALIC.sub("\u02cd", text)))
 
 
 def _seen(text: str, most: int) -> str:
