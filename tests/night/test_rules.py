@@ -56,7 +56,7 @@ async def test_a_night_under_strict_rules(tmp_path: Path) -> None:
     """Nothing before `start`, two people at the first gate, a hold that anybody may ask for, a thaw that leads back
     to the first gate, and the watch until somebody says `release`.
     """
-    async with fast_night(tmp_path / "night", settings=_STRICT, latency=0.02) as night:
+    async with fast_night(tmp_path / "night", settings=_STRICT, latency=0.3) as night:
         before = settings_of(night)
         (tmp_path / "empty.toml").write_text("")
         await night.start_bot("--config", str(tmp_path / "empty.toml"))  # without --once
@@ -110,6 +110,7 @@ async def test_a_night_under_strict_rules(tmp_path: Path) -> None:
         assert (await told(night, "linus", "@cutover release"))[0] == "refused"
         assert (await told(night, "grace", "@cutover release"))[0] == "done"
         assert "released" in _kinds(night)
+        await header_shows(night, "done")
         assert night.bot is not None
         assert night.bot.returncode is None, "it stays for the retention"
         os.kill(night.bot.pid, signal.SIGTERM)
