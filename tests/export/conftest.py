@@ -10,8 +10,9 @@ import pytest
 
 from bot.artifacts import metadata
 from bot.plan import events as e
+from bot.plan.offer import Approval, Offer
 from bot.plan.results import ExportResult
-from bot.plan.run import Offer, Run
+from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
@@ -22,7 +23,15 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def make_run(frozen_at: str = "2026-01-02T03:00:00.123456Z") -> Run:
     approval = e.SignalAccepted(at=AT, checkpoint="freeze", digest="d", user="U0FREEZER", ts="1.0")
-    offer = Offer(checkpoint="freeze", number=1, evidence={}, digest="d", at=AT, status="passed", approval=approval)
+    offer = Offer(
+        checkpoint="freeze",
+        number=1,
+        evidence={},
+        digest="d",
+        at=AT,
+        status="passed",
+        approvals=(Approval(given=approval, state="spent"),),
+    )
     return Run(
         opened=e.RunOpened(
             at=AT,

@@ -12,7 +12,7 @@ import pytest
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Progress
-from bot.rehearsal.company import Company
+from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
@@ -35,6 +35,12 @@ def freezer(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
         if not embedded and not running.sql("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'", "template1"):
             pytest.skip("the server that CUTOVER_TEST_DSN names has no pgvector, which the company's tables need")
         yield running
+
+
+@pytest.fixture(scope="session")
+def template(freezer: EmbeddedPostgres) -> Company:
+    """On that server, and not the one that other tests of this worker have."""
+    return build(freezer, users=44, rows=600, dbname="company")
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[way.name[:60] for way in WAYS])

@@ -191,7 +191,7 @@ async def test_a_night_after_a_practice_goes_as_that_one_said(tmp_path: Path) ->
         assert (run.opened.practice, run.opened.estimated_rows) == (timings, timings.estimated_rows)
         sentence = time_needed(run.opened, run.offers["freeze", 1].at)
         assert f" by the practice of {timings.taken_at:%Y-%m-%d}: export " in sentence
-        assert f"*Time needed:* {sentence}\n" in gate.text
+        assert f"*Time needed:* {sentence} The window is 8 h from the freeze on.\n" in gate.text
         assert f"  time needed: {sentence}\n" in status
         assert (run.export.tables, run.export.rows) == (timings.tables, timings.rows)
         said = " ".join(out.split())
