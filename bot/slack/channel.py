@@ -8,7 +8,7 @@ would be a mistake of ours, the words go out alone: a night must not end over a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from bot.slack.payloads import Posted, own_key
 log = structlog.get_logger("cutover.slack")
 
 _CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+_THREAD_IS_GONE = "thread_not_found"
 _ONLY_LOOKS = frozenset(
     {
         "invalid_blocks",
@@ -52,12 +53,21 @@ class SlackChannel:
         message = render(run, post, headway, head)
         place = {"thread_ts": run.deliveries[post.thread].ts} if post.thread is not None else {}
         words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
-        words |= {"unfurl_links": False, "unfurl_media": False}
-        try:
-            answer = await done(self._client.chat_postMessage(**words, blocks=message.blocks), "post a message")
-        except Refused as refused:
-            self._forgive(refused, post)
-            answer = await done(self._client.chat_postMessage(**words), "post a message")
+        words |= {"unfurl_links": False, "unfurl_media": False, "blocks": message.blocks}
+        while True:
+            try:
+                answer = await done(self._client.chat_postMessage(**words), "post a message")
+                break
+            except Refused as refused:
+                if refused.code == _THREAD_IS_GONE and "thread_ts" in words:
+                    # Somebody deleted the message that it belongs below. What it says is said all the same.
+                    log.warning("a thread was deleted; its post stands in the channel", key=post.key)
+                    del words["thread_ts"]
+                elif "blocks" in words:
+                    self._forgive(refused, post)
+                    del words["blocks"]
+                else:
+                    raise
         try:
             return understood(Posted, answer, "where it put a message").ts
         except ServiceUnintelligible as error:
@@ -68,14 +78,21 @@ class SlackChannel:
     async def find(self, run: Run, key: str) -> str | None:
         thread = run.deliveries[key].post.thread
         if thread is not None:
-            candidates = catchup.replies(self._client, self._channel, run.deliveries[thread].ts, metadata=True)
-        else:
-            header = run.deliveries[header_key(run.run_id)]
-            opened = (run.opened.at - _CLOCKS_MAY_DIFFER).timestamp()
-            candidates = catchup.history(self._client, self._channel, header.ts or f"{opened:.6f}", metadata=True)
+            replies = catchup.replies(self._client, self._channel, run.deliveries[thread].ts, metadata=True)
+            try:
+                return await self._first(replies, run, key)
+            except Refused as refused:
+                if refused.code != _THREAD_IS_GONE:
+                    raise
+        header = run.deliveries[header_key(run.run_id)]
+        opened = (run.opened.at - _CLOCKS_MAY_DIFFER).timestamp()
+        history = catchup.history(self._client, self._channel, header.ts or f"{opened:.6f}", metadata=True)
+        return await self._first(history, run, key)
+
+    async def _first(self, messages: AsyncIterator[Mapping[str, Any]], run: Run, key: str) -> str | None:
         ours = [
             str(message["ts"])
-            async for message in candidates
+            async for message in messages
             if own_key(message, run_id=run.run_id, bot_id=self._identity.bot_id) == key
         ]
         return min(ours, default=None)
@@ -98,7 +115,7 @@ class SlackChannel:
         try:
             await done(self._client.pins_add(channel=self._channel, timestamp=ts), "pin a message")
         except Refused as refused:
-            if refused.code != "already_pinned":
+            if refused.code not in {"already_pinned", "message_not_found"}:  # or somebody deleted it
                 raise
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:

@@ -221,3 +221,19 @@ async def test_the_channel_is_what_the_conductor_needs(channel: SlackChannel) ->
     """SlackChannel keeps the port's promise of methods."""
     port: Channel = channel
     assert port is channel
+
+
+async def test_a_checkpoint_that_somebody_deleted_stops_nothing(night: Any, slack: Any, story: Any) -> None:
+    """What belongs into its thread stands in the channel, once, also when no answer came; the run goes on."""
+    await night.post_all()
+    gate = posts(slack)[1]
+    slack.delete(gate.ts)
+    night.happens(*story.gate_passes(night.run, story.frozen))
+    key = next(key for key, d in night.run.deliveries.items() if not d.ts)
+    slack.drop_after_next_post()
+    with pytest.raises(OutcomeUnknown):
+        await night.post(key)
+    ts = await night.channel.find(night.run, key)
+    [told] = [message for message in posts(slack) if message.payload.get("key") == key]
+    assert (told.ts, told.thread_ts) == (ts, None)
+    await night.channel.pin(gate.ts)
