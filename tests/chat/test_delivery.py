@@ -165,7 +165,7 @@ async def test_only_what_is_truly_and_freshly_signed_is_heard(kind: str, tmp_pat
             "secret": _signed(body, form, "another", now),
             "body": _signed(body.replace(b"frozen", b"thawed") + b" ", form, SECRET, now),
             "old": _signed(body, form, SECRET, now - 301),
-            "early": _signed(body, form, SECRET, now + 301),
+            "early": _signed(body, form, SECRET, now + 360),
             "dated again": true | {"X-Slack-Request-Timestamp": str(int(now) + 1)},
             "unsigned": {"Content-Type": form},
         }
