@@ -18,7 +18,7 @@ import structlog
 
 _PERSONAL = re.compile(
     r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]+\.[\w-]+\.[\w-]* | \bsb_(?:secret|publishable)_\w+
-      | (?<=ticket=)[\w-]+ | (?<=password=)[^\s&]+
+      | (?<=ticket=)[\w-]+ | (?<=password=)(?:'[^']*'|\S+)
       | \$2[abxy]\$[./\w$]+ | \$(?:argon2\w*|fbscrypt)\$[^\s"'<>]+
       | (?<=://)[^\s/@:"'<>]*:[^\s"'<>]+(?=@)
       | [^\s@<>"(,;:=]+@[^\s@<>"'),;]+\.[^\s@<>"'),;]+""",

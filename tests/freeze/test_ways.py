@@ -21,7 +21,7 @@ from bot.supabase.proof.stillness import drift
 from tests.freeze.servers import GivenPostgres
 from tests.freeze.ways import WAYS, Way, as_platform
 
-QUIET, LATE = 2.5, 1.5
+QUIET, LATE = 1.5, 1.2
 
 
 @pytest.fixture(scope="session", params=["embedded", "CUTOVER_TEST_DSN"])

@@ -68,6 +68,7 @@ def test_the_password_in_an_address_is_removed(password: str) -> None:
         assert "pw4" not in told
         assert told.endswith("db.example.org:5432/postgres today")
     assert "pw4" not in cleaned(f"host=db password={password} user=postgres")
+    assert "pw4" not in cleaned(f"host=db password='{password} {password}' user=postgres")
 
 
 @how(deadline=None)

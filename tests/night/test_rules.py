@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from bot.record import read_run
 from bot.rehearsal.night import Night, until
 from tests.night.playing import (
@@ -118,6 +120,7 @@ async def test_a_night_under_strict_rules(tmp_path: Path) -> None:
         await assert_handed_over(night, 0, users=night.users)
 
 
+@pytest.mark.all
 async def test_the_window_is_told_and_a_late_night_goes_on(tmp_path: Path) -> None:
     """Half of it and all of it, once each, also over a restart; no gate opens by it."""
     async with fast_night(tmp_path / "night", settings={"CUTOVER__WINDOW__MINUTES": "1"}) as night:
