@@ -1,9 +1,8 @@
 """Text for Slack: made harmless, made to fit, made into blocks. Pure.
 
 Two kinds of text. *Ours* is mrkdwn and means its marks. *Foreign* comes from a database, a service or an error and
-may mean nothing by them: it goes through `plain` (in a sentence) or `code` (as a name) before it joins ours, and then
-mentions nobody, links nowhere and formats nothing. `prose` is for sentences of our own edges that quote foreign names:
-what stands between backticks stays code, all else is plain.
+may mean nothing by them: it goes through `bot.plan.talk.foreign` (in a sentence) or `code` (as a name) before it joins
+ours, and then mentions nobody, links nowhere and formats nothing.
 
 Everything is cut with a word about what is missing. The limits here are below Slack's, which counts in ways that it
 does not document; `text`, which notifications and screen readers use, fits chat.update's limit even when posted.
@@ -16,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.plan.talk.foreign import escaped, plain
+
 Block = dict[str, Any]
 
 _SECTION = 2_900
@@ -27,8 +28,6 @@ _CONTEXT = 900
 _LINE = 2_800
 _LEAST = 200
 _TICK = "\u02cb"
-_MARKS = str.maketrans({"`": _TICK, "*": "\u2217", "~": "\u223c"})
-_OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _LINE_ENDS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Control characters, and those that turn the reading direction or hide: they could make a message lie."""
@@ -52,25 +51,10 @@ class Layout:
     footer: str = ""
 
 
-def escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def plain(text: str) -> str:
-    """Foreign text within a sentence of ours; its lines stay lines."""
-    return _OUTER_UNDERSCORE.sub("\uff3f", escaped(text).translate(_MARKS))
-
-
 def code(text: str) -> str:
     """A foreign name or value as code, on one line."""
     one_line = _on_one_line(text).replace("`", _TICK)
     return f"`{escaped(shortened(one_line, 200))}`" if one_line else "(empty)"
-
-
-def prose(text: str) -> str:
-    """A sentence of our own edges: code between backticks stays code, so that it can be copied as it is."""
-    parts = re.split(r"(`[^`\n]+`)", text)
-    return "".join(escaped(part) if number % 2 else plain(part) for number, part in enumerate(parts))
 
 
 def shortened(text: str, most: int) -> str:

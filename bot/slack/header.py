@@ -10,9 +10,10 @@ from bot.pace import in_words
 from bot.plan.checkpoints import PLAN, Checkpoint
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.amounts import number
+from bot.plan.talk.foreign import prose
 from bot.plan.talk.sentences import names
 from bot.ports import Headway
-from bot.slack.blocks import Layout, code, prose
+from bot.slack.blocks import Layout, code
 
 _MOST_PEOPLE = 20
 

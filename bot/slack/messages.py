@@ -20,10 +20,11 @@ from bot.plan.run import Run
 from bot.plan.talk import posts
 from bot.plan.talk.alarms import time_needed
 from bot.plan.talk.amounts import duration, number, size
+from bot.plan.talk.foreign import plain, prose
 from bot.plan.talk.posts import Post
 from bot.ports import Headway
 from bot.slack import buttons
-from bot.slack.blocks import Block, Layout, and_more, code, laid_out, plain, prose
+from bot.slack.blocks import Block, Layout, and_more, code, laid_out
 from bot.slack.header import header, parties, people
 from bot.slack.summaries import (
     attention,

@@ -9,8 +9,8 @@ from bot.plan.checkpoints import BY_NAME
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.talk.amounts import duration, number, size
-from bot.plan.talk.foreign import shown
-from bot.slack.blocks import Layout, Table, and_more, code, plain, prose
+from bot.plan.talk.foreign import plain, prose, shown
+from bot.slack.blocks import Layout, Table, and_more, code
 from bot.slack.header import parties, way_back
 
 _MOST_TABLES = 15

@@ -10,11 +10,12 @@ from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, failed, warned
 from bot.plan.results import Attention, TableTotal
 from bot.plan.talk.amounts import size
+from bot.plan.talk.foreign import plain, prose
 from bot.plan.talk.offers import offer
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
-from bot.slack.blocks import Layout, code, fitted, laid_out, plain, prose
+from bot.slack.blocks import Layout, code, fitted, laid_out
 from bot.slack.messages import Message, render
 
 HEAD = (7, "f" * 64)
@@ -270,7 +271,7 @@ def test_an_alarm_shows_foreign_names_as_they_are(story: Any) -> None:
     changes = ("`public.a*b` moved: <!channel> & _all_", *(f"t{n} is new" for n in range(30)))
     drift = story.moved(story.begun(), lambda run: [e.DriftSeen(at=run.last_at, changes=changes)])
     lines = shown(drift, f"{RUN}/alarm/drift/1").text.split("\n")
-    assert lines[1] == "• `public.a*b` moved: &lt;!channel&gt; &amp; \u02cdall\u02cd"
+    assert lines[1] == "• `public.a*b` moved: &lt;!channel&gt; &amp; \uff3fall\uff3f"
     assert lines[21] == "• and 11 more"
     assert lines[22].startswith("Every open approval is void")
 

@@ -57,7 +57,7 @@ def held_by(user: str, why: str, may: Iterable[str]) -> str:
     return f"*The run is held.* <@{user}> said why: `{shown(why)}`. Approvals that were not spent are withdrawn. {names(may)} may say `retry` to me to go on, or `abort`."
 
 
-UNFROZEN = "Supabase is thawed, and checkpoint 1 is posted anew."
+UNFROZEN = "The freeze was taken back, and checkpoint 1 is posted anew."
 
 
 def thawed_elsewhere(at: datetime) -> str:
@@ -87,7 +87,7 @@ def drifted(changes: Iterable[str]) -> str:
     listed = "\n".join(f"• {change}" for change in changes)
     return (
         f"*The source has moved under the freeze.*\n{listed}\nEvery open approval is void and the export is no longer one instant's truth. "
-        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `abort`."
+        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `thaw` to let users in again, or `abort`."
     )
 
 
@@ -117,8 +117,8 @@ def thaw_failed(why: str) -> str:
 
 def aborted(run_id: str) -> str:
     return (
-        f"*Run {run_id} is aborted.* Supabase is thawed and writes again. Users created so far stay in Stack Auth and are listed in `users.jsonl`; "
-        "nothing on disk was removed. `cutover run --new` opens the next run."
+        f"*Run {run_id} is aborted.* Supabase is thawed and writes again. Users created so far stay in Stack Auth and are listed in `users.jsonl`; `cutover undo-users` deletes them. "
+        "Nothing on disk was removed. `cutover run --new` opens the next run."
     )
 
 

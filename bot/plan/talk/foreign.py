@@ -13,19 +13,33 @@ from collections.abc import Iterable
 _MOST = 200
 _MOST_LISTED = 20
 _MOST_EACH = 150
-_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
-_FORMATS = {"*": "\u2217", "~": "\u223c"}
-_ITALIC = re.compile(r"(?<!\w)_|_(?!\w)")
-_CODE = re.compile(r"(`[^`]+`)")
+_TICK = "\u02cb"
+_MARKS = str.maketrans({"`": _TICK, "*": "\u2217", "~": "\u223c"})
+_OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_CODE = re.compile(r"(`[^`\n]+`)")
+
+
+def escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plain(text: str) -> str:
+    """Within a sentence of ours; its lines stay lines."""
+    return _OUTER_UNDERSCORE.sub("\uff3f", escaped(text).translate(_MARKS))
+
+
+def prose(text: str) -> str:
+    """A sentence of our own edges that quotes foreign names: code between backticks stays code, so that it can be
+    copied as it is, and all else is plain.
+    """
+    parts = _CODE.split(text)  # the odd ones are code
+    return "".join(escaped(part) if n % 2 else plain(part) for n, part in enumerate(parts))
 
 
 def defused(text: str, most: int = 1500) -> str:
-    """A sentence of ours with foreign names in it, as one line: its code spans stay, and nothing in it pings, formats
-    or turns round.
-    """
-    parts = _CODE.split(_seen(text, most))  # the odd ones are code, and stay fit to be copied
-    return "".join(f"`{_escaped(part[1:-1])}`" if n % 2 else _without_formats(part) for n, part in enumerate(parts))
+    """Such a sentence as one line, without what is not to be seen."""
+    return prose(_seen(text, most))
 
 
 def some(texts: Iterable[str]) -> list[str]:
@@ -39,15 +53,7 @@ def shown(text: str, most: int = _MOST) -> str:
     """One line of at most `most` characters, to stand in a code span: there it pings nobody and formats nothing. ""
     when nothing is to be seen.
     """
-    return _escaped(_seen(text, most))
-
-
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPED.get(c, c) for c in text)
-
-
-def _without_formats(text: str) -> str:
-    return "".join(_FORMATS.get(c, c) for c in _escaped(_ITALIC.sub("\u02cd", text)))
+    return escaped(_seen(text, most)).replace("`", _TICK)
 
 
 def _seen(text: str, most: int) -> str:

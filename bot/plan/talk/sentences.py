@@ -221,7 +221,7 @@ def held(why: str) -> str:
 
 
 def thaw_held(why: str) -> str:
-    return f"Nothing was started: the run is being aborted, and the thaw did not succeed. {why} Say `retry` to me to thaw again."
+    return f"Nothing was started: Supabase is to be thawed, and that did not succeed. {why} Say `retry` to me to thaw again."
 
 
 def over(phase: str) -> str:

@@ -57,7 +57,11 @@ def _why_not(run: Run, said: Said) -> str:
         case Phase.WAITING:  # for `start`, or for nothing that this word does
             return sentences.not_started(run.opened.may) if not run.started else sentences.not_yet(run.gate)
         case _:
-            over = {Phase.ABORTING: "being aborted", Phase.ABORTED: "aborted", Phase.THAWING: "being thawed"}
+            over = {
+                Phase.ABORTING: "being aborted",
+                Phase.ABORTED: "aborted",
+                Phase.THAWING: "held while Supabase is thawed",
+            }
             return sentences.over(over.get(run.phase, "handed over"))
 
 
