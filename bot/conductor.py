@@ -27,6 +27,7 @@ from bot.errors import (
     CredentialRefused,
     CutoverError,
     Interrupted,
+    MessageLost,
     OutcomeUnknown,
     ServiceRefused,
     ServiceUnreachable,
@@ -40,7 +41,7 @@ from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding, failed
 from bot.plan.fold import after
-from bot.plan.run import Phase, Run
+from bot.plan.run import Delivery, Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
@@ -164,7 +165,7 @@ class Conductor:
         if self._stale and "talk" not in self._lanes and do.settled_talk(self.run):
             header = next(iter(self.run.deliveries.values()))
             progress = do.Redraw(key=f"{header.post.key}/progress", delivery=header)
-            if header.ts and not self._too_soon(progress):
+            if header.stands and not self._too_soon(progress):
                 self._stale = False
                 self._start("talk", progress.key, self._perform(progress))
 
@@ -245,7 +246,13 @@ class Conductor:
             if not action.look_first:
                 self.obey(say.IntendPost(key=post.key))
             face = self.run.face_of(post)
-            ts = await self._channel.post(self.run, post, self._headway(), self._record.head)
+            try:
+                ts = await self._channel.post(self.run, post, self._headway(), self._record.head)
+            except MessageLost:
+                if post.thread is None:
+                    raise
+                self._lose(self.run.deliveries[post.thread])
+                return
         else:
             face = ""  # what it shows is not known: it is drawn anew
         self.obey(say.ConfirmPost(key=post.key, ts=ts, face=face))
@@ -257,15 +264,26 @@ class Conductor:
             self._header_edited_at = asyncio.get_running_loop().time()
         try:
             await self._channel.redraw(self.run, delivery.post, delivery.ts, self._headway(), self._record.head)
+        except MessageLost:
+            self._lose(delivery)
+            return
         except ServiceRefused as error:
-            # Somebody deleted it, or Slack no longer lets it be edited: what it would show stands in the journal.
+            # Slack no longer lets it be edited: what it would show stands in the journal.
             log.warning("a post could not be edited", key=delivery.post.key, why=str(error))
         if face != delivery.shown:
             self.obey(say.ConfirmEdit(key=delivery.post.key, face=face))
 
     async def _pin(self, action: do.PinHeader) -> None:
-        await self._channel.pin(action.ts)
+        try:
+            await self._channel.pin(action.ts)
+        except MessageLost:
+            self._lose(next(iter(self.run.deliveries.values())))
+            return
         self.obey(say.ConfirmPin())
+
+    def _lose(self, delivery: Delivery) -> None:
+        """Somebody deleted it."""
+        self.obey(say.LosePost(key=delivery.post.key, ts=delivery.ts))
 
     def _report(self, progress: Progress) -> None:
         self._gauge.hear(progress, asyncio.get_running_loop().time())

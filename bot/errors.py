@@ -64,6 +64,10 @@ class ServiceRefused(ServiceError):
     """The service understood and said no: credentials, permission, a limit that is not temporary."""
 
 
+class MessageLost(ServiceRefused):
+    """A message of ours is no longer in the channel, or can be neither edited nor answered any more."""
+
+
 class CredentialRefused(ServiceRefused):
     """The service does not take our credential any more; nothing but a start with another one helps."""
 

@@ -74,7 +74,9 @@ class Channel(Protocol):
     """
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
-        """The new message's ts. Raises OutcomeUnknown when Slack may have stored it."""
+        """The new message's ts. Raises OutcomeUnknown when Slack may have stored it, MessageLost when that one is gone
+        below which it belongs.
+        """
 
     async def find(self, run: Run, key: str) -> str | None:
         """The ts of our own message that carries `key`, looked for in the history since the run was opened; None when
@@ -82,10 +84,10 @@ class Channel(Protocol):
         """
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
-        """Edits the message to what the run is now. Idempotent."""
+        """Edits the message to what the run is now. Idempotent. Raises MessageLost."""
 
     async def pin(self, ts: str) -> None:
-        """Idempotent."""
+        """Idempotent. Raises MessageLost."""
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         """Whether the person is one of the approvers, or in one of the user groups. Asked of Slack now, no cache.
@@ -153,11 +155,6 @@ class Source(Protocol):
     async def drift(self, run: Run) -> Sequence[str]:
         """What is no longer as the freeze record (`run.freeze`) says, as sentences naming table and kind; empty when
         nothing moved.
-        """
-
-    async def way_back(self) -> str:
-        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. At most
-        3,800 characters with Slack's fences and escapes. Cheap.
         """
 
     async def guard(self) -> Guarded:

@@ -119,13 +119,13 @@ def _next_talk(run: Run) -> Deliver | Redraw | PinHeader | None:
             return _redraw(run, delivery)
     for delivery in ready:
         return _deliver(delivery)
-    if header.ts and not run.pinned:
+    if header.stands and not run.pinned:
         return PinHeader(key=f"{header.post.key}/pin", ts=header.ts)
     return _redraw(run, header) if _is_stale(run, header) else None
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:
-    return bool(delivery.ts) and delivery.shown != run.face_of(delivery.post)
+    return delivery.stands and delivery.shown != run.face_of(delivery.post)
 
 
 def _redraw(run: Run, delivery: Delivery) -> Redraw:

@@ -217,6 +217,14 @@ class ConfirmEdit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LosePost:
+    """The message at `ts` that carried the post is gone."""
+
+    key: str
+    ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfirmPin:
     pass
 
@@ -247,5 +255,6 @@ Command = (
     | IntendPost
     | ConfirmPost
     | ConfirmEdit
+    | LosePost
     | ConfirmPin
 )

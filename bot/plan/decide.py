@@ -39,6 +39,7 @@ from bot.plan.commands import (
     Hear,
     IntendPost,
     Judge,
+    LosePost,
     Open,
     Refusal,
     Remind,
@@ -282,6 +283,12 @@ def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
     return [e.PostEdited(at=now, key=command.key, face=command.face)]
 
 
+def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
+    if (delivery := run.deliveries.get(command.key)) is None or delivery.ts != command.ts or delivery.gone:
+        return Refusal(sentence="This post does not stand in the channel")
+    return [e.PostLost(at=now, key=command.key, ts=command.ts)]
+
+
 def _confirm_pin(run: Run, command: ConfirmPin, now: datetime) -> Decision:
     return [e.HeaderPinned(at=now)]
 
@@ -367,5 +374,6 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     IntendPost: (_ALWAYS, _intend_post),
     ConfirmPost: (_ALWAYS, _confirm_post),
     ConfirmEdit: (_ALWAYS, _confirm_edit),
+    LosePost: (_ALWAYS, _lose_post),
     ConfirmPin: (_ALWAYS, _confirm_pin),
 }

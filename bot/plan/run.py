@@ -54,7 +54,20 @@ class Delivery:
     ts: str = ""
     shown: str = ""
     posted_at: datetime | None = None
-    """By our clock."""
+    """When it first stood in the channel, by our clock."""
+    lost: tuple[str, ...] = ()
+    """The ts of messages that carried it and were deleted, oldest first."""
+    gone: bool = False
+    """Deleted, and not to be posted anew: what belongs into its thread stands in the channel."""
+
+    @property
+    def every_ts(self) -> tuple[str, ...]:
+        """Of all messages that carry or carried it, oldest first."""
+        return tuple(dict.fromkeys(ts for ts in (*self.lost, self.ts) if ts))
+
+    @property
+    def stands(self) -> bool:
+        return bool(self.ts) and not self.gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,9 +344,7 @@ class Run:
 
     def thread_of(self, thread_ts: str | None) -> str | None:
         """The key of our top-level post whose thread it is; None when it is not a thread of this run."""
-        return next(
-            (k for k, d in self.deliveries.items() if thread_ts and d.ts == thread_ts and not d.post.thread), None
-        )
+        return next((k for k, d in self.deliveries.items() if thread_ts in d.every_ts and not d.post.thread), None)
 
 
 def doing(run: Run) -> str:

@@ -25,7 +25,7 @@ _PAGE = 200
 
 async def missed(client: AsyncWebClient, channel: str, run: Run, *, bot_user: str) -> Sequence[Hear]:
     """Plain human messages since the header, oldest first, each once; none while the header is not posted."""
-    since = run.deliveries[header_key(run.run_id)].ts
+    since = min(run.deliveries[header_key(run.run_id)].every_ts, default="")
     if not since:
         return []
     said: dict[str, Hear] = {}
@@ -38,9 +38,9 @@ async def missed(client: AsyncWebClient, channel: str, run: Run, *, bot_user: st
 
     await collect(history(client, channel, since))
     for delivery in run.deliveries.values():
-        if delivery.ts and delivery.post.thread is None:
+        for parent in delivery.every_ts if delivery.post.thread is None else ():
             try:
-                await collect(replies(client, channel, delivery.ts))
+                await collect(replies(client, channel, parent))
             except Refused as refused:
                 if refused.code != "thread_not_found":  # somebody deleted the post: its thread is gone with it
                     raise

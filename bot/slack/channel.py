@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import OutcomeUnknown, ServiceUnintelligible
+from bot.errors import MessageLost, OutcomeUnknown, ServiceUnintelligible
 from bot.plan.commands import Hear, Standing
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post, header_key
@@ -28,7 +28,17 @@ from bot.slack.payloads import Posted, own_key
 log = structlog.get_logger("cutover.slack")
 
 _CLOCKS_MAY_DIFFER = timedelta(minutes=5)
-_THREAD_IS_GONE = "thread_not_found"
+_LOST = frozenset(
+    {
+        "message_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "restricted_action_thread_locked",
+    }
+)
+"""Somebody deleted the message, or Slack lets it be neither edited nor answered any more."""
 _ONLY_LOOKS = frozenset(
     {
         "invalid_blocks",
@@ -51,7 +61,8 @@ class SlackChannel:
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         message = render(run, post, headway, head)
-        place = {"thread_ts": run.deliveries[post.thread].ts} if post.thread is not None else {}
+        parent = run.deliveries[post.thread] if post.thread is not None else None
+        place = {"thread_ts": parent.ts} if parent is not None and parent.stands else {}
         words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
         words |= {"unfurl_links": False, "unfurl_media": False, "blocks": message.blocks}
         while True:
@@ -59,15 +70,12 @@ class SlackChannel:
                 answer = await done(self._client.chat_postMessage(**words), "post a message")
                 break
             except Refused as refused:
-                if refused.code == _THREAD_IS_GONE and "thread_ts" in words:
-                    # Somebody deleted the message that it belongs below. What it says is said all the same.
-                    log.warning("a thread was deleted; its post stands in the channel", key=post.key)
-                    del words["thread_ts"]
-                elif "blocks" in words:
-                    self._forgive(refused, post)
-                    del words["blocks"]
-                else:
+                if refused.code in _LOST:
+                    raise _lost(refused) from refused
+                if "blocks" not in words:
                     raise
+                self._forgive(refused, post)
+                del words["blocks"]
         try:
             return understood(Posted, answer, "where it put a message").ts
         except ServiceUnintelligible as error:
@@ -77,16 +85,19 @@ class SlackChannel:
 
     async def find(self, run: Run, key: str) -> str | None:
         thread = run.deliveries[key].post.thread
-        if thread is not None:
-            replies = catchup.replies(self._client, self._channel, run.deliveries[thread].ts, metadata=True)
+        for parent in run.deliveries[thread].every_ts if thread is not None else ():
+            replies = catchup.replies(self._client, self._channel, parent, metadata=True)
             try:
-                return await self._first(replies, run, key)
+                if (ts := await self._first(replies, run, key)) is not None:
+                    return ts
             except Refused as refused:
-                if refused.code != _THREAD_IS_GONE:
+                if refused.code not in _LOST:
                     raise
         header = run.deliveries[header_key(run.run_id)]
         opened = (run.opened.at - _CLOCKS_MAY_DIFFER).timestamp()
-        history = catchup.history(self._client, self._channel, header.ts or f"{opened:.6f}", metadata=True)
+        history = catchup.history(
+            self._client, self._channel, min(header.every_ts, default=f"{opened:.6f}"), metadata=True
+        )
         return await self._first(history, run, key)
 
     async def _first(self, messages: AsyncIterator[Mapping[str, Any]], run: Run, key: str) -> str | None:
@@ -94,6 +105,7 @@ class SlackChannel:
             str(message["ts"])
             async for message in messages
             if own_key(message, run_id=run.run_id, bot_id=self._identity.bot_id) == key
+            and str(message["ts"]) not in run.deliveries[key].lost
         ]
         return min(ours, default=None)
 
@@ -108,6 +120,8 @@ class SlackChannel:
         try:
             await done(self._client.chat_update(**words, blocks=message.blocks), "edit a message")
         except Refused as refused:
+            if refused.code in _LOST:
+                raise _lost(refused) from refused
             self._forgive(refused, post)
             await done(self._client.chat_update(**words), "edit a message")
 
@@ -115,7 +129,9 @@ class SlackChannel:
         try:
             await done(self._client.pins_add(channel=self._channel, timestamp=ts), "pin a message")
         except Refused as refused:
-            if refused.code not in {"already_pinned", "message_not_found"}:  # or somebody deleted it
+            if refused.code in _LOST:
+                raise _lost(refused) from refused
+            if refused.code != "already_pinned":
                 raise
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
@@ -137,3 +153,7 @@ class SlackChannel:
         if refused.code not in _ONLY_LOOKS:
             raise refused
         log.error("slack refused how a post looks; its words went out alone", key=post.key, code=refused.code)
+
+
+def _lost(refused: Refused) -> MessageLost:
+    return MessageLost(refused.happened, unchanged=refused.unchanged, do=refused.do)

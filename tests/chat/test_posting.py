@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.errors import OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.plan import events as e
 from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import connect
 from bot.slack.channel import SlackChannel
@@ -223,11 +224,40 @@ async def test_the_channel_is_what_the_conductor_needs(channel: SlackChannel) ->
     assert port is channel
 
 
-async def test_a_checkpoint_that_somebody_deleted_stops_nothing(night: Any, slack: Any, story: Any) -> None:
-    """What belongs into its thread stands in the channel, once, also when no answer came; the run goes on."""
+async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, slack: Any, story: Any) -> None:
+    """What belongs into its thread stands below the new one, and its old thread is none of ours to fail over."""
     await night.post_all()
-    gate = posts(slack)[1]
+    gate = night.run.deliveries[night.run.gate_key]
     slack.delete(gate.ts)
+    night.happens(*story.gate_passes(night.run, story.frozen))
+    key = next(key for key, d in night.run.deliveries.items() if not d.ts)
+    for lost in (
+        night.post(key),
+        night.channel.pin(gate.ts),
+        night.channel.redraw(night.run, gate.post, gate.ts, None, HEAD),
+    ):
+        with pytest.raises(MessageLost):
+            await lost
+    night.happens(e.PostLost(at=night.run.last_at, key=gate.post.key, ts=gate.ts))
+    anew = await night.post(gate.post.key)
+    assert await night.channel.find(night.run, key) is None
+    await night.post(key)
+    [told] = [message for message in posts(slack) if message.payload.get("key") == key]
+    assert told.thread_ts == anew != gate.ts
+    said = slack.say("U0ADA", "frozen", anew)
+    assert [hear.ts for hear in await night.channel.missed(night.run)] == [said]
+
+
+async def test_what_belongs_below_a_post_that_stays_away_stands_in_the_channel(
+    night: Any, slack: Any, story: Any
+) -> None:
+    """Once, also when no answer came."""
+    await night.post_all()
+    gate = night.run.gate_key
+    for _ in range(4):
+        ts = night.run.deliveries[gate].ts or await night.post(gate)
+        slack.delete(ts)
+        night.happens(e.PostLost(at=night.run.last_at, key=gate, ts=ts))
     night.happens(*story.gate_passes(night.run, story.frozen))
     key = next(key for key, d in night.run.deliveries.items() if not d.ts)
     slack.drop_after_next_post()
@@ -236,4 +266,19 @@ async def test_a_checkpoint_that_somebody_deleted_stops_nothing(night: Any, slac
     ts = await night.channel.find(night.run, key)
     [told] = [message for message in posts(slack) if message.payload.get("key") == key]
     assert (told.ts, told.thread_ts) == (ts, None)
-    await night.channel.pin(gate.ts)
+
+
+@pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])
+async def test_a_message_that_can_no_longer_be_edited_is_lost_and_not_found_again(
+    night: Any, slack: Any, code: str
+) -> None:
+    """It still stands there, and is not taken for the one that takes its place."""
+    ts = await night.post("20241124-ab12/header")
+    header = night.run.deliveries["20241124-ab12/header"]
+    slack.fail_next("chat.update", code)
+    with pytest.raises(MessageLost):
+        await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+    night.happens(e.PostLost(at=night.run.last_at, key=header.post.key, ts=ts))
+    assert await night.channel.find(night.run, header.post.key) is None
+    anew = await night.post(header.post.key)
+    assert await night.channel.find(night.run, header.post.key) == anew

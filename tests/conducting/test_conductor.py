@@ -11,7 +11,7 @@ from bot.plan import commands as say
 from bot.plan.findings import Finding
 from bot.plan.fold import fold
 from bot.plan.results import StepResult
-from bot.plan.run import Phase
+from bot.plan.run import Phase, Run
 from bot.ports import Progress, Report
 from tests.conducting.worlds import Trouble, World, turning, until
 from tests.plan.histories import BOT, EVE, result_of
@@ -230,6 +230,44 @@ def test_progress_is_shown_by_the_newest_edit_alone() -> None:
     assert shown[0] == 1
     assert shown[-1] == 7
     assert len(shown) < 7
+
+
+def test_a_header_and_a_checkpoint_that_somebody_deletes_are_posted_anew() -> None:
+    """Each once, the header pinned again; the findings of the gate stand below the new one, and the night goes on."""
+    world = World()
+    conductor = world.with_people(world.conductor())
+    goes_on = conductor.on_change
+    header = next(iter(conductor.run.deliveries))
+
+    def delete(run: Run) -> None:
+        if run.gate.name == "export" and run.deliveries[run.gate_key].ts and not world.deleted:
+            world.delete(header)
+            world.delete(run.gate_key)
+        goes_on(run)
+
+    conductor.on_change = delete
+    assert turning(conductor.conduct()) == 0
+    assert len(world.deleted) == 2
+    world.check(conductor.run)
+
+
+def test_whoever_deletes_every_header_has_the_last_word() -> None:
+    """The bot does not quarrel for ever, and the night goes on."""
+    world = World()
+    conductor = world.with_people(world.conductor())
+    goes_on = conductor.on_change
+    header = next(iter(conductor.run.deliveries))
+
+    def delete(run: Run) -> None:
+        ts = run.deliveries[header].ts
+        if ts and world.stands(header, ts):
+            world.delete(header)
+        goes_on(run)
+
+    conductor.on_change = delete
+    assert turning(conductor.conduct()) == 0
+    assert Counter(world.posted)[header] == 4
+    assert Counter(world.posted) == Counter([*conductor.run.deliveries, *[header] * 3])
 
 
 def test_an_append_that_fails_changes_nothing() -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.conductor import Conductor
-from bot.errors import CutoverError, OutcomeUnknown, ServiceUnreachable, UsageError
+from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
 from bot.plan.commands import Hear, Refusal, Standing, TakeUp
 from bot.plan.decide import decide
@@ -30,6 +30,7 @@ from tests.plan.histories import ANN, BOT, START, good_findings, night_at, resul
 
 _T = TypeVar("_T")
 LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
+LOST_MESSAGE = MessageLost("a message is gone", unchanged="nothing was changed", do="look")
 AWAY = ServiceUnreachable("it could not be reached", unchanged="nothing was changed", do="mend the network")
 
 
@@ -102,6 +103,8 @@ class World:
         self.effects: Counter[str] = Counter()
         self.posted: list[str] = []
         """Keys, in the order of posting."""
+        self.deleted: list[str] = []
+        """Keys of posts that somebody deleted."""
         self.shown: dict[str, str] = {}
         """By key the face that a post shows."""
         self.progress: list[Headway | None] = []
@@ -159,6 +162,17 @@ class World:
 
     def new_ts(self) -> str:
         return f"{int(self.clock().timestamp())}.000200"
+
+    # The channel
+
+    def stands(self, key: str, ts: str) -> bool:
+        return self._ts.get(key) == ts
+
+    def delete(self, key: str) -> None:
+        """Somebody deletes the post; its pin goes with it."""
+        ts = self._ts.pop(key)
+        self.pins = [pin for pin in self.pins if pin != ts]
+        self.deleted.append(key)
 
     # A process
 
@@ -228,7 +242,7 @@ class World:
         """The disk says what the run is, and the channel shows it: everything owed once, as it is now, and pinned."""
         assert fold(self.disk) == run
         assert settled(run)
-        assert Counter(self.posted) == Counter(run.deliveries.keys())
+        assert Counter(self.posted) == Counter([*run.deliveries, *self.deleted])
         assert self.shown == {key: run.face_of(delivery.post) for key, delivery in run.deliveries.items()}
         assert set(self.pins) == {next(iter(run.deliveries.values())).ts}
 
@@ -272,6 +286,9 @@ class _Channel:
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         face = run.face_of(post)
+        parent = run.deliveries[post.thread] if post.thread is not None else None
+        if parent is not None and parent.stands and not self.world.stands(parent.post.key, parent.ts):
+            raise LOST_MESSAGE
 
         def store() -> str:
             ts = self.world.new_ts()
@@ -286,7 +303,8 @@ class _Channel:
         return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
-        assert self.world._ts[post.key] == ts
+        if not self.world.stands(post.key, ts):
+            raise LOST_MESSAGE
         face = run.face_of(post)
 
         def store() -> None:
@@ -296,6 +314,8 @@ class _Channel:
         await self.world.effect("redraw", store, LOST)
 
     async def pin(self, ts: str) -> None:
+        if ts not in self.world._ts.values():
+            raise LOST_MESSAGE
         await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
@@ -326,9 +346,6 @@ class _Source:
 
     async def drift(self, run: Run) -> Sequence[str]:
         return await self.world.changes(run)
-
-    async def way_back(self) -> str:
-        return await self.world.effect("way back", lambda: "SELECT 'thawed';", AWAY)
 
     async def guard(self) -> Guarded:
         if isinstance(self.world.guarding, CutoverError):

@@ -87,7 +87,9 @@ async def _heard_after_a_gap(night: Night) -> None:
 
 
 async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Path) -> None:
-    """Lost events, lost answers, errors, HTML, rate limits, a kill right after a post: each post stands once."""
+    """Lost events, lost answers, errors, HTML, rate limits, a kill right after a post, a header and a
+    checkpoint deleted by somebody: each post stands once.
+    """
     reminders = {"CUTOVER__REMINDERS__MINUTES": "0.02"}
     async with fast_night(tmp_path / "night", posts_per_second=8, settings=reminders) as night:
         slack = night.slack
@@ -117,10 +119,17 @@ async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Pat
                 await shows(night, gate, "waiting")
                 slack.fail_next("chat.postMessage", "ratelimited")
                 slack.fail_next("chat.postMessage", fault)
+                if gate == "users":
+                    for kind in ("run", "checkpoint"):
+                        slack.delete([m for m in slack.messages if m.event_type == f"cutover_{kind}"][-1].ts)
                 await pass_gate(night, gate)
             code = await play_on(night)
         await assert_handed_over(night, code, users=night.users)
         assert len(lost) == 8
+        assert {m.payload["key"].split("/")[1] for m in slack.messages if m.deleted and m.payload} == {
+            "header",
+            "checkpoint",
+        }
         assert _answers(night, said) == 1
         assert [_answers(night, m.ts) for m in slack.messages if m.user == "U0LINUS"] == [1, 1, 1, 1]
         assert [p["checkpoint"] for p in posts(night, "cutover_checkpoint")] == ["freeze", "export", "users"]

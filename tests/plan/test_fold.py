@@ -26,6 +26,7 @@ from .histories import (
     FailStep,
     FailThaw,
     IntendPost,
+    LosePost,
     Night,
     Phase,
     ReportBlindness,
@@ -57,6 +58,9 @@ def _full_night() -> Night:
     """A night with every kind of event that leads to an abort."""
     night = Night()
     night.do(TakeUp())
+    night.talk()
+    header = next(iter(night.run.deliveries.values()))
+    night.do(LosePost(key=header.post.key, ts=header.ts))
     night.talk()
     night.do(ReportLook(frozen=True, database_time=START))
     night.do(ReportLook(frozen=False, database_time=START))

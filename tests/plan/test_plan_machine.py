@@ -9,7 +9,8 @@ against it:
     after the present offer stood in the channel, and on findings of which none fails that was not waived by two;
     an approval is used once, and none by somebody entitled is lost
     no step begins but behind a passed gate; nothing goes forward after an abort
-    no post stands twice in the channel; no work is done again once it has ended; no message is answered twice
+    no post stands twice in the channel, also when one was deleted and is posted anew; no work is done again once it
+    has ended; no message is answered twice
     a new process that reads the journal is where the old one was
 """
 
@@ -60,6 +61,7 @@ from .histories import (
     Hear,
     IntendPost,
     Judge,
+    LosePost,
     Open,
     Phase,
     Refusal,
@@ -148,6 +150,8 @@ class World:
 
     channel: dict[str, str] = field(default_factory=dict)
     """Key -> ts of what really stands there, also when the bot does not know it."""
+    stood: dict[str, str] = field(default_factory=dict)
+    """Key -> ts at which it first stood there."""
     said: dict[str, Message] = field(default_factory=dict)
     approvers: set[str] = field(default_factory=lambda: {ANN, BEN})
     needed: dict[str, int] = field(default_factory=dict)
@@ -385,7 +389,7 @@ class Nights(RuleBasedStateMachine):
     def posted_at(self) -> str:
         """When the gate on offer came to stand in the channel; later than everything while it does not."""
         gate, number = self.world.offer
-        return self.world.channel.get(f"{RUN_ID}/checkpoint/{gate}/{number}", "~")
+        return self.world.stood.get(f"{RUN_ID}/checkpoint/{gate}/{number}", "~")
 
     def spend(self) -> None:
         self.world.spent |= set(self.world.approvals)
@@ -566,7 +570,7 @@ class Nights(RuleBasedStateMachine):
             message.signal == world.offer[0]
             and message.user in world.approvers
             and message.ts > self.posted_at()
-            and run.deliveries[run.gate_key].ts != ""
+            and run.deliveries[run.gate_key].every_ts
             and not (world.drifted or world.aborting or world.thawing or world.may_run or run.hold or run.is_over)
             and not (run.open_reasons or run.decided_since)
             and message.user not in [world.said[ts].user for ts in world.approvals]
@@ -628,27 +632,49 @@ class Nights(RuleBasedStateMachine):
         match next_actions(self.alive)["talk"]:
             case do.Deliver(delivery=delivery, look_first=look_first):
                 key = delivery.post.key
-                if delivery.post.thread is not None:
-                    assert delivery.post.thread in self.world.channel, "a thread stands below its first message"
                 if look_first and key in self.world.channel:
                     self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=""))
                     return
                 if not look_first:
                     self.obey(IntendPost(key=key))
                 face = self.alive.face_of(delivery.post)
-                if arrives:
+                parent = self.alive.deliveries.get(delivery.post.thread or "")
+                if parent is not None and parent.stands and not self.stands(parent):
+                    self.lose(parent, told=arrives and told)
+                elif arrives:
                     assert key not in self.world.channel, "no post stands twice in the channel"
                     self.world.channel[key] = self.new_ts()
+                    self.world.stood.setdefault(key, self.world.channel[key])
                     if told:
                         self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=face))
             case do.Redraw(delivery=delivery):
-                assert delivery.ts == self.world.channel[delivery.post.key]
-                if arrives and told:
+                if not self.stands(delivery):
+                    self.lose(delivery, told=arrives and told)
+                elif arrives and told:
                     self.obey(ConfirmEdit(key=delivery.post.key, face=self.alive.face_of(delivery.post)))
             case do.PinHeader(ts=ts):
-                assert ts == self.world.channel[f"{RUN_ID}/header"]
-                if arrives and told:
+                header = self.alive.deliveries[f"{RUN_ID}/header"]
+                assert ts == header.ts
+                if not self.stands(header):
+                    self.lose(header, told=arrives and told)
+                elif arrives and told:
                     self.obey(ConfirmPin())
+
+    def stands(self, delivery: do.Delivery) -> bool:
+        return self.world.channel.get(delivery.post.key) == delivery.ts
+
+    def lose(self, delivery: do.Delivery, *, told: bool) -> None:
+        """Slack refuses what is to be done with it; `told` when the refusal arrives."""
+        if told:
+            assert self.obey(LosePost(key=delivery.post.key, ts=delivery.ts))
+            assert not self.obey(LosePost(key=delivery.post.key, ts=delivery.ts)), "it is lost once"
+
+    @precondition(lambda self: self.world.channel)
+    @rule(data=st.data())
+    def somebody_deletes_a_post(self, data: st.DataObject) -> None:
+        """Most likely one that people work with."""
+        keys = [key for key in (f"{RUN_ID}/header", self.alive.gate_key) if key in self.world.channel]
+        del self.world.channel[data.draw(st.sampled_from([*keys, *keys, *self.world.channel]))]
 
     @precondition(lambda self: "talk" in next_actions(self.alive))
     @rule(arrives=st.booleans(), told=st.booleans())

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended, RivalGone, RivalSeen
+from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended, PostLost, RivalGone, RivalSeen
 from bot.plan.events.fact import Event
 from bot.plan.events.gates import (
     CheckpointOffered,
@@ -91,6 +91,7 @@ __all__ = [
     "Parties",
     "PostEdited",
     "PostIntended",
+    "PostLost",
     "Posted",
     "ReasonAccepted",
     "Released",
@@ -171,6 +172,7 @@ AnyEvent = Annotated[
     | PostIntended
     | Posted
     | PostEdited
+    | PostLost
     | HeaderPinned
     | RivalSeen
     | RivalGone,

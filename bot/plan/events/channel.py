@@ -29,6 +29,14 @@ class PostEdited(Event):
     face: str
 
 
+class PostLost(Event):
+    """Our message at `ts` is no longer in the channel: somebody deleted it."""
+
+    type: Literal["post-lost"] = "post-lost"
+    key: str
+    ts: str
+
+
 class RivalSeen(Event):
     """Slack counts more connections of our app than ours: another process takes some of its events away."""
 

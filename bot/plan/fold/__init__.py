@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan.fold.channel import post_edited, post_intended, post_lost, posted
 from bot.plan.fold.gates import (
     checkpoint_offered,
     checkpoint_passed,
@@ -52,11 +53,6 @@ from bot.plan.fold.source import (
 from bot.plan.run import Run
 from bot.plan.talk import posts
 from bot.plan.talk.posts import Post
-
-
-def _delivery(run: Run, key: str, **changes: Any) -> Run:
-    return replace(run, deliveries={**run.deliveries, key: replace(run.deliveries[key], **changes)})
-
 
 _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.BotStarted: bot_started,
@@ -104,11 +100,10 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.Unfrozen: unfrozen,
     e.Released: lambda run, event: replace(settled(run), watched=False, alarms=frozenset(), blind=False),
     e.WindowTold: window_told,
-    e.PostIntended: lambda run, event: _delivery(run, event.key, intended=True),
-    e.Posted: lambda run, event: _delivery(
-        run, event.key, intended=True, ts=event.ts, shown=event.face, posted_at=event.at
-    ),
-    e.PostEdited: lambda run, event: _delivery(run, event.key, shown=event.face),
+    e.PostIntended: post_intended,
+    e.Posted: posted,
+    e.PostEdited: post_edited,
+    e.PostLost: post_lost,
     e.HeaderPinned: lambda run, event: replace(run, pinned=True),
 }
 

@@ -38,10 +38,10 @@ class Said:
         Slack's own order tells it of messages; what has no message of its own is told by when it was heard.
         """
         post = run.deliveries[key]
-        if not post.ts:
+        if not post.every_ts:
             return False
         if self.message.via == "message":
-            return self.message.ts > post.ts
+            return self.message.ts > post.every_ts[0]
         return post.posted_at is not None and self.message.at > post.posted_at
 
     def is_about_the_offer(self, run: Run) -> bool:

@@ -217,6 +217,9 @@ class Workspace:
         return self._exchange("edited", message, after)
 
     def delete(self, message: Message) -> Message:
+        """Its pin goes with it."""
+        if message.ts in self.pins:
+            self.pins.remove(message.ts)
         return self._exchange("deleted", message, replace(message, deleted=True))
 
     def react(self, message: Message, name: str, user: str) -> Message:
