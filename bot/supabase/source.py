@@ -71,6 +71,9 @@ class SupabaseSource:
                 raise
 
     async def way_back(self) -> str:
+        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. At most
+        3,800 characters with Slack's fences and escapes. Cheap.
+        """
         async with self._turn:
             prior = kit.prior_of(await self._asked_layers())
         return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))

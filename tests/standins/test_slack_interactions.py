@@ -26,13 +26,6 @@ BLOCKS = [{"type": "actions", "elements": [BUTTON]}]
 Start = Callable[..., Awaitable[SlackStandin]]
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     started: list[SlackStandin] = []
