@@ -37,9 +37,10 @@ from bot.plan.run import Phase, Run
 from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls, past
+from bot.slack import calls
 from bot.slack.channel import SlackChannel
-from bot.slack.listener import HttpListener, Listener, SocketListener
+from bot.slack.hearing import past
+from bot.slack.hearing.listener import HttpListener, Listener, SocketListener
 from bot.stackauth import outlook, probe, target
 from bot.supabase import project
 from bot.supabase.database import Database

@@ -1,5 +1,5 @@
-"""Slack: the one channel of the run, heard and written to.
+"""Slack: the one channel of the run, heard (`hearing`) and written to (`channel`, and `look` for how a post looks).
 
-`listener` hears, `payloads` says what was heard, `authority` who may, `messages` (with `blocks`) how a post looks,
-`channel` puts it there, `catchup` finds what was said while nobody listened, `calls` is the only way to the Web API.
+`calls` is the only way to the Web API, `payloads` the shapes of what Slack sends, `authority` says who may,
+`manifest` which app all this needs, and `preflight` whether it is there.
 """

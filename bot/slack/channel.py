@@ -20,9 +20,10 @@ from bot.plan.commands import Hear, Standing
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post, header_key
 from bot.ports import Headway
-from bot.slack import authority, catchup
+from bot.slack import authority
 from bot.slack.calls import Identity, Refused, done, understood
-from bot.slack.messages import render
+from bot.slack.hearing import catchup
+from bot.slack.look.messages import render
 from bot.slack.payloads import Posted, own_key
 
 log = structlog.get_logger("cutover.slack")

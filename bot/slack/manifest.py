@@ -65,7 +65,7 @@ def manifest(name: str, url: str | None) -> dict[str, Any]:
                 {
                     "command": COMMAND,
                     "description": "A word to the bot, or a checkpoint's signal",
-                    "usage_hint": "status | who | help | hold REASON | frozen",
+                    "usage_hint": "status | who | help | report | hold REASON | frozen",
                     "should_escape": False,
                     **slash,
                 }

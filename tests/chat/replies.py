@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.plan.checkpoints import EXPORT, FREEZE, USERS
 from bot.plan.talk import sentences, signals
-from bot.slack import slash
+from bot.slack.hearing import slash
 
 if TYPE_CHECKING:
     from tests.chat.stage import Stage

@@ -26,7 +26,7 @@ from bot.rehearsal.standins.slack import Delivery, Person, SlackStandin
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
 from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
-from bot.slack.listener import HttpListener, SocketListener
+from bot.slack.hearing.listener import HttpListener, SocketListener
 from bot.watch import Watch
 from tests.plan.histories import good_findings, result_of
 

@@ -13,7 +13,7 @@ from bot.plan.fold import after
 from bot.plan.run import Run
 from bot.plan.talk.offers import offer
 from bot.rehearsal.standins.slack.limits import checked_blocks
-from bot.slack.messages import render
+from bot.slack.look.messages import render
 from tests.chat.conftest import HEAD, NOW, Story
 
 ADA, BOB = "U0ADA", "U0BOB"

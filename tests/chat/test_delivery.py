@@ -17,9 +17,9 @@ import pytest
 
 from bot.plan.actions import settled_talk
 from bot.rehearsal.standins.slack import SlackStandin
-from bot.slack import buttons
 from bot.slack.calls import connect
-from bot.slack.listener import HttpListener
+from bot.slack.hearing.listener import HttpListener
+from bot.slack.look import buttons
 from tests.chat.stage import ADA, BOB, GRACE, RUN, SECRET, TRANSPORTS, Stage, staged
 
 # -- sockets ----------------------------------------------------------------------------------------------------------

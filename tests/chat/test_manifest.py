@@ -36,7 +36,7 @@ def test_the_schema_refuses_what_slack_would() -> None:
 def _called() -> set[str]:
     """The methods of Slack's client that our code calls, as Slack writes them."""
     found = set()
-    for path in Path(slack.__path__[0]).glob("*.py"):
+    for path in Path(slack.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = node.func.value

@@ -15,8 +15,8 @@ from bot.plan.talk.offers import offer
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
-from bot.slack.blocks import Layout, code, fitted, laid_out
-from bot.slack.messages import Message, render
+from bot.slack.look.blocks import Layout, code, fitted, laid_out
+from bot.slack.look.messages import Message, render
 
 HEAD = (7, "f" * 64)
 RUN = "20241124-ab12"
@@ -76,6 +76,28 @@ async def test_every_post_of_a_night_is_taken_by_slack(story: Any, channel: Any,
         "cutover_summary",
         "cutover_alarm",
     }
+
+
+_NAMES = st.text(max_size=200) | st.sampled_from(["<!channel>", "`code`", "\u202eright to left", "x" * 4_000, "a|b"])
+
+
+@given(
+    names=st.lists(_NAMES, min_size=60, max_size=200),
+    rows=st.integers(0, 10**15),
+    left_out=st.dictionaries(_NAMES.filter(bool), st.integers(1, 10**6), max_size=40),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_many_tables_there_are_slack_takes_their_counts(
+    story: Any, names: list[str], rows: int, left_out: dict[str, int]
+) -> None:
+    """Whatever they are called and however large they are; what does not fit is counted."""
+    tables = tuple(TableTotal(name=name, rows=rows, bytes=rows) for name in names)
+    result = story.export_result(largest=tables, left_out=left_out, tables=len(names))
+    run = story.moved(whole_night(story), lambda run: [e.StepEnded(at=run.last_at, step="export", result=result)])
+    message = shown(run, next(reversed(run.deliveries)))
+    accepted_by_slack(message)
+    assert f"{len(names):,} tables" in message.text
+    assert "<!channel>" not in message.text
 
 
 def test_the_header_is_the_whole_board(story: Any) -> None:

@@ -17,7 +17,7 @@ from bot.plan import events
 from bot.plan.checkpoints import PLAN
 from bot.plan.talk.posts import PostKind
 from bot.settings import Settings
-from bot.slack.messages import render
+from bot.slack.look.messages import render
 from tests.plan.histories import PLACES, night_at
 
 

@@ -20,7 +20,7 @@ from bot.plan.run import Run
 from bot.plan.talk.alarms import time_needed
 from bot.practice import read_timings, write_timings
 from bot.record import read_run
-from bot.slack.messages import render
+from bot.slack.look.messages import render
 from tests.night.playing import fast_night, play
 from tests.practice.conftest import cutover
 

@@ -23,10 +23,10 @@ from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.foreign import plain, prose
 from bot.plan.talk.posts import Post
 from bot.ports import Headway
-from bot.slack import buttons
-from bot.slack.blocks import Block, Layout, and_more, code, laid_out
-from bot.slack.header import header, parties, people
-from bot.slack.summaries import (
+from bot.slack.look import buttons
+from bot.slack.look.blocks import Block, Layout, and_more, code, laid_out
+from bot.slack.look.header import header, parties, people
+from bot.slack.look.summaries import (
     attention,
     closing,
     closing_counts,

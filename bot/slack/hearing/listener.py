@@ -39,8 +39,9 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.errors import UsageError
 from bot.plan.commands import Hear
-from bot.slack import buttons, slash
 from bot.slack.calls import LIBRARY_LOG, Identity, connect
+from bot.slack.hearing import slash
+from bot.slack.look import buttons
 from bot.slack.payloads import Hello, plain_human_message
 
 log = structlog.get_logger("cutover.slack")

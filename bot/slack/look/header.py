@@ -13,7 +13,7 @@ from bot.plan.talk.amounts import number
 from bot.plan.talk.foreign import prose
 from bot.plan.talk.sentences import names
 from bot.ports import Headway
-from bot.slack.blocks import Layout, code
+from bot.slack.look.blocks import Layout, code
 
 _MOST_PEOPLE = 20
 

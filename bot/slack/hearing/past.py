@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack import catchup
+from bot.slack.hearing import catchup
 from bot.slack.payloads import own_header
 
 _LOOKS_BACK = timedelta(days=30)

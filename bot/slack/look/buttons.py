@@ -17,7 +17,7 @@ from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
 from bot.plan.commands import Hear
 from bot.plan.offer import Offer
 from bot.plan.run import Run
-from bot.slack.blocks import Block, shortened
+from bot.slack.look.blocks import Block, shortened
 from bot.slack.payloads import Press
 
 log = structlog.get_logger("cutover.slack")

@@ -10,8 +10,8 @@ from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.foreign import plain, prose, shown
-from bot.slack.blocks import Layout, Table, and_more, code
-from bot.slack.header import parties, way_back
+from bot.slack.look.blocks import Layout, Table, and_more, code
+from bot.slack.look.header import parties, way_back
 
 _MOST_TABLES = 15
 _MOST_REASONS = 20

@@ -134,7 +134,7 @@ def _cut(line: str, most: int) -> str:
 def _sections(paragraph: str) -> list[str]:
     """The paragraph in pieces that each fit a section."""
     pieces: list[str] = []
-    for line in paragraph.split("\n"):
+    for line in map(_cut_line, paragraph.split("\n")):
         if pieces and len(pieces[-1]) + 1 + len(line) <= _SECTION:
             pieces[-1] += f"\n{line}"
         else:

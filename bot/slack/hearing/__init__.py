@@ -1,0 +1,3 @@
+"""What people say: `listener` hears it as it is said, `slash` what is said as a command, `catchup` what was said while
+nobody listened, `past` what the channel says of runs before.
+"""
