@@ -54,8 +54,8 @@ NOBODY_ASKED = (
     "undoes."
 )
 UNKNOWN_WORD = (
-    "Nothing was changed: I do not know `coffee`. I know `status`, `who`, `help`, `hold`, `start`, `freeze`, "
-    "`accept`, `decide`, `retry`, `thaw`, `abort`, `release`, and the checkpoints' own words."
+    "Nothing was changed: I do not know `coffee`. I know `status`, `who`, `help`, `report`, `hold`, `start`, "
+    "`freeze`, `accept`, `decide`, `retry`, `thaw`, `abort`, `release`, and the checkpoints' own words."
 )
 HELD_WHY = "Stack Auth did not answer; 3 users exist; look at its status page."
 HELD = f"Nothing was started: the run is held. {HELD_WHY} Say `retry` to me to go on, or `abort` to go back."

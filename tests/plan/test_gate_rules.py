@@ -146,7 +146,7 @@ def test_who_says_who_may_and_pings_nobody() -> None:
         "Checkpoint 1 (Freeze) opens on `frozen`. These people and groups may say it, and every word that "
         "starts or undoes "
         f"something: `{ANN}`, `{BEN}`, `S0ONCALL`; it takes 2 of them. Every full member may say `status`, `who`, "
-        "`help` and `hold REASON`."
+        "`help`, `report` and `hold REASON`."
     )
 
 

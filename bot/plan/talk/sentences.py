@@ -114,7 +114,7 @@ def who(gate: Checkpoint, opened: RunOpened, offer: Offer | None) -> str:
     other = " Whoever opened all gates before may not open the last." if opened.rules.deny_same_person else ""
     return (
         f"Checkpoint {gate.number} ({gate.title}) opens on `{gate.signal}`. These people and groups may say it, and every word that starts or undoes "
-        f"something: {listed}; {takes}.{other} Every full member may say `status`, `who`, `help` and `hold REASON`.{given}"
+        f"something: {listed}; {takes}.{other} Every full member may say `status`, `who`, `help`, `report` and `hold REASON`.{given}"
     )
 
 
@@ -128,6 +128,7 @@ _USAGE = {
     "status": ("status", "where the run stands"),
     "who": ("who", "who may open the gate at hand"),
     "help": ("help", "this list"),
+    "report": ("report", "what has happened so far, and on whose word"),
     "hold": ("hold REASON", "stop at a safe point and withdraw approvals; any full member may"),
     "start": ("start", "begin a run that waits for the word"),
     "freeze": ("freeze", "let me freeze Supabase, where the settings say that the bot does it"),

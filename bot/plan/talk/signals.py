@@ -21,6 +21,7 @@ WORDS = (
     "status",
     "who",
     "help",
+    "report",
     "hold",
     "start",
     "freeze",

@@ -67,7 +67,7 @@ def _why_not(run: Run, said: Said) -> str:
 
 _ALWAYS = frozenset(Phase)
 _OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING, Phase.HELD})
-_FOR_ANY_MEMBER = frozenset({"status", "who", "help", "hold"})
+_FOR_ANY_MEMBER = frozenset({"status", "who", "help", "report", "hold"})
 
 _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
     "signal": (frozenset({Phase.WAITING}), opening.give_signal),
@@ -83,4 +83,5 @@ _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refus
     "status": (_ALWAYS, telling.status),
     "who": (_ALWAYS, telling.who),
     "help": (_ALWAYS, telling.help_),
+    "report": (_ALWAYS, telling.report),
 }

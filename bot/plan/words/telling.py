@@ -1,10 +1,13 @@
-"""What only tells: where the run stands, who may act, and which words there are. Any full member may ask."""
+"""What only tells: where the run stands, who may act, which words there are, what has happened. Any full member may
+ask.
+"""
 
 from __future__ import annotations
 
 from bot.plan.commands import Refusal
 from bot.plan.run import Run, doing
 from bot.plan.talk import sentences
+from bot.plan.talk.account import account
 from bot.plan.talk.foreign import shown
 from bot.plan.talk.signals import WORDS
 from bot.plan.words.said import Reply, Said
@@ -24,3 +27,7 @@ def who(run: Run, said: Said) -> Reply | Refusal:
 
 def help_(run: Run, said: Said) -> Reply | Refusal:
     return sentences.words(WORDS, run.opened.may), []
+
+
+def report(run: Run, said: Said) -> Reply | Refusal:
+    return account(run), []

@@ -1,0 +1,91 @@
+"""What `report` tells: every gate, on whose word, and what came of it, without calling anybody."""
+
+from bot.plan.talk.account import account
+from tests.plan.histories import (
+    ANN,
+    BEN,
+    EVE,
+    EndVerification,
+    Night,
+    Phase,
+    ReportDrift,
+    e,
+    failed,
+    good_findings,
+)
+
+WHOLE = (
+    "The whole record stands beside the export: `cutover report` makes a page of it on my machine, and `cutover "
+    "verify` proves that nothing of it was changed."
+)
+
+
+def test_a_run_that_has_just_begun_has_little_to_tell() -> None:
+    """Between whom it goes, and the gate that waits."""
+    night = Night()
+    night.talk()
+    gate = night.run.offer
+    assert gate is not None
+    assert account(night.run).split("\n") == [
+        f"*Run {night.run.run_id}*, opened {night.run.opened.at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `abcdef` "
+        "(database `postgres`) to Stack Auth `p-1`: checkpoint 1 (Freeze) waits for `frozen`.",
+        f"• Checkpoint 1 (Freeze), put up at {gate.at:%H:%M:%S} UTC with evidence `{gate.digest}`: waiting. Nobody has "
+        "said its word.",
+        WHOLE,
+    ]
+
+
+def test_a_night_is_told_with_its_detours() -> None:
+    """A gate that was refused, a check let pass by two with why, a drift that made all void, and the second way on;
+    any full member may ask, and nobody is called.
+    """
+    night = Night(rules=e.Rules(groups=("S0ONCALL",)))
+    night.talk()
+    notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
+    for _ in range(2):
+        night.give_signal()
+        night.find([*good_findings("freeze", night.now), notice])
+        night.do(EndVerification())
+        night.talk()
+        if night.run.offer is not None and night.run.offer.status == "refused":
+            night.ask("accept notice <!channel> the office is closed", ANN)
+            night.ask("accept notice the office is closed", BEN)
+    night.end_step()
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.ask("retry")
+    night.talk()
+    for _ in range(3):
+        night.pass_gate()
+        night.end_step()
+    night.talk()
+    assert night.run.phase is Phase.DONE
+    answered = night.ask("report", EVE)[-1]
+    assert isinstance(answered, e.Answered)
+    assert (answered.status, answered.text) == ("done", account(night.run))
+    lines = answered.text.split("\n")
+    gates = [line for line in lines if line.startswith("• Checkpoint ")]
+    assert [line.split(" (")[0] for line in gates] == [f"• Checkpoint {n}" for n in (1, 2, 1, 2, 3)]
+    assert gates[0].endswith(
+        f": void. `{ANN}` said `frozen`: refused by what was found. `{ANN}` said `frozen`: spent, the gate is passed."
+    )
+    assert gates[1].endswith(": void. Nobody has said its word.")
+    assert any(line.startswith("• Exported ") for line in lines)
+    assert any(line.startswith("• Of ") for line in lines)
+    assert any(line.startswith("• Handed over ") for line in lines)
+    assert "• So far: 1 drift." in lines
+    assert not {"<!", "<@", "<#"} & {answered.text[n : n + 2] for n in range(len(answered.text))}
+
+
+def test_a_waiver_is_told_while_its_gate_stands() -> None:
+    """By whom, and why; what they wrote is shown as text."""
+    night = Night()
+    night.talk()
+    night.give_signal()
+    night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
+    night.do(EndVerification())
+    night.talk()
+    night.ask("accept notice <!channel> the office is closed", ANN)
+    assert (
+        f"• The check `notice` of checkpoint 1 was let pass by `{ANN}`: &lt;!channel&gt; the office is closed"
+        in account(night.run).split("\n")
+    )
