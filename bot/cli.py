@@ -18,6 +18,7 @@ from bot.commands import (
     manifest,
     practice,
     rehearse,
+    report,
     restore_sql,
     run,
     status,
@@ -103,6 +104,18 @@ def _verify(
 ) -> None:
     """Read a whole bundle again, offline, and name every damage."""
     _exit(lambda: verify.verify(config, directory, anchor))
+
+
+@app.command("report")
+def _report(
+    directory: Annotated[Path | None, typer.Argument(help="A run's directory; the data directory by default.")] = None,
+    config: Config = None,
+) -> None:
+    """Write the evidence page of a run: report.html.
+
+    Who said what, on which evidence, what was found and what came of it; offline, also in the middle of a night.
+    """
+    _exit(lambda: report.report(config, directory))
 
 
 @app.command("restore-sql")

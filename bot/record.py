@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bot.artifacts import files
 from bot.errors import RecordDamaged
-from bot.journal import Journal, read_chain
+from bot.journal import Journal, Line, read_chain
 from bot.plan.events import AnyEvent, from_record, to_record
 from bot.plan.fold import fold
 from bot.plan.run import Run
@@ -52,12 +52,19 @@ class EventRecord:
             yield _event(n, record)
 
 
+def read_events(directory: Path) -> Iterator[tuple[Line, AnyEvent]]:
+    """The journal's lines and what they mean, also while a bot writes there; nothing when there is none. Raises
+    RecordDamaged.
+    """
+    path = directory / files.JOURNAL
+    if path.is_file():
+        for line in read_chain(path, torn_tail_allowed=True):
+            yield line, _event(line.n, line.record())
+
+
 def read_run(directory: Path) -> Run | None:
     """The run as the journal on disk tells it, also while a bot writes there; None when there is none."""
-    path = directory / files.JOURNAL
-    if not path.is_file():
-        return None
-    return fold(_event(line.n, line.record()) for line in read_chain(path, torn_tail_allowed=True))
+    return fold(event for _, event in read_events(directory))
 
 
 def _event(n: int, record: dict[str, object]) -> AnyEvent:

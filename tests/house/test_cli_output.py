@@ -76,6 +76,7 @@ Commands:
   run          Open a run, or go on with the one in the data directory.
   status       Where the run in the data directory stands.
   verify       Read a whole bundle again, offline, and name every damage.
+  report       Write the evidence page of a run: report.html.
   restore-sql  Print the SQL that loads one exported table, for psql.
   freeze-sql   Print the SQL that freezes Supabase, to paste or pipe.
   thaw         Take the freeze back, exactly.

@@ -31,6 +31,7 @@ def test_the_commands_and_their_options() -> None:
         "run": {"--config", "--once", "--new", "--abandon"},
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config"},
+        "report": {"directory", "--config"},
         "restore-sql": {"table", "directory", "--config"},
         "freeze-sql": {"--thaw"},
         "thaw": {"--config", "--check"},

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from bot.artifacts.verify import verify_bundle
+from bot.commands.report import report
 from bot.plan.findings import blocks
 from bot.rehearsal.standins.stackauth import StoredUser
 from tests.night.playing import SIGNALS, fast_night, play, posts
@@ -206,3 +207,21 @@ def _cutover(*arguments: str, **environment: str) -> subprocess.CompletedProcess
         check=False,
         timeout=240,
     )
+
+
+def test_the_evidence_page_tells_the_night_and_no_secret(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every approval, every finding and every table stands on it; no address, no password and no key does."""
+    bundle = played.directory
+    assert report(None, bundle) == 0
+    assert capsys.readouterr().out.startswith(f"{bundle / 'report.html'}\n")
+    html = (bundle / "report.html").read_text()
+    for event in map(json.loads, (bundle / "journal.jsonl").read_text().splitlines()):
+        if event["type"] == "signal-accepted":
+            assert event["ts"] in html
+        if event["type"] == "finding-made":
+            assert event["finding"]["check"] in html
+    for table in json.loads((bundle / "metadata.json").read_text())["tables"].values():
+        assert table["sha256"] in html
+    assert not [secret for secret in played.secrets if secret in html]
+    assert not re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", html)
+    assert not blocks(verify_bundle(bundle, None))

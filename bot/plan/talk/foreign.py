@@ -39,7 +39,7 @@ def prose(text: str) -> str:
 
 def defused(text: str, most: int = 1500) -> str:
     """Such a sentence as one line, without what is not to be seen."""
-    return prose(_seen(text, most))
+    return prose(seen(text, most))
 
 
 def some(texts: Iterable[str]) -> list[str]:
@@ -53,10 +53,11 @@ def shown(text: str, most: int = _MOST) -> str:
     """One line of at most `most` characters, to stand in a code span: there it pings nobody and formats nothing. ""
     when nothing is to be seen.
     """
-    return escaped(_seen(text, most)).replace("`", _TICK)
+    return escaped(seen(text, most)).replace("`", _TICK)
 
 
-def _seen(text: str, most: int) -> str:
+def seen(text: str, most: int) -> str:
+    """One line of at most `most` characters, without what is not to be seen or turns the reading round."""
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
     line = " ".join(seen.split())
     return f"{line[: most - 1]}…" if len(line) > most else line

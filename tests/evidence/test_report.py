@@ -1,0 +1,208 @@
+"""The evidence page: everything that an auditor asks stands on it, and nothing on it is more than text."""
+
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot import cli
+from bot.artifacts import metadata
+from bot.record import EventRecord
+from bot.report.chronicle import DELIVERY, TOLD
+from bot.report.evidence import gathered
+from bot.report.page import page
+from tests.plan.histories import (
+    ANN,
+    BEN,
+    EVE,
+    EndVerification,
+    Night,
+    ReportDrift,
+    e,
+    failed,
+    good_findings,
+)
+
+HEAD = (412, "f" * 64)
+
+
+class _Page(HTMLParser):
+    """The page's text with its white space folded, and its elements."""
+
+    def __init__(self, html: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self._texts: list[str] = []
+        self.feed(html.decode())
+        self.text = " ".join(" ".join(self._texts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["style"]:
+            self._texts.append(data)
+
+
+def _detours(why: str = "the office is closed") -> Night:
+    """A gate refused and then let pass by two, a hold, a drift, a second way on to the end."""
+    night = Night(rules=e.Rules(groups=("S0ONCALL",), window_minutes=60))
+    night.talk()
+    notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
+    for _ in range(2):
+        night.give_signal()
+        night.find([*good_findings("freeze", night.now), notice])
+        night.do(EndVerification())
+        night.talk()
+        if night.run.offer is not None and night.run.offer.status == "refused":
+            night.ask(f"accept notice {why}", ANN)
+            night.ask(f"accept notice {why}", BEN)
+    night.end_step()
+    night.ask(f"hold {why}", EVE)
+    night.ask("retry")
+    night.do(ReportDrift(changes=(f"{why} took 2 writes",)))
+    night.ask("retry")
+    night.talk()
+    for _ in range(3):
+        night.pass_gate()
+        night.end_step()
+    night.talk()
+    return night
+
+
+def _made(night: Night, bundle: metadata.Metadata | None = None) -> bytes:
+    evidence = gathered(enumerate(night.events, 1), HEAD, bundle)
+    assert evidence is not None
+    return page(evidence)
+
+
+def test_the_page_answers_what_an_auditor_asks() -> None:
+    """Between whom, under which rules, who said what on which evidence, what was found, what came of it."""
+    night = _detours()
+    html = _made(night)
+    read = _Page(html)
+    run = night.run
+    assert run.export is not None
+    assert run.users is not None
+    assert run.handover is not None
+    for told in (
+        f"Evidence of run {run.run_id}",
+        "From Supabase abcdef , database postgres , to Stack Auth project p-1",
+        "Done : the run is handed over.",
+        f"Approvers {ANN} , {BEN} User groups S0ONCALL",
+        "Window 60 min from the freeze",
+        "1 Freeze: void",
+        "1 Freeze, put up for the 2. time: passed",
+        f"The check notice was let pass by {BEN}",
+        "the office is closed",
+        "refused by what was found",
+        "notice fail No notice. Switch it on.",
+        "Held: the office is closed",
+        "The source moved under the freeze: the office is closed took 2 writes",
+        run.export.sha256,
+        run.users.mapping_sha256,
+        run.handover.digest,
+        f"cutover verify --anchor {HEAD[1]}",
+    ):
+        assert told in read.text, told
+    for offer in run.offers.values():
+        assert offer.digest in read.text
+        for approval in offer.approvals:
+            assert approval.given.ts in read.text
+    assert html == _made(night), "the same journal gives the same bytes"
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No script, nothing to load, and a browser is told to load nothing; it names its language."""
+    html = _made(_detours())
+    read = _Page(html)
+    assert not {"script", "link", "img", "iframe", "form", "a"} & set(read.tags)
+    assert not {"src", "href", "onclick"} & read.attributes
+    assert b"default-src 'none'" in html
+    assert b'<html lang="en">' in html
+
+
+@given(
+    st.text(max_size=300)
+    | st.sampled_from(
+        ["</td><script>alert(1)</script>", "{{ run }}", "\u202egnp.exe", "&lt;img src=x onerror=y&gt;", "a" * 4_000]
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_people_and_databases_write_is_text(why: str) -> None:
+    """It makes no element, turns no line round, and stands on the page as what it is."""
+    known = _Page(_made(_detours())).tags
+    html = _made(_detours(f"because {why} so"))
+    read = _Page(html)
+    assert set(read.tags) <= set(known)
+    assert read.tags.count("script") == 0
+    assert not {"\u202e", "\u2066", "\x00"} & set(html.decode())
+    assert "because" in read.text
+
+
+def test_addresses_and_secrets_are_not_on_the_page() -> None:
+    """Somebody may have typed one into a reason."""
+    html = _made(_detours("ask ada@example.com, the key is sk-live-0123456789abcdef"))
+    assert b"ada@example.com" not in html
+
+
+def test_every_kind_of_event_is_told() -> None:
+    """But for how messages come into the channel."""
+    kinds = set(get_args(get_args(e.AnyEvent)[0]))
+    assert {*TOLD, *DELIVERY} == kinds
+    assert not set(TOLD) & set(DELIVERY)
+
+
+@pytest.mark.parametrize("events", [1, 2, 5])
+def test_a_run_that_has_just_begun_has_a_page_too(events: int) -> None:
+    """Also between any two lines of the journal."""
+    night = _detours()
+    evidence = gathered(enumerate(night.events[:events], 1), HEAD, None)
+    assert evidence is not None
+    assert night.run.run_id in _Page(page(evidence)).text
+    assert gathered([], HEAD, None) is None
+
+
+def test_every_place_of_a_night_has_a_page() -> None:
+    """After every single line, whatever it is."""
+    night = _detours()
+    for n in range(1, len(night.events) + 1, 7):
+        evidence = gathered(enumerate(night.events[:n], 1), HEAD, None)
+        assert evidence is not None
+        assert page(evidence)
+
+
+def test_the_command_writes_the_page_beside_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where and from which line; written again it is the same; without a run it says so and writes nothing."""
+
+    def cutover(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    code, out, err = cutover("report", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"cutover: There is no run in {tmp_path}; nothing was written; ")
+    record = EventRecord.open(tmp_path)
+    for event in _detours().events:
+        record.append(event)
+    n, digest = record.head
+    record.close()
+    first = cutover("report", str(tmp_path))
+    written = (tmp_path / "report.html").read_bytes()
+    assert first == cutover("report", str(tmp_path))
+    assert first[0] == 0
+    assert first[1].endswith(f", from line {n} of the journal\n")
+    assert digest.encode() in written
+    assert (tmp_path / "report.html").read_bytes() == written
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
