@@ -4,7 +4,7 @@
     5994…  SHA256SUMS's other lines   every file of the bundle that existed then, by name
 
 The run's digest is the SHA-256 of this file. The journal's closing event holds it, and the journal's own lines are
-chained, so neither can be changed without the other. A file born later (another thaw, the evidence page) is not
+chained, so neither can be changed without the other. A file born later (another thaw) is not
 refused; a file that is named here is closed.
 """
 
@@ -21,7 +21,8 @@ from bot.plan.results import HandoverResult
 
 _FIRST = re.compile(rb"# " + re.escape(files.JOURNAL.encode()) + rb" ([1-9][0-9]*) ([0-9a-f]{64})\n")
 _SUM = re.compile(rb"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_.-]*)\n")
-_IF_THERE = (files.USERS, files.FREEZE_PRIOR, files.THAW, files.REPORT)
+_IF_THERE = (files.USERS, files.FREEZE_PRIOR, files.THAW)
+"""Not the evidence page, which is made of the others and may be made anew at any time."""
 
 
 class Sums(NamedTuple):

@@ -88,7 +88,7 @@ class Bundle:
         result = handover.hand_over(self.directory, RUN, self.head)
         with Journal.open(self.directory / files.JOURNAL) as journal:
             journal.append(e.to_record(e.StepEnded(at=AT, step="handover", result=result)))
-            journal.append(e.to_record(e.PostIntended(at=AT, key="closing")))
+            journal.append(e.to_record(e.PostIntended(at=AT, key=f"{RUN}/header")))
         return self
 
     def with_run(self, **results: Any) -> Run:

@@ -3,14 +3,17 @@
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import cli
-from bot.artifacts import metadata
+from bot.artifacts import files, metadata
+from bot.artifacts.verify import verify_bundle
+from bot.commands.report import report
+from bot.plan.findings import blocks
 from bot.record import EventRecord
 from bot.report.chronicle import DELIVERY, TOLD
 from bot.report.evidence import gathered
@@ -134,7 +137,7 @@ def test_the_page_needs_nothing_else() -> None:
         ["</td><script>alert(1)</script>", "{{ run }}", "\u202egnp.exe", "&lt;img src=x onerror=y&gt;", "a" * 4_000]
     )
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_people_and_databases_write_is_text(why: str) -> None:
     """It makes no element, turns no line round, and stands on the page as what it is."""
     known = _Page(_made(_detours())).tags
@@ -206,3 +209,13 @@ def test_the_command_writes_the_page_beside_the_journal(
     assert digest.encode() in written
     assert (tmp_path / "report.html").read_bytes() == written
     assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_page_of_the_middle_of_a_night_is_made_anew_after_it(bundle: Any) -> None:
+    """It is made of the other files, so no sum closes it; the bundle stays what it was."""
+    assert report(None, bundle.directory) == 0
+    before = (bundle.directory / files.REPORT).read_bytes()
+    bundle.closed()
+    assert report(None, bundle.directory) == 0
+    assert (bundle.directory / files.REPORT).read_bytes() != before
+    assert not blocks(verify_bundle(bundle.directory, None))
