@@ -72,7 +72,7 @@ def test_the_password_in_an_address_is_removed(password: str) -> None:
 
 
 @how(deadline=None)
-@given(secret=st.text(min_size=6), text=st.text())
+@given(secret=st.text(min_size=6).filter(lambda secret: secret not in "[removed]"), text=st.text())
 def test_a_known_secret_is_removed_from_every_line(secret: str, text: str) -> None:
     """Whatever characters it has, JSON's own signs included, in a value, a list, a key or the event."""
     line = _line(
