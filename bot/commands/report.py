@@ -27,8 +27,10 @@ def report(config: Path | None, directory: Path | None) -> int:
             yield line.n, event
 
     events = list(lines())
-    described = metadata.read(bundle / files.METADATA) if (bundle / files.METADATA).exists() else None
-    evidence = gathered(events, head, described)
+    described, sha256 = None, ""
+    if (bundle / files.METADATA).exists():
+        described, sha256 = metadata.read(bundle / files.METADATA), files.sha256_of(bundle / files.METADATA)
+    evidence = gathered(events, head, described, sha256)
     if evidence is None:
         raise UsageError(
             f"There is no run in {bundle}",

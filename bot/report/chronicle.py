@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.plan import events as e
@@ -48,7 +48,11 @@ def _taken_up(event: e.BotStarted) -> str:
 
 def _guarded(event: e.GuardTaken) -> str:
     rest = f" Not locked: {', '.join(event.unguarded)}." if event.unguarded else ""
-    return f"The hard guard stood over {number(event.tables)} tables.{rest}"
+    return f"The hard guard stood over {number(event.tables)} tables, since {_by_database(event.since)}.{rest}"
+
+
+def _by_database(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC by the database's clock"
 
 
 def _thawed(event: e.Thawed) -> str:
@@ -116,9 +120,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
         f"Slack counted {number(event.connections)} connections of the app: another process was one."
     ),
     e.RivalGone: lambda event: "No other process was connected as the app any more.",
-    e.FreezeSeen: lambda event: (
-        f"All layers of the freeze stood, at {event.database_time:%H:%M:%S} UTC by the database's clock."
-    ),
+    e.FreezeSeen: lambda event: f"All layers of the freeze stood, at {_by_database(event.database_time)}.",
     e.FreezeGone: lambda event: "The layers of the freeze stood no longer.",
     e.FreezeApplied: lambda event: f"The bot froze Supabase. {_found(event.findings)}",
     e.FreezeFailed: lambda event: f"The bot could not freeze Supabase: {event.why}",

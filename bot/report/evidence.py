@@ -57,8 +57,20 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Words of which nothing came; `why` is what their author was told."""
+
+    at: datetime
+    user: str
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """`head` is the number and the hash of the last line that it was made from; `bundle` is None before the export."""
+    """`head` is the number and the hash of the last line that it was made from; `bundle` is None before the export, and
+    `bundle_sha256` that of its file as it was read.
+    """
 
     run: Run
     doing: str
@@ -68,8 +80,15 @@ class Evidence:
     moments: Sequence[Moment]
     vias: dict[str, str]
     """By the ts of a message, which road it came by: message, button or command."""
+    refused: Sequence[Refused]
     bundle: Metadata | None
+    bundle_sha256: str
     head: tuple[int, str]
+
+    @property
+    def bundle_is_the_journals(self) -> bool:
+        """The tables on the page are those that were approved: the journal holds the digest of their file."""
+        return self.run.export is not None and self.run.export.sha256 == self.bundle_sha256
 
 
 @dataclass
@@ -80,10 +99,11 @@ class _Gathered:
     vias: dict[str, str] = field(default_factory=dict)
     milestones: list[tuple[str, datetime]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 def gathered(
-    lines: Iterable[tuple[int, e.AnyEvent]], head: tuple[int, str], bundle: Metadata | None
+    lines: Iterable[tuple[int, e.AnyEvent]], head: tuple[int, str], bundle: Metadata | None, bundle_sha256: str = ""
 ) -> Evidence | None:
     """From the journal's numbered lines; None for an empty journal."""
     run: Run | None = None
@@ -105,7 +125,9 @@ def gathered(
         reasons=_reasons(run, found.accepted),
         moments=found.moments,
         vias=found.vias,
+        refused=found.refused,
         bundle=bundle,
+        bundle_sha256=bundle_sha256,
         head=head,
     )
 
@@ -121,6 +143,9 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
             found.gates[place] = found.at_hand
         case e.MessageHeard():
             found.vias[event.ts] = event.via
+        case e.Answered(status="refused"):
+            heard = run.heard[event.ts].text if event.ts in run.heard else ""
+            found.refused.append(Refused(at=event.at, user=event.user, text=heard, why=event.text))
         case e.VerificationBegan() if gate is not None:
             gate.attempts.append(Attempt(event.attempt, event.at))
         case e.FindingMade() if gate is not None and gate.attempts:

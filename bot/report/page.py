@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import jinja2
@@ -20,7 +20,8 @@ from bot.plan.talk.foreign import seen
 from bot.report.evidence import Evidence
 
 _MENTION = re.compile(r"<(?:@|!subteam\^|#)([A-Z0-9]+)>")
-_BOLD = re.compile(r"\*([^*\n]+)\*")
+_BOLD = re.compile(r"(?<!\w)\*(?=\S)([^*\n]+)(?<=\S)\*(?!\w)")
+_CODE = re.compile(r"`([^`\n]+)`")
 _MOST = 4_000
 _STATES: dict[ApprovalState, str] = {
     "received": "counts, and others are needed",
@@ -41,6 +42,7 @@ def page(evidence: Evidence) -> bytes:
         "number": number,
         "size": size,
         "duration": duration,
+        "day": _day,
         "time": _time,
         "date": _date,
         "plain": plain,
@@ -51,14 +53,20 @@ def page(evidence: Evidence) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Slack's marks and entities taken away, personal data and secrets too; one line."""
-    bare = _BOLD.sub(r"\1", _MENTION.sub(r"\1", text))
+    """Slack's marks and entities taken away, personal data and secrets too; one line. Code stands in quotation marks
+    and not in an element, since people and databases can write backticks as well.
+    """
+    bare = _CODE.sub(r"‘\1’", _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)))
     return seen(cleaned(html.unescape(bare)), _MOST)
 
 
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
 def _time(at: datetime) -> str:
-    return f"{at:%H:%M:%S}"
+    return f"{at.astimezone(UTC):%H:%M:%S}"
 
 
 def _date(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_day(at)} {_time(at)} UTC"
