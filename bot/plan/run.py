@@ -344,6 +344,8 @@ class Run:
 
     def thread_of(self, thread_ts: str | None) -> str | None:
         """The key of our top-level post whose thread it is; None when it is not a thread of this run."""
+        if thread_ts is None:
+            return None
         return next((k for k, d in self.deliveries.items() if thread_ts in d.every_ts and not d.post.thread), None)
 
 
