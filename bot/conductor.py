@@ -307,11 +307,13 @@ class Conductor:
                 else:
                     if not found:  # silence is no consent
                         self._tell(failed(name, "This gave no answer at all.", "Say the word again; report it."))
+            _stop_if_cut_off()
             self.obey(say.EndVerification())
         finally:
             self._gauge.clear()
 
     def _tell(self, finding: Finding) -> None:
+        _stop_if_cut_off()
         self.obey(say.TellFinding(finding=finding))
 
     async def _work(self, action: do.Work) -> None:
@@ -320,6 +322,7 @@ class Conductor:
             result = await self._steps[action.step](self.run, self._report)
             self.obey(say.EndStep(result=result))
         except CutoverError as error:
+            _stop_if_cut_off()
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
             unreadable = error.tables if isinstance(error, Unreadable) else ()
             ends = isinstance(error, CredentialRefused)
@@ -333,13 +336,24 @@ class Conductor:
         try:
             self.obey(say.EndFreeze(findings=tuple(await self._source.freeze())))
         except CutoverError as error:
+            _stop_if_cut_off()
             self.obey(say.FailFreeze(why=_sentence(error)))
 
     async def _thaw(self) -> None:
         try:
             self.obey(say.EndThaw(findings=tuple(await self._source.thaw())))
         except CutoverError as error:
+            _stop_if_cut_off()
             self.obey(say.FailThaw(why=_sentence(error)))
+
+
+def _stop_if_cut_off() -> None:
+    """A task that was cancelled has nothing to say of failures: a client may tell of a lost connection when it was cut
+    off in the middle of a question.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def interrupted() -> Interrupted:

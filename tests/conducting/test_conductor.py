@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
 from bot.plan import commands as say
-from bot.plan.findings import Finding
+from bot.plan.findings import Finding, passed
 from bot.plan.fold import fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.ports import Progress, Report
-from tests.conducting.worlds import Trouble, World, turning, until
+from tests.conducting.worlds import AWAY, Trouble, World, turning, until
 from tests.plan.histories import BOT, EVE, result_of
 
 _EFFECTS = ("post", "redraw", "pin", "standing", "examine", "step")
@@ -354,6 +355,45 @@ def test_an_interruption_lets_the_work_reach_a_safe_point(winds_down: float, too
         assert ("export is safe" in world.log) == (winds_down < 10)
         assert conductor.run.phase is Phase.RUNNING
         assert fold(world.disk) == conductor.run
+
+    turning(play())
+
+
+@pytest.mark.parametrize(("place", "phase"), [("freeze is checked", Phase.RUNNING), ("freeze waits", Phase.VERIFYING)])
+def test_an_error_of_work_that_was_cut_off_is_not_believed(place: str, phase: Phase) -> None:
+    """A client that is cut off in the middle of a question may say that its connection is lost. The run is not held and
+    the gate not refused over it: the next process begins the work again.
+    """
+    world = World(place)
+
+    async def cut_off() -> None:
+        world.log.append("it began")
+        try:
+            await asyncio.sleep(10_000)
+        except asyncio.CancelledError:
+            raise AWAY from None
+
+    async def export(report: Report) -> StepResult:
+        await cut_off()
+        raise AssertionError
+
+    async def examine(run: Run, report: Report) -> AsyncIterator[Finding]:
+        await cut_off()
+        yield passed("freeze-proof", "It is so.")
+
+    world.steps["export"] = export
+    if phase is Phase.VERIFYING:
+        world.examiners["freeze-proof"] = examine
+
+    async def play() -> None:
+        conductor = world.with_people(world.conductor())
+        conducting = asyncio.create_task(conductor.conduct())
+        await until(lambda: "it began" in world.log)
+        conductor.fail(interrupted())
+        with pytest.raises(Interrupted):
+            await conducting
+        assert conductor.run.phase is phase
+        assert not conductor.run.findings or phase is Phase.RUNNING
 
     turning(play())
 

@@ -122,6 +122,7 @@ class World:
         """What the history of the channel holds."""
         self.changes: Callable[[Run], Awaitable[Sequence[str]]] = _nothing_moved
         self.findings: dict[str, Callable[[], Finding]] = {}
+        self.examiners: dict[str, Callable[[Run, Report], AsyncIterator[Finding]]] = {}
         self.steps: dict[str, Callable[[Report], Awaitable[StepResult]]] = {}
         self._died = False
         self._ts = {d.post.key: d.ts for d in night.run.deliveries.values() if d.ts}
@@ -382,6 +383,9 @@ class _Examiners(dict[str, Any]):
         self._world = world
 
     def __missing__(self, name: str) -> Any:
+        if name in self._world.examiners:
+            return self._world.examiners[name]
+
         async def examine(run: Run, report: Report) -> AsyncIterator[Finding]:
             good = next(f for f in good_findings(run.gate.name, self._world.now) if f.check == name)
             found = self._world.findings.get(name, lambda: good)

@@ -200,6 +200,9 @@ class Rest:
                         # Both payloads, `reload config` and `reload schema`, cost one look each at little.
                         await self._reload()
             except (psycopg.OperationalError, SessionLost):
+                # A session that is lost while psycopg winds a cancellation up is told in place of the cancellation.
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    return
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _reload(self) -> None:
