@@ -53,14 +53,18 @@ _BACK_OFF_SECONDS = (1, 2, 5, 10, 30)
 
 @dataclass
 class _Lane:
-    """What is under way in a lane."""
+    """What is under way in a lane. Whether it was cut off is known from here alone: a task's own count of cancellations
+    also holds those that a task group within it has made.
+    """
 
     key: str
     task: asyncio.Task[None]
+    cut_off: bool = False
 
     def cancel(self) -> None:
         """Once: a second time would cut off its way to a safe point."""
-        if not self.task.cancelling():
+        if not self.cut_off:
+            self.cut_off = True
             self.task.cancel()
 
 
@@ -307,13 +311,13 @@ class Conductor:
                 else:
                     if not found:  # silence is no consent
                         self._tell(failed(name, "This gave no answer at all.", "Say the word again; report it."))
-            _stop_if_cut_off()
+            self._stop_if_cut_off()
             self.obey(say.EndVerification())
         finally:
             self._gauge.clear()
 
     def _tell(self, finding: Finding) -> None:
-        _stop_if_cut_off()
+        self._stop_if_cut_off()
         self.obey(say.TellFinding(finding=finding))
 
     async def _work(self, action: do.Work) -> None:
@@ -322,7 +326,7 @@ class Conductor:
             result = await self._steps[action.step](self.run, self._report)
             self.obey(say.EndStep(result=result))
         except CutoverError as error:
-            _stop_if_cut_off()
+            self._stop_if_cut_off()
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
             unreadable = error.tables if isinstance(error, Unreadable) else ()
             ends = isinstance(error, CredentialRefused)
@@ -332,28 +336,26 @@ class Conductor:
         finally:
             self._gauge.clear()
 
+    def _stop_if_cut_off(self) -> None:
+        """Work that was cut off has nothing to say of failures: a client may tell of a lost connection when it was cut
+        off in the middle of a question.
+        """
+        if self._lanes["work"].cut_off:
+            raise asyncio.CancelledError
+
     async def _freeze(self) -> None:
         try:
             self.obey(say.EndFreeze(findings=tuple(await self._source.freeze())))
         except CutoverError as error:
-            _stop_if_cut_off()
+            self._stop_if_cut_off()
             self.obey(say.FailFreeze(why=_sentence(error)))
 
     async def _thaw(self) -> None:
         try:
             self.obey(say.EndThaw(findings=tuple(await self._source.thaw())))
         except CutoverError as error:
-            _stop_if_cut_off()
+            self._stop_if_cut_off()
             self.obey(say.FailThaw(why=_sentence(error)))
-
-
-def _stop_if_cut_off() -> None:
-    """A task that was cancelled has nothing to say of failures: a client may tell of a lost connection when it was cut
-    off in the middle of a question.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def interrupted() -> Interrupted:

@@ -1,6 +1,7 @@
 """The loop in a world of small fakes: what fails, what dies, and what the disk and the channel say afterwards."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -394,6 +395,65 @@ def test_an_error_of_work_that_was_cut_off_is_not_believed(place: str, phase: Ph
             await conducting
         assert conductor.run.phase is phase
         assert not conductor.run.findings or phase is Phase.RUNNING
+
+    turning(play())
+
+
+async def _takes_a_cancellation_of_its_own() -> None:
+    """As a task group does whose member fails: the task's count of cancellations may stay."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(1)
+
+
+def test_work_that_cancels_within_itself_was_not_cut_off() -> None:
+    """Its failure holds the run, as any other."""
+    world = World("freeze is checked")
+
+    async def export(report: Report) -> StepResult:
+        await _takes_a_cancellation_of_its_own()
+        raise AWAY
+
+    world.steps["export"] = export
+
+    async def play() -> None:
+        conductor = world.conductor()
+        conducting = asyncio.create_task(conductor.conduct())
+        await until(lambda: conductor.run.phase is Phase.HELD)
+        assert conductor.run.hold.startswith("It could not be reached; ")
+        conductor.fail(interrupted())
+        with pytest.raises(Interrupted):
+            await conducting
+
+    turning(play())
+
+
+def test_work_that_cancels_within_itself_can_still_be_cut_off() -> None:
+    """An interruption reaches it all the same, long before it would have ended."""
+    world = World("freeze is checked")
+
+    async def export(report: Report) -> StepResult:
+        await _takes_a_cancellation_of_its_own()
+        world.log.append("it began")
+        try:
+            await asyncio.sleep(10_000)
+        finally:
+            world.log.append("it was cut off")
+        raise AssertionError
+
+    world.steps["export"] = export
+
+    async def play() -> None:
+        conductor = world.conductor()
+        conducting = asyncio.create_task(conductor.conduct())
+        await until(lambda: "it began" in world.log)
+        conductor.fail(interrupted())
+        with pytest.raises(Interrupted):
+            await conducting
+        assert "it was cut off" in world.log
+        assert conductor.run.phase is Phase.RUNNING
 
     turning(play())
 

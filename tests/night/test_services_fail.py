@@ -37,7 +37,11 @@ PASSING: tuple[FaultKind, ...] = (
 
 async def _end_sessions_of_the_export(night: Night) -> None:
     """As soon as the first table is being written, the database ends all sessions of the bot."""
-    await until(lambda: any(night.directory.glob("*.json.partial")), timeout=30)
+
+    def begun() -> bool:
+        return any(path.name != "freeze-prior.json.partial" for path in night.directory.glob("*.json.partial"))
+
+    await until(begun, timeout=30)
     with as_platform(night) as session:
         gone = session.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'cutover/%'"

@@ -59,9 +59,11 @@ class Rest:
         self._pool = SessionPool(dsn, application_name="postgrest")
         self._configuration = _Configuration()
         self._listener: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         """Return when the configuration is read and reloads are heard; whatever stops that is raised."""
+        self._stopping = False
         await self._pool.open()
         listening = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(listening))
@@ -73,6 +75,7 @@ class Rest:
 
     async def stop(self) -> None:
         """Close everything."""
+        self._stopping = True
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
@@ -201,7 +204,7 @@ class Rest:
                         await self._reload()
             except (psycopg.OperationalError, SessionLost):
                 # A session that is lost while psycopg winds a cancellation up is told in place of the cancellation.
-                if (task := asyncio.current_task()) is not None and task.cancelling():
+                if self._stopping:
                     return
                 await asyncio.sleep(_RETRY_SECONDS)
 
