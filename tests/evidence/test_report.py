@@ -27,13 +27,11 @@ from tests.plan.histories import (
     ANN,
     BEN,
     EVE,
-    EndVerification,
     Night,
-    ReportDrift,
     ReportLook,
     e,
     failed,
-    good_findings,
+    night_of_detours,
 )
 
 HEAD = (412, "f" * 64)
@@ -59,32 +57,6 @@ class _Page(HTMLParser):
             self._texts.append(data)
 
 
-def _detours(why: str = "the office is closed") -> Night:
-    """A gate refused and then let pass by two, a hold, a drift, a second way on to the end."""
-    night = Night(rules=e.Rules(groups=("S0ONCALL",), window_minutes=60))
-    night.talk()
-    notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
-    for _ in range(2):
-        night.give_signal()
-        night.find([*good_findings("freeze", night.now), notice])
-        night.do(EndVerification())
-        night.talk()
-        if night.run.offer is not None and night.run.offer.status == "refused":
-            night.ask(f"accept notice {why}", ANN)
-            night.ask(f"accept notice {why}", BEN)
-    night.end_step()
-    night.ask(f"hold {why}", EVE)
-    night.ask("retry")
-    night.do(ReportDrift(changes=(f"{why} took 2 writes",)))
-    night.ask("retry")
-    night.talk()
-    for _ in range(3):
-        night.pass_gate()
-        night.end_step()
-    night.talk()
-    return night
-
-
 def _made(night: Night, bundle: metadata.Metadata | None = None) -> bytes:
     evidence = gathered(enumerate(night.events, 1), HEAD, bundle)
     assert evidence is not None
@@ -93,7 +65,7 @@ def _made(night: Night, bundle: metadata.Metadata | None = None) -> bytes:
 
 def test_the_page_answers_what_an_auditor_asks() -> None:
     """Between whom, under which rules, who said what on which evidence, what was found, what came of it."""
-    night = _detours()
+    night = night_of_detours()
     html = _made(night)
     read = _Page(html)
     run = night.run
@@ -129,7 +101,7 @@ def test_the_page_answers_what_an_auditor_asks() -> None:
 
 def test_the_page_needs_nothing_else() -> None:
     """No script, nothing to load, and a browser is told to load nothing; it names its language."""
-    html = _made(_detours())
+    html = _made(night_of_detours())
     read = _Page(html)
     assert not {"script", "link", "img", "iframe", "form", "a"} & set(read.tags)
     assert not {"src", "href", "onclick"} & read.attributes
@@ -146,8 +118,8 @@ def test_the_page_needs_nothing_else() -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_people_and_databases_write_is_text(why: str) -> None:
     """It makes no element, turns no line round, and stands on the page as what it is."""
-    known = _Page(_made(_detours())).tags
-    html = _made(_detours(f"because {why} so"))
+    known = _Page(_made(night_of_detours())).tags
+    html = _made(night_of_detours(f"because {why} so"))
     read = _Page(html)
     assert read.tags == known
     assert not {"\u202e", "\u2066", "\x00"} & set(html.decode())
@@ -212,7 +184,7 @@ def test_code_and_bold_are_told_apart_from_stars() -> None:
 
 def test_a_bundle_that_is_not_the_journals_is_named() -> None:
     """Tables are believed only from the file whose digest was approved."""
-    night = _detours()
+    night = night_of_detours()
     assert night.run.export is not None
     for sha256, ours in ((night.run.export.sha256, True), ("0" * 64, False), ("", False)):
         evidence = gathered(enumerate(night.events, 1), HEAD, None, sha256)
@@ -222,7 +194,7 @@ def test_a_bundle_that_is_not_the_journals_is_named() -> None:
 
 def test_addresses_and_secrets_are_not_on_the_page() -> None:
     """Somebody may have typed one into a reason."""
-    html = _made(_detours("ask ada@example.com, the key is sk-live-0123456789abcdef"))
+    html = _made(night_of_detours("ask ada@example.com, the key is sk-live-0123456789abcdef"))
     assert b"ada@example.com" not in html
 
 
@@ -236,7 +208,7 @@ def test_every_kind_of_event_is_told() -> None:
 @pytest.mark.parametrize("events", [1, 2, 5])
 def test_a_run_that_has_just_begun_has_a_page_too(events: int) -> None:
     """Also between any two lines of the journal."""
-    night = _detours()
+    night = night_of_detours()
     evidence = gathered(enumerate(night.events[:events], 1), HEAD, None)
     assert evidence is not None
     assert night.run.run_id in _Page(page(evidence)).text
@@ -245,7 +217,7 @@ def test_a_run_that_has_just_begun_has_a_page_too(events: int) -> None:
 
 def test_every_place_of_a_night_has_a_page() -> None:
     """After every single line, whatever it is."""
-    night = _detours()
+    night = night_of_detours()
     for n in range(1, len(night.events) + 1, 7):
         evidence = gathered(enumerate(night.events[:n], 1), HEAD, None)
         assert evidence is not None
@@ -268,7 +240,7 @@ def test_the_command_writes_the_page_beside_the_journal(
     assert (code, out) == (2, "")
     assert err.startswith(f"cutover: There is no run in {tmp_path}; nothing was written; ")
     record = EventRecord.open(tmp_path)
-    for event in _detours().events:
+    for event in night_of_detours().events:
         record.append(event)
     n, digest = record.head
     record.close()
@@ -295,7 +267,7 @@ def test_a_page_of_the_middle_of_a_night_is_made_anew_after_it(bundle: Any) -> N
 def test_a_damaged_journal_has_no_page(tmp_path: Path) -> None:
     """The command ends with 3, names the line, and leaves the page of before as it was."""
     record = EventRecord.open(tmp_path)
-    for event in _detours().events:
+    for event in night_of_detours().events:
         record.append(event)
     record.close()
     assert report(None, tmp_path) == 0

@@ -66,7 +66,8 @@ __all__ = [
     "Refusal", "Remind", "ReportBlindness", "ReportDrift", "ReportGuard",
     "ReportLook", "ReportRival", "ReportThaw", "Run", "Signal", "Standing",
     "TakeUp", "TellFinding", "TellWindow", "Timer", "Verdict", "Word", "after", "blocks", "decide", "do", "doing", "e",
-    "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at", "open_run", "passed",
+    "failed", "fold", "from_record", "good_findings", "journal_of", "next_actions", "night_at", "night_of_detours",
+    "open_run", "passed",
     "read", "result_of", "settled", "settled_talk", "standing_of", "timers", "to_record", "warned",
 ]  # fmt: skip
 
@@ -384,4 +385,30 @@ def night_at(place: str) -> Night:
     _REACH[place](night)
     if place != "opened":
         night.talk()
+    return night
+
+
+def night_of_detours(why: str = "the office is closed") -> Night:
+    """A gate refused and then let pass by two, a hold, a drift, a second way on to the end."""
+    night = Night(rules=e.Rules(groups=("S0ONCALL",), window_minutes=60))
+    night.talk()
+    notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
+    for _ in range(2):
+        night.give_signal()
+        night.find([*good_findings("freeze", night.now), notice])
+        night.do(EndVerification())
+        night.talk()
+        if night.run.offer is not None and night.run.offer.status == "refused":
+            night.ask(f"accept notice {why}", ANN)
+            night.ask(f"accept notice {why}", BEN)
+    night.end_step()
+    night.ask(f"hold {why}", EVE)
+    night.ask("retry")
+    night.do(ReportDrift(changes=(f"{why} took 2 writes",)))
+    night.ask("retry")
+    night.talk()
+    for _ in range(3):
+        night.pass_gate()
+        night.end_step()
+    night.talk()
     return night

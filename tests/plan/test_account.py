@@ -3,15 +3,14 @@
 from bot.plan.talk.account import account
 from tests.plan.histories import (
     ANN,
-    BEN,
     EVE,
     EndVerification,
     Night,
     Phase,
-    ReportDrift,
     e,
     failed,
     good_findings,
+    night_of_detours,
 )
 
 WHOLE = (
@@ -39,25 +38,7 @@ def test_a_night_is_told_with_its_detours() -> None:
     """A gate that was refused, a check let pass by two with why, a drift that made all void, and the second way on;
     any full member may ask, and nobody is called.
     """
-    night = Night(rules=e.Rules(groups=("S0ONCALL",)))
-    night.talk()
-    notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
-    for _ in range(2):
-        night.give_signal()
-        night.find([*good_findings("freeze", night.now), notice])
-        night.do(EndVerification())
-        night.talk()
-        if night.run.offer is not None and night.run.offer.status == "refused":
-            night.ask("accept notice <!channel> the office is closed", ANN)
-            night.ask("accept notice the office is closed", BEN)
-    night.end_step()
-    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
-    night.ask("retry")
-    night.talk()
-    for _ in range(3):
-        night.pass_gate()
-        night.end_step()
-    night.talk()
+    night = night_of_detours()
     assert night.run.phase is Phase.DONE
     answered = night.ask("report", EVE)[-1]
     assert isinstance(answered, e.Answered)
@@ -72,7 +53,7 @@ def test_a_night_is_told_with_its_detours() -> None:
     assert any(line.startswith("• Exported ") for line in lines)
     assert any(line.startswith("• Of ") for line in lines)
     assert any(line.startswith("• Handed over ") for line in lines)
-    assert "• So far: 1 drift." in lines
+    assert "• So far: 1 drift, 1 stop." in lines
     assert not {"<!", "<@", "<#"} & {answered.text[n : n + 2] for n in range(len(answered.text))}
 
 
