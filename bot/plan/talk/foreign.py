@@ -58,6 +58,6 @@ def shown(text: str, most: int = _MOST) -> str:
 
 def seen(text: str, most: int) -> str:
     """One line of at most `most` characters, without what is not to be seen or turns the reading round."""
-    seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
-    line = " ".join(seen.split())
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
+    line = " ".join(kept.split())
     return f"{line[: most - 1]}…" if len(line) > most else line
