@@ -65,7 +65,12 @@ async def _redeliver(night: Night) -> None:
 
 
 async def _kill_in_export(night: Night) -> None:
-    await until(lambda: any(night.directory.glob("*.json.partial")), timeout=60)
+    """A small company's export may be over before anybody can look; then the bot is killed right behind it."""
+
+    def begun() -> bool:
+        return any(night.directory.glob("*.json.partial")) or (night.directory / "metadata.json").exists()
+
+    await until(begun, timeout=60)
     await _kill_and_start(night)
 
 
