@@ -32,6 +32,7 @@ from typing import IO, Any, NamedTuple, Self
 import orjson
 
 from bot.errors import LockHeld, RecordDamaged, UsageError
+from bot.regular_files import open_regular
 
 LOCK = ".cutover.lock"
 """Kept when released: removing it would let two processes lock two files of one name."""
@@ -62,7 +63,7 @@ def read_chain(path: Path, *, torn_tail_allowed: bool) -> Iterator[Line]:
     """The lines of the file, each verified before it is yielded; keeps none. A torn last line is left out when that is
     allowed. Raises RecordDamaged naming the first line that is not what was written.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         yield from _verified(file, path.name, torn_tail_allowed=torn_tail_allowed)
 
 

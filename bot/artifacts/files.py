@@ -39,6 +39,7 @@ from typing import Self
 
 from bot.errors import RecordDamaged, UsageError
 from bot.journal import LOCK as _LOCK
+from bot.regular_files import open_regular
 
 METADATA = "metadata.json"
 MAPPING = "user-mapping.json"
@@ -62,7 +63,8 @@ ARRAY_END = b"]\n"
 """A table's file is `ARRAY_BEGIN`, the rows, `ARRAY_END`; each row is a line, all but the last with a comma at its end.
 An empty table is `ARRAY_BEGIN + ARRAY_END`."""
 
-_RESERVED = {Path(name).stem for name in (METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW)}
+RESERVED = frozenset({METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW})
+"""JSON files of ours that no table's file may be called like, in any case."""
 _AUTH_USERS = ("auth", "users")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 _SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
@@ -225,8 +227,8 @@ def rewrite(path: Path, data: bytes) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex; streams. Raises OSError."""
-    with path.open("rb") as file:
+    """Hex; streams. Raises RecordDamaged when it is not a regular file, and OSError."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -293,7 +295,7 @@ def _wanted(schema: str, table: str) -> str:
 def _is_safe(stem: str) -> bool:
     if not _SAFE.fullmatch(stem) or len(f"{stem}.json") > _LONGEST:
         return False
-    return stem.lower() not in _RESERVED and stem.lower().partition(".")[0] not in _DEVICES
+    return f"{stem.lower()}.json" not in RESERVED and stem.lower().partition(".")[0] not in _DEVICES
 
 
 def _others(schema: str, table: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from bot.artifacts import files, mapping
 from bot.artifacts import metadata as metadata_file
 from bot.errors import RecordDamaged
 from bot.plan.results import HandoverResult
+from bot.regular_files import open_regular
 
 _FIRST = re.compile(rb"# " + re.escape(files.JOURNAL.encode()) + rb" ([1-9][0-9]*) ([0-9a-f]{64})\n")
 _SUM = re.compile(rb"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_.-]*)\n")
@@ -57,7 +58,8 @@ def hand_over(directory: Path, run_id: str, journal_head: tuple[int, str]) -> Ha
 def read(path: Path) -> Sums:
     """Raises RecordDamaged naming the line that is not in the form above."""
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        with open_regular(path) as file:
+            lines = file.read().splitlines(keepends=True)
     except OSError as error:
         raise _not_whole(f"{path.name} is not there or cannot be read") from error
     first = _FIRST.fullmatch(lines[0]) if lines else None

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from bot.artifacts.files import FileWriter, Written
 from bot.artifacts.metadata import UtcTime
 from bot.errors import RecordDamaged
+from bot.regular_files import open_regular
 
 Outcome = Literal["created", "matched", "updated"]
 _BLOCK = 1 << 20
@@ -165,7 +166,7 @@ class _Lines:
         self._path = path
         self._n = 0
         try:
-            self._file = path.open("rb")
+            self._file = open_regular(path)
         except OSError as error:
             raise self.damaged("the file is not there or cannot be read") from error
 

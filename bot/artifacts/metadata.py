@@ -10,15 +10,42 @@ from __future__ import annotations
 
 from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
-from bot.artifacts.files import Written, write_once
+from bot.artifacts.files import RESERVED, Written, write_once
 from bot.errors import RecordDamaged
+from bot.regular_files import open_regular
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+# Whoever reads this file may have it from somebody else, and puts what stands here into SQL, into paths and on screens.
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]
+"""Of a table, a column, a type, a key …: PostgreSQL allows everything but NUL, so nothing may be believed of it."""
+Sql = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line for people: a version, a reason, a database, a project."""
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+FileName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?\.json$", max_length=200)
+]
+"""A file of the bundle itself, as `artifacts.files.table_files` makes them: never a path."""
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+RowDigest = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,40}$")]
+Lsn = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$")]
 
 
 class _Part(BaseModel):
@@ -30,23 +57,23 @@ class Column(_Part):
     inserted. `default` is SQL.
     """
 
-    name: str
-    type: str
+    name: Name
+    type: Name
     nullable: bool
-    default: str | None
+    default: Sql | None
     generated: bool
     identity: Literal["always", "by default"] | None
-    enum_labels: tuple[str, ...] | None
+    enum_labels: tuple[Sql, ...] | None
     encoding: Literal["json", "text"]
 
 
 class ForeignKey(_Part):
     """`references` is `schema.table`."""
 
-    name: str
-    columns: tuple[str, ...]
-    references: str
-    referenced_columns: tuple[str, ...]
+    name: Name
+    columns: tuple[Name, ...]
+    references: Name
+    referenced_columns: tuple[Name, ...]
     on_delete: Literal["no action", "restrict", "cascade", "set null", "set default"]
     deferrable: bool
 
@@ -54,9 +81,9 @@ class ForeignKey(_Part):
 class UserReference(_Part):
     """A column that holds Supabase user ids, which the import rewrites, and how that was found."""
 
-    column: str
+    column: Name
     found: Literal["foreign key", "key path", "value"]
-    orphans: int | None = None
+    orphans: Count | None = None
     """How many of its values are no user's id; counted where no key sees to it, else None."""
 
 
@@ -65,10 +92,10 @@ class Suspect(_Part):
     pieces of them, that look like an id. `counted` is "in full" or "in a sample".
     """
 
-    table: str
-    column: str
-    seen: int
-    found: int
+    table: Name
+    column: Name
+    seen: Count
+    found: Count
     counted: Literal["in full", "in a sample"]
 
 
@@ -77,54 +104,54 @@ class Table(_Part):
     big-endian integer. `depends_on` are keys of `tables`.
     """
 
-    row_count: int
-    duration_ms: int
-    export_method: str = "snapshot-copy"
-    schema_name: str = Field(alias="schema")
-    table: str
-    file: str
-    bytes: int
-    sha256: str
-    row_digest: str
+    row_count: Count
+    duration_ms: Count
+    export_method: Token = "snapshot-copy"
+    schema_name: Name = Field(alias="schema")
+    table: Name
+    file: FileName
+    bytes: Count
+    sha256: Sha256
+    row_digest: RowDigest
     columns: tuple[Column, ...]
-    primary_key: tuple[str, ...]
+    primary_key: tuple[Name, ...]
     foreign_keys: tuple[ForeignKey, ...]
-    depends_on: tuple[str, ...]
+    depends_on: tuple[Name, ...]
     user_references: tuple[UserReference, ...]
 
 
 class AuthUsers(_Part):
     """auth.users once more, where the predecessor's importer looks for it."""
 
-    row_count: int
-    duration_ms: int
-    file: str
-    bytes: int
-    sha256: str
+    row_count: Count
+    duration_ms: Count
+    file: FileName
+    bytes: Count
+    sha256: Sha256
 
 
 class Tool(_Part):
-    name: str = "cutover"
-    version: str
+    name: Token = "cutover"
+    version: Word
 
 
 class Source(_Part):
-    ref: str
-    database: str
-    server_version: str
+    ref: Word
+    database: Sql
+    server_version: Word
 
 
 class Target(_Part):
-    project_id: str
+    project_id: Word
 
 
 class Freeze(_Part):
     """The freeze record that the export stands on; `frozen_by` is a Slack user id."""
 
     frozen_at: UtcTime
-    lsn: str
-    xmax: int
-    frozen_by: str
+    lsn: Lsn
+    xmax: Count
+    frozen_by: Token
 
 
 class Snapshot(_Part):
@@ -133,31 +160,31 @@ class Snapshot(_Part):
     """
 
     taken_at: UtcTime
-    xmax: int
-    kept_files: int = 0
+    xmax: Count
+    kept_files: Count = 0
     retaken: bool = False
 
 
 class Sequence(_Part):
     """`last_value` is the last value handed out, None if none was. `owned_by` is `schema.table.column`."""
 
-    last_value: int | None
-    increment: int
-    owned_by: str | None
+    last_value: Number | None
+    increment: Number
+    owned_by: Name | None
 
 
 class LeftOut(_Part):
-    name: str
-    kind: str
-    reason: str
+    name: Name
+    kind: Word
+    reason: Sql
 
 
 class Totals(_Part):
     """Over `tables`."""
 
-    tables: int
-    rows: int
-    bytes: int
+    tables: Count
+    rows: Count
+    bytes: Count
 
 
 class Metadata(_Part):
@@ -166,31 +193,40 @@ class Metadata(_Part):
     """
 
     exported_at: UtcTime
-    source_database: str = "supabase"
-    version: str = "2.0.0"
-    total_duration_ms: int
-    tables: dict[str, Table]
+    source_database: Token = "supabase"
+    version: Word = "2.0.0"
+    total_duration_ms: Count
+    tables: dict[Name, Table]
     auth_users: AuthUsers
-    run_id: str
+    run_id: Token
     practice: bool
     tool: Tool
     source: Source
     target: Target
     freeze: Freeze | None
     snapshot: Snapshot
-    sequences: dict[str, Sequence]
-    import_order: tuple[str, ...]
-    cycles: tuple[tuple[str, ...], ...]
-    extensions: tuple[str, ...]
+    sequences: dict[Name, Sequence]
+    import_order: tuple[Name, ...]
+    cycles: tuple[tuple[Name, ...], ...]
+    extensions: tuple[Name, ...]
     left_out: tuple[LeftOut, ...]
     suspects: tuple[Suspect, ...] = ()
     totals: Totals
+
+    @model_validator(mode="after")
+    def _files_are_of_their_tables(self) -> Self:
+        """Two tables cannot claim one file, nor a table the file of something else."""
+        for key, table in self.tables.items():
+            if table.file != f"{key}.json" or table.file.lower() in RESERVED:
+                raise ValueError("a table's key in `tables` is its file's name without .json")
+        return self
 
 
 def read(path: Path) -> Metadata:
     """Raises RecordDamaged when the file is not there or not in this form."""
     try:
-        return Metadata.model_validate_json(path.read_bytes(), by_alias=True, by_name=False)
+        with open_regular(path) as file:
+            return Metadata.model_validate_json(file.read(), by_alias=True, by_name=False)
     except OSError as error:
         raise _unreadable(path, "it is not there or cannot be read") from error
     except ValidationError as error:

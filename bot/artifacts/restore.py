@@ -5,8 +5,8 @@ The file stays with whoever runs psql and is read line by line: a line is one ro
 out as text and then cast to its type. At the end count and row digest of the table are those of metadata.json, or all
 is undone: the restore is its own proof.
 
-The bundle may come from somebody else, and psql obeys what it reads: names and texts are quoted, and a type that is
-none is refused.
+The bundle may come from somebody else, and psql obeys what it reads: names and texts are quoted, quotes are chosen over
+all that they enclose, and a type that is none is refused.
 
 It writes what was exported. An import that gives users their new ids does that between the temporary table and the
 last one; docs/restore.md shows where.
@@ -32,6 +32,7 @@ _SETTINGS = """\
 \\set ON_ERROR_STOP on
 SET client_encoding = 'UTF8';
 BEGIN;
+SET LOCAL search_path = pg_catalog, pg_temp;
 -- As in the session that exported: they decide how text becomes values, and values text.
 SET LOCAL standard_conforming_strings = on;
 SET LOCAL TimeZone = 'UTC';
@@ -40,7 +41,6 @@ SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL extra_float_digits = 1;
 SET LOCAL bytea_output = 'hex';
 SET LOCAL xmloption = content;
-SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL statement_timeout = 0;"""
 
 _LINES = """\
@@ -56,8 +56,7 @@ SELECT {values}
 _RECORD = """
  CROSS JOIN LATERAL json_to_record(lines.line) AS row ({declared})"""
 
-_CHECK = """\
-DO {quote}
+_CHECK = """
 DECLARE
   n bigint;
   digest text;
@@ -70,7 +69,7 @@ BEGIN
     RAISE EXCEPTION 'nothing was loaded: % would have % rows with digest %, and exported were {rows} with digest %',
       {name}, n, digest, {digest};
   END IF;
-END {quote};"""
+END """
 
 
 def find(metadata: Metadata, name: str) -> Table:
@@ -109,13 +108,10 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     )
     texts = ", ".join(_text(column) for column in table.columns)
     check = _CHECK.format(
-        quote=_dollar_quote(target + texts),
-        name=_literal(target),
-        texts=_literal(texts),
-        rows=table.row_count,
-        digest=_literal(table.row_digest),
+        name=_literal(target), texts=_literal(texts), rows=table.row_count, digest=_literal(table.row_digest)
     )
-    parts = [_SETTINGS, _LINES.format(path=_literal(path)), insert, check, *_sequences(metadata, table), "COMMIT;"]
+    do = f"DO {_dollar_quoted(check)};"
+    parts = [_SETTINGS, _LINES.format(path=_literal(path)), insert, do, *_sequences(metadata, table), "COMMIT;"]
     return "\n".join(parts)
 
 
@@ -155,12 +151,12 @@ def _sequences(metadata: Metadata, table: Table) -> Sequence[str]:
     ]
 
 
-def _dollar_quote(text: str) -> str:
-    """One that does not stand in the text."""
+def _dollar_quoted(body: str) -> str:
+    """Between a quote that occurs nowhere in what it encloses."""
     tag = "cutover"
-    while f"${tag}$" in text:
+    while f"${tag}$" in body:
         tag += "_"
-    return f"${tag}$"
+    return f"${tag}${body}${tag}$"
 
 
 def _identifier(name: str) -> str:

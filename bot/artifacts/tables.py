@@ -30,6 +30,7 @@ from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.rowsums import Unshaped, digest_of
 from bot.errors import RecordDamaged
+from bot.regular_files import open_regular
 
 _YIELD_BYTES = 32 << 20
 _LARGE_BYTES = 8 << 20
@@ -50,7 +51,7 @@ def rows(path: Path, *, feed: Callable[[bytes], object] | None = None) -> Iterat
     """The text of each row, without comma and newline; `feed` gets every line of the file as it stands. Raises
     RecordDamaged naming file and line where the file does not have the shape, and OSError.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         first = file.readline()
         if first != ARRAY_BEGIN:
             raise damaged(path, 1, "it is not the beginning of an array")
@@ -79,7 +80,9 @@ def facts(path: Path) -> Iterator[Facts]:
     """What has been read so far, now and then, and at last what the whole file is. A large file is read by a process
     for each core, while its SHA-256 is computed here. Raises like `rows`.
     """
-    if path.stat().st_size >= _LARGE_BYTES:
+    with open_regular(path) as file:
+        is_large = os.fstat(file.fileno()).st_size >= _LARGE_BYTES
+    if is_large:
         try:
             yield from _facts_side_by_side(path)
             return
@@ -98,13 +101,13 @@ def _facts_in_order(path: Path) -> Iterator[Facts]:
         if size - told >= _YIELD_BYTES:
             told = size
             yield Facts(size, count, "", "")
-    yield Facts(path.stat().st_size, count, sha256.hexdigest(), str(total))
+    yield Facts(path.lstat().st_size, count, sha256.hexdigest(), str(total))
 
 
 def _facts_side_by_side(path: Path) -> Iterator[Facts]:
     """Raises Unshaped when anything is not as it should be."""
     with ExitStack() as closing:
-        file = closing.enter_context(path.open("rb"))
+        file = closing.enter_context(open_regular(path))
         cuts = _cuts(file, os.fstat(file.fileno()).st_size, os.cpu_count() or 1)
         workers = [
             closing.enter_context(_process(path, start, end, last=end == cuts[-1]))
@@ -133,12 +136,12 @@ def _facts_side_by_side(path: Path) -> Iterator[Facts]:
             size, count, _ = (sum(numbers) for numbers in zip(*told.values(), strict=True))
             yield Facts(size, count, "", "")
         _, count, total = (sum(numbers) for numbers in zip(*told.values(), strict=True))
-        yield Facts(path.stat().st_size, count, sha256.result(), str(total))
+        yield Facts(path.lstat().st_size, count, sha256.result(), str(total))
 
 
 def _sha256(path: Path, stopped: threading.Event) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while not stopped.is_set() and (block := file.read(_READ_BYTES)):
             digest.update(block)
     return digest.hexdigest()

@@ -31,6 +31,7 @@ from bot.plan.events import CheckpointOffered, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.ports import Progress, Report
+from bot.regular_files import open_regular
 
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {
@@ -181,7 +182,7 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
 
 
 def _ends_torn(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
 
 
@@ -210,7 +211,15 @@ def _is_as_written(directory: Path, sums: Sums | None, chain: _Chain) -> bool:
     export = chain.results.get("export")
     told = {sums.files.get(files.METADATA)} if sums else {export.sha256} if isinstance(export, ExportResult) else set()
     path = directory / files.METADATA
-    return path.exists() and (not told or files.sha256_of(path) in told)
+    return path.exists() and (not told or _sha256(path) in told)
+
+
+def _sha256(path: Path) -> str:
+    """ "" for what cannot be read, which is then the sum of nothing that anybody vouches for."""
+    try:
+        return files.sha256_of(path)
+    except (CutoverError, OSError):
+        return ""
 
 
 # -- judging ----------------------------------------------------------------------------------------------------------
@@ -333,12 +342,12 @@ def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Itera
         why = "This is a practice: taken from the living source, of no run, and not for import."
         yield warned("metadata", why, "Delete it once you have seen what it shows: it holds every row.")
     result = chain.results.get("export")
-    if isinstance(result, ExportResult) and files.sha256_of(directory / files.METADATA) != result.sha256:
+    if isinstance(result, ExportResult) and _sha256(directory / files.METADATA) != result.sha256:
         why = f"{files.METADATA} is not the file that the journal says the export wrote (SHA-256)."
         yield failed("metadata", why, _RESTORE)
     result = chain.results.get("users")
     mapping = directory / files.MAPPING
-    if isinstance(result, UsersResult) and mapping.exists() and files.sha256_of(mapping) != result.mapping_sha256:
+    if isinstance(result, UsersResult) and mapping.exists() and _sha256(mapping) != result.mapping_sha256:
         why = f"{files.MAPPING} is not the file that the journal says the users step wrote (SHA-256)."
         yield failed("metadata", why, _RESTORE)
 

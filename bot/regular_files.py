@@ -1,0 +1,54 @@
+"""Opening a file whose name may have been given by somebody else.
+
+A bundle can come from anybody. A name in it may belong to a link out of the folder, to a pipe that never ends or never
+begins, or to a device; reading any of these would hang, fill the memory, or read what is not the bundle's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from bot.errors import RecordDamaged
+
+_NOT_REGULAR = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP}
+"""What systems answer to O_NOFOLLOW on a link, and to a pipe, socket or device that nobody serves."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """The file for reading; never waits. Raises RecordDamaged when the name belongs to anything but a regular file (a
+    link to one included), and OSError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NOT_REGULAR:
+            raise _not_regular(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return open(descriptor, "rb")  # noqa: PTH123 (a descriptor has no path)
+
+
+def require_regular(path: Path) -> None:
+    """Raises RecordDamaged unless a regular file that can be read has this name."""
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        raise RecordDamaged(
+            f"{path.name} is missing or cannot be read ({os.strerror(error.errno or 0)})",
+            unchanged="nothing of it was read",
+            do="put the file back from a copy, readable for this user",
+        ) from error
+
+
+def _not_regular(path: Path) -> RecordDamaged:
+    return RecordDamaged(
+        f"{path.name} is not a regular file (a link, a pipe, a device or a folder has this name)",
+        unchanged="nothing of it was read",
+        do="put the file itself there, from a copy",
+    )

@@ -1,0 +1,140 @@
+"""A bundle from somebody else: reading it neither hangs nor leaves the folder, and what is printed of it only loads."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.artifacts import files
+from bot.artifacts.verify import verify_bundle
+from bot.commands.restore_sql import restore_sql
+from bot.errors import CutoverError, RecordDamaged
+from bot.plan.findings import Verdict
+from bot.rehearsal.company import Company
+from bot.supabase.database import Database
+from bot.supabase.export import Export
+from tests.export.conftest import make_run
+from tests.export.loading import psql
+
+STRANGE: dict[str, Callable[[Path], object]] = {
+    "a link out of the folder": lambda path: path.symlink_to("/etc/passwd"),
+    "a link to what never ends": lambda path: path.symlink_to("/dev/zero"),
+    "a pipe": os.mkfifo,
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize(
+    "name", ["orders.json", files.METADATA, files.MAPPING, files.SUMS, files.JOURNAL, files.USERS, files.FREEZE_PRIOR]
+)
+def test_only_regular_files_of_the_bundle_are_read(bundle: Any, name: str, kind: str) -> None:
+    """Whatever else has the name of one is a failing finding that names it, at once."""
+    path: Path = bundle.closed().directory / name
+    path.unlink()
+    STRANGE[kind](path)
+
+    found = verify_bundle(bundle.directory, None)
+
+    assert any(name in finding.evidence for finding in found if finding.verdict is Verdict.FAIL)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_no_sql_is_printed_for_what_is_no_regular_file(
+    bundle: Any, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Since psql would open it."""
+    path: Path = bundle.directory / "orders.json"
+    path.unlink()
+    STRANGE[kind](path)
+
+    with pytest.raises(RecordDamaged) as refusal:
+        restore_sql(None, "orders", bundle.directory)
+
+    assert str(refusal.value) == (
+        "orders.json is not a regular file (a link, a pipe, a device or a folder has this name); nothing of it was "
+        "read; put the file itself there, from a copy."
+    )
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "file", ["/etc/passwd", "/dev/zero", "../x", "../x.json", "a/b.json", ".x.json", "", "auth_users.json", "x\n.json"]
+)
+def test_a_file_is_named_inside_the_bundle(bundle: Any, file: str) -> None:
+    """A path, or the file of another table, is refused before anything is opened."""
+    path = bundle.directory / files.METADATA
+    document = json.loads(path.read_bytes())
+    document["tables"]["orders"]["file"] = file
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(RecordDamaged, match=r"metadata\.json cannot be believed: .* is not in the form"):
+        restore_sql(None, "orders", bundle.directory)
+    assert any(
+        finding.check == "metadata" and finding.verdict is Verdict.FAIL
+        for finding in verify_bundle(bundle.directory, None)
+    )
+
+
+def texts(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in a document a text stands."""
+    if isinstance(value, str):
+        yield place
+    elif isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from texts(part, (*place, key))
+
+
+async def test_no_text_in_metadata_becomes_a_command(
+    database: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever any field says: it is refused with nothing printed, or psql runs what was printed and no more."""
+    database.server.sql(
+        "CREATE TABLE public.small (id integer PRIMARY KEY DEFAULT 7, made integer GENERATED ALWAYS AS (1) STORED);"
+        "ALTER TABLE public.small ADD COLUMN doc json; ALTER TABLE public.small OWNER TO postgres;"
+        "INSERT INTO public.small VALUES (1, DEFAULT, '{}')",
+        database.dbname,
+    )
+    directory = tmp_path / "bundle"
+    directory.mkdir()
+    export = Export(
+        Database(database.dsn), directory, workers=1, include_schemas=["public"], exclude_tables=[], tool_version="9.9"
+    )
+    await export(make_run(), lambda progress: None)
+    document = json.loads((directory / files.METADATA).read_bytes())
+    document["tables"] = {name: document["tables"][name] for name in ("auth_users", "small")}
+    database.server.sql("ALTER TABLE public.small DROP CONSTRAINT small_pkey; TRUNCATE public.small", database.dbname)
+    document["sequences"] = {
+        "public.small_id_seq": {"lastValue": 1, "increment": 1, "ownedBy": "public.small.id"},
+    }
+    pwned = tmp_path / "pwned"
+    hostile = [
+        f"$cutover$ \\! touch {pwned}\n",
+        f"\n\\! touch {pwned}\n",
+        f"';\n\\! touch {pwned}\n",
+        f'x";\n\\! touch {pwned}\n--',
+        f"$cutover$; COPY (SELECT 1) TO PROGRAM 'touch {pwned}'; --",
+    ]
+    ran = 0
+    for place in texts({"tables": {"small": document["tables"]["small"]}, "sequences": document["sequences"]}):
+        for text in hostile:
+            changed = json.loads(json.dumps(document))
+            part = changed
+            for key in place[:-1]:
+                part = part[key]
+            part[place[-1]] = text
+            (directory / files.METADATA).write_text(json.dumps(changed))
+            try:
+                restore_sql(None, "small", directory)
+            except CutoverError:
+                assert capsys.readouterr().out == ""
+                continue
+            ran += 1
+            await psql(database.admin_dsn, capsys.readouterr().out)
+            assert not pwned.exists(), (place, text)
+    assert ran > len(hostile)
+    shutil.rmtree(directory)
