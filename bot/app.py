@@ -292,12 +292,9 @@ def _opened(
         practice=last,
         estimated_rows=estimated_rows,
     )
-    run = None
-    for event in open_run(command, now):
-        record.append(event)
-        run = after(run, event)
-    assert run is not None
-    return run
+    events = open_run(command, now)
+    record.append(events)
+    return after(None, *events)
 
 
 def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Settings) -> Run:
@@ -309,10 +306,8 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
         )
     decision = decide(run, say.TakeUp(), SystemClock().now())
     assert not isinstance(decision, Refusal)
-    for event in decision:
-        record.append(event)
-        run = after(run, event)
-    return run
+    record.append(decision)
+    return after(run, *decision)
 
 
 async def _conduct(

@@ -106,16 +106,16 @@ class Conductor:
     # -- the door: everything that happens comes through here ---------------------------------------------------------
 
     def obey(self, command: say.Command) -> bool:
-        """True when something followed from the command. Raises what the journal raises; the run is then what the
-        journal says, and what is missing of a decision is made up for when the run is taken up again.
+        """True when something followed from the command. Raises what the journal raises, with nothing changed: the
+        events of a decision are journaled together or not at all.
         """
         decision = decide(self.run, command, self._clock.now())
         if isinstance(decision, Refusal):
             log.debug("refused", command=type(command).__name__, why=decision.sentence)
             return False
+        self._record.append(decision)
+        self.run = after(self.run, *decision)
         for event in decision:
-            self._record.append(event)
-            self.run = after(self.run, event)
             log.info(event.type, run=self.run.run_id, **_plain(event))
         self.on_change(self.run)
         self._changed.set()

@@ -4,14 +4,16 @@ This module knows bytes and hashes, not meanings: what a record says is its writ
 
     {"n":3, …the record's own fields…, "hash":"9f86…"}
 
-without white space between tokens and with one newline at its end. `n` counts lines from 1. `hash` is the SHA-256, in
-hex, over the hash of the line before (64 hex digits; nothing before line 1) followed by this line's bytes up to the
-comma before `"hash"`, closed by `}`. The hash is over the bytes as they stand, never over a parsed and rewritten form,
-so no byte of a line can change unseen, and `sha256sum` alone can check it.
+without white space between tokens and with one newline at its end. `n` counts lines from 1. Where records belong
+together, `"more":2` behind `n` says how many lines of the group follow; the last of a group has none. `hash` is the
+SHA-256, in hex, over the hash of the line before (64 hex digits; nothing before line 1) followed by this line's bytes
+up to the comma before `"hash"`, closed by `}`. The hash is over the bytes as they stand, never over a parsed and
+rewritten form, so no byte of a line can change unseen, and `sha256sum` alone can check it.
 
 Rules. A record is believed when `append` has returned: written and fsynced. A last line without its newline was
-therefore never believed by anybody (the process died inside `append`); it is dropped with a note. Any other break is
-damage, and then nothing is written at all. A failed append takes back what it wrote. What a chain cannot show is that
+therefore never believed by anybody (the process died inside `append`), nor was a last group of which lines are missing;
+either is dropped whole, with a note. Any other break is damage, and then nothing is written at all. A failed append
+takes back what it wrote. What a chain cannot show is that
 whole lines are missing at its end: for that its head (last line's number and hash) is told to others.
 
 Only one process may write, the one that holds the lock; reading needs no lock.
@@ -24,8 +26,9 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
@@ -39,6 +42,8 @@ LOCK = ".cutover.lock"
 
 _HASH = b',"hash":"'
 _TAIL = len(_HASH) + 64 + len(b'"}')
+_PLACE = re.compile(rb'{"n":([1-9][0-9]*)(?:,"more":([1-9][0-9]*))?[,}]')
+_OWN = frozenset({"n", "more", "hash"})
 _POLL_SECONDS = 0.1
 
 
@@ -48,6 +53,13 @@ class Line(NamedTuple):
     n: int
     hash: str
     content: bytes
+    more: int
+    """How many lines follow that belong to the same group."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, with what stands around its content."""
+        return len(self.content) + _TAIL
 
     def record(self) -> dict[str, Any]:
         """The record's own fields, without `n` and `hash`."""
@@ -56,12 +68,14 @@ class Line(NamedTuple):
         except orjson.JSONDecodeError:  # a lone surrogate, which Slack can send and only the standard library reads
             fields = json.loads(self.content)
         del fields["n"]
+        fields.pop("more", None)
         return fields
 
 
 def read_chain(path: Path, *, torn_tail_allowed: bool) -> Iterator[Line]:
-    """The lines of the file, each verified before it is yielded; keeps none. A torn last line is left out when that is
-    allowed. Raises RecordDamaged naming the first line that is not what was written.
+    """The lines of the file, each verified before it is yielded, together with the rest of its group; keeps no more
+    than a group. A torn end is left out when that is allowed. Raises RecordDamaged naming the first line that is not
+    what was written.
     """
     with open_regular(path) as file:
         yield from _verified(file, path.name, torn_tail_allowed=torn_tail_allowed)
@@ -69,6 +83,7 @@ def read_chain(path: Path, *, torn_tail_allowed: bool) -> Iterator[Line]:
 
 def _verified(file: IO[bytes], name: str, *, torn_tail_allowed: bool) -> Iterator[Line]:
     before, sha256 = b"", hashlib.sha256
+    n, group = 0, list[Line]()
     for n, line in enumerate(file, 1):
         if line[-1:] != b"\n":
             if torn_tail_allowed:
@@ -78,10 +93,19 @@ def _verified(file: IO[bytes], name: str, *, torn_tail_allowed: bool) -> Iterato
         digest = sha256(before + content).hexdigest().encode()
         if line[-_TAIL - 1 :] != _HASH + digest + b'"}\n':
             raise _damaged(name, n, "its hash does not belong to its content and the line before")
-        if not content.startswith(b'{"n":%d' % n) or content[len(b'{"n":%d' % n)] not in b",}":
+        said = _PLACE.match(content)
+        if said is None or int(said[1]) != n:
             raise _damaged(name, n, f"it does not say that it is line {n}")
+        more = int(said[2] or 0)
+        if group and more != group[-1].more - 1:
+            raise _damaged(name, n, f"it is not the line that belongs behind line {n - 1}")
         before = digest
-        yield Line(n, digest.decode(), content)
+        group.append(Line(n, digest.decode(), content, more))
+        if not more:
+            yield from group
+            group = []
+    if group and not torn_tail_allowed:
+        raise _damaged(name, n, "lines that belong to it are missing behind it")
 
 
 def _damaged(name: str, n: int, why: str) -> RecordDamaged:
@@ -92,11 +116,11 @@ def _damaged(name: str, n: int, why: str) -> RecordDamaged:
     )
 
 
-def _body(n: int, record: Mapping[str, Any]) -> bytes:
+def _body(n: int, more: int, record: Mapping[str, Any]) -> bytes:
     """The content of line `n`, closed by `}`."""
-    if "n" in record or "hash" in record:
-        raise ValueError("a record has no fields called n or hash: they are the line's own")
-    fields = {"n": n, **record}
+    if not _OWN.isdisjoint(record):
+        raise ValueError("a record has no fields called n, more or hash: they are the line's own")
+    fields = {"n": n, **({"more": more} if more else {}), **record}
     try:
         return orjson.dumps(fields)
     except orjson.JSONEncodeError:
@@ -130,7 +154,7 @@ class Journal:
             raise _unusable(path, error) from error
         try:
             for line in read_chain(path, torn_tail_allowed=torn_tail_allowed):
-                n, last, size = line.n, line.hash, size + len(line.content) + _TAIL
+                n, last, size = line.n, line.hash, size + line.size
             note = _drop_torn(file, path.name, n, size)
         except OSError as error:
             os.close(file)
@@ -147,14 +171,22 @@ class Journal:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """On disk when it returns. Raises UsageError (disk full, file gone) with nothing appended."""
-        self.append_many([record])
+        self._append([(0, record)])
+
+    def append_group(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """The same for records that are nothing without each other: a crash too leaves all of them or none."""
+        self._append((len(records) - n, record) for n, record in enumerate(records, 1))
 
     def append_many(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """All on disk with one fsync, or none of them: the promise of `append` for a group."""
+        """All on disk with one fsync when it returns; a crash may leave the first of them."""
+        self._append((0, record) for record in records)
+
+    def _append(self, records: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Each with how many of its group follow."""
         n, last, lines = self._n, self._hash, list[bytes]()
-        for record in records:
+        for more, record in records:
             n += 1
-            content = _body(n, record)
+            content = _body(n, more, record)
             last = hashlib.sha256(last.encode() + content).hexdigest()
             lines.append(content[:-1] + _HASH + last.encode() + b'"}\n')
         if not lines:
@@ -225,7 +257,7 @@ def _drop_torn(file: int, name: str, n: int, size: int) -> str:
     os.ftruncate(file, size)
     os.fsync(file)
     return (
-        f"The last line of {name} (line {n + 1}, {torn} bytes, SHA-256 {digest}) was torn by a crash while it was "
+        f"The end of {name} (from line {n + 1} on, {torn} bytes, SHA-256 {digest}) was torn by a crash while it was "
         "being written; nobody had acted on it, and it was dropped."
     )
 

@@ -60,8 +60,10 @@ class Headway:
 class Record(Protocol):
     """The journal as the conductor sees it."""
 
-    def append(self, event: AnyEvent) -> None:
-        """On disk (fsync) when it returns. Raises CutoverError (disk full, gone) with nothing appended."""
+    def append(self, events: Sequence[AnyEvent]) -> None:
+        """What one decision made, all on disk (fsync) when it returns; a crash too leaves all of it or nothing. Raises
+        CutoverError (disk full, gone) with nothing appended.
+        """
 
     @property
     def head(self) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -38,8 +38,8 @@ class EventRecord:
     def head(self) -> tuple[int, str]:
         return self._journal.head
 
-    def append(self, event: AnyEvent) -> None:
-        self._journal.append(to_record(event))
+    def append(self, events: Sequence[AnyEvent]) -> None:
+        self._journal.append_group([to_record(event) for event in events])
 
     def run(self) -> Run | None:
         return fold(self._events())

@@ -151,7 +151,7 @@ class Freeze(_Part):
     frozen_at: UtcTime
     lsn: Lsn
     xmax: Count
-    frozen_by: Token
+    frozen_by: Token | Literal[""]
 
 
 class Snapshot(_Part):

@@ -12,7 +12,6 @@ that was not handed over is checked as far as it goes, and said to be so. Checks
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,6 @@ from bot.plan.events import CheckpointOffered, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.ports import Progress, Report
-from bot.regular_files import open_regular
 
 _RESTORE = "Put the file back from a copy and verify again."
 _OURS = {
@@ -162,10 +160,11 @@ def _metadata(directory: Path) -> tuple[Metadata | None, str]:
 
 
 def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bool) -> _Chain:
-    chain = _Chain()
+    chain, size = _Chain(), 0
     try:
         for line in read_chain(directory / files.JOURNAL, torn_tail_allowed=not closed):
             chain.lines, chain.head = line.n, line.hash
+            size += line.size
             if line.hash == anchor:
                 chain.anchored_at = line.n
             if line.n == named:
@@ -173,17 +172,12 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
             # Parsing only the few lines that matter keeps a journal of a million lines a matter of seconds.
             if b'"step-ended"' in line.content or b'"checkpoint-offered"' in line.content:
                 _note(chain, line)
-        chain.torn = _ends_torn(directory / files.JOURNAL)
+        chain.torn = size < (directory / files.JOURNAL).lstat().st_size
     except CutoverError as error:
         chain.damage = f"{error.happened}."
     except OSError:
         chain.damage = f"{files.JOURNAL} is not there or cannot be read."
     return chain
-
-
-def _ends_torn(path: Path) -> bool:
-    with open_regular(path) as file:
-        return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
 
 
 def _note(chain: _Chain, line: Line) -> None:
@@ -231,10 +225,9 @@ def _journal(chain: _Chain) -> Iterator[Finding]:
     elif not chain.lines:
         yield failed("journal-chain", f"{files.JOURNAL} is empty.", _RESTORE)
     elif chain.torn:
-        why = (
-            f"The last line of {files.JOURNAL} was torn by a crash; the {chain.lines:,} lines before it hang together."
-        )
-        yield warned("journal-chain", why, "`cutover run` drops the torn line, on which nobody had acted, and goes on.")
+        intact = f"the hash chain before it is intact ({chain.lines:,} lines)"
+        why = f"The end of {files.JOURNAL} was torn by a crash; {intact}."
+        yield warned("journal-chain", why, "`cutover run` drops the torn end, on which nobody had acted, and goes on.")
     else:
         yield passed("journal-chain", f"All {chain.lines:,} lines of {files.JOURNAL} hang together; head {chain.head}.")
 

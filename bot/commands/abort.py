@@ -136,10 +136,8 @@ def _obeyed(record: EventRecord, run: Run | None, command: say.Command) -> Run:
     decision = decide(run, command, SystemClock().now())
     if isinstance(decision, Refusal):  # the bot has ended the run meanwhile
         raise CheckFailed(decision.sentence, unchanged="nothing was changed", do="look with `cutover status`")
-    for event in decision:
-        record.append(event)
-        run = after(run, event)
-    return run
+    record.append(decision)
+    return after(run, *decision)
 
 
 async def _thaw(chosen: settings.Settings) -> list[Finding]:

@@ -86,9 +86,9 @@ class _Overheard:
     record: EventRecord
     events: list[e.AnyEvent] = field(default_factory=list)
 
-    def append(self, event: e.AnyEvent) -> None:
-        self.record.append(event)
-        self.events.append(event)
+    def append(self, events: Sequence[e.AnyEvent]) -> None:
+        self.record.append(events)
+        self.events.extend(events)
 
     @property
     def head(self) -> tuple[int, str]:
@@ -312,9 +312,6 @@ def _opened(record: EventRecord, slack: SlackStandin, rules: e.Rules) -> Run:
         accepted_ahead=(),
         rules=rules,
     )
-    run = None
-    for event in open_run(command, datetime.now(UTC)):
-        record.append(event)
-        run = after(run, event)
-    assert run is not None
-    return run
+    events = open_run(command, datetime.now(UTC))
+    record.append(events)
+    return after(None, *events)

@@ -48,10 +48,8 @@ def test_every_effect_may_fail_at_any_time(clean: World, effect: str, happens: b
         _goes_through(Trouble(effect, nth, happens, deadly))
 
 
-def test_the_process_may_die_before_any_line_of_the_journal(clean: World) -> None:
-    """Between an effect and its line, and between two lines of one decision: nothing is asked or done again that the
-    journal knows of.
-    """
+def test_the_process_may_die_before_any_append_to_the_journal(clean: World) -> None:
+    """Between an effect and the append of what it came to: nothing is asked or done again that the journal knows of."""
     for nth in range(1, clean.effects["append"] + 1):
         _goes_through(Trouble("append", nth, happens=False, deadly=True))
 

@@ -267,13 +267,13 @@ class _Clock:
 class _Disk:
     world: World
 
-    def append(self, event: AnyEvent) -> None:
+    def append(self, events: Sequence[AnyEvent]) -> None:
         world = self.world
         if world.full:
             raise UsageError("the disk is full", unchanged="nothing was added to it", do="make room")
         world.effects["append"] += 1
         world._meets("append", happens=False)
-        world.disk.append(event)
+        world.disk.extend(events)
         world._meets("append", happens=True)
 
     @property

@@ -241,7 +241,7 @@ def test_the_command_writes_the_page_beside_the_journal(
     assert err.startswith(f"cutover: There is no run in {tmp_path}; nothing was written; ")
     record = EventRecord.open(tmp_path)
     for event in night_of_detours().events:
-        record.append(event)
+        record.append([event])
     n, digest = record.head
     record.close()
     first = cutover("report", str(tmp_path))
@@ -268,7 +268,7 @@ def test_a_damaged_journal_has_no_page(tmp_path: Path) -> None:
     """The command ends with 3, names the line, and leaves the page of before as it was."""
     record = EventRecord.open(tmp_path)
     for event in night_of_detours().events:
-        record.append(event)
+        record.append([event])
     record.close()
     assert report(None, tmp_path) == 0
     before = (tmp_path / files.REPORT).read_bytes()

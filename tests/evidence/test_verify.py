@@ -220,7 +220,7 @@ def test_a_torn_line_before_handover_is_a_warning(bundle: Any) -> None:
     found = the(verify_bundle(bundle.directory, None), "journal-chain")
     assert (found.verdict, found.evidence) == (
         Verdict.WARN,
-        "The last line of journal.jsonl was torn by a crash; the 2 lines before it hang together.",
+        "The end of journal.jsonl was torn by a crash; the hash chain before it is intact (2 lines).",
     )
 
 

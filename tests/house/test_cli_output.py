@@ -52,7 +52,7 @@ def _journaled(night: Night, directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     record = EventRecord.open(directory)
     for event in night.events:
-        record.append(event)
+        record.append([event])
     record.close()
 
 

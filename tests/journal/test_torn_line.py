@@ -25,7 +25,7 @@ def test_a_torn_line_is_dropped_with_a_note(torn: Path) -> None:
     with Journal.open(torn) as journal:
         digest = hashlib.sha256(rest).hexdigest()
         assert journal.torn_note == (
-            f"The last line of journal.jsonl (line 2, {len(rest)} bytes, SHA-256 {digest}) was "
+            f"The end of journal.jsonl (from line 2 on, {len(rest)} bytes, SHA-256 {digest}) was "
             "torn by a crash while it was being written; nobody had acted on it, and it was dropped."
         )
         assert list(journal.records()) == [{"a": 1}]
@@ -58,3 +58,35 @@ def test_only_the_newline_missing_is_torn_too(torn: Path) -> None:
     torn.write_bytes(torn.read_bytes()[:-1])
     with Journal.open(torn) as journal:
         assert list(journal.records()) == [{"a": 1}]
+
+
+def test_of_a_group_all_lines_are_there_or_none(tmp_path: Path) -> None:
+    """Cut at every byte of its append, it is dropped whole, and the next append goes on as if it had never been."""
+    path = tmp_path / "journal.jsonl"
+    with Journal.open(path) as journal:
+        journal.append({"a": 1})
+        begins = path.stat().st_size
+        journal.append_group([{"b": 2}, {"c": 3}, {"d": 4}])
+    whole = path.read_bytes()
+    with Journal.open(path, torn_tail_allowed=False) as journal:
+        assert list(journal.records()) == [{"a": 1}, {"b": 2}, {"c": 3}, {"d": 4}]
+    for length in range(begins, len(whole)):
+        path.write_bytes(whole[:length])
+        with Journal.open(path) as journal:
+            assert bool(journal.torn_note) == (length > begins)
+            assert list(journal.records()) == [{"a": 1}]
+            journal.append({"e": 5})
+        with Journal.open(path, torn_tail_allowed=False) as journal:
+            assert list(journal.records()) == [{"a": 1}, {"e": 5}]
+
+
+def test_lines_missing_from_a_closed_group_are_damage(tmp_path: Path) -> None:
+    """Where nothing torn is allowed, or where other lines follow, a group without all of its lines is named."""
+    path = tmp_path / "journal.jsonl"
+    with Journal.open(path) as journal:
+        journal.append_group([{"b": 2}, {"c": 3}])
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(
+        RecordDamaged, match=r"^Line 1 of journal\.jsonl .* lines that belong to it are missing behind it"
+    ):
+        Journal.open(path, torn_tail_allowed=False)

@@ -460,7 +460,7 @@ async def test_an_aborted_run_is_not_gone_on_with(world: World, tmp_path: Path, 
     directory.mkdir(mode=0o700)
     record = EventRecord.open(directory)
     for event in night_at("aborted").events:
-        record.append(event)
+        record.append([event])
     record.close()
     before = _bytes(directory)
     assert await world.run(directory, **nobody) == Ended(

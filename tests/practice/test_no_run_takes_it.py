@@ -112,7 +112,7 @@ def test_over_a_runs_export_it_is_found_out(taken: Taken, copied: Copied) -> Non
     )  # fmt: skip
     record = EventRecord.open(directory)
     for event in (run_of(taken).opened, e.StepEnded(at=at, step="export", result=result)):
-        record.append(event)
+        record.append([event])
     record.close()
     failing = [finding for finding in verify_bundle(directory, None) if finding.verdict is Verdict.FAIL]
     assert [(f.check, "metadata.json is not the file that the journal says" in f.evidence) for f in failing] == [

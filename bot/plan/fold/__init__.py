@@ -126,8 +126,16 @@ _ACTS = (
 """What a person's word brings about at once, and whole."""
 
 
-def after(run: Run | None, event: e.Event) -> Run:
-    """The run once `event` has happened. The first event of a run is `RunOpened`."""
+def after(run: Run | None, *events: e.Event) -> Run:
+    """The run once these have happened. The first event of a run is `RunOpened`."""
+    for event in events:
+        run = _after(run, event)
+    if run is None:
+        raise ValueError("a run begins with RunOpened")
+    return run
+
+
+def _after(run: Run | None, event: e.Event) -> Run:
     if isinstance(event, e.RunOpened):
         header = posts.header_key(event.run_id)
         post = Post(key=header, kind="cutover_run", checkpoint="", status="waiting", thread=None, body=posts.Header())
@@ -142,5 +150,5 @@ def fold(events: Iterable[e.Event]) -> Run | None:
     """The run that these events add up to; None for no events."""
     run: Run | None = None
     for event in events:
-        run = after(run, event)
+        run = _after(run, event)
     return run
