@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,12 +15,13 @@ from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.artifacts.examiners import BundleExaminers
-from bot.artifacts.handover import hand_over
+from bot.artifacts.handover import bytes_to_read, hand_over
+from bot.concurrency import run_in_slices
 from bot.plan.events import Parties, Rules
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Run
-from bot.ports import Examiners, Report, Steps
+from bot.ports import Examiners, Progress, Report, Steps
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
@@ -123,7 +123,13 @@ def steps(settings: Settings, edges: Services, directory: Path, record: EventRec
         return result
 
     async def handover(run: Run, report: Report) -> HandoverResult:
-        return await asyncio.to_thread(hand_over, directory, run.run_id, record.head)
+        read, total = 0, bytes_to_read(directory)
+        async for step in run_in_slices(hand_over(directory, run.run_id, record.head)):
+            if isinstance(step, HandoverResult):
+                return step
+            read += step
+            report(Progress(step="handover", done=read, total=max(read, total), unit="bytes", note="summing the files"))
+        raise AssertionError("the handover ends with its result")
 
     return {
         "export": export,

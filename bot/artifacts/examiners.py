@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from bot.artifacts import files, mapping, tables
 from bot.artifacts import metadata as metadata_file
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
+from bot.concurrency import run_in_slices
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
@@ -28,8 +28,6 @@ EXPORT_AGAIN = "Say `abort`, find out what changed the files, and export again."
 MAP_AGAIN = "Put the file back from a copy, or say `abort` and begin again with `cutover run --new`."
 _TELL_EVERY = 50_000
 _SHOWN = 5
-
-_Item = TypeVar("_Item")
 
 
 class BundleExaminers:
@@ -98,7 +96,7 @@ class BundleExaminers:
         if file in self._known and self._known[file][0] == identity:
             return self._known[file][1]
         facts = tables.Facts(0, 0, "", "")
-        async for facts in _in_thread(tables.facts(path)):
+        async for facts in run_in_slices(tables.facts(path)):
             note = f"reading {file}"
             report(Progress(step="files", done=before + facts.bytes, total=total, unit="bytes", note=note))
         self._known[file] = identity, facts
@@ -121,7 +119,7 @@ class BundleExaminers:
         try:
             problems = ""
             with Scratch(self._directory) as scratch:
-                async for step in _in_thread(_compare(self._directory, head, scratch)):
+                async for step in run_in_slices(_compare(self._directory, head, scratch)):
                     if isinstance(step, str):
                         problems = step
                     else:
@@ -156,7 +154,7 @@ class BundleExaminers:
         lost, nobody = Counter[str](), Counter[str]()
         try:
             with Scratch(self._directory) as scratch:
-                async for step in _in_thread(_resolve(self._directory, found, lost, nobody, scratch)):
+                async for step in run_in_slices(_resolve(self._directory, found, lost, nobody, scratch)):
                     resolved = step
                     report(Progress(step="references", done=min(step, total), total=total, unit="references"))
         except (CutoverError, OSError) as error:
@@ -302,12 +300,6 @@ def _resolve(
             counter = nobody if found is None else lost
             counter[f"{reference.table}.{reference.column}"] += 1
     yield n
-
-
-async def _in_thread(items: Iterator[_Item]) -> AsyncIterator[_Item]:
-    """Each item (none of them None) made in a thread, one at a time."""
-    while (item := await asyncio.to_thread(next, items, None)) is not None:
-        yield item
 
 
 def _why(name: str, error: CutoverError | OSError) -> str:

@@ -69,6 +69,7 @@ _AUTH_USERS = ("auth", "users")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 _SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 _LONGEST = 200
+_SLICE_BYTES = 8 << 20
 _CUT = 100
 _KEPT_BY_ARCHIVE = {JOURNAL, USERS, FREEZE_PRIOR, THAW}
 _NEVER_MOVED = {GITIGNORE, LOCK, ARCHIVE, PRACTICE}
@@ -230,6 +231,16 @@ def sha256_of(path: Path) -> str:
     """Hex; streams. Raises RecordDamaged when it is not a regular file, and OSError."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashing(path: Path) -> Iterator[int | str]:
+    """The same in slices: how many bytes more were read, now and then; at last the hash. Raises like `sha256_of`."""
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(_SLICE_BYTES):
+            digest.update(block)
+            yield len(block)
+    yield digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

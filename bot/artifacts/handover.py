@@ -11,6 +11,7 @@ refused; a file that is named here is closed.
 from __future__ import annotations
 
 import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,24 +36,32 @@ class Sums(NamedTuple):
     digest: str
 
 
-def hand_over(directory: Path, run_id: str, journal_head: tuple[int, str]) -> HandoverResult:
-    """Writes SHA256SUMS durably, once. Reads every file of the bundle, so call it in a thread.
+def hand_over(directory: Path, run_id: str, journal_head: tuple[int, str]) -> Iterator[int | HandoverResult]:
+    """Writes SHA256SUMS durably, once, in slices: how many bytes more of the bundle were read, and at last the result.
 
-    After a crash an existing SHA256SUMS is held against the files and stands as it is, with the older head that it
+    After a crash an existing SHA256SUMS is held against the files and stays as it is, with the older head that it
     names. Raises RecordDamaged when a file is missing or is not what the sums say.
     """
     path = directory / files.SUMS
     if path.exists():
         sums = read(path)
         for name, sha256 in sums.files.items():
-            if _sum(directory / name) != sha256:
+            if (yield from _sum(directory / name)) != sha256:
                 raise _not_whole(f"{name} is not what {files.SUMS} says")
-        return _result(sums)
-    files.sweep_partials(directory)
-    line, hash_ = journal_head
-    listed = [f"{_sum(directory / name)}  {name}\n" for name in _bundle(directory, run_id)]
-    files.write_once(path, "".join([f"# {files.JOURNAL} {line} {hash_}\n", *listed]).encode())
-    return _result(read(path))
+    else:
+        files.sweep_partials(directory)
+        line, hash_ = journal_head
+        lines = [f"# {files.JOURNAL} {line} {hash_}\n"]
+        for name in _bundle(directory, run_id):
+            sha256 = yield from _sum(directory / name)
+            lines.append(f"{sha256}  {name}\n")
+        files.write_once(path, "".join(lines).encode())
+    yield _result(read(path))
+
+
+def bytes_to_read(directory: Path) -> int:
+    """How much the handover reads, about: what is in the directory itself."""
+    return sum(path.lstat().st_size for path in directory.iterdir() if path.is_file())
 
 
 def read(path: Path) -> Sums:
@@ -85,11 +94,15 @@ def _bundle(directory: Path, run_id: str) -> list[str]:
     return sorted(names | {name for name in _IF_THERE if (directory / name).is_file()})
 
 
-def _sum(path: Path) -> str:
+def _sum(path: Path) -> Generator[int, None, str]:
     try:
-        return files.sha256_of(path)
+        for step in files.hashing(path):
+            if isinstance(step, str):
+                return step
+            yield step
     except OSError as error:
         raise _not_whole(f"{path.name} is not there or cannot be read") from error
+    raise AssertionError("hashing ends with the hash")
 
 
 def _result(sums: Sums) -> HandoverResult:

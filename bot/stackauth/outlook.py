@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.artifacts.scratch import Scratch
+from bot.concurrency import run_blocking
 from bot.plan.findings import Finding, passed, warned
 from bot.plan.talk.amounts import number
 from bot.ports import Progress, Report
@@ -22,7 +23,6 @@ from bot.stackauth.people.exported import BESIDE, Beside, Bundle, ExportedUser, 
 from bot.stackauth.people.needs import Needs
 from bot.stackauth.people.signin import way_in_of
 from bot.stackauth.people.translate import translate
-from bot.stackauth.together import to_the_end
 
 _TELL_EVERY = 1_000
 _ASSUMED_SECONDS_A_USER = 0.4
@@ -74,7 +74,7 @@ async def look_ahead(directory: Path, run_id: str, report: Report) -> Outlook:
         looks = _looks(directory, run_id, scratch)
         total = 0
         while True:
-            step = await to_the_end(lambda: next(looks))
+            step = await run_blocking(lambda: next(looks))
             if isinstance(step, Outlook):
                 return step
             done, total = step

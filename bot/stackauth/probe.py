@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+from bot.concurrency import run_all
 from bot.ports import Progress, Report
 from bot.stackauth.people.translate import MARKER
 from bot.stackauth.service.api import NoAnswer, StackAuth, User
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
-from bot.stackauth.together import together
 
 _MARK = "probe"
 _HASH = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
@@ -46,7 +46,7 @@ async def users_per_second(
                 report(Progress(step="probe", done=done, total=number, unit="users", note="creating"))
 
         turns = iter(range(number))
-        await together(create(turns) for _ in range(concurrency))
+        await run_all(create(turns) for _ in range(concurrency))
         seconds = loop.time() - began
     finally:
         await asyncio.sleep(settle_seconds)  # what nobody answered may still come to be

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from bot.artifacts import files, mapping
 from bot.artifacts.scratch import Scratch
+from bot.concurrency import run_blocking
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
@@ -31,7 +32,6 @@ from bot.stackauth.people.translate import Translation
 from bot.stackauth.service.api import StackAuth, User
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
-from bot.stackauth.together import to_the_end
 
 _GIVE_UP_SECONDS = 120
 _SHOWN = 3
@@ -55,9 +55,9 @@ class ReadBack:
                 yield finding
 
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
-        pairs = await to_the_end(lambda: _Pairs(self._directory, scratch))
-        bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
-        claims = await to_the_end(lambda: Claims.of(bundle.glances(), scratch))
+        pairs = await run_blocking(lambda: _Pairs(self._directory, scratch))
+        bundle = await run_blocking(lambda: Bundle.open(self._directory, scratch))
+        claims = await run_blocking(lambda: Claims.of(bundle.glances(), scratch))
         total = 2 * pairs.mapped
 
         def tell(done: int, note: str) -> None:

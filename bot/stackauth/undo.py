@@ -24,6 +24,7 @@ from typing import Any
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import UserStates
+from bot.concurrency import run_all, run_blocking
 from bot.errors import UsageError
 from bot.journal import Journal, read_chain
 from bot.ports import Clock, Progress, Report
@@ -31,7 +32,6 @@ from bot.stackauth.carrying.matching import held
 from bot.stackauth.service.api import StackAuth, User
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
-from bot.stackauth.together import to_the_end, together
 
 _A_MOMENT_MILLIS = 1_000
 """By so much may a user's first activity be later than the sign-up without anybody having done anything."""
@@ -70,7 +70,7 @@ class Undo:
                 do="name the directory of the run in MIGRATION_DATA_DIR; those of earlier runs are in archive/",
             )
         lines = read_chain(path, torn_tail_allowed=True)
-        await to_the_end(lambda: self._states.take(line.record() for line in lines))
+        await run_blocking(lambda: self._states.take(line.record() for line in lines))
         left = n = 0
         async for user in self._patient.everybody():
             n += 1
@@ -111,7 +111,7 @@ class Undo:
                     report(Progress(step="undo", done=done, total=found.users, unit="users"))
 
             doomed = self._scratch.all("SELECT id, stack_id, active FROM doomed ORDER BY n")
-            await together(work(doomed) for _ in range(self._concurrency))
+            await run_all(work(doomed) for _ in range(self._concurrency))
             note("undo-ended")
 
 

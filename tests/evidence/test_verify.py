@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, handover
+from bot.artifacts import files
 from bot.artifacts.verify import verify_bundle
 from bot.errors import RecordDamaged, UsageError
 from bot.journal import Journal, read_chain
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, blocks
 from bot.ports import Progress
+from tests.evidence.conftest import handed_over
 
 NAMED = [
     "auth_users.json", "empty.json", "freeze-prior.json", "metadata.json", "orders.json", "user-attention.json",
@@ -171,7 +172,7 @@ def test_a_bundle_made_anew_is_only_found_by_an_anchor(bundle: Any) -> None:
     records[0]["approvers"] = ["U9"]
     with Journal.open(bundle.directory / files.JOURNAL) as journal:
         journal.append_many(records[:3])
-        result = handover.hand_over(bundle.directory, bundle.run.run_id, journal.head)
+        result = handed_over(bundle.directory, bundle.run.run_id, journal.head)
         journal.append({**records[3], "result": result.model_dump()})
     assert not blocks(verify_bundle(bundle.directory, None))
     assert blocks(verify_bundle(bundle.directory, told))
@@ -287,10 +288,10 @@ def test_verify_writes_nothing(bundle: Any) -> None:
 
 def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
     """After a crash the sums that are there stand, with the journal's head of then."""
-    first = handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head)
+    first = handed_over(bundle.directory, bundle.run.run_id, bundle.head)
     before = (bundle.directory / files.SUMS).read_bytes()
     (bundle.directory / files.THAW).write_text("{}")
-    assert handover.hand_over(bundle.directory, bundle.run.run_id, (9, "f" * 64)) == first
+    assert handed_over(bundle.directory, bundle.run.run_id, (9, "f" * 64)) == first
     assert (bundle.directory / files.SUMS).read_bytes() == before
     assert (first.files, first.journal_line, first.journal_hash) == (8, *bundle.head)
     assert first.digest == files.sha256_of(bundle.directory / files.SUMS)
@@ -299,20 +300,20 @@ def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
 def test_a_bundle_that_is_not_whole_is_not_handed_over(bundle: Any) -> None:
     """A missing file, another run's mapping: refused with one sentence and no sums."""
     with pytest.raises(RecordDamaged) as refusal:
-        handover.hand_over(bundle.directory, "20260102-ffff", bundle.head)
+        handed_over(bundle.directory, "20260102-ffff", bundle.head)
     assert str(refusal.value) == (
         "The bundle is not whole: metadata.json and user-mapping.json are not both of run 20260102-ffff; "
         "nothing was written; put it back from a copy, or export again under `cutover run --new`."
     )
     (bundle.directory / "orders.json").unlink()
     with pytest.raises(RecordDamaged, match=r"orders\.json is missing"):
-        handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head)
+        handed_over(bundle.directory, bundle.run.run_id, bundle.head)
     assert not (bundle.directory / files.SUMS).exists()
 
 
 def test_files_changed_since_the_sums_are_not_handed_over_again(bundle: Any) -> None:
     """Sums that are there are held against the files before they are believed."""
-    handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head)
+    handed_over(bundle.directory, bundle.run.run_id, bundle.head)
     (bundle.directory / "orders.json").write_text("[\n]\n")
     with pytest.raises(RecordDamaged, match=r"orders\.json is not what SHA256SUMS says"):
-        handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head)
+        handed_over(bundle.directory, bundle.run.run_id, bundle.head)

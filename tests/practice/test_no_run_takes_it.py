@@ -153,9 +153,9 @@ def test_run_refuses_a_data_directory_that_holds_one(
 def test_the_export_does_not_find_its_result_in_one(taken: Taken, copied: Copied) -> None:
     """Neither as it is nor with a forged mark, be the run's id the practice's own."""
     directory, at = copied("forged"), datetime.fromisoformat(FROZEN_AT)
-    assert finished(directory, taken.metadata.run_id, at) is None
+    assert not list(finished(directory, taken.metadata.run_id, at))
     _edit(directory, '"practice":true', '"practice":false')
-    assert finished(directory, taken.metadata.run_id, at) is None
+    assert not list(finished(directory, taken.metadata.run_id, at))
 
 
 async def test_the_export_takes_all_anew_and_puts_it_aside(taken: Taken, copied: Copied, database: Company) -> None:
@@ -203,7 +203,7 @@ def test_the_handover_closes_none(taken: Taken, copied: Copied) -> None:
     mapping.write(directory / files.MAPPING, head, [], [])
     files.rewrite(directory / FREEZE_PRIOR, b"{}\n")
     with pytest.raises(RecordDamaged, match=re.escape("are not both of run")):
-        handover.hand_over(directory, run.run_id, (1, "a" * 64))
+        list(handover.hand_over(directory, run.run_id, (1, "a" * 64)))
     assert not (directory / files.SUMS).exists()
 
 

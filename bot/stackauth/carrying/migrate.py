@@ -26,6 +26,7 @@ from typing import TypeVar
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import UserLog, UserState
+from bot.concurrency import run_all, run_blocking
 from bot.errors import RecordDamaged
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
@@ -43,7 +44,6 @@ from bot.stackauth.service.api import StackAuth
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
 from bot.stackauth.target import offered, refuse_if_it_would_lose_people
-from bot.stackauth.together import to_the_end, together
 
 _Value = TypeVar("_Value")
 
@@ -79,10 +79,10 @@ class UsersStep:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with Scratch(self._directory) as scratch:
-            bundle = await to_the_end(lambda: Bundle.open(self._directory, scratch))
+            bundle = await run_blocking(lambda: Bundle.open(self._directory, scratch))
             _must_be_of(run, bundle)
             claims, needs = Claims(scratch), Needs()
-            await to_the_end(lambda: consider(bundle.glances(), claims, needs))
+            await run_blocking(lambda: consider(bundle.glances(), claims, needs))
             board = _Board(bundle.total, report)
             pace = Pace(first_seconds=self._first_wait_seconds)
             patient = Patient(self._service, pace, give_up_seconds=self._give_up_seconds, told=board.note)
@@ -98,7 +98,7 @@ class UsersStep:
             return result.model_copy(update={"duration_ms": int((loop.time() - began) * 1000)})
 
     async def _carry(self, known: _Known, patient: Patient, board: _Board) -> UsersResult:
-        log = await to_the_end(lambda: UserLog.open(self._directory / files.USERS, known.bundle.scratch))
+        log = await run_blocking(lambda: UserLog.open(self._directory / files.USERS, known.bundle.scratch))
         with log as users:
             carrier = Carrier(
                 known.run.run_id,
@@ -113,7 +113,7 @@ class UsersStep:
             users.begin(files.sha256_of(self._directory / files.METADATA), self._clock.now())
             open_ones = known.but(users.states.is_carried)
             async with carrier.logging():
-                await together(carrier.work(open_ones) for _ in range(self._concurrency))
+                await run_all(carrier.work(open_ones) for _ in range(self._concurrency))
             now = self._clock.now()
 
             def conclude() -> UsersResult:
@@ -121,7 +121,7 @@ class UsersStep:
                 outcome.tally(known.bundle.scratch, settled, known.census)
                 return outcome.write(known.bundle, known.run.run_id, now=now, retain_days=self._retain_days)
 
-            return await to_the_end(conclude)
+            return await run_blocking(conclude)
 
     async def _foresee(self, known: _Known, board: _Board) -> UsersResult:
         now = self._clock.now()
@@ -136,7 +136,7 @@ class UsersStep:
             outcome.tally(known.bundle.scratch, settled(), known.census)
             return outcome.foreseen(known.bundle, now)
 
-        return await to_the_end(conclude)
+        return await run_blocking(conclude)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ lies there are the leavings of an attempt that was cut off: see `draft`.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from bot.artifacts.files import (
     METADATA,
     PARTIAL,
     archive,
+    hashing,
     sha256_of,
 )
 from bot.artifacts.metadata import Metadata
+from bot.concurrency import run_blocking, run_in_slices
 from bot.errors import RecordDamaged, UsageError
 from bot.plan.results import ExportResult, TableTotal
 from bot.plan.run import Run
@@ -59,14 +61,16 @@ class Export:
     async def __call__(self, run: Run, report: Report) -> ExportResult:
         """Raises CutoverError with nothing half published, and UsageError when the run has no freeze record."""
         freeze = _freeze_of(run)
-        done = await asyncio.to_thread(finished, self._directory, run.run_id, freeze.frozen_at)
+        done = None
+        async for step in run_in_slices(finished(self._directory, run.run_id, freeze.frozen_at)):
+            done = step if isinstance(step, Metadata) else None
         if done is None:
-            await asyncio.to_thread(_archive, self._directory, run.run_id)
+            await run_blocking(partial(_archive, self._directory, run.run_id))
             label = Label(run_id=run.run_id, parties=run.opened.parties, freeze=freeze, tool_version=self._tool_version)
             done = await take_bundle(self._database, self._directory, label, self._selected(run), report)
         async with self._database.session(STEP) as session:
             storage = await count_files(session, done.tables)
-        digest = await asyncio.to_thread(sha256_of, self._directory / METADATA)
+        digest = await run_blocking(partial(sha256_of, self._directory / METADATA))
         return _result(done, storage, digest)
 
     def _selected(self, run: Run) -> Selection:
@@ -74,19 +78,26 @@ class Export:
         return replace(self._selection, left_unread=run.why_left_unread)
 
 
-def finished(directory: Path, run_id: str, frozen_at: datetime) -> Metadata | None:
-    """The export that lies in the directory, if it is this run's and of this freeze, and each file is whole."""
+def finished(directory: Path, run_id: str, frozen_at: datetime) -> Iterator[int | Metadata]:
+    """In slices: how many bytes more were read; at last the export that lies in the directory, if it is this run's and
+    of this freeze, and each file is whole.
+    """
     try:
         found = metadata.read(directory / METADATA)
     except RecordDamaged:
-        return None
+        return
     if found.run_id != run_id or found.practice or found.freeze is None or found.freeze.frozen_at != frozen_at:
-        return None
+        return
     for table in found.tables.values():
         path = directory / table.file
-        if not path.is_file() or path.stat().st_size != table.bytes or sha256_of(path) != table.sha256:
-            return None
-    return found
+        if not path.is_file() or path.stat().st_size != table.bytes:
+            return
+        for step in hashing(path):
+            if isinstance(step, int):
+                yield step
+            elif step != table.sha256:
+                return
+    yield found
 
 
 def _archive(directory: Path, run_id: str) -> None:
