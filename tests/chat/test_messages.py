@@ -1,5 +1,6 @@
 """How posts look: everything said in text too, nothing foreign that works, nothing too long for Slack."""
 
+import html
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, failed, warned
 from bot.plan.results import Attention, TableTotal
+from bot.plan.talk import way_back
 from bot.plan.talk.amounts import size
-from bot.plan.talk.foreign import plain, prose
+from bot.plan.talk.foreign import escaped, plain, prose
 from bot.plan.talk.offers import offer
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Headway, Progress
@@ -394,10 +396,36 @@ def _mentions(message: Message) -> list[str]:
     return [f"<{piece}>" for piece in found]
 
 
-def test_the_way_back_stands_in_the_first_gates_thread_as_it_is(story: Any) -> None:
-    """In one message that can be copied whole: nothing in it is cut or laid out."""
-    sql = "```\nBEGIN READ WRITE;\n" + "SELECT 1; " * 300 + "\nCOMMIT;\n```"
+def test_the_way_back_stands_in_the_first_gates_thread_whole(story: Any) -> None:
+    """As code, in as many messages as it takes: nothing is cut, and each says where it belongs."""
+    transaction = "BEGIN READ WRITE;\n" + "SELECT 1 < 2 AND 3 & 1 > 0;\n" * 60 + "COMMIT;"
+    sql = "\n".join([transaction] * 3)
     run = story.begun(way_back=sql)
-    message = shown(run, f"{run.gate_key}/way-back")
-    assert (message.text, list(message.blocks)) == (sql, [])
-    assert run.deliveries[f"{run.gate_key}/way-back"].post.thread == run.gate_key
+    keys = [f"{run.gate_key}/way-back", f"{run.gate_key}/way-back/2", f"{run.gate_key}/way-back/3"]
+    assert [key for key in run.deliveries if "way-back" in key] == keys
+    copied = []
+    for part, key in enumerate(keys, 1):
+        message = shown(run, key)
+        assert run.deliveries[key].post.thread == run.gate_key
+        assert len(message.text) < 4_000 and not message.blocks
+        heading, fenced = message.text.split("\n", 1)
+        assert heading == way_back.says(part, 3)
+        assert fenced.startswith("```\n") and fenced.endswith("\nCOMMIT;\n```")
+        copied.append(html.unescape(fenced[4:-4]))
+    assert "\n".join(copied) == sql
+
+
+@pytest.mark.parametrize("sql", ["SET cutover.prior = '```';", "SELECT '" + "x" * 4_000 + "';"])
+def test_a_way_back_that_no_message_can_show_is_not_shown_in_part(story: Any, sql: str) -> None:
+    """A piece of SQL would be taken for the whole; where it is printed is said instead."""
+    run = story.begun(way_back=sql)
+    assert shown(run, f"{run.gate_key}/way-back").text == way_back.NOT_SHOWN
+
+
+@given(lines=st.lists(st.sampled_from(["COMMIT;", "", "SELECT '&<>';", "x" * 900, "y < z " * 100]), max_size=60))
+def test_the_pieces_of_a_way_back_are_the_whole(lines: list[str]) -> None:
+    """Whatever the SQL will be: joined they are it, and each fits."""
+    sql = "\n".join([*lines, "END"])
+    pieces = way_back.pieces(sql)
+    assert "\n".join(pieces) == sql
+    assert all(0 < len(escaped(piece)) <= way_back.MOST for piece in pieces)

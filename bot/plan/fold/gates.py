@@ -10,7 +10,7 @@ from bot.plan.fold.owing import finding_post, owe, settled, with_alarm, with_off
 from bot.plan.offer import Offer
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
-from bot.plan.talk import alarms, posts
+from bot.plan.talk import alarms, posts, way_back
 from bot.plan.talk.foreign import defused
 from bot.plan.talk.posts import Post
 from bot.plan.window import time_left, time_needed
@@ -55,15 +55,21 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
 
 def _with_the_way_back(run: Run) -> Run:
     """In the thread of the first gate, so that it is there whatever becomes of the bot."""
-    post = Post(
-        key=f"{run.gate_key}/way-back",
-        kind="cutover_answer",
-        checkpoint=FREEZE.name,
-        status="done",
-        thread=run.gate_key,
-        body=posts.Verbatim(run.opened.way_back),
-    )
-    return owe(run, post)
+    pieces = way_back.pieces(run.opened.way_back)
+    bodies: list[posts.Body] = [
+        posts.Verbatim(says=way_back.says(n, len(pieces)), code=piece) for n, piece in enumerate(pieces, 1)
+    ]
+    for n, body in enumerate(bodies or [posts.Prose(way_back.NOT_SHOWN)], 1):
+        post = Post(
+            key=f"{run.gate_key}/way-back" + (f"/{n}" if n > 1 else ""),
+            kind="cutover_answer",
+            checkpoint=FREEZE.name,
+            status="done",
+            thread=run.gate_key,
+            body=body,
+        )
+        run = owe(run, post)
+    return run
 
 
 def checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:

@@ -37,9 +37,10 @@ class Prose:
 
 @dataclass(frozen=True)
 class Verbatim:
-    """Text to be copied as it stands, in one piece and already escaped; at most 4,000 characters."""
+    """`code` is to be copied exactly as it is, and fits one message whole; `says` is our mrkdwn above it."""
 
-    text: str
+    says: str
+    code: str
 
 
 Body = Header | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult

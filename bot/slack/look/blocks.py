@@ -43,10 +43,15 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What a message says, top to bottom. `title` is plain text or "", `paragraphs` and `footer` are our mrkdwn."""
+    """What a message says, top to bottom. `title` is plain text or "", `paragraphs` and `footer` are our mrkdwn.
+
+    `copied` is code that readers copy: below the paragraphs, never cut, and then the message is text alone, since a
+    block would hold less of it.
+    """
 
     title: str = ""
     paragraphs: Sequence[str] = field(default_factory=tuple)
+    copied: str = ""
     table: Table | None = None
     footer: str = ""
 
@@ -69,24 +74,36 @@ def and_more(shown: Iterable[str], total: int, what: str) -> list[str]:
 
 def laid_out(layout: Layout) -> tuple[str, list[Block]]:
     """The same as accessible text and as blocks, both within Slack's limits."""
+    if layout.copied:
+        return "\n".join([*layout.paragraphs, _fenced(layout.copied)]), []
     blocks: list[Block] = []
     title = shortened(_on_one_line(layout.title), _TITLE)
     if title:
         blocks.append({"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}})
     paragraphs = [clean for paragraph in layout.paragraphs if (clean := _UNSEEN.sub("", paragraph)).strip()]
     sections = [section for paragraph in _together(paragraphs, _ALL_SECTIONS) for section in _sections(paragraph)]
-    blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": section}} for section in sections]
+    blocks += [{"type": "section", "text": _mrkdwn(section)} for section in sections]
     tables = []
     if layout.table is not None:
         blocks.append(_table(layout.table))
         tables = ["\n".join(" · ".join(plain(_cell(cell)) for cell in row) for row in layout.table.rows)]
     footer = fitted(layout.footer, _CONTEXT)
     if footer:
-        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": footer}]})
+        blocks.append({"type": "context", "elements": [_mrkdwn(footer)]})
     parts = [part for part in (f"*{plain(title)}*" if title else "", *paragraphs, *tables) if part]
     room = _TEXT - len(footer) - 1
     text = fitted("\n".join(_together(parts, room)), room)
     return "\n".join(filter(None, [text, footer])), blocks
+
+
+def _fenced(text: str) -> str:
+    """Text to be copied, as a block of code: Slack formats nothing in it. It must hold no fence of its own."""
+    return f"```\n{escaped(text)}\n```"
+
+
+def _mrkdwn(text: str) -> Block:
+    """`verbatim`: what looks like an address, a channel or a name is no link by that."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _together(parts: Sequence[str], most: int) -> list[str]:

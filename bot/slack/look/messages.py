@@ -75,8 +75,8 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case Finding() as finding:
             layout = _finding(finding)
             counts = {"check": finding.check}
-        case posts.Verbatim(text):
-            layout = Layout()
+        case posts.Verbatim(says, copied):
+            layout = Layout(paragraphs=[says], copied=copied)
         case posts.Prose(text):
             layout = _prose(post, text, status)
         case ExportResult() as exported:
@@ -88,7 +88,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case HandoverResult() as handover:
             layout = closing(handover, run, anchor)
             counts = closing_counts(handover, run)
-    text, blocks = (post.body.text, []) if isinstance(post.body, posts.Verbatim) else laid_out(layout)
+    text, blocks = laid_out(layout)
     named = {"run_id": run.run_id, "key": post.key, "checkpoint": post.checkpoint, "status": status}
     metadata = {"event_type": post.kind, "event_payload": named | dict(counts)}
     blocks = [*blocks[:-1], *actions, *blocks[-1:]]  # above the footer
