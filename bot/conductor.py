@@ -279,11 +279,11 @@ class Conductor:
 
     async def _pin(self, action: do.PinHeader) -> None:
         try:
-            await self._channel.pin(action.ts)
+            refused = await self._channel.pin(action.ts)
         except MessageLost:
             self._lose(next(iter(self.run.deliveries.values())))
             return
-        self.obey(say.ConfirmPin())
+        self.obey(say.ConfirmPin() if refused is None else say.GiveUpPin(finding=refused))
 
     def _lose(self, delivery: Delivery) -> None:
         """Somebody deleted it."""

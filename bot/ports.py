@@ -88,17 +88,18 @@ class Channel(Protocol):
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         """Edits the message to what the run is now. Idempotent. Raises MessageLost."""
 
-    async def pin(self, ts: str) -> None:
-        """Idempotent. Raises MessageLost."""
+    async def pin(self, ts: str) -> Finding | None:
+        """None once it is pinned, else what keeps it from that: no reason to stop. Idempotent. Raises MessageLost."""
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         """Whether the person is one of the approvers, or in one of the user groups. Asked of Slack now, no cache.
         Never raises for Slack's sake: `known=False` when it did not answer.
         """
 
-    async def missed(self, run: Run) -> Sequence[Hear]:
-        """Plain human messages in the channel and in this run's threads since the header was posted, oldest first,
-        seen before or not.
+    def missed(self, run: Run) -> AsyncIterator[Hear]:
+        """Plain human messages in the channel and in this run's threads since the header was posted, oldest first.
+        Each is given at least once; what was given before may be left out. What could be read is given even when
+        something else could not, and then the trouble is raised.
         """
 
 

@@ -8,7 +8,7 @@ failed three times running, since a watch that cannot see must not look like one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, timedelta
 
 import structlog
@@ -36,6 +36,8 @@ class Watch:
         self._armed: dict[str, Timer] = {}
         self._misses = 0
         self._releasing: asyncio.Future[None] | None = None
+        self.on_unheard: Callable[[str], None] = lambda ts: None
+        """Called with the ts of each message that a sweep of the timer's had to find."""
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
             "look": self._look,
@@ -58,13 +60,16 @@ class Watch:
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
 
-    async def sweep(self) -> None:
-        """Hears what was said while nobody listened; what was heard before changes nothing."""
+    async def sweep(self) -> Sequence[str]:
+        """Hears what was said while nobody listened; what was heard before changes nothing. The ts of what is new."""
+        new: list[str] = []
         try:
-            for message in await self._channel.missed(self._conductor.run):
-                self._conductor.obey(message)
+            async for message in self._channel.missed(self._conductor.run):
+                if self._conductor.obey(message):
+                    new.append(message.ts)  # noqa: PERF401 - what came before a failure was heard
         except CutoverError as error:
-            log.warning("sweep failed", why=str(error))
+            log.warning("not all that was said could be read", why=str(error))
+        return new
 
     def _arm(self, run: Run) -> None:
         due = {timer.name: timer for timer in timers(run, self._remind_after)}
@@ -103,7 +108,8 @@ class Watch:
 
     async def _sweep(self, timer: Timer) -> None:
         await self._thawed_elsewhere()
-        await self.sweep()
+        for ts in await self.sweep():
+            self.on_unheard(ts)
 
     async def _thawed_elsewhere(self) -> bool:
         """A thaw beside the bot is told as what it is, before it is seen as a source that moves."""

@@ -225,8 +225,22 @@ class LosePost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportDeletion:
+    """Somebody deleted the message at `ts`, ours or not."""
+
+    ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfirmPin:
     pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUpPin:
+    """The header cannot be pinned, as the finding says."""
+
+    finding: Finding
 
 
 Command = (
@@ -256,5 +270,7 @@ Command = (
     | ConfirmPost
     | ConfirmEdit
     | LosePost
+    | ReportDeletion
     | ConfirmPin
+    | GiveUpPin
 )

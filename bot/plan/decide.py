@@ -36,6 +36,7 @@ from bot.plan.commands import (
     FailFreeze,
     FailStep,
     FailThaw,
+    GiveUpPin,
     Hear,
     IntendPost,
     Judge,
@@ -44,6 +45,7 @@ from bot.plan.commands import (
     Refusal,
     Remind,
     ReportBlindness,
+    ReportDeletion,
     ReportDrift,
     ReportGuard,
     ReportLook,
@@ -289,6 +291,15 @@ def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
     return [e.PostLost(at=now, key=command.key, ts=command.ts)]
 
 
+def _report_deletion(run: Run, command: ReportDeletion, now: datetime) -> Decision:
+    lost = [key for key, delivery in run.deliveries.items() if delivery.stands and delivery.ts == command.ts]
+    return [e.PostLost(at=now, key=key, ts=command.ts) for key in lost]
+
+
+def _give_up_pin(run: Run, command: GiveUpPin, now: datetime) -> Decision:
+    return [e.PinGivenUp(at=now, finding=command.finding)]
+
+
 def _confirm_pin(run: Run, command: ConfirmPin, now: datetime) -> Decision:
     return [e.HeaderPinned(at=now)]
 
@@ -375,5 +386,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     ConfirmPost: (_ALWAYS, _confirm_post),
     ConfirmEdit: (_ALWAYS, _confirm_edit),
     LosePost: (_ALWAYS, _lose_post),
+    ReportDeletion: (_ALWAYS, _report_deletion),
     ConfirmPin: (_ALWAYS, _confirm_pin),
+    GiveUpPin: (_ALWAYS, _give_up_pin),
 }

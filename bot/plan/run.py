@@ -139,6 +139,7 @@ class Run:
     alarms: frozenset[str] = frozenset()
     """Keys of the alarms that still stand."""
     pinned: bool = False
+    """The header is pinned, or cannot be and that was told."""
 
     @property
     def run_id(self) -> str:

@@ -18,6 +18,7 @@ WATCH_EVERY = timedelta(seconds=30)
 GUARD_EVERY = timedelta(seconds=10)
 """The server ends a transaction that has been idle for a minute."""
 SWEEP_EVERY = timedelta(seconds=30)
+"""Whatever the run is at: a word that nobody heard may be `hold` or `abort`."""
 REDRAW_EVERY = timedelta(seconds=2)
 
 Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window", "guard"]
@@ -61,7 +62,7 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         due.append(Timer(name="watch", chore="watch", every=WATCH_EVERY))
     if run.guarded:
         due.append(Timer(name="guard", chore="guard", every=GUARD_EVERY))
-    if gate_waits or run.phase is Phase.HELD:
+    if run.phase is not Phase.ABORTED:
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
     if run.phase in {Phase.RUNNING, Phase.VERIFYING}:
         due.append(Timer(name="redraw", chore="redraw", every=REDRAW_EVERY))

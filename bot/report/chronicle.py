@@ -115,6 +115,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     e.StepReopened: lambda event: f"The step {event.step} was taken up again for what was open in it.",
     e.ReminderDue: lambda event: f"Checkpoint {_gate(event.checkpoint)} waited; people were reminded ({event.nth}).",
     e.WindowTold: lambda event: f"{event.percent} % of the window had passed.",
+    e.PinGivenUp: lambda event: event.finding.evidence,
     e.PostLost: lambda event: f"The message {event.key} was deleted, or could no longer be edited.",
     e.RivalSeen: lambda event: (
         f"Slack counted {number(event.connections)} connections of the app: another process was one."

@@ -63,6 +63,14 @@ LIBRARY_LOG.setLevel(logging.WARNING)
 LIBRARY_LOG.addFilter(_Discreet())
 
 
+class Troubled(OutcomeUnknown):
+    """Slack answered that it is in trouble; `code` is its name for that. Nobody knows whether the write was done."""
+
+    def __init__(self, code: str, happened: str, *, unchanged: str, do: str) -> None:
+        super().__init__(happened, unchanged=unchanged, do=do)
+        self.code = code
+
+
 class Refused(ServiceRefused):
     """`code` is Slack's name for the error."""
 
@@ -201,7 +209,10 @@ def _unanswered(to: str, why: str, *, writes: bool) -> ServiceError:
     happened = f"Slack was asked to {to} and gave no answer that can be trusted ({why})"
     if not writes:
         return _unreachable(happened)
-    return OutcomeUnknown(happened, unchanged="it may have been done all the same", do="look before it is repeated")
+    unchanged, do = "it may have been done all the same", "look before it is repeated"
+    if why in _SLACKS_TROUBLE:
+        return Troubled(why, happened, unchanged=unchanged, do=do)
+    return OutcomeUnknown(happened, unchanged=unchanged, do=do)
 
 
 def _translated(response: Any, to: str, token: str, *, writes: bool) -> ServiceError:
@@ -218,8 +229,18 @@ def _translated(response: Any, to: str, token: str, *, writes: bool) -> ServiceE
 
 
 _SLACKS_TROUBLE = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "accesslimited"}
+    {
+        "internal_error",
+        "fatal_error",
+        "update_failed",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+        "external_channel_migrating",
+        "accesslimited",
+    }
 )
+"""They pass, and the same call may succeed then."""
 _DEAD_TOKEN = frozenset(
     {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "not_allowed_token_type"}
 )

@@ -2,12 +2,16 @@
 
 A post is sent exactly once by `post`; whether it is sent again is for the caller to decide, after `find`. `find`
 trusts its own eyes only: a message is ours when our bot wrote it and its metadata carries run and key; any app of
-the workspace may post under the same event type. Should Slack refuse the look of a message (its blocks), which
-would be a mistake of ours, the words go out alone: a night must not end over a picture.
+the workspace may post under the same event type. Should Slack refuse the look of a message (its blocks), or fail over
+it again and again without a name for why, the words go out alone: a night must not end over a picture. Nor over a pin.
+
+Slack posts a reply whose parent was deleted into the channel, and says so by what it leaves out of its answer: then the
+parent is lost, and the reply is found where it stands.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,11 +21,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceUnintelligible
 from bot.plan.commands import Hear, Standing
+from bot.plan.findings import Finding, warned
 from bot.plan.run import Run
 from bot.plan.talk.posts import Post, header_key
 from bot.ports import Headway
 from bot.slack import authority
-from bot.slack.calls import Identity, Refused, done, understood
+from bot.slack.calls import Identity, Refused, Troubled, done, understood
 from bot.slack.hearing import catchup
 from bot.slack.look.messages import render
 from bot.slack.payloads import Posted, own_key
@@ -52,6 +57,12 @@ _ONLY_LOOKS = frozenset(
 )
 
 
+_MAY_BE_THE_LOOKS = "internal_error"
+_FRUITLESS_TRIES = 2
+_AS_WRITTEN = {"parse": "none"}
+"""Left to itself, an edit makes links of what looks like an address, a channel or a name."""
+
+
 class SlackChannel:
     """The port `Channel`, kept by Slack."""
 
@@ -59,17 +70,28 @@ class SlackChannel:
         self._client = client
         self._channel = channel
         self._identity = identity
+        self._sweep = catchup.Sweep(client, channel, bot_user=identity.bot_user)
+        self._in_doubt: set[str] = set()
+        """Keys of posts that Slack answered with trouble of its own, and that nobody has looked for since."""
+        self._fruitless: Counter[str] = Counter()
+        """By key, how often Slack was in trouble over a message with blocks, and had not taken it."""
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         message = render(run, post, headway, head)
         parent = run.deliveries[post.thread] if post.thread is not None else None
         place = {"thread_ts": parent.ts} if parent is not None and parent.stands else {}
         words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
-        words |= {"unfurl_links": False, "unfurl_media": False, "blocks": message.blocks}
+        words |= {"unfurl_links": False, "unfurl_media": False, **_AS_WRITTEN}
+        if self._keeps_its_looks(post):
+            words["blocks"] = message.blocks
         while True:
             try:
                 answer = await done(self._client.chat_postMessage(**words), "post a message")
                 break
+            except Troubled as trouble:
+                if trouble.code == _MAY_BE_THE_LOOKS and words.get("blocks"):
+                    self._in_doubt.add(post.key)
+                raise
             except Refused as refused:
                 if refused.code in _LOST:
                     raise _lost(refused) from refused
@@ -77,12 +99,20 @@ class SlackChannel:
                     raise
                 self._forgive(refused, post)
                 del words["blocks"]
+        self._taken(post, words)
         try:
-            return understood(Posted, answer, "where it put a message").ts
+            posted = understood(Posted, answer, "where it put a message")
         except ServiceUnintelligible as error:
             raise OutcomeUnknown(
                 error.happened, unchanged="it may have been posted all the same", do="look before it is repeated"
             ) from error
+        if place and posted.message is not None and posted.message.thread_ts != place["thread_ts"]:
+            raise MessageLost(
+                "The message below which a reply belongs was deleted, and Slack put the reply into the channel",
+                unchanged="the reply stands there",
+                do="leave the bot's messages where they are; `cutover status` shows the run",
+            )
+        return posted.ts
 
     async def find(self, run: Run, key: str) -> str | None:
         thread = run.deliveries[key].post.thread
@@ -99,7 +129,11 @@ class SlackChannel:
         history = catchup.history(
             self._client, self._channel, min(header.every_ts, default=f"{opened:.6f}"), metadata=True
         )
-        return await self._first(history, run, key)
+        ts = await self._first(history, run, key)
+        if ts is None and key in self._in_doubt:
+            self._fruitless[key] += 1
+        self._in_doubt.discard(key)
+        return ts
 
     async def _first(self, messages: AsyncIterator[Mapping[str, Any]], run: Run, key: str) -> str | None:
         ours = [
@@ -112,28 +146,39 @@ class SlackChannel:
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         message = render(run, post, headway, head)
-        words: dict[str, Any] = {
-            "channel": self._channel,
-            "ts": ts,
-            "text": message.text,
-            "metadata": message.metadata,
-        }
+        words: dict[str, Any] = {"channel": self._channel, "ts": ts, "text": message.text, **_AS_WRITTEN}
+        words["metadata"] = message.metadata
+        if self._keeps_its_looks(post):
+            words["blocks"] = message.blocks
         try:
-            await done(self._client.chat_update(**words, blocks=message.blocks), "edit a message")
+            await done(self._client.chat_update(**words), "edit a message")
+        except Troubled as trouble:
+            if trouble.code == _MAY_BE_THE_LOOKS and words.get("blocks"):
+                self._fruitless[post.key] += 1  # an edit may be repeated: there is nothing to look for
+            raise
         except Refused as refused:
             if refused.code in _LOST:
                 raise _lost(refused) from refused
             self._forgive(refused, post)
+            words.pop("blocks", None)
             await done(self._client.chat_update(**words), "edit a message")
+        self._taken(post, words)
 
-    async def pin(self, ts: str) -> None:
+    async def pin(self, ts: str) -> Finding | None:
         try:
             await done(self._client.pins_add(channel=self._channel, timestamp=ts), "pin a message")
         except Refused as refused:
             if refused.code in _LOST:
                 raise _lost(refused) from refused
-            if refused.code != "already_pinned":
-                raise
+            if refused.code == "already_pinned":
+                return None
+            why = _NOT_PINNED.get(refused.code, "Slack does not pin it")
+            return warned(
+                "slack-pins",
+                f"The header of this run is not pinned: {why} (`{refused.code}`). All else goes on as before.",
+                "Pin the header yourself if you want it at hand, after unpinning another message where pins are full.",
+            )
+        return None
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         return await authority.standing_in(
@@ -146,14 +191,33 @@ class SlackChannel:
             own_team=self._identity.team,
         )
 
-    async def missed(self, run: Run) -> Sequence[Hear]:
-        return await catchup.missed(self._client, self._channel, run, bot_user=self._identity.bot_user)
+    def missed(self, run: Run) -> AsyncIterator[Hear]:
+        return self._sweep.missed(run)
+
+    def _keeps_its_looks(self, post: Post) -> bool:
+        return self._fruitless[post.key] < _FRUITLESS_TRIES
+
+    def _taken(self, post: Post, words: Mapping[str, Any]) -> None:
+        """Slack has taken it. One that went out without its looks gets one more try with them at its next edit."""
+        self._in_doubt.discard(post.key)
+        if words.get("blocks"):
+            del self._fruitless[post.key]
+        elif self._fruitless[post.key]:
+            self._fruitless[post.key] = _FRUITLESS_TRIES - 1
+            log.error("slack failed over how a post looks; its words went out alone", key=post.key)
 
     def _forgive(self, refused: Refused, post: Post) -> None:
         """Raises it again unless only the looks were refused."""
         if refused.code not in _ONLY_LOOKS:
             raise refused
         log.error("slack refused how a post looks; its words went out alone", key=post.key, code=refused.code)
+
+
+_NOT_PINNED = {
+    "too_many_pins": "the channel has as many pins as Slack allows",
+    "restricted_action": "the workspace does not let the bot pin messages",
+    "not_pinnable": "Slack says that it cannot be pinned",
+}
 
 
 def _lost(refused: Refused) -> MessageLost:

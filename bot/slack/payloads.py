@@ -111,8 +111,17 @@ class AuthTest(_Shape):
     bot_id: str | None = None
 
 
+class _AsPosted(_Shape):
+    thread_ts: str | None = None
+
+
 class Posted(_Shape):
+    """The answer of chat.postMessage. `message` is what Slack made of it: without `thread_ts` it stands in the channel,
+    though a thread was asked for, when that one's parent had been deleted.
+    """
+
     ts: str
+    message: _AsPosted | None = None
 
 
 class _Cursor(_Shape):
@@ -129,6 +138,23 @@ class Page(_Shape):
     def cursor(self) -> str:
         """ "" on the last page."""
         return self.response_metadata.next_cursor if self.response_metadata else ""
+
+
+class PinCount(_Shape):
+    """What the answer of conversations.history says besides messages."""
+
+    pin_count: int | None = None
+
+
+class Thread(_Shape):
+    """What the history says of the thread below a message. Not `known` is one that nothing is said of."""
+
+    reply_count: int | None = None
+    latest_reply: str | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.reply_count is not None and self.latest_reply is not None
 
 
 class Hello(_Shape):
@@ -198,6 +224,33 @@ def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: s
         thread_ts=None if said.thread_ts == said.ts else said.thread_ts,
         bot_user=bot_user,
     )
+
+
+def thread_below(message: Mapping[str, Any]) -> Thread | None:
+    """The thread whose parent the message is; None when it has no replies."""
+    if message.get("thread_ts") != message.get("ts"):
+        return None
+    try:
+        return Thread.model_validate(message)
+    except ValidationError:
+        return Thread()
+
+
+def deleted_ts(event: Mapping[str, Any], *, channel: str) -> str:
+    """The ts of the message that was deleted in `channel`, when the event tells of that; else "". A parent with replies
+    leaves a tombstone, and Slack then tells of an edit into one.
+    """
+    if event.get("type") != "message" or event.get("channel") != channel:
+        return ""
+    inner = event.get("message")
+    match event.get("subtype"):
+        case "message_deleted":
+            ts = event.get("deleted_ts")
+        case "message_changed" if isinstance(inner, dict) and inner.get("subtype") == "tombstone":
+            ts = inner.get("ts")
+        case _:
+            return ""
+    return ts if isinstance(ts, str) else ""
 
 
 class RunHeader(BaseModel):

@@ -8,7 +8,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.slack import authority
-from bot.slack.calls import Identity, identify
+from bot.slack.calls import Identity, asked, identify, understood
+from bot.slack.payloads import PinCount
+
+MOST_PINS = 100
+"""That Slack allows in a channel."""
 
 
 async def preflight(
@@ -29,6 +33,7 @@ async def preflight(
         "slack-connection", f"Slack knows the bot as {identity.bot_user}, in the channel {channel}, by {mode}."
     )
     yield _scopes(identity)
+    yield await _pins(client, channel)
     if groups:
         yield await _groups(client, identity.team, groups, approvers, people_needed)
     if not approvers:
@@ -48,6 +53,19 @@ async def preflight(
         yield passed(
             "slack-approvers", f"Each of the {len(approvers)} approvers is a full member and could open a gate."
         )
+
+
+async def _pins(client: AsyncWebClient, channel: str) -> Finding:
+    """The history tells how many there are, so that no further scope is asked for."""
+    check = "slack-pins"
+    fix = "unpin a message that nobody needs, or do without a pinned header: the night goes on"
+    found = await asked(client.conversations_history(channel=channel, limit=1), "show the channel's pins")
+    pins = understood(PinCount, found, "how many pins there are").pin_count
+    if pins is None:
+        return warned(check, f"Slack did not say how many pins the channel has; it allows {MOST_PINS}.", fix)
+    if pins >= MOST_PINS:
+        return warned(check, f"The channel has {pins} pins, as many as Slack allows: the header cannot be pinned.", fix)
+    return passed(check, f"The channel has {pins} of at most {MOST_PINS} pins, so the header can be pinned.")
 
 
 async def _groups(

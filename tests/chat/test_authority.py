@@ -7,6 +7,7 @@ import pytest
 
 from bot.errors import ServiceRefused
 from bot.plan.commands import Standing
+from bot.plan.findings import Finding, passed, warned
 from bot.plan.talk import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
 from bot.slack.calls import connect, identify
@@ -227,3 +228,23 @@ async def test_the_doctor_counts_whether_the_groups_have_enough_people(start: An
     )
     verdict, _ = await _groups_found(slack, "S0OPS", "S0ALL", people_needed=2)
     assert verdict == "warn"
+
+
+async def test_the_doctor_says_whether_the_header_can_be_pinned(start: Any) -> None:
+    """Days before, and with no further scope: the history tells how many pins there are."""
+    slack = await start()
+    client = connect(slack.bot_token, slack.api_url)
+
+    async def pins() -> Finding:
+        findings = preflight(client, channel=slack.channel.id, app_token=None, approvers=[])
+        (found,) = [finding async for finding in findings if finding.check == "slack-pins"]
+        return found
+
+    assert await pins() == passed("slack-pins", "The channel has 0 of at most 100 pins, so the header can be pinned.")
+    for number in range(100):
+        await client.pins_add(channel=slack.channel.id, timestamp=slack.say(ADA, str(number)))
+    assert await pins() == warned(
+        "slack-pins",
+        "The channel has 100 pins, as many as Slack allows: the header cannot be pinned.",
+        "unpin a message that nobody needs, or do without a pinned header: the night goes on",
+    )

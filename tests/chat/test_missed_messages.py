@@ -1,12 +1,16 @@
 """What was said while nobody listened: found again by the same rule, in order, each once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.errors import ServiceUnreachable
 from bot.plan.commands import Hear
+from bot.slack.calls import connect, identify
+from bot.slack.channel import SlackChannel
 from bot.slack.payloads import plain_human_message
+from tests.chat.conftest import HEAD, Night
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
 CHANNEL, BOT = "C0CUTOVER", "U0BOT"
@@ -16,10 +20,20 @@ def heard(ts: str, user: str, text: str, thread_ts: str | None = None, team: str
     return Hear(ts=ts, user=user, team=team, text=text, thread_ts=thread_ts, bot_user=BOT)
 
 
+async def missed(night: Any) -> list[Hear]:
+    """What a sweep hands over."""
+    return [hear async for hear in night.channel.missed(night.run)]
+
+
+def reading(slack: Any, since: int) -> list[str]:
+    """The calls of sweeps that were made after so many calls."""
+    return [call.method for call in slack.calls[since:] if call.method.startswith("conversations.")]
+
+
 async def test_nothing_is_missed_before_the_header_stands(night: Any, slack: Any) -> None:
     """Without a header there is nothing that anybody could answer."""
     slack.say(ADA, "frozen")
-    assert await night.channel.missed(night.run) == []
+    assert await missed(night) == []
 
 
 async def test_all_that_people_said_since_the_header_is_found_oldest_first(night: Any, slack: Any) -> None:
@@ -33,7 +47,7 @@ async def test_all_that_people_said_since_the_header_is_found_oldest_first(night
     third = slack.say(ADA, "really", gate, broadcast=True)
     slack.say(BOB, "pizza", elsewhere)
     stranger = slack.say(EVE, "frozen")
-    assert await night.channel.missed(night.run) == [
+    assert await missed(night) == [
         heard(first, BOB, "frozen?", gate),
         heard(second, ADA, "frozen"),
         heard(third, ADA, "really", gate),
@@ -49,15 +63,63 @@ async def test_bots_edits_and_deletions_say_nothing(night: Any, slack: Any) -> N
     slack.say(ADA, "frozen", app_id="A0OTHER")
     slack.edit(slack.say(ADA, "ok"), "frozen")
     slack.delete(slack.say(ADA, "frozen"))
-    assert await night.channel.missed(night.run) == []
+    assert await missed(night) == []
 
 
-async def test_pages_are_turned_to_the_last(night: Any, slack: Any) -> None:
+async def test_pages_are_turned_to_the_last(start: Any, story: Any) -> None:
     """Neither a long history nor a long thread hides anything."""
+    slack = await start(largest_page=40)
+    client = connect(slack.bot_token, slack.api_url)
+    identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token)
+    night = Night(run=story.begun(), channel=SlackChannel(client, channel=slack.channel.id, identity=identity))
     await night.post_all()
     gate = night.run.deliveries[night.run.gate_key].ts
-    said = [slack.say(BOB, str(number), gate if number % 2 else None) for number in range(450)]
-    assert [hear.ts for hear in await night.channel.missed(night.run)] == said
+    said = [slack.say(BOB, str(number), gate if number % 2 else None) for number in range(250)]
+    assert [hear.ts for hear in await missed(night)] == said
+
+
+async def test_a_sweep_at_rest_is_one_call_however_many_threads_there_are(night: Any, slack: Any, story: Any) -> None:
+    """The history tells which threads have moved, and only these are read."""
+    await night.post_all()
+    gate = night.run.deliveries[night.run.gate_key]
+    earlier = [await night.channel.post(night.run, gate.post, None, HEAD) for _ in range(12)]
+    for ts in earlier:
+        slack.say(BOB, "frozen?", ts)
+    night.run = replace(night.run, deliveries={**night.run.deliveries, gate.post.key: replace(gate, lost=earlier)})
+    assert len(await missed(night)) == 12
+    before = len(slack.calls)
+    assert await missed(night) == []
+    assert reading(slack, before) == ["conversations.history"]
+    moved = slack.say(ADA, "frozen", night.run.deliveries[night.run.gate_key].ts)
+    before = len(slack.calls)
+    assert [hear.ts for hear in await missed(night)] == [moved]
+    assert reading(slack, before) == ["conversations.history", "conversations.replies"]
+
+
+async def test_a_thread_that_cannot_be_read_makes_nobody_else_unheard(night: Any, slack: Any) -> None:
+    """What was read is handed over, the trouble is told, and the thread is read the next time."""
+    await night.post_all()
+    header, gate = (delivery.ts for delivery in night.run.deliveries.values())
+    first = slack.say(ADA, "frozen", header)
+    second = slack.say(BOB, "not yet", gate)
+    third = slack.say(ADA, "<@U0BOT> status")
+    slack.fail_next("conversations.replies", "internal_error")
+    sweep = night.channel.missed(night.run)
+    handed_over = {(await anext(sweep)).ts, (await anext(sweep)).ts}
+    with pytest.raises(ServiceUnreachable):
+        await anext(sweep)
+    assert third in handed_over
+    assert handed_over | {hear.ts for hear in await missed(night)} == {first, second, third}
+
+
+async def test_whoever_could_not_keep_what_was_read_gets_it_again(night: Any, slack: Any) -> None:
+    """A thread counts as read once all of it was taken."""
+    await night.post_all()
+    said = [slack.say(ADA, word, night.run.deliveries[night.run.gate_key].ts) for word in ("frozen", "hold")]
+    sweep = night.channel.missed(night.run)
+    assert (await anext(sweep)).ts == said[0]
+    await sweep.aclose()
+    assert [hear.ts for hear in await missed(night)] == said
 
 
 async def test_a_deleted_checkpoint_takes_only_its_thread_along(night: Any, slack: Any) -> None:
@@ -65,7 +127,16 @@ async def test_a_deleted_checkpoint_takes_only_its_thread_along(night: Any, slac
     await night.post_all()
     slack.delete(night.run.deliveries[night.run.gate_key].ts)
     ts = slack.say(ADA, "frozen")
-    assert [hear.ts for hear in await night.channel.missed(night.run)] == [ts]
+    assert [hear.ts for hear in await missed(night)] == [ts]
+
+
+async def test_what_was_said_below_a_checkpoint_before_it_was_deleted_is_heard(night: Any, slack: Any) -> None:
+    """It leaves a tombstone, below which the replies stand."""
+    await night.post_all()
+    gate = night.run.deliveries[night.run.gate_key].ts
+    ts = slack.say(ADA, "frozen", gate)
+    slack.delete(gate)
+    assert [hear.ts for hear in await missed(night)] == [ts]
 
 
 async def test_when_the_history_cannot_be_read_the_sweep_says_so(night: Any, slack: Any) -> None:
@@ -73,7 +144,7 @@ async def test_when_the_history_cannot_be_read_the_sweep_says_so(night: Any, sla
     await night.post_all()
     slack.fail_next("conversations.history", "internal_error")
     with pytest.raises(ServiceUnreachable) as unreachable:
-        await night.channel.missed(night.run)
+        await missed(night)
     assert str(unreachable.value) == (
         "Slack was asked to show what was said and gave no answer that can be trusted (internal_error); "
         "nothing was changed in Slack; check the network and https://slack-status.com, then try again."

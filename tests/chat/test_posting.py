@@ -7,6 +7,7 @@ import pytest
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnreachable
 from bot.plan import events as e
+from bot.plan.talk.posts import Post, Prose
 from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import connect
 from bot.slack.channel import SlackChannel
@@ -203,11 +204,112 @@ async def test_editing_a_message_that_is_gone_is_refused_in_our_words(night: Any
     )
 
 
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_slack_makes_no_link_and_calls_nobody_by_what_we_say(night: Any, slack: Any, method: str) -> None:
+    """What looks like an address, a channel or a call to everybody stays as it was written, posted and edited."""
+    said = "see https://evil.example and #cutover, @channel"
+    await night.post_all()
+    prose = Post(key="prose", kind="cutover_answer", checkpoint="", status="done", thread=None, body=Prose(said))
+    ts = await night.channel.post(night.run, prose, None, HEAD)
+    if method == "chat.update":
+        await night.channel.redraw(night.run, prose, ts, None, HEAD)
+    stored = slack.message(ts)
+    assert (stored.text, stored.blocks[0]["text"]["text"]) == (said, said)
+    calls = [call for call in slack.calls if call.method == method]
+    assert {call.arguments["parse"] for call in calls} == {"none"}
+    assert all(part["verbatim"] for call in calls for part in _mrkdwn(call.arguments["blocks"]))
+
+
+def _mrkdwn(part: Any) -> list[Any]:
+    if isinstance(part, list):
+        return [found for one in part for found in _mrkdwn(one)]
+    if not isinstance(part, dict):
+        return []
+    return [part] if part.get("type") == "mrkdwn" else [found for one in part.values() for found in _mrkdwn(one)]
+
+
+async def test_a_message_that_slack_fails_over_goes_out_by_its_words(night: Any, slack: Any) -> None:
+    """Slack has refused whole payloads by `internal_error` for weeks: after two looks that found nothing the text goes
+    alone, with the same metadata. The next edit tries the looks again, once.
+    """
+    key = "20241124-ab12/header"
+    slack.fail_next("chat.postMessage", "internal_error", 2)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            await night.post(key)
+        assert await night.channel.find(night.run, key) is None
+    ts = await night.post(key)
+    assert slack.message(ts).blocks == [] and slack.message(ts).payload["key"] == key
+    header = night.run.deliveries[key]
+    slack.fail_next("chat.update", "internal_error")
+    with pytest.raises(OutcomeUnknown):
+        await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+    await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+    assert slack.message(ts).blocks == []
+    await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+    assert slack.message(ts).blocks != []
+
+
+async def test_slacks_passing_trouble_costs_no_message_its_looks(night: Any, slack: Any) -> None:
+    """One that was stored after all, or a connection that broke, says nothing against the blocks."""
+    key = "20241124-ab12/header"
+    slack.fail_next("chat.postMessage", "internal_error")
+    with pytest.raises(OutcomeUnknown):
+        await night.post(key)
+    for fault in ("drop", "text_503", "html_500"):
+        slack.fail_next("chat.postMessage", fault)
+        with pytest.raises(OutcomeUnknown):
+            await night.post(key)
+        assert await night.channel.find(night.run, key) is None
+    assert slack.message(await night.post(key)).blocks != []
+
+
+async def test_an_edit_that_fails_in_passing_is_not_taken_for_done(night: Any, slack: Any) -> None:
+    """`update_failed` passes: the edit is tried again, or a gate would show for ever what it was."""
+    ts = await night.post("20241124-ab12/header")
+    header = night.run.deliveries["20241124-ab12/header"]
+    slack.fail_next("chat.update", "update_failed")
+    with pytest.raises(OutcomeUnknown):
+        await night.channel.redraw(night.run, header.post, ts, None, HEAD)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("too_many_pins", "the channel has as many pins as Slack allows"),
+        ("restricted_action", "the workspace does not let the bot pin messages"),
+        ("not_pinnable", "Slack says that it cannot be pinned"),
+        ("permission_denied", "Slack does not pin it"),
+    ],
+)
+async def test_a_header_that_cannot_be_pinned_is_a_warning(night: Any, slack: Any, code: str, why: str) -> None:
+    """The night goes on, and people are told why and what they can do."""
+    ts = await night.post("20241124-ab12/header")
+    slack.fail_next("pins.add", code)
+    finding = await night.channel.pin(ts)
+    assert (finding.check, finding.verdict) == ("slack-pins", "warn")
+    assert finding.evidence == f"The header of this run is not pinned: {why} (`{code}`). All else goes on as before."
+    assert finding.mend == (
+        "Pin the header yourself if you want it at hand, after unpinning another message where pins are full."
+    )
+    assert slack.pins == []
+
+
+async def test_a_full_list_of_pins_is_what_slack_says_it_is(night: Any, slack: Any) -> None:
+    """A hundred messages; the next is refused, and told as that."""
+    client = connect(slack.bot_token, slack.api_url)
+    for number in range(100):
+        await client.pins_add(channel=slack.channel.id, timestamp=slack.say("U0ADA", str(number)))
+    finding = await night.channel.pin(await night.post("20241124-ab12/header"))
+    assert "(`too_many_pins`)" in finding.evidence
+    assert len(slack.pins) == 100
+
+
 async def test_pinning_twice_is_pinning_once(night: Any, slack: Any) -> None:
     """Pinning is idempotent."""
     ts = await night.post("20241124-ab12/header")
-    await night.channel.pin(ts)
-    await night.channel.pin(ts)
+    assert await night.channel.pin(ts) is None
+    assert await night.channel.pin(ts) is None
     assert slack.pins == [ts]
 
 
@@ -225,7 +327,9 @@ async def test_the_channel_is_what_the_conductor_needs(channel: SlackChannel) ->
 
 
 async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, slack: Any, story: Any) -> None:
-    """What belongs into its thread stands below the new one, and its old thread is none of ours to fail over."""
+    """What belongs into its thread stands below the new one. A reply that Slack put into the channel instead, since the
+    parent was gone just then, is found there and not posted twice.
+    """
     await night.post_all()
     gate = night.run.deliveries[night.run.gate_key]
     slack.delete(gate.ts)
@@ -240,12 +344,12 @@ async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, sla
             await lost
     night.happens(e.PostLost(at=night.run.last_at, key=gate.post.key, ts=gate.ts))
     anew = await night.post(gate.post.key)
-    assert await night.channel.find(night.run, key) is None
-    await night.post(key)
     [told] = [message for message in posts(slack) if message.payload.get("key") == key]
-    assert told.thread_ts == anew != gate.ts
+    assert (told.ts, told.thread_ts) == (await night.channel.find(night.run, key), None)
+    below = Post(key="next", kind="cutover_answer", checkpoint="", status="done", thread=gate.post.key, body=Prose("…"))
+    assert slack.message(await night.channel.post(night.run, below, None, HEAD)).thread_ts == anew != gate.ts
     said = slack.say("U0ADA", "frozen", anew)
-    assert [hear.ts for hear in await night.channel.missed(night.run)] == [said]
+    assert [hear.ts async for hear in night.channel.missed(night.run)] == [said]
 
 
 async def test_what_belongs_below_a_post_that_stays_away_stands_in_the_channel(

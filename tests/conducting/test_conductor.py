@@ -10,7 +10,7 @@ import pytest
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
 from bot.plan import commands as say
-from bot.plan.findings import Finding, Verdict, passed
+from bot.plan.findings import Finding, Verdict, passed, warned
 from bot.plan.fold import fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
@@ -473,3 +473,16 @@ def test_a_refused_command_changes_nothing() -> None:
 async def _ended(conducting: "asyncio.Task[int]") -> None:
     conducting.cancel()
     await asyncio.wait([conducting])
+
+
+def test_a_header_that_cannot_be_pinned_stops_nothing_and_is_told_once() -> None:
+    """Its finding is posted in the gate's thread, and no later start tries again."""
+    world = World()
+    world.pin_refused = warned("slack-pins", "The header of this run is not pinned.", "Pin it yourself.")
+    code, run = turning(world.play())
+    assert (code, run.phase, run.pinned) == (0, Phase.DONE, True)
+    assert [event.type for event in world.disk].count("pin-given-up") == 1
+    [told] = [key for key in world.posted if "/finding/pin/" in key]
+    post = run.deliveries[told].post
+    assert (post.kind, post.status, post.body) == ("cutover_finding", "warned", world.pin_refused)
+    assert world.effects["pin"] == 0

@@ -110,6 +110,8 @@ class World:
         self.progress: list[Headway | None] = []
         """What each edit showed."""
         self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
+        self.pin_refused: Finding | None = None
+        """What the channel answers instead of pinning."""
         self.log: list[str] = []
         self.looks: list[Look | CutoverError] = []
         """The answers to come; the last one is given again and again."""
@@ -314,10 +316,12 @@ class _Channel:
 
         await self.world.effect("redraw", store, LOST)
 
-    async def pin(self, ts: str) -> None:
+    async def pin(self, ts: str) -> Finding | None:
         if ts not in self.world._ts.values():
             raise LOST_MESSAGE
-        await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
+        if self.world.pin_refused is None:
+            await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
+        return self.world.pin_refused
 
     async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
         try:
@@ -325,8 +329,9 @@ class _Channel:
         except CutoverError:
             return Standing(known=False, member=False, approver=False)
 
-    async def missed(self, run: Run) -> Sequence[Hear]:
-        return await self.world.effect("missed", lambda: list(self.world.said), AWAY)
+    async def missed(self, run: Run) -> AsyncIterator[Hear]:
+        for message in await self.world.effect("missed", lambda: list(self.world.said), AWAY):
+            yield message
 
 
 @dataclass(frozen=True)

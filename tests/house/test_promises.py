@@ -148,7 +148,7 @@ def test_the_events_of_the_journal() -> None:
         "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
         "guard-taken",
         "guard-lost",
-        "rival-seen", "rival-gone",
+        "rival-seen", "rival-gone", "pin-given-up",
     }  # fmt: skip
 
 

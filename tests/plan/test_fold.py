@@ -25,6 +25,7 @@ from .histories import (
     FailFreeze,
     FailStep,
     FailThaw,
+    GiveUpPin,
     IntendPost,
     LosePost,
     Night,
@@ -51,6 +52,7 @@ from .histories import (
     passed,
     result_of,
     to_record,
+    warned,
 )
 
 
@@ -62,6 +64,7 @@ def _full_night() -> Night:
     header = next(iter(night.run.deliveries.values()))
     night.do(LosePost(key=header.post.key, ts=header.ts))
     night.talk()
+    night.do(GiveUpPin(finding=warned("slack-pins", "Pins are full.", "Unpin one.")))
     night.do(ReportLook(frozen=True, database_time=START))
     night.do(ReportLook(frozen=False, database_time=START))
     night.remind("freeze", 1)

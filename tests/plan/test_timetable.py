@@ -24,25 +24,25 @@ def armed(night: Night) -> dict[str, Timer]:
 CHORES_AT = {
     "opened": {"look", "sweep", "remind"},
     "freeze waits": {"look", "sweep", "remind"},
-    "freeze is checked": {"redraw"},
-    "export runs": {"watch", "redraw"},
+    "freeze is checked": {"redraw", "sweep"},
+    "export runs": {"watch", "redraw", "sweep"},
     "export waits": {"watch", "sweep", "remind"},
-    "export is checked": {"redraw"},
-    "users runs": {"watch", "redraw"},
+    "export is checked": {"redraw", "sweep"},
+    "users runs": {"watch", "redraw", "sweep"},
     "held": {"watch", "sweep"},
     "drifted": {"sweep"},
     "users waits": {"watch", "sweep", "remind"},
-    "users is checked": {"redraw"},
-    "handover runs": {"watch", "redraw"},
-    "aborting": set(),
+    "users is checked": {"redraw", "sweep"},
+    "handover runs": {"watch", "redraw", "sweep"},
+    "aborting": {"sweep"},
     "aborted": set(),
-    "done": {"watch"},
+    "done": {"watch", "sweep"},
 }
 
 
 @pytest.mark.parametrize("place", list(CHORES_AT))
 def test_each_place_arms_its_timers(place: str) -> None:
-    """Looks while gate 1 waits, the watch once the freeze stands, sweeps while people are waited for."""
+    """Looks while the freeze gate waits, the watch once a freeze is proven, sweeps until the run is aborted."""
     assert {timer.chore for timer in armed(night_at(place)).values()} == CHORES_AT[place]
 
 

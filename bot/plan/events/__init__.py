@@ -13,7 +13,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from bot.plan.events.channel import HeaderPinned, Posted, PostEdited, PostIntended, PostLost, RivalGone, RivalSeen
+from bot.plan.events.channel import (
+    HeaderPinned,
+    PinGivenUp,
+    Posted,
+    PostEdited,
+    PostIntended,
+    PostLost,
+    RivalGone,
+    RivalSeen,
+)
 from bot.plan.events.fact import Event
 from bot.plan.events.gates import (
     CheckpointOffered,
@@ -89,6 +98,7 @@ __all__ = [
     "HoldAsked",
     "MessageHeard",
     "Parties",
+    "PinGivenUp",
     "PostEdited",
     "PostIntended",
     "PostLost",
@@ -174,6 +184,7 @@ AnyEvent = Annotated[
     | PostEdited
     | PostLost
     | HeaderPinned
+    | PinGivenUp
     | RivalSeen
     | RivalGone,
     Field(discriminator="type"),

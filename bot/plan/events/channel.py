@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from bot.plan.events.fact import Event
+from bot.plan.findings import Finding
 
 
 class PostIntended(Event):
@@ -50,3 +51,10 @@ class RivalGone(Event):
 
 class HeaderPinned(Event):
     type: Literal["header-pinned"] = "header-pinned"
+
+
+class PinGivenUp(Event):
+    """The channel does not let the header be pinned; `finding` says why."""
+
+    type: Literal["pin-given-up"] = "pin-given-up"
+    finding: Finding

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
-from bot.plan.fold.channel import post_edited, post_intended, post_lost, posted
+from bot.plan.fold.channel import pin_given_up, post_edited, post_intended, post_lost, posted
 from bot.plan.fold.gates import (
     checkpoint_offered,
     checkpoint_passed,
@@ -105,6 +105,7 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.PostEdited: post_edited,
     e.PostLost: post_lost,
     e.HeaderPinned: lambda run, event: replace(run, pinned=True),
+    e.PinGivenUp: pin_given_up,
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan.fold.owing import tell_findings
 from bot.plan.run import Run
 from bot.plan.talk.posts import header_key
 
@@ -34,6 +35,12 @@ def post_lost(run: Run, event: e.PostLost) -> Run:
         return _with(run, event.key, lost=lost, gone=True)
     run = _with(run, event.key, lost=lost, intended=False, ts="", shown="")
     return replace(run, pinned=run.pinned and event.key != header)
+
+
+def pin_given_up(run: Run, event: e.PinGivenUp) -> Run:
+    header = run.deliveries[header_key(run.run_id)]
+    told = tell_findings(run, f"pin/{len(header.every_ts)}", [event.finding])
+    return replace(told, pinned=True)  # there is nothing left to do for it
 
 
 def _with(run: Run, key: str, **changes: Any) -> Run:

@@ -148,8 +148,8 @@ def blinded(why: str) -> str:
 
 def rival(connections: int) -> str:
     return (
-        f"*Another process is connected to Slack as this bot.* Slack counts {connections} connections and gives each message, button and slash "
-        "command to one of them, so that some do not reach me. What is typed in the channel I find within a minute while a checkpoint waits; a "
+        f"*Another process is connected to Slack as this bot, or a connection that Slack has not dropped yet.* Slack counts {connections} connections and gives each "
+        "message, button and slash command to one of them, so that some may not reach me. What is typed in the channel I find within a minute; a "
         "button or a slash command that went to the other is lost, so type the word. Stop the other process: an old bot, or somebody's machine."
     )
 

@@ -20,8 +20,9 @@ async def unfinished_run(client: AsyncWebClient, channel: str, *, bot_id: str, n
     not ended; "" otherwise. Raises ServiceError.
     """
     since = f"{(now - _LOOKS_BACK).timestamp():.6f}"
+    newest, found = "", ""
     async for message in catchup.history(client, channel, since, metadata=True):
-        header = own_header(message, bot_id=bot_id)
-        if header is not None:
-            return header.run_id if header.status in _UNFINISHED else ""
-    return ""
+        header, ts = own_header(message, bot_id=bot_id), str(message.get("ts"))
+        if header is not None and ts > newest:
+            newest, found = ts, header.run_id if header.status in _UNFINISHED else ""
+    return found

@@ -14,17 +14,19 @@ Limitations, or what the real Slack does that this does not
 - Only rich_text, section, header, context, divider, actions (buttons), image, table and markdown blocks; no
   attachments, views, ephemeral posts, schedules or shortcuts. A `response_url` leads nowhere.
 - Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.
-- Texts are stored as sent. Real Slack rewrites links, mentions and entities, invents a text for a message of blocks
-  alone, and may split a very long code block over two messages.
+- Texts are stored as sent, but for what Slack links by itself (`reading`). Real Slack also invents a text for a
+  message of blocks alone, and may split a very long code block over two messages.
 - A message nobody could be told of when it was written (no connection) is only in the history; a real delivery that
   failed is tried again for minutes. An event not acknowledged is sent again every `ack_seconds`, three times.
 - What Slack tells of a disabled user group is not documented; here its members are told as before.
-- A deleted parent is simply gone from the history; real Slack leaves a tombstone when it has replies.
+- A deleted parent takes no reply any more, whether it left a tombstone or not: what is posted below it stands in the
+  channel. Of real Slack that is known for a parent without one.
 - Files are shared at once; real Slack takes its time. File bytes are kept in memory and only raw uploads are read.
 - Tickets do not grow old by themselves, and connections are not recycled every few hours unless told to be.
 - The limit on the size of metadata and the texts of complaints are guesses; Slack publishes neither.
 
-The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `limits` what may be posted, `methods`
+The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `reading` what it makes of a text and what
+people see of it, `limits` what may be posted, `methods`
 the Web API behind its door in `web`, `delivery` with its roads `socket_mode` and `http_mode` the other direction,
 `interactions` what people do besides writing, `standin` the whole with its switches.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.rehearsal.standins.slack.limits import Refused
+from bot.rehearsal.standins.slack.reading import linked
 from bot.rehearsal.standins.slack.workspace import Channel, Json, Message, Workspace
 
 
@@ -20,6 +21,7 @@ class Call:
     api_url: str
     scopes: frozenset[str]
     new_ticket: Callable[[], str]
+    largest_page: int
     arguments: Json
 
     def text(self, name: str, default: str = "") -> str:
@@ -81,10 +83,25 @@ class Call:
         return message
 
     def thread(self, channel: Channel, name: str = "thread_ts") -> str | None:
-        """The parent's ts, None at top level. A reply is nobody's parent."""
-        if not self.arguments.get(name):
+        """The parent's ts, None at top level. A reply is nobody's parent. A reply to a parent that was deleted is not
+        refused: Slack puts it into the channel without a word.
+        """
+        ts = self.text(name) if self.arguments.get(name) else ""
+        if not ts or self.workspace.was_deleted(ts, channel.id):
             return None
-        parent = self.workspace.find(self.text(name), channel.id)
+        parent = self.workspace.find(ts, channel.id)
         if parent is None or parent.thread_ts is not None:
             raise Refused("thread_not_found")
         return parent.ts
+
+    def as_written(self, text: str, channel: Channel, *, default: str) -> str:
+        """The text as Slack keeps it: `parse` none leaves it alone, and anything else makes links of what looks like
+        one. `default` is what the method takes for `parse` when it is not given.
+        """
+        parse = self.text("parse", default)
+        if parse not in ("none", "client", "full"):
+            raise Refused("invalid_arguments", "[ERROR] must be none, client or full [json-pointer:/parse]")
+        return text if parse == "none" else linked(text, self.channels())
+
+    def channels(self) -> list[tuple[str, str]]:
+        return [(channel.id, channel.name) for channel in self.workspace.channels.values()]

@@ -118,31 +118,38 @@ def _conversation(call: Call) -> Json:
 
 @_method("conversations.history", "channel", "oldest latest inclusive limit cursor include_all_metadata")
 def _history(call: Call) -> Json:
+    """Newest first within a page. Pages go from the newest back, but with `oldest` alone: then the first page holds
+    what is closest to it, and the next ones what is newer.
+    """
     channel, within = call.read_channel(), _window(call)
-    newest_first = [
+    shown = [
         message
-        for message in reversed(call.workspace.messages)
+        for message in call.workspace.messages
         if message.channel == channel.id
-        and not message.deleted
+        and (not message.deleted or call.workspace.tombstone(message.ts, channel.id))
         and (message.thread_ts is None or message.subtype == "thread_broadcast")
         and within(message)
     ]
-    cursor = _cursor(call)
-    page, rest = _page(call, [m for m in newest_first if not cursor or m.ts < cursor], default=100)
-    return _messages(call, page, rest) | {"pin_count": len(call.workspace.pins)}
+    cursor, upwards = _cursor(call), bool(call.arguments.get("oldest")) and not call.arguments.get("latest")
+    if upwards:
+        page, rest = _page(call, [m for m in shown if m.ts > cursor], default=100)
+    else:
+        page, rest = _page(call, [m for m in reversed(shown) if not cursor or m.ts < cursor], default=100)
+    answer = _messages(call, sorted(page, key=lambda m: m.ts, reverse=True), page[-1].ts if rest else "")
+    return answer | {"pin_count": len(call.workspace.pins)}
 
 
 @_method("conversations.replies", "channel ts", "oldest latest inclusive limit cursor include_all_metadata")
 def _replies(call: Call) -> Json:
     """Oldest first. The parent opens the first page whatever the bounds, and is not counted against the limit."""
-    channel, within = call.read_channel(), _window(call)
-    parent = call.workspace.find(call.text("ts"), channel.id)
+    channel, within, ts = call.read_channel(), _window(call), call.text("ts")
+    parent = call.workspace.find(ts, channel.id) or call.workspace.tombstone(ts, channel.id)
     if parent is None or parent.thread_ts is not None:
         raise Refused("thread_not_found")
     cursor = _cursor(call)
     replies = [m for m in call.workspace.replies(parent) if within(m) and m.ts > cursor]
     page, rest = _page(call, replies, default=999)
-    return _messages(call, page if cursor else [parent, *page], rest)
+    return _messages(call, page if cursor else [parent, *page], page[-1].ts if rest else "")
 
 
 def _window(call: Call) -> Callable[[Message], bool]:
@@ -171,7 +178,8 @@ def _page(call: Call, messages: list[Message], default: int) -> tuple[list[Messa
     limit = call.number("limit", default)
     if not 1 <= limit <= 999:
         raise Refused("invalid_limit")
-    return messages[:limit], len(messages) > limit
+    most = min(limit, call.largest_page)  # Slack may give fewer than were asked for, and says that there are more
+    return messages[:most], len(messages) > most
 
 
 def _cursor(call: Call) -> str:
@@ -188,14 +196,15 @@ def _cursor(call: Call) -> str:
     return ts
 
 
-def _messages(call: Call, page: list[Message], rest: bool) -> Json:
+def _messages(call: Call, page: list[Message], rest_after: str) -> Json:
+    """`rest_after` is the ts at which the next page goes on, "" on the last one."""
     metadata = call.flag("include_all_metadata")
     answer: Json = {
-        "messages": [shapes.message_json(call.workspace, message, metadata=metadata) for message in page],
-        "has_more": rest,
+        "messages": [shapes.listed_json(call.workspace, message, metadata=metadata) for message in page],
+        "has_more": bool(rest_after),
     }
-    if rest:
-        cursor = base64.b64encode(f"next_ts:{page[-1].ts}".encode()).decode()
+    if rest_after:
+        cursor = base64.b64encode(f"next_ts:{rest_after}".encode()).decode()
         answer["response_metadata"] = {"next_cursor": cursor}
     return answer
 
@@ -234,8 +243,8 @@ def _post(call: Call) -> Json:
             ts=call.workspace.new_ts(),
             user=call.workspace.bot.user_id,
             bot_id=call.workspace.bot.bot_id,
-            text=text[: limits.POSTED_TEXT],
-            blocks=blocks or [],
+            text=call.as_written(text[: limits.POSTED_TEXT], channel, default="none"),
+            blocks=shapes.linked_blocks(blocks or [], call.channels()),
             metadata=None if metadata is None else limits.checked_metadata(metadata),
             thread_ts=thread_ts,
             subtype="thread_broadcast" if broadcast else None,
@@ -271,8 +280,8 @@ def _update(call: Call) -> Json:
     metadata = call.structure("metadata")
     after = call.workspace.edit(
         message,
-        text=text if "text" in call.arguments else message.text,
-        blocks=blocks or [],
+        text=call.as_written(text, channel, default="client") if "text" in call.arguments else message.text,
+        blocks=shapes.linked_blocks(blocks or [], call.channels()),
         metadata=message.metadata if metadata is None else limits.checked_metadata(metadata),
         edited=None if blocks else {"user": bot.user_id, "ts": call.workspace.new_ts()},
     )
@@ -303,6 +312,10 @@ def _pin(call: Call) -> Json:
     message = call.message(call.open_channel(), "timestamp")
     if message.ts in call.workspace.pins:
         raise Refused("already_pinned")
+    if len(call.workspace.pins) >= limits.PINS_PER_CHANNEL:
+        raise Refused("too_many_pins")
+    if message.files:
+        raise Refused("not_pinnable")
     call.workspace.pin(message)
     return {}
 

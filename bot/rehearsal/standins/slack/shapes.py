@@ -6,8 +6,10 @@ to lean on.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
+from bot.rehearsal.standins.slack.reading import linked
 from bot.rehearsal.standins.slack.workspace import Channel, Json, Message, Person, Workspace
 
 _MENTION = re.compile(r"<@(\w+)>")
@@ -34,7 +36,10 @@ def with_block_ids(blocks: Sequence[Json]) -> list[Json]:
 
 
 def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> Json:
-    """A message as history, replies, answers and events show it; its metadata only where it was asked for."""
+    """A message as answers and events show it, and the lists with more; its metadata only where it was asked for.
+
+    A parent does not say here that it has replies: only the lists tell that.
+    """
     shown: Json = {"type": "message", "ts": message.ts, "text": message.text, "team": workspace.team_id}
     if message.subtype:
         shown["subtype"] = message.subtype
@@ -64,7 +69,8 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
         shown["edited"] = message.edited
     if metadata and message.metadata:
         shown["metadata"] = message.metadata
-    shown |= _thread_fields(workspace, message)
+    if message.thread_ts is not None:
+        shown |= _reply_fields(workspace, message, message.thread_ts)
     if message.reactions:
         shown["reactions"] = [
             {
@@ -77,24 +83,57 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
     return shown | dict(message.extra)
 
 
-def _thread_fields(workspace: Workspace, message: Message) -> Json:
-    if message.thread_ts is None:
-        replies = workspace.replies(message)
-        if not replies:
-            return {}
-        return {
-            "thread_ts": message.ts,
-            "reply_count": len(replies),
-            "reply_users": list(dict.fromkeys(reply.user or reply.bot_id for reply in replies)),
-            "latest_reply": replies[-1].ts,
-        }
-    parent = workspace.find(message.thread_ts)
-    fields: Json = {"thread_ts": message.thread_ts}
+def listed_json(workspace: Workspace, message: Message, *, metadata: bool) -> Json:
+    """A message as history and replies show it: a parent tells of its thread, and a deleted one is a tombstone."""
+    shown = _tombstone(message) if message.deleted else message_json(workspace, message, metadata=metadata)
+    if message.thread_ts is not None or not (replies := workspace.replies(message)):
+        return shown
+    who = list(dict.fromkeys(reply.user or reply.bot_id for reply in replies))
+    return shown | {
+        "thread_ts": message.ts,
+        "reply_count": len(replies),
+        "reply_users_count": len(who),
+        "reply_users": who,
+        "latest_reply": replies[-1].ts,
+        "is_locked": False,
+        "subscribed": False,
+    }
+
+
+def _tombstone(message: Message) -> Json:
+    return {
+        "type": "message",
+        "subtype": "tombstone",
+        "text": "This message was deleted.",
+        "user": "USLACKBOT",
+        "hidden": True,
+        "ts": message.ts,
+    }
+
+
+def _reply_fields(workspace: Workspace, message: Message, thread_ts: str) -> Json:
+    parent = workspace.find(thread_ts)
+    fields: Json = {"thread_ts": thread_ts}
     if parent and parent.user:
         fields["parent_user_id"] = parent.user
     if parent and message.subtype == "thread_broadcast":
         fields["root"] = {"type": "message", "ts": parent.ts, "thread_ts": parent.ts, "text": parent.text}
     return fields
+
+
+def linked_blocks(blocks: Sequence[Json], channels: Collection[tuple[str, str]]) -> list[Json]:
+    """Blocks as Slack keeps them: mrkdwn that is not verbatim has become links where it looked like one."""
+    return [_linked(block, channels) for block in blocks]
+
+
+def _linked(part: Any, channels: Collection[tuple[str, str]]) -> Any:
+    if isinstance(part, list):
+        return [_linked(one, channels) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") == "mrkdwn":
+        return part if part.get("verbatim") else part | {"text": linked(part["text"], channels)}
+    return {key: _linked(value, channels) for key, value in part.items()}
 
 
 def person_json(workspace: Workspace, person: Person) -> Json:
@@ -202,15 +241,18 @@ def changed_event(workspace: Workspace, channel: Channel, before: Message, after
     }
 
 
-def deleted_event(workspace: Workspace, channel: Channel, before: Message, event_ts: str) -> Json:
-    return {
+def deleted_event(workspace: Workspace, channel: Channel, before: Message, after: Message, event_ts: str) -> Json:
+    """A deletion; of a parent with replies it is an edit, into a tombstone."""
+    told: Json = {
         "type": "message",
-        "subtype": "message_deleted",
         "hidden": True,
         "channel": channel.id,
         "channel_type": channel.kind,
         "ts": event_ts,
         "event_ts": event_ts,
-        "deleted_ts": before.ts,
         "previous_message": message_json(workspace, before, metadata=False),
     }
+    if workspace.tombstone(before.ts, channel.id):
+        tombstone = listed_json(workspace, after, metadata=False)
+        return told | {"subtype": "message_changed", "message": tombstone}
+    return told | {"subtype": "message_deleted", "deleted_ts": before.ts}

@@ -3,6 +3,8 @@
 A ticket opens one connection and is spent by the attempt. Each envelope goes to one connection, any one of them.
 An event that is not acknowledged within `ack_seconds` goes out again in a new envelope, on whichever connection is
 alive then, up to three times; after that Slack gives up. What finds no connection at its first attempt is never sent.
+
+A connection that ends without a close frame from the client is a ghost: it takes nothing, and is counted for a while.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.rehearsal.standins.slack.delivery import Delivery
 from bot.rehearsal.standins.slack.workspace import Json
@@ -24,24 +26,33 @@ CONNECTIONS_PER_APP = 10
 
 @dataclass(eq=False)
 class _Connection:
-    """`dead` is one whose other end is gone without a word: it takes nothing, says nothing and answers no ping."""
+    """`dead` is one whose other end is gone without a word: it takes nothing, says nothing and answers no ping. A
+    `silent` one is well, but no envelope comes over it any more.
+    """
 
     socket: web.WebSocketResponse
     transport: asyncio.Transport | None
     outbox: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
     dead: bool = False
+    silent: bool = False
+    killed: bool = False
 
 
 class SocketMode:
     """The server's side of all connections of the one app."""
 
-    def __init__(self, app_id: str, ack_seconds: float, ping_seconds: float, stir: Callable[[], None]) -> None:
+    def __init__(
+        self, app_id: str, ack_seconds: float, ping_seconds: float, ghost_seconds: float, stir: Callable[[], None]
+    ) -> None:
         self.deliveries: list[Delivery] = []
         self.opened = 0
         self.refuse_handshakes = 0
         self._app_id = app_id
         self._ack_seconds = ack_seconds
         self._ping_seconds = ping_seconds
+        self._ghost_seconds = ghost_seconds
+        self._ghosts: list[float] = []
+        """When each will be forgotten."""
         self._stir = stir
         self._tickets: set[str] = set()
         self._connections: list[_Connection] = []
@@ -51,6 +62,12 @@ class SocketMode:
     @property
     def connections(self) -> int:
         return len(self._connections)
+
+    @property
+    def ghosts(self) -> int:
+        now = asyncio.get_running_loop().time()
+        self._ghosts = [at for at in self._ghosts if at > now]
+        return len(self._ghosts)
 
     def new_ticket(self) -> str:
         ticket = secrets.token_urlsafe(16)
@@ -80,7 +97,9 @@ class SocketMode:
         }
         if delivery.kind == "events_api":
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
-        random.choice(self._connections).outbox.put_nowait(envelope)
+        connection = random.choice(self._connections)
+        if not connection.silent:
+            connection.outbox.put_nowait(envelope)
 
     def _not_acked(self, envelope_id: str, attempt: int) -> None:
         del self._timers[envelope_id]
@@ -103,8 +122,14 @@ class SocketMode:
     def kill(self) -> None:
         """Break every TCP connection without a word."""
         for connection in self._connections:
+            connection.killed = True
             if connection.transport is not None:
                 connection.transport.abort()
+
+    def silence(self) -> None:
+        """No envelope goes over the connections that there are now."""
+        for connection in self._connections:
+            connection.silent = True
 
     def deaden(self) -> None:
         """Every connection there is stays open and does nothing any more, not even answer pings."""
@@ -156,6 +181,8 @@ class SocketMode:
                     self._acknowledged(str(frame.data))
         finally:
             self._connections.remove(connection)
+            if not connection.killed and socket.close_code in (None, WSCloseCode.ABNORMAL_CLOSURE):
+                self._ghosts.append(asyncio.get_running_loop().time() + self._ghost_seconds)
             writer.cancel()
             self._stir()
         return socket
@@ -163,7 +190,7 @@ class SocketMode:
     def _hello(self) -> Json:
         return {
             "type": "hello",
-            "num_connections": len(self._connections),
+            "num_connections": len(self._connections) + self.ghosts,
             "debug_info": {"host": "applink-rehearsal", "build_number": 1, "approximate_connection_time": 18060},
             "connection_info": {"app_id": self._app_id},
         }

@@ -31,7 +31,8 @@ _LARGEST_UPLOAD = 64 * 1024 * 1024
 
 class SlackStandin:
     """`posts_per_second` and `post_burst` bound chat.postMessage per channel; `ack_seconds` is Slack's patience,
-    `ping_seconds` how often it pings a WebSocket on which it has nothing to say.
+    `ping_seconds` how often it pings a WebSocket on which it has nothing to say, `ghost_seconds` how long it counts a
+    connection that ended without a farewell. No list has more than `largest_page` messages a page.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class SlackStandin:
         post_burst: int = 10,
         ack_seconds: float = 3.0,
         ping_seconds: float = 5.0,
+        ghost_seconds: float = 60.0,
+        largest_page: int = 999,
     ) -> None:
         self.bot_token, self.app_token = bot_token, app_token
         self.team_id, self.bot_user_id, self.bot_id = team_id, bot_user_id, bot_id
@@ -62,7 +65,7 @@ class SlackStandin:
             groups=groups or {},
         )
         self._workspace.on_change(self._announce)
-        self._sockets = SocketMode("A0CUTOVER", ack_seconds, ping_seconds, self._workspace.stir)
+        self._sockets = SocketMode("A0CUTOVER", ack_seconds, ping_seconds, ghost_seconds, self._workspace.stir)
         self._api = WebApi(
             self._workspace,
             bot_token=bot_token,
@@ -71,6 +74,7 @@ class SlackStandin:
             posts_per_second=posts_per_second,
             post_burst=post_burst,
             new_ticket=self._sockets.new_ticket,
+            largest_page=largest_page,
         )
         self._http = HttpMode(ack_seconds, self._workspace.stir)
         self._lose_events = 0
@@ -359,6 +363,15 @@ class SlackStandin:
         """Leave every WebSocket open and dead: nothing comes of it any more, no answer to a ping either."""
         self._sockets.deaden()
 
+    def silence_sockets(self) -> None:
+        """Leave every WebSocket open and well, but for what people say: nothing of that comes over it any more."""
+        self._sockets.silence()
+
+    @property
+    def ghosts(self) -> int:
+        """Connections that are gone without a farewell, and are still counted in every hello."""
+        return self._sockets.ghosts
+
     # From what happened to what the bot is told
 
     def _announce(self, change: Change) -> None:
@@ -373,7 +386,8 @@ class SlackStandin:
             event_ts = self._workspace.new_ts()
             events = [shapes.changed_event(self._workspace, channel, change.before, message, event_ts)]
         elif change.kind == "deleted" and change.before:
-            events = [shapes.deleted_event(self._workspace, channel, change.before, self._workspace.new_ts())]
+            now = self._workspace.new_ts()
+            events = [shapes.deleted_event(self._workspace, channel, change.before, message, now)]
         if not channel.is_member:
             return
         for event in events:

@@ -83,6 +83,7 @@ class WebApi:
         posts_per_second: float,
         post_burst: int,
         new_ticket: Callable[[], str],
+        largest_page: int,
     ) -> None:
         self.calls: list[RecordedCall] = []
         self.scopes = scopes
@@ -95,6 +96,7 @@ class WebApi:
         self._posts_per_second, self._post_burst = posts_per_second, post_burst
         self._buckets: dict[str, _Bucket] = {}
         self._new_ticket = new_ticket
+        self._largest_page = largest_page
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
@@ -110,7 +112,7 @@ class WebApi:
                 return self._fail(request, name, arguments, self.faults[name].popleft())
             if self.weather is not None and self.weather.limits(name):
                 return self._too_fast(name, arguments, 1.0)
-            call = Call(self._workspace, self.api_url, self.scopes, self._new_ticket, arguments)
+            call = Call(self._workspace, self.api_url, self.scopes, self._new_ticket, self._largest_page, arguments)
             if method.scope:
                 call.need(method.scope)
             _check_names(method, arguments)

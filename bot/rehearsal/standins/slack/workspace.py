@@ -185,6 +185,16 @@ class Workspace:
             return None
         return message
 
+    def was_deleted(self, ts: str, channel: str) -> bool:
+        message = self._messages.get(ts)
+        return message is not None and message.deleted and message.channel == channel
+
+    def tombstone(self, ts: str, channel: str) -> Message | None:
+        """What a deleted parent leaves in the channel as long as it has replies."""
+        message = self._messages.get(ts)
+        left = message is not None and message.deleted and message.channel == channel and self.replies(message)
+        return message if left else None
+
     def replies(self, parent: Message) -> list[Message]:
         return [m for m in self._messages.values() if m.thread_ts == parent.ts and not m.deleted]
 
