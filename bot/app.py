@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -316,14 +316,15 @@ async def _conduct(
     channel = SlackChannel(edges.slack, channel=conductor.run.opened.channel, identity=identity)
     remind_after = timedelta(minutes=settings.reminders.minutes)
     watch = Watch(conductor, source=source, channel=channel, remind_after=remind_after)
-    sweeps: set[asyncio.Task[None]] = set()
+    sweeps: set[asyncio.Task[Sequence[str]]] = set()
 
     def sweep() -> None:
         task = asyncio.create_task(watch.sweep())
         sweeps.add(task)
         task.add_done_callback(sweeps.discard)
 
-    listener = _listener(settings, identity, conductor, sweep)
+    listener = _listener(settings, identity, conductor, edges, sweep)
+    watch.on_unheard = listener.expected
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: conductor.fail(interrupted()))
@@ -339,17 +340,23 @@ async def _conduct(
 
 
 def _listener(
-    settings: Settings, identity: calls.Identity, conductor: Conductor, sweep: Callable[[], None]
+    settings: Settings, identity: calls.Identity, conductor: Conductor, edges: Services, sweep: Callable[[], None]
 ) -> Listener:
     channel = conductor.run.opened.channel
+
+    def deleted(ts: str) -> None:
+        conductor.obey(say.ReportDeletion(ts=ts))
+
     if settings.slack_app_token is not None:
         return SocketListener(
             identity,
+            client=edges.slack,
             channel=channel,
             run_id=conductor.run.run_id,
             app_token=secret(settings.slack_app_token),
             api_url=settings.slack_api_url,
             heard=conductor.obey,
+            deleted=deleted,
             reconnected=sweep,
             rival=lambda count: conductor.obey(say.ReportRival(connections=count)),
         )
@@ -362,5 +369,6 @@ def _listener(
         port=settings.port,
         api_url=settings.slack_api_url,
         heard=conductor.obey,
+        deleted=deleted,
         reconnected=sweep,
     )

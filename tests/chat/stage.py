@@ -280,6 +280,7 @@ async def _open(
         "run_id": RUN,
         "api_url": slack.api_url,
         "heard": conductor.obey,
+        "deleted": lambda ts: conductor.obey(say.ReportDeletion(ts=ts)),
         "reconnected": swept,
     }
 
@@ -290,7 +291,8 @@ async def _open(
     if transport == "HTTP":
         listener = HttpListener(identity, signing_secret=SECRET, port=0, **common)
     else:
-        listener = SocketListener(identity, app_token=slack.app_token, rival=rival, **common, **ear)
+        listener = SocketListener(identity, client=client, app_token=slack.app_token, rival=rival, **common, **ear)
+    watch.on_unheard = listener.expected
     await listener.start()
     closing.push_async_callback(listener.stop)
     if isinstance(listener, HttpListener):

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from bot.plan.actions import settled_talk
+from bot.plan.timetable import SWEEP_EVERY, Timer
 from bot.rehearsal.standins.slack import SlackStandin
 from bot.slack.calls import connect
 from bot.slack.hearing.listener import HttpListener
@@ -53,6 +54,31 @@ async def test_a_socket_whose_other_end_is_gone_without_a_word_is_replaced(tmp_p
         stage.slack.deaden_sockets()
         stage.says(ADA, "frozen")
         await stage.until(lambda: stage.slack.connections_opened > opened)
+        await stage.until(lambda: stage.approvals == [ADA])
+
+
+async def test_a_word_that_a_silent_socket_did_not_bring_is_found_and_the_socket_replaced(tmp_path: Path) -> None:
+    """The sweep that a timer makes hears it, and knows that somebody else should have."""
+    async with staged("Socket Mode", tmp_path, ear={"ping_seconds": 0.1, "late_after_seconds": 0.2}) as stage:
+        opened = stage.slack.connections_opened
+        stage.slack.silence_sockets()
+        stage.says(ADA, "frozen")
+        await stage.watch.fire(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
+        await stage.until(lambda: stage.approvals == [ADA])
+        await stage.until(lambda: stage.slack.connections_opened == opened + 1)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_checkpoint_that_somebody_deletes_is_there_again_at_once(transport: str, tmp_path: Path) -> None:
+    """Not only when it would have been edited next: people look for it. The word counts as before."""
+    async with staged(transport, tmp_path) as stage:
+        gate, header = stage.gate_ts, stage.header_ts
+        stage.slack.delete(gate)
+        stage.slack.delete(header)
+        await stage.until(lambda: stage.gate_ts not in {"", gate} and stage.header_ts not in {"", header})
+        await stage.until(lambda: stage.run.pinned)
+        assert stage.slack.pins == [stage.header_ts]
+        stage.says(ADA, "frozen", stage.gate_ts)
         await stage.until(lambda: stage.approvals == [ADA])
 
 

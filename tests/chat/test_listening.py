@@ -29,6 +29,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[Hear] = []
+        self.deleted: list[str] = []
         self.connections = 0
         self.rivals: list[int] = []
         self.deaf = 0
@@ -40,6 +41,10 @@ class Ear:
             self.deaf -= 1
             raise OSError("the disk is full")
         self.heard.append(hear)
+        self._stirred.set()
+
+    def lose(self, ts: str) -> None:
+        self.deleted.append(ts)
         self._stirred.set()
 
     def connected(self) -> None:
@@ -64,14 +69,17 @@ async def listen(ear: Ear) -> AsyncIterator[Open]:
     opened: list[SocketListener] = []
 
     async def begin(slack: Any, **options: Any) -> SocketListener:
-        identity = await identify(connect(slack.bot_token, slack.api_url), channel=slack.channel.id, app_token=None)
+        client = connect(slack.bot_token, slack.api_url)
+        identity = await identify(client, channel=slack.channel.id, app_token=None)
         values = {"app_token": slack.app_token, "ping_seconds": 0.1, **options}
         listener = SocketListener(
             identity,
+            client=client,
             channel=slack.channel.id,
             run_id=RUN,
             api_url=slack.api_url,
             heard=ear.hear,
+            deleted=ear.lose,
             reconnected=ear.connected,
             rival=ear.rivals.append,
             **values,
@@ -202,6 +210,60 @@ async def test_another_process_on_the_same_token_is_noticed(slack: Any, ear: Ear
     assert ear.rivals == [1, 2]
 
 
+async def test_a_message_that_somebody_deletes_is_told(slack: Any, client: Any, ear: Ear, listen: Open) -> None:
+    """One of ours too, whether it has replies and leaves a tombstone or not; and an edit is no deletion."""
+    await listen(slack)
+    alone, parent = [(await client.chat_postMessage(channel=slack.channel.id, text=text))["ts"] for text in "ab"]
+    slack.say(ADA, "why?", parent)
+    edited = slack.say(ADA, "hello")
+    slack.edit(edited, "bye")
+    slack.delete(alone)
+    slack.delete(parent)
+    await ear.until(lambda: len(ear.deleted) == 2)
+    assert ear.deleted == [alone, parent]
+    await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 5)
+
+
+async def test_a_socket_that_brings_nothing_is_replaced(slack: Any, ear: Ear, listen: Open) -> None:
+    """It answers pings, so only a sweep that finds what it should have brought can tell. What it brings late is no
+    reason, nor is what was said before it was there.
+    """
+    listener = await listen(slack, late_after_seconds=0.3)
+    await ear.until(lambda: ear.connections == 1)
+    in_time = slack.say(ADA, "in time")
+    listener.expected(in_time)
+    await ear.until(lambda: [hear.ts for hear in ear.heard] == [in_time])
+    slack.silence_sockets()
+    listener.expected(slack.say(ADA, "frozen"))
+    await ear.until(lambda: ear.connections == 2)
+    ts = slack.say(ADA, "are you there?")
+    await ear.until(lambda: ts in [hear.ts for hear in ear.heard])
+    assert (slack.connections_opened, slack.ghosts, ear.rivals) == (2, 0, [1, 1])
+
+
+async def test_slack_is_asked_who_we_are_now_and_then(slack: Any, ear: Ear, listen: Open) -> None:
+    """It keeps a socket from falling silent; whatever Slack answers ends nothing."""
+    await listen(slack, ask_seconds=0.05)
+    slack.fail_next("auth.test", "internal_error")
+    slack.fail_next("auth.test", "token_revoked")
+    before = len(slack.calls)
+    await slack.wait_until(lambda: [c.method for c in slack.calls[before:]].count("auth.test") >= 4, 5)
+    ts = slack.say(ADA, "frozen")
+    await ear.until(lambda: [hear.ts for hear in ear.heard] == [ts])
+
+
+async def test_a_listener_that_stops_says_farewell(slack: Any, ear: Ear, listen: Open) -> None:
+    """Slack would count its connection for a while, and the next bot would be told of another process."""
+    listener = await listen(slack)
+    await ear.until(lambda: ear.connections == 1)
+    await listener.stop()
+    await slack.wait_until(lambda: slack.connections == 0, 5)
+    assert slack.ghosts == 0
+    await listen(slack)
+    await ear.until(lambda: ear.connections == 2)
+    assert ear.rivals == [1, 1]
+
+
 # -- HTTP -------------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +302,7 @@ async def http(ear: Ear) -> AsyncIterator[HttpListener]:
         port=0,
         api_url="http://127.0.0.1:9/api/",
         heard=ear.hear,
+        deleted=ear.lose,
         reconnected=ear.connected,
     )
     await listener.start()
@@ -312,6 +375,7 @@ async def test_a_port_that_is_taken_is_told(http: HttpListener) -> None:
         port=http.port,
         api_url="http://127.0.0.1:9/api/",
         heard=lambda hear: None,
+        deleted=lambda ts: None,
         reconnected=lambda: None,
     )
     with pytest.raises(UsageError) as refused:

@@ -1,6 +1,7 @@
 """Posts: sent once, looked for when nobody knows, edited to the newest, refused with a mend."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnrea
 from bot.plan import events as e
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Channel, Headway, Progress
-from bot.slack.calls import connect
+from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
+from bot.slack.hearing.past import unfinished_run
 
 HEAD = (7, "f" * 64)
 
@@ -386,3 +388,25 @@ async def test_a_message_that_can_no_longer_be_edited_is_lost_and_not_found_agai
     assert await night.channel.find(night.run, header.post.key) is None
     anew = await night.post(header.post.key)
     assert await night.channel.find(night.run, header.post.key) == anew
+
+
+async def test_the_newest_header_is_the_one_that_counts_however_long_the_history_is(start: Any) -> None:
+    """Slack's first page holds the oldest: a run that has ended since must not look unfinished, nor the other way."""
+    slack = await start(largest_page=3)
+    client = connect(slack.bot_token, slack.api_url)
+    identity = await identify(client, channel=slack.channel.id, app_token=None)
+
+    async def posts_header(run_id: str, status: str) -> None:
+        header = {"event_type": "cutover_run", "event_payload": {"run_id": run_id, "status": status}}
+        await client.chat_postMessage(channel=slack.channel.id, text="Cutover", metadata=header)
+        for number in range(4):
+            slack.say("U0ADA", str(number))
+
+    for run_id, status, unfinished in (
+        ("20241124-aaaa", "waiting", "20241124-aaaa"),
+        ("20241124-bbbb", "held", "20241124-bbbb"),
+        ("20241124-cccc", "done", ""),
+    ):
+        await posts_header(run_id, status)
+        now = datetime.now(UTC)
+        assert await unfinished_run(client, slack.channel.id, bot_id=identity.bot_id, now=now) == unfinished

@@ -5,6 +5,8 @@ asked to run the listener first and acknowledge after. `heard` is synchronous an
 told nothing and delivers again. So a message is lost only with the whole process, and then the sweep finds it. The
 same message may be heard twice: Slack repeats, Bolt does not notice, and whoever is behind `heard` must.
 
+Of what happens to messages only a deletion counts, when it is one of ours: `deleted` is told its ts.
+
 Buttons and slash commands take the same road. Slack does not deliver them again and keeps no record of them; one that
 could not be kept is left unacknowledged, and Slack tells its author that it failed.
 
@@ -12,16 +14,19 @@ Whatever else comes (mentions, other events, other apps' buttons) is acknowledge
 would come again and again. Who we are is told to Bolt, or it would ask Slack at the first event and lose that event
 when Slack does not answer just then.
 
-A socket can get stuck while it reconnects, or its other end can be gone without a word. A guard asks by pings of its
-own whether somebody is there, and builds a new one when nobody has been for some seconds; after every connection
-`reconnected` is called, since what was said in the gap must be swept up. Slack's hello counts the app's connections:
-one too many means that another process takes our events away.
+A socket can get stuck while it reconnects, its other end can be gone without a word, and it can be well and yet bring
+nothing (bolt-python #1529). A guard asks by pings of its own whether somebody is there, asks Slack once a minute who we
+are, which has kept such sockets alive, and builds a new one when nobody has been there for some seconds, or when a
+sweep had to find what the socket still has not brought (`expected`). After every connection `reconnected` is called,
+since what was said in the gap must be swept up. Slack's hello counts the app's connections: one too many means that
+another process takes our events away, or that Slack has not dropped one yet. So ours are never left without a farewell.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -35,25 +40,33 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.websockets import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
 from websockets.exceptions import ConnectionClosed
 
-from bot.errors import UsageError
+from bot.errors import ServiceError, UsageError
 from bot.plan.commands import Hear
-from bot.slack.calls import LIBRARY_LOG, Identity, connect
+from bot.slack.calls import LIBRARY_LOG, Identity, asked, connect
 from bot.slack.hearing import slash
 from bot.slack.look import buttons
-from bot.slack.payloads import Hello, plain_human_message
+from bot.slack.payloads import Hello, deleted_ts, plain_human_message
 
 log = structlog.get_logger("cutover.slack")
 
 PATH = "/slack/events"
 _PING_SECONDS = 5.0
 _STUCK_AFTER_SECONDS = 15.0
+_ASK_SECONDS = 60.0
+_LATE_AFTER_SECONDS = 10.0
+_SILENT_AT_MOST_EVERY_SECONDS = 60.0
+_REMEMBERED = 1_000
 _CONNECT_SECONDS = 30
-_CLOSE_SECONDS = 5
+_FAREWELL_SECONDS = 2
 
 Heard = Callable[[Hear], object]
 """On disk when it returns. Raises when it could not be kept: then Slack delivers again."""
+
+Deleted = Callable[[str], object]
+"""Told the ts of every message that somebody deleted in the channel; as `Heard` otherwise."""
 
 
 class Listener(Protocol):
@@ -65,8 +78,20 @@ class Listener(Protocol):
     async def stop(self) -> None:
         """Nothing is heard once it returns."""
 
+    def expected(self, ts: str) -> None:
+        """A sweep had to find the message at `ts`, which should have been heard."""
 
-def _app(identity: Identity, *, channel: str, run_id: str, heard: Heard, api_url: str, signing_secret: str) -> AsyncApp:
+
+def _app(
+    identity: Identity,
+    *,
+    channel: str,
+    run_id: str,
+    heard: Heard,
+    deleted: Deleted,
+    api_url: str,
+    signing_secret: str,
+) -> AsyncApp:
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=None, team_id=identity.team, bot_user_id=identity.bot_user, bot_id=identity.bot_id
@@ -77,6 +102,7 @@ def _app(identity: Identity, *, channel: str, run_id: str, heard: Heard, api_url
         client=connect(None, api_url),
         authorize=authorize,
         signing_secret=signing_secret,
+        ignoring_self_events_enabled=False,  # it takes the deletion of a post of ours for something that we said
         process_before_response=True,
         logger=LIBRARY_LOG,
     )
@@ -93,6 +119,8 @@ def _app(identity: Identity, *, channel: str, run_id: str, heard: Heard, api_url
         said = plain_human_message(event, channel=channel, bot_user=identity.bot_user)
         if said is not None:
             heard(said)
+        elif ts := deleted_ts(event, channel=channel):
+            deleted(ts)
 
     async def press(ack: AsyncAck, body: dict[str, Any]) -> None:
         said = buttons.pressed(body, channel=channel, run_id=run_id, bot_user=identity.bot_user)
@@ -116,43 +144,75 @@ def _app(identity: Identity, *, channel: str, run_id: str, heard: Heard, api_url
 
 class SocketListener:
     """Socket Mode. `rival` is told how many connections Slack counts: when they are more than ours can be, and when
-    there is none but ours.
+    there is none but ours. `client` bears the bot's token.
     """
 
     def __init__(
         self,
         identity: Identity,
         *,
+        client: AsyncWebClient,
         channel: str,
         run_id: str,
         app_token: str,
         api_url: str,
         heard: Heard,
+        deleted: Deleted,
         reconnected: Callable[[], None],
         rival: Callable[[int], object],
         ping_seconds: float = _PING_SECONDS,
         stuck_after_seconds: float = _STUCK_AFTER_SECONDS,
+        ask_seconds: float = _ASK_SECONDS,
+        late_after_seconds: float = _LATE_AFTER_SECONDS,
     ) -> None:
-        self._app = _app(identity, channel=channel, run_id=run_id, heard=heard, api_url=api_url, signing_secret="")
+        def bring(said: Hear) -> None:
+            heard(said)
+            self._brought.append(said.ts)
+            self._late.pop(said.ts, None)
+
+        self._app = _app(
+            identity,
+            channel=channel,
+            run_id=run_id,
+            heard=bring,
+            deleted=deleted,
+            api_url=api_url,
+            signing_secret="",
+        )
+        self._client = client
         self._app_token = app_token
         self._reconnected = reconnected
         self._rival = rival
         self._ping_seconds = ping_seconds
         self._stuck_after = stuck_after_seconds
+        self._ask_seconds = ask_seconds
+        self._late_after = late_after_seconds
         self._hellos = 0
+        self._brought: deque[str] = deque(maxlen=_REMEMBERED)
+        self._late: dict[str, float] = {}
+        """The ts of what a sweep found and the socket has not brought, and until when it may."""
+        self._silent_at = -_SILENT_AT_MOST_EVERY_SECONDS
         self._handler: AsyncSocketModeHandler | None = None
-        self._guard: asyncio.Task[None] | None = None
+        self._guards: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> None:
         """Returns after the first try to connect; the guard goes on trying when that one failed."""
         await self._connect()
-        self._guard = asyncio.create_task(self._watch(), name="slack-socket-guard")
+        self._guards = (
+            asyncio.create_task(self._watch(), name="slack-socket-guard"),
+            asyncio.create_task(self._ask(), name="slack-socket-asks"),
+        )
 
     async def stop(self) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-            await asyncio.gather(self._guard, return_exceptions=True)
+        for guard in self._guards:
+            guard.cancel()
+        await asyncio.gather(*self._guards, return_exceptions=True)
         await self._close()
+
+    def expected(self, ts: str) -> None:
+        """A sweep had to find the message at `ts`: the socket should have brought it, and still may for a moment."""
+        if ts not in self._brought:
+            self._late.setdefault(ts, asyncio.get_running_loop().time() + self._late_after)
 
     async def _connect(self) -> None:
         self._handler = AsyncSocketModeHandler(
@@ -171,14 +231,36 @@ class SocketListener:
         connected_at = clock()
         while True:
             await asyncio.sleep(min(self._ping_seconds, self._stuck_after / 3))
-            if await self._answers():
+            answers = await self._answers()
+            if answers:
                 connected_at = clock()
+            if answers and self._is_silent(clock()):
+                log.warning("slack's socket brings nothing; I build a new one")
             elif clock() - connected_at >= self._stuck_after:
                 log.warning("slack's socket is stuck; I build a new one")
-                self._hang_up()  # nobody would answer a farewell
-                await self._close()
-                await self._connect()
-                connected_at = clock()
+            else:
+                continue
+            await self._close()
+            await self._connect()
+            connected_at = clock()
+
+    def _is_silent(self, now: float) -> bool:
+        """At most once a minute: when another process takes our events, no new socket brings them either."""
+        if not any(at <= now for at in self._late.values()):
+            return False
+        if now - self._silent_at < _SILENT_AT_MOST_EVERY_SECONDS:
+            return False
+        self._silent_at = now
+        return True
+
+    async def _ask(self) -> None:
+        """Who we are, again and again, in a task of its own: a slow answer must not keep the guard from its pings."""
+        while True:
+            await asyncio.sleep(self._ask_seconds)
+            try:
+                await asked(self._client.auth_test(), "say who I am")
+            except ServiceError as error:
+                log.warning("slack does not say who I am", why=str(error))
 
     async def _answers(self) -> bool:
         """Somebody is at the other end. The library's own pings give up on a dead one after 20 s and more."""
@@ -194,22 +276,21 @@ class SocketListener:
             return False
         return True
 
-    def _hang_up(self) -> None:
-        client: SocketModeClient | None = self._handler.client if self._handler is not None else None
-        if client is not None and client.current_session is not None:
-            client.current_session.transport.abort()
-
     async def _close(self) -> None:
+        """With a farewell, which Slack counts connections by; then without waiting for its answer for long."""
         handler, self._handler = self._handler, None
         if handler is None:
             return
         client: SocketModeClient = handler.client
+        session = client.current_session
         closes: Callable[[], Awaitable[None]] = handler.close_async
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
                 await closes()
         except Exception as error:  # noqa: BLE001 - it is thrown away in any case
             log.warning("slack's socket did not close in order", error=type(error).__name__)
+        if session is not None:
+            session.transport.abort()
         tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
         alive = [task for task in tasks if task is not None]
         for task in alive:
@@ -224,6 +305,7 @@ class SocketListener:
         except ValidationError:
             hello = Hello(type="hello")
         self._hellos += 1
+        self._late.clear()  # what was said before is the sweep's
         # A new socket is opened before the old one is closed, so our own may be counted twice from the second on.
         if hello.num_connections == 1 or hello.num_connections > (1 if self._hellos == 1 else 2):
             self._rival(hello.num_connections)
@@ -243,10 +325,17 @@ class HttpListener:
         port: int,
         api_url: str,
         heard: Heard,
+        deleted: Deleted,
         reconnected: Callable[[], None],
     ) -> None:
         self._app = _app(
-            identity, channel=channel, run_id=run_id, heard=heard, api_url=api_url, signing_secret=signing_secret
+            identity,
+            channel=channel,
+            run_id=run_id,
+            heard=heard,
+            deleted=deleted,
+            api_url=api_url,
+            signing_secret=signing_secret,
         )
         self._reconnected = reconnected
         self._runner: web.AppRunner | None = None
@@ -267,6 +356,9 @@ class HttpListener:
             ) from error
         self.port = self._runner.addresses[0][1]
         self._reconnected()
+
+    def expected(self, ts: str) -> None:
+        """Slack sends again what it got no answer for; there is no connection that could be made anew."""
 
     async def stop(self) -> None:
         if self._runner is not None:
