@@ -40,7 +40,8 @@ from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.slack.hearing import past
-from bot.slack.hearing.listener import HttpListener, Listener, SocketListener
+from bot.slack.hearing.http_mode import HttpListener
+from bot.slack.hearing.listener import Listener, SocketListener
 from bot.stackauth import outlook, probe, target
 from bot.supabase import project
 from bot.supabase.database import Database

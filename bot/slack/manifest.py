@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 COMMAND = "/cutover"
-_EVENTS_PATH = "/slack/events"
+EVENTS_PATH = "/slack/events"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ WITHOUT_SCOPE = ("auth.test", "apps.connections.open")
 
 def manifest(name: str, url: str | None) -> dict[str, Any]:
     """JSON values. `url` is the public address of HTTP mode, None for Socket Mode."""
-    address = {} if url is None else {"request_url": f"{url.rstrip('/')}{_EVENTS_PATH}"}
+    address = {} if url is None else {"request_url": f"{url.rstrip('/')}{EVENTS_PATH}"}
     slash = {} if url is None else {"url": address["request_url"]}
     return {
         "display_information": {

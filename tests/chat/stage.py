@@ -26,7 +26,8 @@ from bot.rehearsal.standins.slack import Delivery, Person, SlackStandin
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
 from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
-from bot.slack.hearing.listener import HttpListener, SocketListener
+from bot.slack.hearing.http_mode import HttpListener
+from bot.slack.hearing.listener import SocketListener
 from bot.watch import Watch
 from tests.plan.histories import good_findings, result_of
 

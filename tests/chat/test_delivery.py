@@ -19,7 +19,7 @@ from bot.plan.actions import settled_talk
 from bot.plan.timetable import SWEEP_EVERY, Timer
 from bot.rehearsal.standins.slack import SlackStandin
 from bot.slack.calls import connect
-from bot.slack.hearing.listener import HttpListener
+from bot.slack.hearing.http_mode import HttpListener
 from bot.slack.look import buttons
 from tests.chat.stage import ADA, BOB, GRACE, RUN, SECRET, TRANSPORTS, Stage, staged
 

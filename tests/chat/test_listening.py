@@ -16,7 +16,8 @@ from bot.errors import ServiceRefused, UsageError
 from bot.plan.commands import Hear
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel
 from bot.slack.calls import LIBRARY_LOG, Identity, connect, identify
-from bot.slack.hearing.listener import HttpListener, SocketListener
+from bot.slack.hearing.http_mode import HttpListener
+from bot.slack.hearing.listener import SocketListener
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
 RUN = "20241124-ab12"

@@ -1,4 +1,4 @@
-"""The ear: what people say in the channel, over a WebSocket (Socket Mode) or over signed HTTP requests.
+"""The ear: what people say in the channel, over a WebSocket (Socket Mode) or over signed HTTP requests (`http_mode`).
 
 Both modes are the same Bolt app, and hand a person's message to `heard` before Slack is told that it arrived: Bolt is
 asked to run the listener first and acknowledge after. `heard` is synchronous and journals; when it raises, Slack is
@@ -31,7 +31,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import web
 from pydantic import ValidationError
 from slack_bolt.adapter.socket_mode.websockets import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
@@ -43,7 +42,7 @@ from slack_sdk.socket_mode.websockets import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 from websockets.exceptions import ConnectionClosed
 
-from bot.errors import ServiceError, UsageError
+from bot.errors import ServiceError
 from bot.plan.commands import Hear
 from bot.slack.calls import LIBRARY_LOG, Identity, asked, connect
 from bot.slack.hearing import slash
@@ -52,7 +51,6 @@ from bot.slack.payloads import Hello, deleted_ts, plain_human_message
 
 log = structlog.get_logger("cutover.slack")
 
-PATH = "/slack/events"
 _PING_SECONDS = 5.0
 _STUCK_AFTER_SECONDS = 15.0
 _ASK_SECONDS = 60.0
@@ -82,7 +80,7 @@ class Listener(Protocol):
         """A sweep had to find the message at `ts`, which should have been heard."""
 
 
-def _app(
+def bolt_app(
     identity: Identity,
     *,
     channel: str,
@@ -92,6 +90,8 @@ def _app(
     api_url: str,
     signing_secret: str,
 ) -> AsyncApp:
+    """The Bolt app of either mode. `signing_secret` is "" in Socket Mode."""
+
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=None, team_id=identity.team, bot_user_id=identity.bot_user, bot_id=identity.bot_id
@@ -170,7 +170,7 @@ class SocketListener:
             self._brought.append(said.ts)
             self._late.pop(said.ts, None)
 
-        self._app = _app(
+        self._app = bolt_app(
             identity,
             channel=channel,
             run_id=run_id,
@@ -310,56 +310,3 @@ class SocketListener:
         if hello.num_connections == 1 or hello.num_connections > (1 if self._hellos == 1 else 2):
             self._rival(hello.num_connections)
         self._reconnected()
-
-
-class HttpListener:
-    """HTTP mode: Slack sends signed requests to `PATH`. `port` 0 takes a free one; `port` then says which."""
-
-    def __init__(
-        self,
-        identity: Identity,
-        *,
-        channel: str,
-        run_id: str,
-        signing_secret: str,
-        port: int,
-        api_url: str,
-        heard: Heard,
-        deleted: Deleted,
-        reconnected: Callable[[], None],
-    ) -> None:
-        self._app = _app(
-            identity,
-            channel=channel,
-            run_id=run_id,
-            heard=heard,
-            deleted=deleted,
-            api_url=api_url,
-            signing_secret=signing_secret,
-        )
-        self._reconnected = reconnected
-        self._runner: web.AppRunner | None = None
-        self.port = port
-
-    async def start(self) -> None:
-        """Raises UsageError when the port cannot be had."""
-        self._runner = web.AppRunner(self._app.web_app(path=PATH, port=self.port), access_log=None)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, "0.0.0.0", self.port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise UsageError(
-                f"Port {self.port} cannot be listened on",
-                unchanged="nothing was heard or said",
-                do="set PORT to a free one",
-            ) from error
-        self.port = self._runner.addresses[0][1]
-        self._reconnected()
-
-    def expected(self, ts: str) -> None:
-        """Slack sends again what it got no answer for; there is no connection that could be made anew."""
-
-    async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
