@@ -11,7 +11,8 @@ never interleave. An action that is no longer due is cancelled and awaited befor
 an abort or a drift stops a step.
 
 Every effect has three outcomes. Done is journaled. Refused ends the process (the channel) or holds the run (a step).
-Unknown is left as it is: the intent stands in the journal, and the next round looks before it repeats.
+Unknown is left as it is: the intent stands in the journal, and the next round looks before it repeats. An edit that is
+refused is tried some times more, and then left: what it would have shown stands in the journal.
 """
 
 from __future__ import annotations
@@ -36,19 +37,21 @@ from bot.errors import (
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import commands as say
-from bot.plan.commands import Refusal
+from bot.plan.commands import Refusal, Standing
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding, failed
 from bot.plan.fold import after
 from bot.plan.run import Delivery, Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
+from bot.rests import Rests
 
 log = structlog.get_logger("cutover")
 
 _GRACE_SECONDS = 10
 _HEADER_EVERY_SECONDS = 2.0
-_BACK_OFF_SECONDS = (1, 2, 5, 10, 30)
+_REFUSALS_BELIEVED = 3
+"""So often is an edit refused before it is left: some refusals pass."""
 
 
 @dataclass
@@ -94,10 +97,9 @@ class Conductor:
         self._once = once
         self._gauge = Gauge()
         self._stale = False
-        self._header_edited_at = -_HEADER_EVERY_SECONDS
         self._lanes: dict[do.Lane, _Lane] = {}
-        self._misses = 0
         self._changed = asyncio.Event()
+        self._rests = Rests(self._changed.set)
         self._failure: BaseException | None = None
         self._credential_refused: CredentialRefused | None = None
         self.on_change: Callable[[Run], None] = lambda run: None
@@ -127,7 +129,7 @@ class Conductor:
         self._changed.set()
 
     def redraw_header(self) -> None:
-        """Show the newest progress when the lane is free; a stale edit gives way to a newer one."""
+        """Show the newest progress when nothing else is to be edited; a stale edit gives way to a newer one."""
         self._stale = True
         self._changed.set()
 
@@ -158,29 +160,20 @@ class Conductor:
         return 0 if self._once and self.run.phase is Phase.DONE else None
 
     def _start_what_is_due(self) -> None:
-        due = do.next_actions(self.run)
+        due = do.next_actions(self.run, self._rests.names)
         under_way = self._lanes.get("work")
         wanted = due.get("work")
         if under_way is not None and (wanted is None or wanted.key != under_way.key):
             under_way.cancel()
         for lane, action in due.items():
-            if lane not in self._lanes and not self._too_soon(action):
+            if lane not in self._lanes:
                 self._start(lane, action.key, self._perform(action))
-        if self._stale and "talk" not in self._lanes and do.settled_talk(self.run):
+        if self._stale and "edit" not in self._lanes:
             header = next(iter(self.run.deliveries.values()))
             progress = do.Redraw(key=f"{header.post.key}/progress", delivery=header)
-            if header.stands and not self._too_soon(progress):
+            if header.stands and progress.rests_as not in self._rests.names:
                 self._stale = False
-                self._start("talk", progress.key, self._perform(progress))
-
-    def _too_soon(self, action: do.Action) -> bool:
-        """The header is edited at most every two seconds; the loop is woken when its time has come."""
-        if not isinstance(action, do.Redraw) or action.delivery.post.kind != "cutover_run":
-            return False
-        wait = self._header_edited_at + _HEADER_EVERY_SECONDS - asyncio.get_running_loop().time()
-        if wait > 0:
-            asyncio.get_running_loop().call_later(wait, self._changed.set)
-        return wait > 0
+                self._start("edit", progress.key, self._perform(progress))
 
     def _start(self, lane: do.Lane, key: str, effect: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(effect, name=key)
@@ -195,6 +188,7 @@ class Conductor:
 
     async def _stop(self) -> None:
         """Cancels what runs and gives it time to reach a safe point."""
+        self._rests.end()
         tasks = [lane.task for lane in self._lanes.values()]
         for lane in self._lanes.values():
             lane.cancel()
@@ -208,11 +202,11 @@ class Conductor:
             case do.AskWho():
                 await self._ask(action)
             case do.Deliver():
-                await self._talk(lambda: self._deliver(action))
+                await self._try(action, self._deliver(action))
             case do.Redraw():
-                await self._talk(lambda: self._redraw(action))
+                await self._try(action, self._redraw(action))
             case do.PinHeader():
-                await self._talk(lambda: self._pin(action))
+                await self._try(action, self._pin(action))
             case do.Verify():
                 await self._verify(action)
             case do.Work():
@@ -223,25 +217,33 @@ class Conductor:
                 await self._thaw()
 
     async def _ask(self, action: do.AskWho) -> None:
-        standing = await self._channel.standing(
-            action.user, action.team, self.run.opened.approvers, self.run.opened.rules.groups
-        )
+        standing = await self._standing(action)
         headway = self._headway()
         progress = f"Progress: {in_words(headway)}" if headway else ""
         self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))
 
-    async def _talk(self, effect: Callable[[], Awaitable[None]]) -> None:
-        """One try. After an unknown outcome or no connection the lane comes back to it, the later the more often it
-        failed.
+    async def _standing(self, action: do.AskWho) -> Standing:
+        """As much as is needed of it: a flood of words must not use up Slack's patience with questions."""
+        opened = self.run.opened
+        match action.kind:
+            case "act":
+                may = (opened.approvers, opened.rules.groups)
+            case "tell":
+                may = ((), ())
+            case "miss":
+                return Standing(known=False, member=False, approver=False)
+        return await self._channel.standing(action.user, action.team, *may)
+
+    async def _try(self, action: do.Action, effect: Awaitable[None]) -> None:
+        """Once. After an unknown outcome or no connection it comes back to this one message after a while, the later
+        the more often that failed; all others go on.
         """
         try:
-            await effect()
-            self._misses = 0
+            await effect
+            self._rests.succeeded(action.rests_as)
         except (OutcomeUnknown, ServiceUnreachable) as error:
-            wait = _BACK_OFF_SECONDS[min(self._misses, len(_BACK_OFF_SECONDS) - 1)]
-            self._misses += 1
-            log.warning("slack did not answer", why=str(error), again_in_seconds=wait)
-            await asyncio.sleep(wait)
+            wait = self._rests.failed(action.rests_as)
+            log.warning("slack did not take this", what=action.key, why=str(error), again_in_seconds=wait)
 
     async def _deliver(self, action: do.Deliver) -> None:
         post = action.delivery.post
@@ -250,12 +252,13 @@ class Conductor:
             if not action.look_first:
                 self.obey(say.IntendPost(key=post.key))
             face = self.run.face_of(post)
+            parent = self.run.deliveries[post.thread] if post.thread is not None else None
             try:
                 ts = await self._channel.post(self.run, post, self._headway(), self._record.head)
             except MessageLost:
-                if post.thread is None:
+                if parent is None:
                     raise
-                self._lose(self.run.deliveries[post.thread])
+                self._lose(parent)
                 return
         else:
             face = ""  # what it shows is not known: it is drawn anew
@@ -265,17 +268,18 @@ class Conductor:
         delivery = action.delivery
         face = self.run.face_of(delivery.post)
         if delivery.post.kind == "cutover_run":
-            self._header_edited_at = asyncio.get_running_loop().time()
+            self._rests.rest(action.rests_as, _HEADER_EVERY_SECONDS)
         try:
             await self._channel.redraw(self.run, delivery.post, delivery.ts, self._headway(), self._record.head)
         except MessageLost:
             self._lose(delivery)
             return
         except ServiceRefused as error:
-            # Slack no longer lets it be edited: what it would show stands in the journal.
+            if self._rests.misses(action.rests_as) + 1 < _REFUSALS_BELIEVED:
+                raise ServiceUnreachable(error.happened, unchanged=error.unchanged, do=error.do) from error
             log.warning("a post could not be edited", key=delivery.post.key, why=str(error))
         if face != delivery.shown:
-            self.obey(say.ConfirmEdit(key=delivery.post.key, face=face))
+            self.obey(say.ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=face))
 
     async def _pin(self, action: do.PinHeader) -> None:
         try:

@@ -4,21 +4,31 @@ A restart needs no path of its own: fold the journal, then do what `next_actions
 idempotency key; the conductor runs at most one action a lane at a time, starts none whose key is under way, and
 cancels work that is no longer due (that is how an abort or a drift stops a step). The lanes:
 
-    ask    who is the author of a message: first, since a person waits
-    talk   posts and edits, one after the other: answers first, then edits, then the rest in order, the header last
+    ask    who is the author of a message: first of what may start or stop something, then of what only asks
+    post   new messages: gates, alarms and summaries, then findings, then answers; of a kind the longest owed first
+    edit   of what stands in the channel: the gate at hand, then all else, the header last
     work   verification, step, freeze, thaw: never two at once
+
+Posts and edits wait for nothing but their own kind: a channel that takes no edits still gets its alarms, and a flood
+of answers holds back no gate. What Slack did not take rests for a while, each message by itself (`Action.rests_as`),
+and whatever stands behind it goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.plan.events import MessageHeard, MessageKind
 from bot.plan.run import Delivery, Phase, Run
-from bot.plan.talk import signals
+from bot.plan.talk import posts, signals
 
-Lane = Literal["ask", "talk", "work"]
+Lane = Literal["ask", "post", "edit", "work"]
+_KINDS: Mapping[MessageKind, int] = {"act": 0, "tell": 1, "miss": 2}
+_IN_TURN = 5
+"""Whoever has more words waiting than these lets those of everybody else go first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +37,18 @@ class Action:
 
     key: str
 
+    @property
+    def rests_as(self) -> str:
+        """By what its failures are counted: the same for whatever is tried with one message."""
+        return self.key
+
 
 @dataclass(frozen=True, kw_only=True)
 class AskWho(Action):
     ts: str
     user: str
     team: str
+    kind: MessageKind = "act"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +64,10 @@ class Redraw(Action):
     """Edit the post so that it shows what the run is now."""
 
     delivery: Delivery
+
+    @property
+    def rests_as(self) -> str:
+        return f"{self.delivery.post.key}/edit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +95,15 @@ class Thaw(Action):
     pass
 
 
-def next_actions(run: Run) -> Mapping[Lane, Action]:
-    """At most one action a lane; nothing to do is an empty mapping."""
+def next_actions(run: Run, resting: Collection[str] = ()) -> Mapping[Lane, Action]:
+    """At most one action a lane; nothing to do is an empty mapping. Of what is `resting` none is due yet."""
     due: dict[Lane, Action] = {}
     if (ask := _next_question(run)) is not None:
         due["ask"] = ask
-    if (talk := _next_talk(run)) is not None:
-        due["talk"] = talk
+    if (post := next((d for d in _posts(run) if d.rests_as not in resting), None)) is not None:
+        due["post"] = post
+    if (edit := next((e for e in _edits(run) if e.rests_as not in resting), None)) is not None:
+        due["edit"] = edit
     if (work := _next_work(run)) is not None:
         due["work"] = work
     return due
@@ -92,36 +114,59 @@ def settled(run: Run) -> bool:
     return not next_actions(run)
 
 
-def settled_talk(run: Run) -> bool:
-    """True when no post or edit is owed, so that progress may be shown."""
-    return _next_talk(run) is None
-
-
 def _next_question(run: Run) -> AskWho | None:
     gate = run.deliveries[run.gate_key]
-    for ts in sorted(run.unanswered):
-        message = run.heard[ts]
-        if gate.intended and not gate.ts and signals.may_signal(message.text):
-            continue  # whether it is newer than the checkpoint is known once the checkpoint is found or posted
-        return AskWho(key=f"{run.run_id}/who/{ts}", ts=ts, user=message.user, team=message.team)
-    return None
+    waiting = [
+        message
+        for message in map(run.heard.__getitem__, run.unanswered)
+        # Whether a signal is newer than its checkpoint is known once the checkpoint is found or posted.
+        if gate.ts or not gate.intended or message.kind != "act" or not signals.may_signal(message.text)
+    ]
+    if not waiting:
+        return None
+    talkers = Counter((message.user, message.kind) for message in waiting)
+
+    def turn(message: MessageHeard) -> tuple[int, bool, str]:
+        return _KINDS[message.kind], talkers[message.user, message.kind] > _IN_TURN, message.ts
+
+    first = min(waiting, key=turn)
+    return AskWho(key=f"{run.run_id}/who/{first.ts}", ts=first.ts, user=first.user, team=first.team, kind=first.kind)
 
 
-def _next_talk(run: Run) -> Deliver | Redraw | PinHeader | None:
-    owed = [d for d in run.deliveries.values() if not d.ts]
-    ready = [d for d in owed if d.post.thread is None or run.deliveries[d.post.thread].ts]
-    answers = [d for d in ready if d.post.kind == "cutover_answer"]
-    for delivery in answers:
-        return _deliver(delivery)
+def _posts(run: Run) -> Iterator[Deliver]:
+    """All that are owed and have a place to stand, the most urgent first.
+
+    The header is the first message of a run: what is looked for in the history is looked for behind it.
+    """
     header, *others = run.deliveries.values()
-    for delivery in others:
+    owed = [d for d in (header, *others) if not d.ts] if header.every_ts else [header]
+    ready = [d for d in owed if d.post.thread is None or run.deliveries[d.post.thread].ts]
+    for delivery in sorted(ready, key=lambda d: _urgency(run, d.post)):
+        yield Deliver(key=delivery.post.key, delivery=delivery, look_first=delivery.intended)
+
+
+def _urgency(run: Run, post: posts.Post) -> int:
+    if isinstance(post.body, posts.Verbatim):  # the way back belongs to its gate
+        return 0
+    match post.kind:
+        case "cutover_finding":
+            return 1
+        case "cutover_answer":
+            asked = run.heard.get(post.key.removeprefix(posts.answer_key(run.run_id, "")))
+            return 2 if asked is None or asked.kind == "act" else 3
+        case _:
+            return 0
+
+
+def _edits(run: Run) -> Iterator[Redraw | PinHeader]:
+    header, *others = run.deliveries.values()
+    for delivery in sorted(others, key=lambda d: d.post.key != run.gate_key):
         if _is_stale(run, delivery):
-            return _redraw(run, delivery)
-    for delivery in ready:
-        return _deliver(delivery)
+            yield _redraw(run, delivery)
     if header.stands and not run.pinned:
-        return PinHeader(key=f"{header.post.key}/pin", ts=header.ts)
-    return _redraw(run, header) if _is_stale(run, header) else None
+        yield PinHeader(key=f"{header.post.key}/pin", ts=header.ts)
+    if _is_stale(run, header):
+        yield _redraw(run, header)
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:
@@ -130,10 +175,6 @@ def _is_stale(run: Run, delivery: Delivery) -> bool:
 
 def _redraw(run: Run, delivery: Delivery) -> Redraw:
     return Redraw(key=f"{delivery.post.key}/{run.face_of(delivery.post)}", delivery=delivery)
-
-
-def _deliver(delivery: Delivery) -> Deliver:
-    return Deliver(key=delivery.post.key, delivery=delivery, look_first=delivery.intended)
 
 
 def _next_work(run: Run) -> Verify | Work | Freeze | Thaw | None:

@@ -212,7 +212,10 @@ class ConfirmPost:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmEdit:
+    """The message at `ts` shows it."""
+
     key: str
+    ts: str
     face: str
 
 

@@ -59,7 +59,7 @@ from bot.plan.findings import blocks
 from bot.plan.fold import after
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import sentences, signals
+from bot.plan.talk import posts, sentences, signals
 from bot.plan.talk.offers import offer
 from bot.plan.timetable import reminders_due
 from bot.plan.words import judging as words
@@ -280,13 +280,14 @@ def _confirm_post(run: Run, command: ConfirmPost, now: datetime) -> Decision:
 
 
 def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
-    if (delivery := run.deliveries.get(command.key)) is None or not delivery.ts:
+    if (delivery := run.deliveries.get(command.key)) is None or not delivery.ts or delivery.ts != command.ts:
         return Refusal(sentence="This post does not stand in the channel")
     return [e.PostEdited(at=now, key=command.key, face=command.face)]
 
 
 def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
-    if (delivery := run.deliveries.get(command.key)) is None or delivery.ts != command.ts or delivery.gone:
+    delivery = run.deliveries.get(command.key)
+    if delivery is None or not delivery.stands or delivery.ts != command.ts:
         return Refusal(sentence="This post does not stand in the channel")
     return [e.PostLost(at=now, key=command.key, ts=command.ts)]
 
@@ -312,7 +313,8 @@ def _hear(run: Run, command: Hear, now: datetime) -> Decision:
         return Refusal(sentence="This has been heard already")
     if command.thread_ts not in {None, command.ts} and run.thread_of(command.thread_ts) is None:
         return Refusal(sentence="This message stands in a thread that is not of this run")
-    if signals.read(command.text, bot_user=command.bot_user, addressed=command.via != "message") is None:
+    meaning = signals.read(command.text, bot_user=command.bot_user, addressed=command.via != "message")
+    if meaning is None:
         return Refusal(sentence="This message is neither a signal nor a word to the bot")
     thread = None if command.thread_ts == command.ts else command.thread_ts
     return [
@@ -326,6 +328,7 @@ def _hear(run: Run, command: Hear, now: datetime) -> Decision:
             via=command.via,
             request=command.request,
             digest=command.digest,
+            kind=words.kind_of(meaning),
         )
     ]
 
@@ -345,7 +348,8 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
 
     def answered(status: Literal["done", "refused"], sentence: str) -> e.Answered:
         text = sentences.to_author(message, sentence)
-        return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text)
+        joins = _said_already(run, message, status, text)
+        return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text, joins=joins)
 
     if command.ts in run.acted_on:  # and the process died before its author was told
         return [answered("done", sentences.took_effect(doing(run)))]
@@ -354,6 +358,21 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
         return [answered("refused", verdict.sentence)]
     sentence, happened = verdict
     return [*happened, answered("done", sentence)]
+
+
+def _said_already(run: Run, message: e.MessageHeard, status: str, text: str) -> str:
+    """The ts of an earlier message of the same person whose answer, still owed, would say the same at the same place:
+    whoever says one thing a hundred times is not told the same a hundred times. "" when there is none.
+    """
+    thread = run.thread_of(message.thread_ts) or run.gate_key
+    for earlier in run.heard.values():
+        delivery = run.deliveries.get(posts.answer_key(run.run_id, earlier.ts))
+        if delivery is None or delivery.intended or earlier.user != message.user:
+            continue
+        post = delivery.post
+        if (post.thread, post.status, post.body) == (thread, status, posts.Prose(text)):
+            return earlier.ts
+    return ""
 
 
 _ALWAYS = frozenset(Phase)

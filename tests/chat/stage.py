@@ -202,14 +202,24 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    transport: str, directory: Path, *, ear: Mapping[str, Any] | None = None, **rules: Any
+    transport: str,
+    directory: Path,
+    *,
+    ear: Mapping[str, Any] | None = None,
+    posts_per_second: float = 1000.0,
+    post_burst: int = 1000,
+    **rules: Any,
 ) -> AsyncIterator[Stage]:
-    """Checkpoint 1 waits in the channel. `rules` are those of the run, besides the group of approvers; `ear` is the
+    """The freeze gate waits in the channel. `rules` are those of the run, besides the group of approvers; `ear` is the
     socket's patience.
     """
     scopes = DEFAULT_SCOPES | {"im:history", "im:read"}
     slack = SlackStandin(
-        people=PEOPLE.values(), groups={OPS: IN_OPS}, scopes=scopes, posts_per_second=1000.0, post_burst=1000
+        people=PEOPLE.values(),
+        groups={OPS: IN_OPS},
+        scopes=scopes,
+        posts_per_second=posts_per_second,
+        post_burst=post_burst,
     )
     async with AsyncExitStack() as closing:
         await slack.start()

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from bot.plan.actions import settled_talk
+from bot.plan.actions import next_actions
 from bot.plan.timetable import SWEEP_EVERY, Timer
 from bot.rehearsal.standins.slack import SlackStandin
 from bot.slack.calls import connect
@@ -95,7 +95,7 @@ async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp
         await stage.slack.wait_until(lambda: stage.slack.connections == 1, 10)
         stage.slack.kill_sockets()
         await stage.slack.wait_for(lambda m: m.ts == alarm.ts and m.payload["status"] == "done", 10)
-        await stage.until(lambda: not stage.run.rival and settled_talk(stage.run))
+        await stage.until(lambda: not stage.run.rival and not next_actions(stage.run).keys() & {"post", "edit"})
 
 
 @asynccontextmanager

@@ -112,6 +112,12 @@ class World:
         self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
         self.pin_refused: Finding | None = None
         """What the channel answers instead of pinning."""
+        self.always: dict[str, tuple[float, CutoverError]] = {}
+        """By effect, or by effect and post (`post KEY`), the error that meets it each time, after so many seconds."""
+        self.times: dict[str, float] = {}
+        """When each post was posted, by the loop's clock."""
+        self.edited: list[tuple[str, float]] = []
+        """What was edited, or was to be, and when it began."""
         self.log: list[str] = []
         self.looks: list[Look | CutoverError] = []
         """The answers to come; the last one is given again and again."""
@@ -146,9 +152,14 @@ class World:
             raise Died
         return True
 
-    async def effect(self, name: str, do: Callable[[], _T], error: CutoverError) -> _T:
-        """Does it, unless there is trouble before; and answers, unless there is trouble after."""
+    async def effect(self, name: str, do: Callable[[], _T], error: CutoverError, *, of: str = "") -> _T:
+        """Does it, unless there is trouble before; and answers, unless there is trouble after. `of` is a post's key."""
         self.effects[name] += 1
+        for place in (name, f"{name} {of}"):
+            if place in self.always:
+                seconds, trouble = self.always[place]
+                await asyncio.sleep(seconds)
+                raise trouble
         await asyncio.sleep(0.1)
         if self._meets(name, happens=False):
             raise error
@@ -296,11 +307,12 @@ class _Channel:
         def store() -> str:
             ts = self.world.new_ts()
             self.world.posted.append(post.key)
+            self.world.times[post.key] = asyncio.get_running_loop().time()
             self.world._ts[post.key] = ts
             self.world.shown[post.key] = face
             return ts
 
-        return await self.world.effect("post", store, LOST)
+        return await self.world.effect("post", store, LOST, of=post.key)
 
     async def find(self, run: Run, key: str) -> str | None:
         return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
@@ -309,12 +321,13 @@ class _Channel:
         if not self.world.stands(post.key, ts):
             raise LOST_MESSAGE
         face = run.face_of(post)
+        self.world.edited.append((post.key, asyncio.get_running_loop().time()))
 
         def store() -> None:
             self.world.shown[post.key] = face
             self.world.progress.append(headway)
 
-        await self.world.effect("redraw", store, LOST)
+        await self.world.effect("redraw", store, LOST, of=post.key)
 
     async def pin(self, ts: str) -> Finding | None:
         if ts not in self.world._ts.values():

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.plan import actions as do
 from bot.plan import events as e
-from bot.plan.actions import Action, next_actions, settled, settled_talk
+from bot.plan.actions import Action, next_actions, settled
 from bot.plan.checkpoints import BY_NAME, PLAN
 from bot.plan.commands import (
     BeginStep,
@@ -138,8 +138,8 @@ __all__ = [
     "read",
     "result_of",
     "settled",
-    "settled_talk",
     "standing_of",
+    "talk_of",
     "timers",
     "to_record",
     "warned",
@@ -317,7 +317,7 @@ class Night:
     def talk(self) -> list[Action]:
         """Posts, edits and pins until the channel shows all there is; what was done, in order."""
         done: list[Action] = []
-        while (action := next_actions(self.run).get("talk")) is not None:
+        while (action := talk_of(self.run)) is not None:
             done.append(action)
             assert len(done) < 200, "talk does not end"
             match action:
@@ -327,7 +327,7 @@ class Night:
                     face = self.run.face_of(delivery.post)
                     self.do(ConfirmPost(key=delivery.post.key, ts=self.new_ts(), face=face))
                 case do.Redraw(delivery=delivery):
-                    self.do(ConfirmEdit(key=delivery.post.key, face=self.run.face_of(delivery.post)))
+                    self.do(ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=self.run.face_of(delivery.post)))
                 case _:
                     self.do(ConfirmPin())
         return done
@@ -362,6 +362,12 @@ class Night:
         run = fold(from_record(json.loads(line)) for line in journal_of(self.events))
         assert run is not None
         return run
+
+
+def talk_of(run: Run) -> Action | None:
+    """What the channel gets next when one thing is done at a time: posts before edits."""
+    due = next_actions(run)
+    return due.get("post") or due.get("edit")
 
 
 def _through(night: Night, gates: int) -> None:

@@ -6,9 +6,12 @@ import pytest
 
 from .histories import (
     ANN,
+    BEN,
+    BOT,
     EVE,
     PLACES,
     RUN_ID,
+    STRANGER,
     BeginStep,
     BeginVerification,
     ConfirmPost,
@@ -18,6 +21,8 @@ from .histories import (
     FailThaw,
     IntendPost,
     Night,
+    Phase,
+    ReportBlindness,
     ReportDrift,
     TellFinding,
     after,
@@ -30,7 +35,7 @@ from .histories import (
     night_at,
     passed,
     settled,
-    settled_talk,
+    talk_of,
     to_record,
 )
 
@@ -40,7 +45,9 @@ def keys(actions: Mapping[do.Lane, do.Action]) -> dict[str, str]:
 
 
 def talk_key(night: Night) -> str:
-    return keys(next_actions(night.run))["talk"]
+    action = talk_of(night.run)
+    assert action is not None
+    return action.key.removeprefix(f"{RUN_ID}/")
 
 
 WORK_AT = {
@@ -132,27 +139,80 @@ def test_the_channel_is_told_in_order() -> None:
     assert done == ["header", "checkpoint/freeze/1", "header/pin"]
     assert next_actions(night.run) == {}
     assert settled(night.run)
-    assert settled_talk(night.run)
 
 
-def test_answers_go_before_everything_else() -> None:
-    """A person waits; findings and edits can wait."""
+def test_gates_and_alarms_go_first_then_findings_then_answers() -> None:
+    """Whatever was owed before; and of the answers, those to words that start or stop something."""
+    night = night_at("freeze is checked")
+    asked, said = night.hear(f"<@{BOT}> status", EVE), night.hear("frozen", BEN)
+    for ts in (asked, said):
+        night.judge(ts)
+    night.do(TellFinding(finding=passed("notice", "It answers.")))
+    night.do(ReportBlindness(why="No answer."))
+    posted = [action.key.removeprefix(f"{RUN_ID}/") for action in night.talk() if isinstance(action, do.Deliver)]
+    assert posted == ["alarm/blind/1", "finding/freeze/1/1", f"answer/{said}", f"answer/{asked}"]
+
+
+def test_an_edit_waits_for_no_post_and_no_post_for_an_edit() -> None:
+    """Each has a lane of its own, so that a channel which takes no edits gets its posts, and the other way round."""
     night = night_at("freeze is checked")
     night.do(TellFinding(finding=passed("notice", "It answers.")))
-    assert talk_key(night) == "finding/freeze/1/1"
-    ts = night.hear("frozen")
-    night.judge(ts)
-    assert talk_key(night) == f"answer/{ts}"
+    night.ask("hold look", EVE)
+    actions = keys(next_actions(night.run))
+    assert actions["post"] == "alarm/held/1"
+    assert actions["edit"] == "checkpoint/freeze/1/waiting 1"
 
 
-def test_edits_go_before_further_posts() -> None:
-    """A checkpoint is void before its successor stands below it."""
-    night = night_at("drifted")
-    ts = night.hear("<@U0BOT> retry")
-    night.judge(ts)
-    done = [action.key.removeprefix(f"{RUN_ID}/") for action in night.talk()]
-    void, again = done.index("checkpoint/freeze/1/void 1"), done.index("checkpoint/freeze/2")
-    assert void < again < done.index(f"answer/{ts}")
+def test_what_rests_holds_back_nothing_else() -> None:
+    """The next of its lane goes on; when all of them rest, nothing is due, and yet not all is told."""
+    night = night_at("freeze is checked")
+    for name in ("notice", "quiet"):
+        night.do(TellFinding(finding=passed(name, "It answers.")))
+    night.ask("hold look", EVE)
+    rest: list[str] = []
+    tried: list[str] = []
+    while lanes := [due[lane] for lane in ("post", "edit") if lane in (due := next_actions(night.run, rest))]:
+        tried += [action.key.removeprefix(f"{RUN_ID}/") for action in lanes]
+        rest += [action.rests_as for action in lanes]
+    assert [key for key in tried if "waiting" not in key and "held" not in key.split("/")[-1]] == [
+        "alarm/held/1",
+        "finding/freeze/1/1",
+        "finding/freeze/1/2",
+        *[key for key in tried if key.startswith("answer/")],
+    ]
+    assert len(set(tried)) == len(tried)
+    assert not settled(night.run)
+
+
+def test_no_gate_is_posted_before_the_header_stood() -> None:
+    """It is behind the header that messages are looked for, and missed words with them."""
+    night = night_at("opened")
+    header = next_actions(night.run)["post"]
+    assert "post" not in next_actions(night.run, [header.rests_as])
+
+
+def test_what_is_said_again_and_again_is_answered_once_more_only() -> None:
+    """The same words of one person at one place join the answer that is owed already; those of others do not."""
+    night = night_at("freeze waits")
+    said = [night.hear("froze", EVE) for _ in range(40)] + [night.hear("froze", STRANGER)]
+    for ts in said:
+        night.judge(ts)
+    posted = [action.key.removeprefix(f"{RUN_ID}/") for action in night.talk() if isinstance(action, do.Deliver)]
+    assert posted == [f"answer/{said[0]}", f"answer/{said[-1]}"]
+    again = night.hear("froze", EVE)
+    night.judge(again)
+    assert talk_key(night) == f"answer/{again}"
+    assert night.restarted() == night.run
+
+
+def test_an_answer_that_may_stand_in_the_channel_already_is_joined_by_none() -> None:
+    """Whoever spoke after it was posted could not know that it answers them."""
+    night = night_at("freeze waits")
+    first, second = night.hear("froze", EVE), night.hear("froze", EVE)
+    night.judge(first)
+    night.do(IntendPost(key=f"{RUN_ID}/answer/{first}"))
+    night.judge(second)
+    assert f"{RUN_ID}/answer/{second}" in night.run.deliveries
 
 
 def test_a_post_waits_for_the_one_whose_thread_it_stands_in() -> None:
@@ -167,11 +227,11 @@ def test_a_post_waits_for_the_one_whose_thread_it_stands_in() -> None:
 def test_a_post_of_unknown_fate_is_looked_for_first() -> None:
     """It was intended and not confirmed: it may stand in the channel already."""
     night = night_at("opened")
-    first = next_actions(night.run)["talk"]
+    first = next_actions(night.run)["post"]
     assert isinstance(first, do.Deliver)
     assert not first.look_first
     night.do(IntendPost(key=first.key))
-    again = next_actions(night.run)["talk"]
+    again = next_actions(night.run)["post"]
     assert isinstance(again, do.Deliver)
     assert (again.key, again.look_first) == (first.key, True)
 
@@ -200,14 +260,45 @@ def test_the_longest_waiting_message_is_asked_about_first() -> None:
     night = night_at("export runs")
     late, early = "1772409999.000100", "1772409998.000100"
     night.hear("frozen", ANN, ts=late)
-    night.hear("froze", EVE, ts=early)
+    night.hear("exported", EVE, ts=early)
     actions = next_actions(night.run)
-    assert actions["ask"] == do.AskWho(key=f"{RUN_ID}/who/{early}", ts=early, user=EVE, team="T0")
+    assert actions["ask"] == do.AskWho(key=f"{RUN_ID}/who/{early}", ts=early, user=EVE, team="T0", kind="act")
     assert "work" in actions
     night.judge(early)
     assert next_actions(night.run)["ask"].key == f"{RUN_ID}/who/{late}"
     night.judge(late)
     assert "ask" not in next_actions(night.run)
+
+
+@pytest.mark.parametrize("flood", ["froze", f"<@{BOT}> status", f"<@{BOT}> coffee", "frozen"])
+def test_a_flood_of_words_holds_back_no_word_that_counts(flood: str) -> None:
+    """Near misses and questions are asked about last, and whoever says a word a hundred times lets others go first."""
+    night = night_at("freeze waits")
+    for _ in range(100):
+        night.hear(flood, EVE)
+    signal = night.hear("frozen", ANN)
+    ask = next_actions(night.run)["ask"]
+    assert isinstance(ask, do.AskWho)
+    assert ask.ts == signal
+    night.judge(signal)
+    assert night.run.phase is Phase.VERIFYING
+
+
+def test_of_whom_nothing_can_come_nobody_is_asked() -> None:
+    """What is known of a message says how much must be asked of its author."""
+    night = night_at("freeze waits")
+    kinds: dict[str, str] = {}
+    for text in ("frozen", "froze", "<@U0BOT> hold it", "<@U0BOT> who", "<@U0BOT> coffee", "<@U0BOT> abort yes"):
+        ts = night.hear(text)
+        kinds[text] = night.run.heard[ts].kind
+    assert kinds == {
+        "frozen": "act",
+        "froze": "miss",
+        "<@U0BOT> hold it": "act",
+        "<@U0BOT> who": "tell",
+        "<@U0BOT> coffee": "miss",
+        "<@U0BOT> abort yes": "act",
+    }
 
 
 def test_a_signal_for_a_checkpoint_of_unknown_fate_waits_for_its_fate() -> None:
@@ -286,5 +377,5 @@ def test_no_effect_is_due_again_once_it_is_done() -> None:
         run = after(run, event)
         actions = next_actions(run)
         assert "work" not in actions or actions["work"].key not in ended
-        talk = actions.get("talk")
+        talk = actions.get("post")
         assert not isinstance(talk, do.Deliver) or not run.deliveries[talk.key].ts

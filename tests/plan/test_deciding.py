@@ -150,6 +150,6 @@ def test_a_dry_run_ends_with_what_it_foresaw() -> None:
     assert night.run.phase is Phase.DONE
     assert night.run.header_status == "done"
     assert ("users", 1) not in night.run.offers
-    assert not {"work", "talk"} & next_actions(night.run).keys()
+    assert not {"work", "post", "edit"} & next_actions(night.run).keys()
     assert told(night, "users-mapped").startswith("Nothing was changed: ")
     assert after(night.run, e.BotStarted(at=night.now, away_since=night.now)).phase is Phase.DONE

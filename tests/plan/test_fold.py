@@ -366,7 +366,7 @@ def test_a_delivery_comes_forward_in_steps() -> None:
     assert night.run.deliveries[key].ts == ""
     night.do(ConfirmPost(key=key, ts="1772402400.000100", face="a"))
     assert (night.run.deliveries[key].ts, night.run.deliveries[key].shown) == ("1772402400.000100", "a")
-    night.do(ConfirmEdit(key=key, face="b"))
+    night.do(ConfirmEdit(key=key, ts="1772402400.000100", face="b"))
     assert night.run.deliveries[key].shown == "b"
     night.do(ConfirmPin())
     assert night.run.pinned

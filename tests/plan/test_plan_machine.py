@@ -87,6 +87,7 @@ from .histories import (
     passed,
     result_of,
     standing_of,
+    talk_of,
     timers,
     to_record,
     warned,
@@ -628,8 +629,8 @@ class Nights(RuleBasedStateMachine):
 
     # -- the channel --------------------------------------------------------------------------------------------------
 
-    def talk(self, *, arrives: bool, told: bool) -> None:
-        match next_actions(self.alive)["talk"]:
+    def talk(self, action: do.Action, *, arrives: bool, told: bool) -> None:
+        match action:
             case do.Deliver(delivery=delivery, look_first=look_first):
                 key = delivery.post.key
                 if look_first and key in self.world.channel:
@@ -651,7 +652,9 @@ class Nights(RuleBasedStateMachine):
                 if not self.stands(delivery):
                     self.lose(delivery, told=arrives and told)
                 elif arrives and told:
-                    self.obey(ConfirmEdit(key=delivery.post.key, face=self.alive.face_of(delivery.post)))
+                    self.obey(
+                        ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=self.alive.face_of(delivery.post))
+                    )
             case do.PinHeader(ts=ts):
                 header = self.alive.deliveries[f"{RUN_ID}/header"]
                 assert ts == header.ts
@@ -676,11 +679,13 @@ class Nights(RuleBasedStateMachine):
         keys = [key for key in (f"{RUN_ID}/header", self.alive.gate_key) if key in self.world.channel]
         del self.world.channel[data.draw(st.sampled_from([*keys, *keys, *self.world.channel]))]
 
-    @precondition(lambda self: "talk" in next_actions(self.alive))
-    @rule(arrives=st.booleans(), told=st.booleans())
-    def one_post_or_edit(self, arrives: bool, told: bool) -> None:
-        """Done, lost on the way, or done without an answer."""
-        self.talk(arrives=arrives, told=told)
+    @precondition(lambda self: next_actions(self.alive).keys() & {"post", "edit"})
+    @rule(data=st.data(), arrives=st.booleans(), told=st.booleans())
+    def one_post_or_edit(self, data: st.DataObject, arrives: bool, told: bool) -> None:
+        """Done, lost on the way, or done without an answer; neither waits for the other."""
+        due = next_actions(self.alive)
+        lane = data.draw(st.sampled_from(sorted(due.keys() & {"post", "edit"})))
+        self.talk(due[lane], arrives=arrives, told=told)
 
     # -- the work -----------------------------------------------------------------------------------------------------
 
@@ -840,9 +845,9 @@ class Nights(RuleBasedStateMachine):
 
     def tell_all(self) -> None:
         for _ in range(500):
-            if "talk" not in next_actions(self.alive):
+            if (action := talk_of(self.alive)) is None:
                 return
-            self.talk(arrives=True, told=True)
+            self.talk(action, arrives=True, told=True)
         raise AssertionError("the talk does not end")
 
     # -- the source, the clock, the machine ---------------------------------------------------------------------------

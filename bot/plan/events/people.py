@@ -7,6 +7,11 @@ from typing import Literal
 from bot.plan.events.fact import Event
 from bot.plan.events.opening import Via
 
+MessageKind = Literal["act", "tell", "miss"]
+"""What may come of a message: it may start or stop something; it only asks to be told something, which any member may;
+or nothing can come of it, whoever says it.
+"""
+
 
 class MessageHeard(Event):
     """A message that the bot will answer or act on, kept word for word: it may be edited or deleted in Slack later."""
@@ -20,16 +25,22 @@ class MessageHeard(Event):
     via: Via = "message"
     request: str = ""
     digest: str = ""
+    kind: MessageKind = "act"
 
 
 class Answered(Event):
-    """It was decided what to tell the author of message `ts`; `refused` says that nothing else came of it."""
+    """It was decided what to tell the author of message `ts`; `refused` says that nothing else came of it.
+
+    `joins` is the ts of an earlier message of theirs whose answer says just this and was not posted yet: that one
+    answers both.
+    """
 
     type: Literal["answered"] = "answered"
     ts: str
     user: str
     status: Literal["done", "refused"]
     text: str
+    joins: str = ""
 
 
 class SignalAccepted(Event):

@@ -25,17 +25,20 @@ def message_heard(run: Run, event: e.MessageHeard) -> Run:
 
 
 def answered(run: Run, event: e.Answered) -> Run:
+    run = replace(run, unanswered=run.unanswered - {event.ts})
+    if event.joins:
+        return run
     gate = run.current[0] if run.current else ""
     thread = run.thread_of(run.heard[event.ts].thread_ts) or run.gate_key
     post = Post(
-        key=f"{run.run_id}/answer/{event.ts}",
+        key=posts.answer_key(run.run_id, event.ts),
         kind="cutover_answer",
         checkpoint=gate,
         status=event.status,
         thread=thread,
         body=posts.Prose(event.text),
     )
-    return owe(replace(run, unanswered=run.unanswered - {event.ts}), post)
+    return owe(run, post)
 
 
 def user_decided(run: Run, event: e.UserDecided) -> Run:

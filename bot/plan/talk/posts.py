@@ -67,3 +67,7 @@ def header_key(run_id: str) -> str:
 
 def gate_key(run_id: str, checkpoint: str, offer: int) -> str:
     return f"{run_id}/checkpoint/{checkpoint}/{offer}"
+
+
+def answer_key(run_id: str, ts: str) -> str:
+    return f"{run_id}/answer/{ts}"

@@ -42,6 +42,13 @@ def judge(
     return act(run, said)
 
 
+def kind_of(meaning: signals.Signal | signals.NearMiss | signals.Word) -> e.MessageKind:
+    """What may come of it, and therefore what must be known of its author before it is answered."""
+    if isinstance(meaning, signals.NearMiss) or (isinstance(meaning, signals.Word) and meaning.name not in _WORDS):
+        return "miss"
+    return "tell" if isinstance(meaning, signals.Word) and meaning.name in _ONLY_TELLS else "act"
+
+
 def _why_not(run: Run, said: Said) -> str:
     """The sentence for a word that is not legal in this phase."""
     match run.phase:
@@ -67,7 +74,8 @@ def _why_not(run: Run, said: Said) -> str:
 
 _ALWAYS = frozenset(Phase)
 _OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING, Phase.HELD})
-_FOR_ANY_MEMBER = frozenset({"status", "who", "help", "report", "hold"})
+_ONLY_TELLS = frozenset({"status", "who", "help", "report"})
+_FOR_ANY_MEMBER = _ONLY_TELLS | {"hold"}
 
 _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
     "signal": (frozenset({Phase.WAITING}), opening.give_signal),

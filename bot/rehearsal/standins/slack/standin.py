@@ -328,11 +328,15 @@ class SlackStandin:
 
     def fail_next(self, method: str, fault: str = "internal_error", times: int = 1) -> None:
         """Answer the next calls of a method with a fault and do nothing: "html_500", "text_503", "ratelimited",
-        "drop" (the connection breaks), or any other word as the name of an error.
+        "drop" (the connection breaks), "hang" (no answer ever), or any other word as the name of an error.
         """
         if method not in METHODS:
             raise ValueError(f"there is no method {method}")
         self._api.faults.setdefault(method, deque()).extend([fault] * times)
+
+    def heal(self, method: str) -> None:
+        """No fault is left for it; calls that hang go on hanging."""
+        self._api.faults.pop(method, None)
 
     def drop_after_next_post(self, matching: Callable[[Message], bool] | None = None) -> None:
         """Store the next post (the next that is `matching`), then break its connection: the poster cannot know."""

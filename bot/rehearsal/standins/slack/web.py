@@ -6,6 +6,7 @@ the method itself. Faults stand where Slack's own trouble would: the caller is k
 exception is the connection that breaks after a post was stored.
 """
 
+import asyncio
 import json
 import math
 import random
@@ -109,7 +110,7 @@ class WebApi:
             self._check_token(method, request, arguments)
             arguments = {key: value for key, value in arguments.items() if key != "token"}
             if self.faults.get(name):
-                return self._fail(request, name, arguments, self.faults[name].popleft())
+                return await self._fail(request, name, arguments, self.faults[name].popleft())
             if self.weather is not None and self.weather.limits(name):
                 return self._too_fast(name, arguments, 1.0)
             call = Call(self._workspace, self.api_url, self.scopes, self._new_ticket, self._largest_page, arguments)
@@ -162,14 +163,16 @@ class WebApi:
         self.drop_after_post = None
         return True
 
-    def _fail(self, request: web.Request, name: str, arguments: Json, fault: str) -> web.StreamResponse:
+    async def _fail(self, request: web.Request, name: str, arguments: Json, fault: str) -> web.StreamResponse:
         if fault == "ratelimited":
             return self._too_fast(name, arguments, 1.0)
-        if fault not in ("html_500", "text_503", "drop"):
+        if fault not in ("html_500", "text_503", "drop", "hang"):
             return self._answer(name, arguments, {"ok": False, "error": fault})
         self._record(name, arguments, fault)
         if fault == "drop":
             return _cut(request)
+        if fault == "hang":
+            await asyncio.Event().wait()  # until the client gives up
         if fault == "html_500":
             page = "<!DOCTYPE html><html><body><h1>Server Error</h1></body></html>"
             return web.Response(status=500, text=page, content_type="text/html")
