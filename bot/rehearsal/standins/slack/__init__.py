@@ -10,7 +10,8 @@ Goals
 - It keeps nothing on disk, so that nobody is tempted to deploy it.
 
 Limitations, or what the real Slack does that this does not
-- One workspace, one app, one bot. Channels go by id only: no `#name`, no message to a user id, no Enterprise Grid.
+- One workspace, one app, one bot. Channels go by id only: no `#name`, no message to a user id. Of an
+  Enterprise Grid there are the shapes that one of its workspaces sees, and no others.
 - Only rich_text, section, header, context, divider, actions (buttons), image, table and markdown blocks; no
   attachments, views, ephemeral posts, schedules or shortcuts. A `response_url` leads nowhere.
 - Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.

@@ -21,7 +21,7 @@ def buttons(blocks: Sequence[Json]) -> Iterator[Json]:
 
 def pressed(workspace: Workspace, channel: Channel, person: Person, message: Message, button: Json) -> Json:
     """A block_actions payload."""
-    team = person.team_id or workspace.team_id
+    team = (workspace.enterprise_id if person.teams is not None else person.team_id) or workspace.team_id
     kept = {key: value for key, value in button.items() if key != "accessibility_label"}
     return {
         "type": "block_actions",
@@ -42,7 +42,7 @@ def pressed(workspace: Workspace, channel: Channel, person: Person, message: Mes
         },
         "trigger_id": _trigger_id(),
         "team": {"id": workspace.team_id, "domain": "rehearsal"},
-        "enterprise": None,
+        "enterprise": {"id": workspace.enterprise_id, "name": "Rehearsal"} if workspace.enterprise_id else None,
         "is_enterprise_install": False,
         "channel": {"id": channel.id, "name": channel.name},
         "message": shapes.message_json(workspace, message, metadata=False),
@@ -56,7 +56,7 @@ def commanded(workspace: Workspace, channel: Channel, person: Person, command: s
     """A slash command; over HTTP these are the fields of a form. The channel's own name is not told of private ones."""
     return {
         "token": "not-for-verification",
-        "team_id": person.team_id or workspace.team_id,
+        "team_id": (person.team_id if person.teams is None else "") or workspace.team_id,
         "team_domain": "rehearsal",
         "channel_id": channel.id,
         "channel_name": "privategroup" if channel.is_private else channel.name,

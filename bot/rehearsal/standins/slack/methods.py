@@ -76,8 +76,17 @@ def _auth_test(call: Call) -> Json:
         "user": bot.name,
         "user_id": bot.user_id,
         "bot_id": bot.bot_id,
+        **({"enterprise_id": call.workspace.enterprise_id} if call.workspace.enterprise_id else {}),
         "is_enterprise_install": False,
     }
+
+
+@_method("bots.info", "bot", scope="users:read")
+def _bot(call: Call) -> Json:
+    bot = call.workspace.bot
+    if call.text("bot") != bot.bot_id:
+        raise Refused("bot_not_found")
+    return {"bot": {"id": bot.bot_id, "deleted": False, "name": bot.name, "app_id": bot.app_id, "user_id": bot.user_id}}
 
 
 @_method("users.info", "user", "include_locale", scope="users:read")

@@ -46,7 +46,9 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
     if message.user:
         shown["user"] = message.user
         person = workspace.people.get(message.user)
-        if person and person.team_id not in ("", workspace.team_id):
+        if person and person.teams is not None:
+            shown |= {"user_team": workspace.enterprise_id, "source_team": workspace.enterprise_id}
+        elif person and person.team_id not in ("", workspace.team_id):
             shown |= {"team": person.team_id, "user_team": person.team_id, "source_team": person.team_id}
     if message.client_msg_id:
         shown["client_msg_id"] = message.client_msg_id
@@ -137,9 +139,20 @@ def _linked(part: Any, channels: Collection[tuple[str, str]]) -> Any:
 
 
 def person_json(workspace: Workspace, person: Person) -> Json:
+    home = person.team_id or workspace.team_id
+    of_grid: Json = {} if person.team_id == "-" else {"team_id": home}
+    if person.teams is not None:
+        of_grid["enterprise_user"] = {
+            "id": f"W{person.id[1:]}",
+            "enterprise_id": workspace.enterprise_id,
+            "enterprise_name": "Rehearsal",
+            "is_admin": False,
+            "is_owner": False,
+            "teams": list(person.teams),
+        }
     return {
         "id": person.id,
-        "team_id": person.team_id or workspace.team_id,
+        **of_grid,
         "name": person.name.lower().replace(" ", "."),
         "real_name": person.name,
         "deleted": person.deleted,
@@ -149,15 +162,17 @@ def person_json(workspace: Workspace, person: Person) -> Json:
         "is_ultra_restricted": person.is_ultra_restricted,
         "is_stranger": person.is_stranger,
         "is_invited_user": person.is_invited_user,
-        "profile": {"real_name": person.name, "display_name": person.name, "team": person.team_id or workspace.team_id},
+        "profile": {"real_name": person.name, "display_name": person.name, "team": home},
     }
 
 
 def group_json(workspace: Workspace, group: str, *, users: bool) -> Json:
+    if group in workspace.malformed_groups:
+        return {"id": group, "team_id": None, "date_delete": "yesterday"}
     members = list(workspace.groups[group])
     shown: Json = {
         "id": group,
-        "team_id": workspace.team_id,
+        "team_id": workspace.enterprise_id if group in workspace.organisation_groups else workspace.team_id,
         "is_usergroup": True,
         "name": group,
         "handle": group.lower(),
@@ -195,6 +210,7 @@ def event_payload(workspace: Workspace, channel: Channel, event: Json) -> Json:
         "token": "not-for-verification",
         "team_id": workspace.team_id,
         "context_team_id": workspace.team_id,
+        **({"enterprise_id": workspace.enterprise_id} if workspace.enterprise_id else {}),
         "api_app_id": workspace.bot.app_id,
         "event_id": f"Ev{new_id()}",
         "event_time": int(float(event["event_ts"])),
@@ -202,7 +218,7 @@ def event_payload(workspace: Workspace, channel: Channel, event: Json) -> Json:
         "is_ext_shared_channel": channel.is_ext_shared or foreign,
         "authorizations": [
             {
-                "enterprise_id": None,
+                "enterprise_id": workspace.enterprise_id or None,
                 "team_id": workspace.team_id,
                 "user_id": workspace.bot.user_id,
                 "is_bot": True,

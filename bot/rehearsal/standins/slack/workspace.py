@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody whom users.info knows. `name` is what a transcript shows; `team_id` "" is the workspace's own team."""
+    """Somebody whom users.info knows. `name` is what a transcript shows; `team_id` "" is the workspace's own team, and
+    "-" is told of nobody. `teams` are a Grid member's workspaces, None for somebody of no organisation.
+    """
 
     id: str
     name: str
@@ -30,6 +32,7 @@ class Person:
     is_stranger: bool = False
     is_app_user: bool = False
     is_invited_user: bool = False
+    teams: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -156,12 +159,15 @@ class Workspace:
         groups: Mapping[str, Sequence[str]],
     ) -> None:
         self.team_id = team_id
+        self.enterprise_id = ""
         self.bot = bot
         self.people = {person.id: person for person in people}
         self.people.setdefault(bot.user_id, Person(bot.user_id, bot.name, is_bot=True))
         self.channels = {channel.id: channel for channel in channels}
         self.groups = dict(groups)
         self.disabled_groups: set[str] = set()
+        self.organisation_groups: set[str] = set()
+        self.malformed_groups: set[str] = set()
         self.pins: list[str] = []
         self.files: dict[str, StoredFile] = {}
         self._messages: dict[str, Message] = {}
