@@ -23,7 +23,18 @@ from bot import practice
 from bot.artifacts import files, lasting
 from bot.artifacts.examiners import BundleExaminers
 from bot.conductor import Conductor, interrupted
-from bot.edges import Services, SystemClock, examiners, parties_of, rules_of, secret, selection_of, services, steps
+from bot.edges import (
+    Services,
+    SystemClock,
+    entitlement_of,
+    examiners,
+    parties_of,
+    rules_of,
+    secret,
+    selection_of,
+    services,
+    steps,
+)
 from bot.errors import CheckFailed, Interrupted, ServiceError, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import commands as say
@@ -305,7 +316,7 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
             unchanged="nothing was started",
             do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
         )
-    decision = decide(run, say.TakeUp(), SystemClock().now())
+    decision = decide(run, say.TakeUp(entitlement=entitlement_of(settings)), SystemClock().now())
     assert not isinstance(decision, Refusal)
     record.append(decision)
     return after(run, *decision)

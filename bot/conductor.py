@@ -37,7 +37,7 @@ from bot.errors import (
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import commands as say
-from bot.plan.commands import Refusal, Standing
+from bot.plan.commands import Refusal
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding, failed
@@ -45,6 +45,7 @@ from bot.plan.fold import after
 from bot.plan.run import Delivery, Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
 from bot.rests import Rests
+from bot.vouching import Vouching
 
 log = structlog.get_logger("cutover")
 
@@ -89,6 +90,7 @@ class Conductor:
         self.run = run
         self._record = record
         self._channel = channel
+        self._vouching = Vouching(channel)
         self._source = source
         self._examiners = examiners
         self._steps = steps
@@ -209,6 +211,8 @@ class Conductor:
                 await self._try(action, self._pin(action))
             case do.Verify():
                 await self._verify(action)
+            case do.JudgeAgain():
+                await self._judge_again(action)
             case do.Work():
                 await self._work(action)
             case do.Freeze():
@@ -217,22 +221,10 @@ class Conductor:
                 await self._thaw()
 
     async def _ask(self, action: do.AskWho) -> None:
-        standing = await self._standing(action)
+        standing = await self._vouching.standing(self.run, action)
         headway = self._headway()
         progress = f"Progress: {in_words(headway)}" if headway else ""
         self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))
-
-    async def _standing(self, action: do.AskWho) -> Standing:
-        """As much as is needed of it: a flood of words must not use up Slack's patience with questions."""
-        opened = self.run.opened
-        match action.kind:
-            case "act":
-                may = (opened.approvers, opened.rules.groups)
-            case "tell":
-                may = ((), ())
-            case "miss":
-                return Standing(known=False, member=False, approver=False)
-        return await self._channel.standing(action.user, action.team, *may)
 
     async def _try(self, action: do.Action, effect: Awaitable[None]) -> None:
         """Once. After an unknown outcome or no connection it comes back to this one message after a while, the later
@@ -319,6 +311,11 @@ class Conductor:
             self.obey(say.EndVerification())
         finally:
             self._gauge.clear()
+
+    async def _judge_again(self, action: do.JudgeAgain) -> None:
+        standings = await self._vouching.again(self.run, action)
+        self._stop_if_cut_off()
+        self.obey(say.JudgeApprovals(attempt=action.attempt, standings=standings))
 
     def _tell(self, finding: Finding) -> None:
         self._stop_if_cut_off()

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import bytes_to_read, hand_over
 from bot.concurrency import run_in_slices
-from bot.plan.events import Parties, Rules
+from bot.plan.events import Entitlement, Parties, Rules
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Run
@@ -197,6 +197,16 @@ def rules_of(settings: Settings) -> Rules:
         hold_locks=settings.freeze.hold_locks,
         window_minutes=settings.window.minutes,
         start_on_word=settings.run.start == "on-word",
+    )
+
+
+def entitlement_of(settings: Settings) -> Entitlement:
+    rules = rules_of(settings)
+    return Entitlement(
+        users=settings.approvers.users,
+        groups=rules.groups,
+        approvals=rules.approvals,
+        deny_same_person=rules.deny_same_person,
     )
 
 

@@ -7,7 +7,7 @@ cancels work that is no longer due (that is how an abort or a drift stops a step
     ask    who is the author of a message: first of what may start or stop something, then of what only asks
     post   new messages: gates, alarms and summaries, then findings, then answers; of a kind the longest owed first
     edit   of what stands in the channel: the gate at hand, then all else, the header last
-    work   verification, step, freeze, thaw: never two at once
+    work   verification and the judging of its approvals, step, freeze, thaw: never two at once
 
 Posts and edits wait for nothing but their own kind: a channel that takes no edits still gets its alarms, and a flood
 of answers holds back no gate. What Slack did not take rests for a while, each message by itself (`Action.rests_as`),
@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.plan.events import MessageHeard, MessageKind
+from bot.plan.events import MessageHeard, MessageKind, SignalAccepted
 from bot.plan.run import Delivery, Phase, Run
 from bot.plan.talk import posts, signals
 
@@ -78,6 +78,14 @@ class PinHeader(Action):
 @dataclass(frozen=True, kw_only=True)
 class Verify(Action):
     examiners: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeAgain(Action):
+    """Ask Slack anew of everybody on whose approvals the gate is about to pass."""
+
+    attempt: int
+    approvals: tuple[SignalAccepted, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +185,16 @@ def _redraw(run: Run, delivery: Delivery) -> Redraw:
     return Redraw(key=f"{delivery.post.key}/{run.face_of(delivery.post)}", delivery=delivery)
 
 
-def _next_work(run: Run) -> Verify | Work | Freeze | Thaw | None:
+def _next_work(run: Run) -> Verify | JudgeAgain | Work | Freeze | Thaw | None:
     match run.phase:
         case Phase.VERIFYING:
             assert run.offer is not None
+            if run.checked:
+                return JudgeAgain(
+                    key=f"{run.gate_key}/judge/{run.verification}",
+                    attempt=run.verification,
+                    approvals=run.offer.checking,
+                )
             last = run.offer.approvals[-1].given.ts
             return Verify(key=f"{run.gate_key}/verify/{last}", examiners=run.gate.examiners)
         case Phase.RUNNING:

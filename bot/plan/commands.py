@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,14 +21,22 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What Slack says about a person at this moment. `why` is a clause naming what is missing; `known` is False when
-    Slack did not answer.
+    """What Slack says about a person at this moment. `why` is a clause naming what is missing, for them; `reason` is
+    the same for others. `known` is False when Slack did not answer, and `open` when it did not answer all: whether
+    they are an approver is not certain then.
     """
 
     known: bool
     member: bool
     approver: bool
     why: str = ""
+    reason: str = ""
+    open: bool = False
+
+
+def strictest(standings: Iterable[Standing]) -> Standing:
+    """Of what several settings make of one person, what speaks most against them."""
+    return min(standings, key=lambda standing: (standing.known, standing.member, standing.approver))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +57,9 @@ class Open:
 
 @dataclass(frozen=True, kw_only=True)
 class TakeUp:
-    """A new process goes on with a run that an earlier one opened."""
+    """A new process goes on with a run that an earlier one opened. `entitlement` is what its settings say."""
+
+    entitlement: e.Entitlement | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +104,14 @@ class TellFinding:
 @dataclass(frozen=True, kw_only=True)
 class EndVerification:
     pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeApprovals:
+    """What Slack says now of everybody who approved the gate whose checks have passed, by the ts of their words."""
+
+    attempt: int
+    standings: Mapping[str, Standing]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +272,7 @@ Command = (
     | BeginVerification
     | TellFinding
     | EndVerification
+    | JudgeApprovals
     | BeginStep
     | EndStep
     | FailStep

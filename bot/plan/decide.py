@@ -8,7 +8,8 @@ first, then judged by the table of words (`bot.plan.words`) with what Slack says
     Judge(ts, standing)      -> SignalAccepted, Answered        or only Answered(refused)
     BeginVerification        -> VerificationBegan
     TellFinding …            -> FindingMade …
-    EndVerification          -> CheckpointPassed                or CheckpointRefused
+    EndVerification          -> ChecksPassed                    or CheckpointRefused
+    JudgeApprovals           -> CheckpointPassed                or FindingMade, ApprovalLapsed …
     BeginStep, EndStep       -> StepBegan, StepEnded, CheckpointOffered(next gate)
 """
 
@@ -19,7 +20,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.plan import events as e
-from bot.plan import window
+from bot.plan import verifying, window
 from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
 from bot.plan.commands import (
     Abort,
@@ -40,6 +41,7 @@ from bot.plan.commands import (
     Hear,
     IntendPost,
     Judge,
+    JudgeApprovals,
     LosePost,
     Open,
     Refusal,
@@ -101,7 +103,7 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
 
 
 def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
-    started = e.BotStarted(at=now, away_since=run.last_at)
+    started = e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement)
     return [started, *_still_to_come(after(run, started), now)]
 
 
@@ -114,29 +116,6 @@ def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
     if run.offer.status == "void" and run.phase is Phase.WAITING:
         return [offer(run, FREEZE.name, now)]
     return []
-
-
-def _begin_verification(run: Run, command: BeginVerification, now: datetime) -> Decision:
-    return [e.VerificationBegan(at=now, checkpoint=run.gate.name, attempt=run.attempts.get(run.gate.name, 0) + 1)]
-
-
-def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
-    if not (attempt := run.verification):
-        return Refusal(sentence="A finding belongs to a verification that has begun")
-    return [e.FindingMade(at=now, checkpoint=run.gate.name, attempt=attempt, finding=command.finding)]
-
-
-def _end_verification(run: Run, command: EndVerification, now: datetime) -> Decision:
-    gate = run.gate.name
-    if run.offer is None or not run.offer.by or not run.findings:
-        return Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
-    attempt = run.verification
-    if run.stopped_by(run.findings):
-        return [e.CheckpointRefused(at=now, checkpoint=gate, attempt=attempt)]
-    facts: dict[str, Any] = {}
-    for finding in run.findings:
-        facts |= finding.facts
-    return [e.CheckpointPassed(at=now, checkpoint=gate, attempt=attempt, by=run.offer.by, facts=facts)]
 
 
 def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
@@ -382,9 +361,10 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     TakeUp: (_ALWAYS, _take_up),
     Hear: (_ALWAYS, _hear),
     Judge: (_ALWAYS, _judge),
-    BeginVerification: (frozenset({Phase.VERIFYING}), _begin_verification),
-    TellFinding: (frozenset({Phase.VERIFYING}), _tell_finding),
-    EndVerification: (frozenset({Phase.VERIFYING}), _end_verification),
+    BeginVerification: (frozenset({Phase.VERIFYING}), verifying.begin_verification),
+    TellFinding: (frozenset({Phase.VERIFYING}), verifying.tell_finding),
+    EndVerification: (frozenset({Phase.VERIFYING}), verifying.end_verification),
+    JudgeApprovals: (frozenset({Phase.VERIFYING}), verifying.judge_approvals),
     BeginStep: (frozenset({Phase.RUNNING}), _begin_step),
     EndStep: (frozenset({Phase.RUNNING}), _end_step),
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),

@@ -1,12 +1,13 @@
 """A gate as it was put before people, and the approvals that were given for it. Values only.
 
-An approval lives through these states; only the first two are unspent, and what becomes of it is told by `status`:
+An approval lives through these states; only the first two are unspent, and `status` tells what became of it:
 
     received    it counts, and the gate waits for another person's
     checking    the gate's examiners try to prove the claim wrong
     spent       the gate passed on it
     refused     the examiners found something
     withdrawn   somebody said `hold`
+    lapsed      whoever gave it may give none any more
     void        what it was given for has moved
 """
 
@@ -20,7 +21,7 @@ from typing import Any, Literal
 from bot.plan.events import SignalAccepted
 
 OfferStatus = Literal["waiting", "verifying", "refused", "passed", "void"]
-ApprovalState = Literal["received", "checking", "spent", "refused", "withdrawn", "void"]
+ApprovalState = Literal["received", "checking", "spent", "refused", "withdrawn", "lapsed", "void"]
 _STANDS: frozenset[ApprovalState] = frozenset({"received", "checking", "spent"})
 _UNSPENT: frozenset[ApprovalState] = frozenset({"received", "checking"})
 
@@ -66,6 +67,25 @@ class Offer:
         """With one more approval; when no other is missing, all of them are checked."""
         offer = replace(self, approvals=(*self.approvals, Approval(given=given)), status="waiting")
         return offer if offer.missing else replace(offer._turned("checking"), status="verifying")
+
+    def lapsed(self, ts: str) -> Offer:
+        """Without the approval that was given with this message; the others wait for one in its place."""
+        kept = tuple(replace(a, state="lapsed") if a.given.ts == ts else a for a in self.approvals)
+        return replace(replace(self, approvals=kept)._turned("received"), status="waiting")
+
+    def taking(self, needed: int) -> Offer:
+        """When it now takes so many people, of whom some have approved already."""
+        offer = replace(self, needed=needed)
+        if self.status not in {"waiting", "verifying"}:
+            return offer
+        if offer.missing:
+            return replace(offer._turned("received"), status="waiting")
+        return replace(offer._turned("checking"), status="verifying")
+
+    @property
+    def checking(self) -> tuple[SignalAccepted, ...]:
+        """The approvals on which it would pass now."""
+        return tuple(approval.given for approval in self.approvals if approval.state == "checking")
 
     def settled(self, status: OfferStatus, state: ApprovalState) -> Offer:
         """With this status, and all unspent approvals in this state."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, Checkpoint
+from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
@@ -82,6 +83,8 @@ class Run:
     """The attempt at hand; 0 while the one that the approval asks for has not begun."""
     findings: tuple[Finding, ...] = ()
     """Those of the verification at hand or, after it, of the last one."""
+    checked: bool = False
+    """The verification at hand found nothing that stops the gate, and its approvals are judged again."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By passed gate; that of `freeze` is the freeze record."""
     step: StepState | None = None
@@ -101,6 +104,8 @@ class Run:
     reopenings: int = 0
     """How often a step that had ended was taken up again."""
     starts: int = 0
+    today: e.Entitlement | None = None
+    """What the settings of this process say about who may open gates; None when it is the one that opened the run."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Attention reason -> digest of the set of users it was accepted for."""
     left_unread: Mapping[str, e.UnreadableAccepted] = field(default_factory=dict)
@@ -205,6 +210,17 @@ class Run:
         """Who gave the last signal of gate `freeze`; "" until it was given."""
         by = [user for offer in self.offers.values() if offer.checkpoint == FREEZE.name for user in offer.by]
         return by[-1] if by else ""
+
+    @property
+    def entitled(self) -> Entitled:
+        """Who may act, by the settings that the run was opened with and by today's."""
+        return Entitled(opened=self.opened.entitlement, today=self.today or self.opened.entitlement)
+
+    def may_not_open_the_last(self, user: str) -> bool:
+        """They have opened every gate so far, and the settings want another person for the last."""
+        if not self.entitled.deny_same_person or self.gate is not PLAN[-1]:
+            return False
+        return all(user in self.opened_by(gate.name) for gate in PLAN[:-1])
 
     def opened_by(self, checkpoint: str) -> tuple[str, ...]:
         """On whose approvals the gate last passed; () when it has not."""

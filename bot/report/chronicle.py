@@ -95,6 +95,12 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
         f"The run {event.run_id} was opened{f'; it takes the place of {event.abandons}' if event.abandons else ''}."
     ),
     e.BotStarted: _taken_up,
+    e.ChecksPassed: lambda event: (
+        f"The checks of checkpoint {_gate(event.checkpoint)} passed; everybody who approved was judged again."
+    ),
+    e.ApprovalLapsed: lambda event: (
+        f"The approval for checkpoint {_gate(event.checkpoint)} no longer counted: {event.why}."
+    ),
     e.CheckpointOffered: lambda event: (
         f"Checkpoint {_gate(event.checkpoint)} was put before people, with evidence {event.digest}."
     ),

@@ -149,6 +149,7 @@ def test_the_events_of_the_journal() -> None:
         "guard-taken",
         "guard-lost",
         "rival-seen", "rival-gone", "pin-given-up",
+        "checks-passed", "approval-lapsed",
     }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from bot.plan.commands import (
     Hear,
     IntendPost,
     Judge,
+    JudgeApprovals,
     LosePost,
     Open,
     Refusal,
@@ -66,6 +67,7 @@ __all__ = [
     "BOT",
     "BY_NAME",
     "EVE",
+    "LEFT",
     "MEMBER",
     "NED",
     "NED_THERE",
@@ -95,6 +97,7 @@ __all__ = [
     "Hear",
     "IntendPost",
     "Judge",
+    "JudgeApprovals",
     "LosePost",
     "NearMiss",
     "Night",
@@ -159,6 +162,14 @@ SIGNALS = {"freeze": "frozen", "export": "exported", "users": "users-mapped"}
 
 MEMBER = Standing(known=True, member=True, approver=False, why="you are not listed as an approver")
 UNKNOWN = Standing(known=False, member=False, approver=False)
+LEFT = Standing(
+    known=True,
+    member=False,
+    approver=False,
+    why="your account is deactivated",
+    reason="the account is deactivated",
+)
+"""Of somebody who was an approver when they spoke."""
 _STANDINGS = {
     ANN: Standing(known=True, member=True, approver=True),
     BEN: Standing(known=True, member=True, approver=True),
@@ -347,7 +358,21 @@ class Night:
     def pass_gate(self) -> None:
         self.give_signal()
         self.find(good_findings(self.run.gate.name, self.now))
-        self.do(EndVerification())
+        self.end_checks()
+
+    def end_checks(self, **standings: Standing) -> list[e.AnyEvent]:
+        """The checks are over, and so is the gate, unless one of them stops it or, by what Slack says of them (of a
+        user id its standing), one of those who approved it may open it no more.
+        """
+        happened = self.do(EndVerification())
+        if not self.run.checked:
+            return happened
+        return [*happened, *self.judge_again(**standings)]
+
+    def judge_again(self, **standings: Standing) -> list[e.AnyEvent]:
+        assert self.run.offer is not None
+        told = {given.ts: standings.get(given.user) or standing_of(given.user) for given in self.run.offer.checking}
+        return self.do(JudgeApprovals(attempt=self.run.verification, standings=told))
 
     def end_step(self, result: StepResult | None = None) -> None:
         assert self.run.step is not None
@@ -476,7 +501,7 @@ def night_of_detours(why: str = "the office is closed") -> Night:
     for _ in range(2):
         night.give_signal()
         night.find([*good_findings("freeze", night.now), notice])
-        night.do(EndVerification())
+        night.end_checks()
         night.talk()
         if night.run.offer is not None and night.run.offer.status == "refused":
             night.ask(f"accept notice {why}", ANN)

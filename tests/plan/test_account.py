@@ -4,7 +4,6 @@ from bot.plan.talk.account import account
 from tests.plan.histories import (
     ANN,
     EVE,
-    EndVerification,
     Night,
     Phase,
     e,
@@ -63,7 +62,7 @@ def test_a_waiver_is_told_while_its_gate_stands() -> None:
     night.talk()
     night.give_signal()
     night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
-    night.do(EndVerification())
+    night.end_checks()
     night.talk()
     night.ask("accept notice <!channel> the office is closed", ANN)
     assert (

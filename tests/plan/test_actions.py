@@ -16,7 +16,6 @@ from .histories import (
     BeginVerification,
     ConfirmPost,
     EndThaw,
-    EndVerification,
     FailStep,
     FailThaw,
     IntendPost,
@@ -99,7 +98,7 @@ def test_work_begun_anew_has_another_key() -> None:
     night = night_at("freeze is checked")
     first = next_actions(night.run)["work"].key
     night.do(TellFinding(finding=failed("notice", "No.", "Yes.")))
-    night.do(EndVerification())
+    night.end_checks()
     night.give_signal()
     assert next_actions(night.run)["work"].key != first
 
@@ -328,7 +327,7 @@ def _whole_night() -> Night:
     night = night_at("opened")
     night.give_signal()
     night.find([failed("freeze-proof", "An old session can write.", "End it.")])
-    night.do(EndVerification())
+    night.end_checks()
     night.pass_gate()
     night.do(BeginStep())
     night.do(FailStep(why="x."))

@@ -346,8 +346,9 @@ def test_a_gate_passes_on_an_approval_and_findings_that_do_not_fail() -> None:
     night = night_at("freeze waits")
     night.give_signal(BEN)
     night.find(good_findings("freeze"))
-    (event,) = night.do(EndVerification())
+    checked, event = night.end_checks()
     facts = {"frozenAt": START.isoformat(), "lsn": "0/1A", "xmax": 7, "baseline": {"orders": 3}}
+    assert isinstance(checked, e.ChecksPassed)
     assert event == e.CheckpointPassed(at=night.now, checkpoint="freeze", attempt=1, by=(BEN,), facts=facts)
     assert night.run.phase is Phase.RUNNING
     assert night.run.freeze == facts
@@ -361,7 +362,7 @@ def test_one_failing_finding_refuses_the_gate(position: int) -> None:
     found = good_findings("freeze")
     found.insert(position, failed("old-session", "One old session can write.", "End it."))
     night.find(found)
-    assert night.do(EndVerification()) == [e.CheckpointRefused(at=night.now, checkpoint="freeze", attempt=1)]
+    assert night.end_checks() == [e.CheckpointRefused(at=night.now, checkpoint="freeze", attempt=1)]
     assert night.run.offer is not None
     assert (night.run.phase, night.run.offer.status, night.run.offer.by) == (Phase.WAITING, "refused", ())
     night.pass_gate()

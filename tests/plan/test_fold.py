@@ -9,6 +9,7 @@ from .histories import (
     ANN,
     BEN,
     EVE,
+    LEFT,
     NED,
     PLACES,
     RUN_ID,
@@ -21,7 +22,6 @@ from .histories import (
     EndFreeze,
     EndStep,
     EndThaw,
-    EndVerification,
     FailFreeze,
     FailStep,
     FailThaw,
@@ -70,7 +70,10 @@ def _full_night() -> Night:
     night.remind("freeze", 1)
     night.give_signal()
     night.find([failed("freeze-proof", "An old session can write.", "End it.")])
-    night.do(EndVerification())
+    night.end_checks()
+    night.give_signal()
+    night.find(good_findings("freeze", night.now))
+    night.end_checks(**{ANN: LEFT})
     for _ in range(2):
         night.pass_gate()
         night.end_step()
@@ -111,13 +114,13 @@ def _released_night() -> Night:
     night.do(EndFreeze(findings=(passed("freeze-applied", "It stands."),)))
     night.give_signal()
     night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
-    night.do(EndVerification())
+    night.end_checks()
     night.talk()
     night.ask("accept notice the office is closed", ANN)
     night.ask("accept notice the office is closed", BEN)
     night.give_signal()
     night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
-    night.do(EndVerification())
+    night.end_checks()
     night.do(ReportGuard(since=START, tables=3))
     night.do(ReportGuard(since=None, why="It was lost."))
     night.later(minutes=31)
@@ -225,12 +228,12 @@ def test_a_gate_moves_from_waiting_to_passed() -> None:
     seen.append(_statuses(night)[gate])
     night.find([failed("freeze-proof", "An old session can write.", "End it.")])
     seen.append(_statuses(night)[gate])
-    night.do(EndVerification())
+    night.end_checks()
     seen.append(_statuses(night)[gate])
     night.give_signal()
     seen.append(_statuses(night)[gate])
     night.find(good_findings("freeze"))
-    night.do(EndVerification())
+    night.end_checks()
     seen.append(_statuses(night)[gate])
     assert seen == ["waiting", "verifying", "verifying", "refused", "verifying", "passed"]
     night.end_step()
@@ -245,7 +248,7 @@ def test_a_gate_refused_again_has_another_face() -> None:
     for _ in range(2):
         night.give_signal()
         night.find([failed("freeze-proof", "An old session can write.", "End it.")])
-        night.do(EndVerification())
+        night.end_checks()
         faces.add(night.run.face_of(post))
     assert len(faces) == 2
 
@@ -401,7 +404,7 @@ def test_who_gave_the_freeze_signal_is_known_from_then_on() -> None:
     night.give_signal(BEN)
     assert night.run.frozen_by == BEN
     night.find(good_findings("freeze"))
-    night.do(EndVerification())
+    night.end_checks()
     night.end_step()
     assert night.run.frozen_by == BEN
     night.do(ReportDrift(changes=("x moved",)))
@@ -460,7 +463,7 @@ def test_an_evidence_digest_moves_with_what_it_binds() -> None:
         night = Night()
         night.give_signal()
         night.find(good_findings("freeze", START + timedelta(minutes=frozen_after)))
-        night.do(EndVerification())
+        night.end_checks()
         night.do(BeginStep())
         night.do(EndStep(result=result_of("export", sha256=sha256)))
         return [o.digest for o in night.run.offers.values()]

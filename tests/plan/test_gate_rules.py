@@ -77,7 +77,7 @@ def _states(night: Night) -> list[tuple[str, str]]:
 
 def _examined(night: Night, *more: Finding) -> None:
     night.find([*good_findings(night.run.gate.name, night.now), *more])
-    night.do(EndVerification())
+    night.end_checks()
     night.talk()
 
 
@@ -266,7 +266,7 @@ def test_a_waiver_is_about_a_finding_that_was_read() -> None:
     night = night_at("freeze waits")
     night.give_signal()
     night.find([*good_findings("freeze"), NO_NOTICE])
-    night.do(EndVerification())
+    night.end_checks()
     assert _answer(night, "accept notice closed") == (
         "Nothing was accepted: this was said before the last finding of `notice` was posted, so it cannot be "
         "about it. Read "

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.plan import events as e
-from bot.plan.commands import BeginStep, EndVerification, FailStep
+from bot.plan.commands import BeginStep, FailStep
 from bot.plan.findings import failed
 from bot.plan.run import Phase
 from tests.plan.histories import ANN, EVE, Night, night_at
@@ -87,7 +87,7 @@ def test_a_gate_that_was_refused_because_of_it_opens_without_it() -> None:
     night = night_at("freeze waits")
     night.give_signal()
     night.find([failed("select-rights", "1 right is missing.", "GRANT it.", unreadable=["public.caches"])])
-    night.do(EndVerification())
+    night.end_checks()
     night.talk()
     assert "`accept unreadable:public.caches WHY` is open." in answer(night, "status")
 

@@ -8,6 +8,9 @@ against it:
     no gate passes but on its word, said by as many distinct people as it needs, each entitled when Slack was asked,
     after the present offer stood in the channel, and on findings of which none fails that was not waived by two;
     an approval is used once, and none by somebody entitled is lost
+    everybody who approved a gate was asked about once more after its checks had passed, and was entitled then: if not,
+    the gate waits again, keeps what the others approved, and says whose approval lapsed; if Slack did not say, it stays
+    shut. By today's settings a gate may take more people than the run was opened with
     no step begins but behind a passed gate; nothing goes forward after an abort
     no post stands twice in the channel, also when one was deleted and is posted anew; no work is done again once it
     has ended; no message is answered twice
@@ -61,6 +64,7 @@ from .histories import (
     Hear,
     IntendPost,
     Judge,
+    JudgeApprovals,
     LosePost,
     Open,
     Phase,
@@ -167,6 +171,13 @@ class World:
     """The ts of the messages that count for the gate at hand."""
     waived: set[str] = field(default_factory=set)
     """Who let the gate pass in spite of a check."""
+    checks_passed: bool = False
+    """All checks of the verification at hand are over, and nothing stops the gate."""
+    judged_again: dict[str, bool | None] = field(default_factory=dict)
+    """What Slack said since then of the authors of these messages: entitled, not, or nothing."""
+    lapsed: set[str] = field(default_factory=set)
+    needed_today: dict[str, int] = field(default_factory=dict)
+    """How many approvals the settings ask for that this process was given."""
     spent: set[str] = field(default_factory=set)
     findings: list[Finding] | None = None
     """Of the verification at hand; None when none has begun."""
@@ -180,6 +191,10 @@ class World:
     thaw_words: list[tuple[str, datetime]] = field(default_factory=list)
     thawing: bool = False
     ended_work: set[str] = field(default_factory=set)
+
+    def takes(self, gate: str) -> int:
+        """How many people's approvals, by the stricter of the settings at the opening and of today's."""
+        return max(self.needed.get(gate, 1), self.needed_today.get(gate, 1))
 
 
 class Nights(RuleBasedStateMachine):
@@ -237,15 +252,18 @@ class Nights(RuleBasedStateMachine):
             self.take_up()
         return bool(decision)
 
-    def take_up(self) -> None:
-        """A process begins with what the journal says and nothing else."""
+    def take_up(self, today: dict[str, int] | None = None) -> None:
+        """A process begins with what the journal says and nothing else, but for how many approvals its settings ask."""
         self.run = self.reread = None
         for line in self.journal:
             self.run = after(self.run, from_record(json.loads(line)))
         self.reread = self.run
         self.under_way = ""
-        self.world.findings = None
-        self.obey(TakeUp())
+        self.world.findings, self.world.checks_passed = None, False
+        if today is not None:
+            self.world.needed_today = today
+        entitlement = e.Entitlement(users=LISTED, groups=("S0ONCALL",), approvals=self.world.needed_today)
+        self.obey(TakeUp(entitlement=entitlement))
 
     # -- what each event must be true to ------------------------------------------------------------------------------
 
@@ -263,14 +281,30 @@ class Nights(RuleBasedStateMachine):
                 self.check_approval(event)
                 world.approvals, world.findings = [*world.approvals, event.ts], None
             case e.VerificationBegan():
-                needed = world.needed.get(world.offer[0], 1)
-                assert len(world.approvals) == needed, "a verification stands on as many approvals as it needs"
-                world.findings = []
+                needed = world.takes(world.offer[0])
+                assert len(world.approvals) >= needed, "a verification stands on as many approvals as it needs"
+                world.findings, world.checks_passed, world.judged_again = [], False, {}
             case e.FindingMade():
                 assert world.findings is not None, "a finding belongs to a verification of this process"
-                world.findings.append(event.finding)
+                if not world.checks_passed:
+                    world.findings.append(event.finding)
+                else:
+                    assert event.finding.check == "approvers-entitled"
+                    assert not all(world.judged_again.values()), "it is told when an approval does not stand"
+            case e.ChecksPassed():
+                assert world.findings, "no checks pass that were not made"
+                assert not any(self.stops(finding) for finding in world.findings)
+                world.checks_passed = True
+            case e.ApprovalLapsed():
+                assert world.checks_passed or world.lapsed, "approvals are judged again once all else is proven"
+                assert world.judged_again[event.ts] is False, "none lapses of whom Slack says nothing, or that he may"
+                assert event.user == world.said[event.ts].user
+                world.lapsed.add(event.ts)
+                world.approvals = [ts for ts in world.approvals if ts != event.ts]
+                world.findings, world.checks_passed = None, False
             case e.CheckpointRefused():
-                assert any(self.stops(finding) for finding in world.findings or [])
+                unsaid = world.checks_passed and None in world.judged_again.values()
+                assert unsaid or any(self.stops(finding) for finding in world.findings or [])
                 self.spend()
             case e.CheckpointPassed():
                 self.check_passed(event)
@@ -364,7 +398,7 @@ class Nights(RuleBasedStateMachine):
         assert event.digest == world.digest, "it is bound to what is on offer"
         assert event.ts not in world.spent, "it is used once"
         assert message.user not in [world.said[ts].user for ts in world.approvals], "one person is not two"
-        assert len(world.approvals) < world.needed.get(event.checkpoint, 1), "what is enough is enough"
+        assert len(world.approvals) < world.takes(event.checkpoint), "what is enough is enough"
         assert not world.thawing
         assert not world.drifted
         assert not world.aborting
@@ -373,8 +407,11 @@ class Nights(RuleBasedStateMachine):
     def check_passed(self, event: e.CheckpointPassed) -> None:
         world = self.world
         assert (event.checkpoint, world.offer[0]) == (world.offer[0], event.checkpoint)
-        assert len(world.approvals) == world.needed.get(event.checkpoint, 1), "no gate passes unapproved"
+        assert len(world.approvals) >= world.takes(event.checkpoint), "no gate passes unapproved"
         assert event.by == tuple(world.said[ts].user for ts in world.approvals)
+        assert world.checks_passed, "no gate passes before its checks are over"
+        assert set(world.judged_again) >= set(world.approvals), "everybody who approved is judged again"
+        assert all(world.judged_again[ts] for ts in world.approvals), "nobody opens a gate who may no more"
         assert world.findings, "no gate passes unexamined"
         assert not any(self.stops(finding) for finding in world.findings), "no gate passes disproved"
         assert not world.thawing
@@ -394,7 +431,7 @@ class Nights(RuleBasedStateMachine):
 
     def spend(self) -> None:
         self.world.spent |= set(self.world.approvals)
-        self.world.approvals, self.world.findings = [], None
+        self.world.approvals, self.world.findings, self.world.checks_passed = [], None, False
 
     # -- people -------------------------------------------------------------------------------------------------------
 
@@ -575,7 +612,7 @@ class Nights(RuleBasedStateMachine):
             and not (world.drifted or world.aborting or world.thawing or world.may_run or run.hold or run.is_over)
             and not (run.open_reasons or run.decided_since)
             and message.user not in [world.said[ts].user for ts in world.approvals]
-            and len(world.approvals) < world.needed.get(world.offer[0], 1)
+            and len(world.approvals) < world.takes(world.offer[0])
         )
 
     def say(self, user: str, text: str, signal: str = "") -> None:
@@ -710,7 +747,8 @@ class Nights(RuleBasedStateMachine):
         """The work at hand ends with this."""
         key, self.under_way = self.under_way, ""
         assert self.obey(command, survives=survives)
-        self.world.ended_work.add(key)
+        if not (isinstance(command, EndVerification) and (self.alive.checked or survives is not None)):
+            self.world.ended_work.add(key)  # what was checked is checked again after a restart
 
     @precondition(lambda self: self.due() is not None)
     @rule(
@@ -723,13 +761,15 @@ class Nights(RuleBasedStateMachine):
     def work_goes_on(self, ends: bool, well: bool, warns: bool, set_digest: str, survives: int | None) -> None:
         match self.begin():
             case do.Verify():
-                self.examine(well=well, warns=warns, ends=ends, survives=survives)
+                self.examine(well=well, warns=warns, ends=ends, survives=survives, judged=well)
+            case do.JudgeAgain() if ends:
+                self.judge_again(known=well, survives=survives)
             case do.Work() if ends:
                 self.end_step(well=well, set_digest=set_digest, attention=warns, survives=survives)
             case do.Thaw() if ends:
                 self.end_thaw(well=well, raises=warns and not well, survives=survives)
 
-    def examine(self, *, well: bool, warns: bool, ends: bool, survives: int | None) -> None:
+    def examine(self, *, well: bool, warns: bool, ends: bool, survives: int | None, judged: bool = True) -> None:
         """The freeze record comes from a finding, so that a pass of gate 1 has one; other examiners may say nothing."""
         good = passed("quiet", "It is so.") if not warns else warned("quiet", "It is not told.")
         bad = failed("quiet", "It is not so.", "Mend it.", waivable=warns)
@@ -740,6 +780,30 @@ class Nights(RuleBasedStateMachine):
             for finding in good_findings("freeze", self.now):
                 self.obey(TellFinding(finding=finding))
         self.end(EndVerification(), survives)
+        if judged and isinstance(self.begin(), do.JudgeAgain):
+            self.judge_again(known=True)
+
+    def judge_again(self, *, known: bool, survives: int | None = None) -> None:
+        """Slack says of everybody who approved whether they may now, or says it of nobody."""
+        due, world = self.due(), self.world
+        assert isinstance(due, do.JudgeAgain)
+        assert [given.ts for given in due.approvals] == world.approvals
+        late = JudgeApprovals(attempt=due.attempt - 1, standings={})
+        assert not self.obey(late), "what was asked for another verification is not believed"
+        world.judged_again = {ts: world.said[ts].user in world.approvers if known else None for ts in world.approvals}
+        command = JudgeApprovals(
+            attempt=due.attempt,
+            standings={
+                ts: Standing(known=known, member=known, approver=bool(may), reason="they left")
+                for ts, may in world.judged_again.items()
+            },
+        )
+        before = list(world.approvals)
+        self.end(command, survives)
+        if survives is None and not all(world.judged_again.values()):
+            assert self.alive.phase is Phase.WAITING
+            kept = [ts for ts in before if known and world.judged_again[ts]]
+            assert world.approvals == kept, "the others' approvals are kept, if Slack said who they are"
 
     @precondition(lambda self: isinstance(self.due(), do.Verify))
     @rule()
@@ -770,7 +834,7 @@ class Nights(RuleBasedStateMachine):
         else:
             self.obey(command, survives=survives)  # what was not told to have ended is done again, which is safe
 
-    @precondition(lambda self: self.under_way and not isinstance(self.due(), do.Verify | do.Work))
+    @precondition(lambda self: self.under_way and not isinstance(self.due(), do.Verify | do.JudgeAgain | do.Work))
     @rule(step=st.sampled_from(["export", "users", "handover"]))
     def cancelled_work_reports_late(self, step: str) -> None:
         """It reached its end before it saw that it was cancelled."""
@@ -876,9 +940,26 @@ class Nights(RuleBasedStateMachine):
 
     @rule()
     def the_process_is_killed_and_started_again(self) -> None:
-        before = self.alive
+        """What was checked is checked again; all else goes on where it was."""
+        before = next_actions(self.alive).get("work")
         self.take_up()
-        assert next_actions(before).get("work") == self.due()
+        assert self.due() == before or (isinstance(before, do.JudgeAgain) and isinstance(self.due(), do.Verify))
+
+    @rule(today=NEEDED)
+    def it_is_started_again_with_other_settings(self, today: dict[str, int]) -> None:
+        """A gate that has enough approvals may then need more, and one that waited for more may have enough."""
+        self.take_up(today)
+
+    @precondition(lambda self: isinstance(self.due(), do.Verify | do.JudgeAgain))
+    @rule(roles=st.sampled_from(ROLES), known=st.sampled_from([True, True, False]), survives=st.integers(1, 3))
+    def somebody_leaves_while_the_gate_is_checked(self, roles: set[str], known: bool, survives: int) -> None:
+        """And perhaps the process is killed just as that is found."""
+        self.begin()
+        if isinstance(self.due(), do.Verify):
+            self.examine(well=True, warns=False, ends=True, survives=None, judged=False)
+        self.world.approvers = set(roles)
+        self.begin()
+        self.judge_again(known=known, survives=survives if survives < 3 else None)
 
     # -- what holds after every step ----------------------------------------------------------------------------------
 

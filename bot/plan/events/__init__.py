@@ -25,10 +25,12 @@ from bot.plan.events.channel import (
 )
 from bot.plan.events.fact import Event
 from bot.plan.events.gates import (
+    ApprovalLapsed,
     CheckpointOffered,
     CheckpointPassed,
     CheckpointRefused,
     CheckpointVoided,
+    ChecksPassed,
     FindingMade,
     ReminderDue,
     StepBegan,
@@ -38,7 +40,17 @@ from bot.plan.events.gates import (
     VerificationBegan,
     WindowTold,
 )
-from bot.plan.events.opening import BotStarted, FreezeMode, Parties, Rules, RunOpened, StartAsked, UsersMode, Via
+from bot.plan.events.opening import (
+    BotStarted,
+    Entitlement,
+    FreezeMode,
+    Parties,
+    Rules,
+    RunOpened,
+    StartAsked,
+    UsersMode,
+    Via,
+)
 from bot.plan.events.people import (
     AbortAsked,
     AbortConfirmed,
@@ -78,13 +90,16 @@ __all__ = [
     "AbortConfirmed",
     "Answered",
     "AnyEvent",
+    "ApprovalLapsed",
     "BotStarted",
     "CheckWaived",
     "CheckpointOffered",
     "CheckpointPassed",
     "CheckpointRefused",
     "CheckpointVoided",
+    "ChecksPassed",
     "DriftSeen",
+    "Entitlement",
     "Event",
     "FindingMade",
     "FreezeApplied",
@@ -147,6 +162,8 @@ AnyEvent = Annotated[
     | SignalAccepted
     | VerificationBegan
     | FindingMade
+    | ChecksPassed
+    | ApprovalLapsed
     | CheckpointRefused
     | CheckpointPassed
     | StepBegan

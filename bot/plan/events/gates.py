@@ -41,6 +41,26 @@ class FindingMade(Event):
     finding: Finding
 
 
+class ChecksPassed(Event):
+    """Nothing that was found stops the gate. Before it passes, Slack is asked anew of everybody who approved."""
+
+    type: Literal["checks-passed"] = "checks-passed"
+    checkpoint: str
+    attempt: int
+
+
+class ApprovalLapsed(Event):
+    """The approval that `user` gave with message `ts` counts no longer, as Slack or the settings say who may give one
+    now; `why` is a clause. The gate waits again, and keeps what others approved.
+    """
+
+    type: Literal["approval-lapsed"] = "approval-lapsed"
+    checkpoint: str
+    user: str
+    ts: str
+    why: str
+
+
 class CheckpointRefused(Event):
     type: Literal["checkpoint-refused"] = "checkpoint-refused"
     checkpoint: str

@@ -45,6 +45,29 @@ class Rules(Fact):
     """The first gate is not offered until an approver says `start`."""
 
 
+class Entitlement(Fact):
+    """What the settings say about who may open gates. `approvals` is by checkpoint, 1 where none is named."""
+
+    users: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    approvals: dict[str, int] = Field(default_factory=dict)
+    deny_same_person: bool = False
+
+    @property
+    def may(self) -> tuple[str, ...]:
+        """People and user groups, by their Slack ids."""
+        return (*self.users, *self.groups)
+
+    def says_the_same_as(self, other: Entitlement) -> bool:
+        """Whatever the order of names, and whether a single approval is written down or not."""
+        return self._plainly == other._plainly
+
+    @property
+    def _plainly(self) -> tuple[object, ...]:
+        several = {gate: needed for gate, needed in self.approvals.items() if needed > 1}
+        return set(self.users), set(self.groups), several, self.deny_same_person
+
+
 UsersMode = Literal["create", "match", "dry-run"]
 """Whether users who are not in the target are created, only matched, or nothing is changed and all is only foreseen."""
 
@@ -70,9 +93,13 @@ class RunOpened(Event):
     estimated_rows: int | None = None
 
     @property
-    def may(self) -> tuple[str, ...]:
-        """Who may act: approvers and user groups, by their Slack ids."""
-        return (*self.approvers, *self.rules.groups)
+    def entitlement(self) -> Entitlement:
+        return Entitlement(
+            users=self.approvers,
+            groups=self.rules.groups,
+            approvals=self.rules.approvals,
+            deny_same_person=self.rules.deny_same_person,
+        )
 
 
 class StartAsked(Event):
@@ -84,7 +111,10 @@ class StartAsked(Event):
 
 
 class BotStarted(Event):
-    """A process took the run up again; `away_since` is the time of the last event before."""
+    """A process took the run up again; `away_since` is the time of the last event before. `entitlement` is what the
+    settings say that this process was given, beside those that the run was opened with.
+    """
 
     type: Literal["bot-started"] = "bot-started"
     away_since: AwareDatetime
+    entitlement: Entitlement | None = None

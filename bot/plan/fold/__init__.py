@@ -13,6 +13,7 @@ from typing import Any
 from bot.plan import events as e
 from bot.plan.fold.channel import pin_given_up, post_edited, post_intended, post_lost, posted
 from bot.plan.fold.gates import (
+    approval_lapsed,
     checkpoint_offered,
     checkpoint_passed,
     checkpoint_refused,
@@ -63,6 +64,8 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.SignalAccepted: signal_accepted,
     e.VerificationBegan: verification_began,
     e.FindingMade: finding_made,
+    e.ChecksPassed: lambda run, event: replace(run, checked=True),
+    e.ApprovalLapsed: approval_lapsed,
     e.CheckpointRefused: checkpoint_refused,
     e.CheckpointPassed: checkpoint_passed,
     e.StepBegan: step_began,

@@ -24,7 +24,7 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         evidence=event.evidence,
         digest=event.digest,
         at=event.at,
-        needed=run.opened.rules.approvals.get(event.checkpoint, 1),
+        needed=run.entitled.needed(event.checkpoint),
     )
     if event.checkpoint == FREEZE.name:
         run = replace(settled(run), window_told=0, guard_since=None, guard_lost=False)
@@ -80,20 +80,28 @@ def checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:
 def signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
     assert run.offer is not None
     run = with_offer(run, run.offer.approved(event))
-    return run if run.offer is not None and run.offer.missing else replace(run, verification=0, findings=())
+    return (
+        run if run.offer is not None and run.offer.missing else replace(run, verification=0, findings=(), checked=False)
+    )
 
 
 def verification_began(run: Run, event: e.VerificationBegan) -> Run:
     assert run.offer is not None
     run = with_offer(run, replace(run.offer, attempt=event.attempt))
     attempts = {**run.attempts, event.checkpoint: event.attempt}
-    return replace(run, attempts=attempts, verification=event.attempt, findings=())
+    return replace(run, attempts=attempts, verification=event.attempt, findings=(), checked=False)
 
 
 def finding_made(run: Run, event: e.FindingMade) -> Run:
     name = f"{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}"
     post = finding_post(run, name, event.checkpoint, event.finding)
     return owe(replace(run, findings=(*run.findings, event.finding)), post)
+
+
+def approval_lapsed(run: Run, event: e.ApprovalLapsed) -> Run:
+    """What was found stays told; the next verification asks everything again."""
+    assert run.offer is not None
+    return replace(with_offer(run, run.offer.lapsed(event.ts)), verification=0, checked=False)
 
 
 def checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
@@ -154,7 +162,7 @@ def reminder_due(run: Run, event: e.ReminderDue) -> Run:
     assert run.offer is not None
     minutes = int((event.at - run.offer.at).total_seconds() // 60)
     run = with_offer(run, replace(run.offer, reminders=event.nth))
-    text = alarms.waits(run.gate, run.opened.may, minutes)
+    text = alarms.waits(run.gate, run.entitled.may, minutes)
     return with_alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
 
 

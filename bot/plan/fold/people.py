@@ -15,9 +15,22 @@ from bot.plan.talk.posts import Post
 def bot_started(run: Run, event: e.BotStarted) -> Run:
     # What a verification that was cut off had found proves nothing: the next one asks everything again.
     findings = () if run.phase is Phase.VERIFYING else run.findings
-    run = replace(run, starts=run.starts + 1, verification=0, findings=findings)
+    run = replace(run, starts=run.starts + 1, verification=0, findings=findings, checked=False)
+    before, run = run, _entitled(run, event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
-    return with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
+    run = with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
+    if (run.today or run.opened.entitlement).says_the_same_as(before.today or before.opened.entitlement):
+        return run
+    text = alarms.entitlements_differ(*run.entitled.each)
+    return with_alarm(run, f"entitled/{run.starts}", text, status="done")
+
+
+def _entitled(run: Run, event: e.BotStarted) -> Run:
+    """By today's settings too. The gate at hand may take more people's approvals, or fewer, than it did."""
+    run = replace(run, today=event.entitlement or run.today)
+    if run.offer is None:
+        return run
+    return with_offer(run, run.offer.taking(run.entitled.needed(run.offer.checkpoint)))
 
 
 def message_heard(run: Run, event: e.MessageHeard) -> Run:
@@ -56,7 +69,7 @@ def hold_asked(run: Run, event: e.HoldAsked) -> Run:
         again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
         run = with_offer(run, run.offer.settled(again, "withdrawn"))
     run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1)
-    return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.opened.may))
+    return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.entitled.may))
 
 
 def run_aborted(run: Run, event: e.RunAborted) -> Run:

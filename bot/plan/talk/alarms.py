@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.plan.checkpoints import Checkpoint
-from bot.plan.events import RunOpened
+from bot.plan.checkpoints import BY_NAME, Checkpoint
+from bot.plan.events import Entitlement, RunOpened
 from bot.plan.practice import Practice
 from bot.plan.talk.amounts import duration, number
 from bot.plan.talk.foreign import shown
@@ -47,6 +47,28 @@ def parts_of_time(practice: Practice) -> str:
 
 def freeze_failed(why: str) -> str:
     return f"*Supabase was not frozen, or not wholly.* {why} Say `freeze` to me again, or run the SQL that `cutover freeze-sql` prints; `thaw` takes back what was set."
+
+
+def entitlements_differ(opened: Entitlement, today: Entitlement | None = None) -> str:
+    """Told when a process starts whose settings say something else than those before it."""
+    if today is None:
+        return "*Who may open gates is again as the run was opened with*: this start's settings say the same."
+    nobody = not (set(opened.users) & set(today.users) or opened.groups or today.groups)
+    strict = "*Nobody is in both, so nobody can open a gate.* Stop the bot and start it with one of these people."
+    return (
+        "*This start's settings say something else about who may open gates than those that the run was opened with.*\n"
+        f"• opened with: {_entitled(opened)}\n"
+        f"• this start: {_entitled(today)}\n"
+        f"{strict if nobody else 'An approver must be one by both, and the larger number of approvals counts.'}"
+    )
+
+
+def _entitled(entitled: Entitlement) -> str:
+    listed = ", ".join(f"`{id_}`" for id_ in entitled.may) or "nobody"
+    several = [f"{needed} for `{BY_NAME[gate].signal}`" for gate, needed in entitled.approvals.items() if needed > 1]
+    takes = f"; approvals: {', '.join(several)}" if several else ""
+    deny = "; whoever opened all gates before may not open the last" if entitled.deny_same_person else ""
+    return f"{listed}{takes}{deny}"
 
 
 def hold(user: str, why: str) -> str:

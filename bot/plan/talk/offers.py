@@ -22,7 +22,7 @@ def evidence(run: Run, checkpoint: str) -> dict[str, Any]:
         "target": opened.parties.target_project,
     }
     if checkpoint == FREEZE.name:
-        return {**shown, "approvers": list(opened.may)}
+        return {**shown, "approvers": list(opened.entitlement.may)}
     if waived := {w.check: list(run.waived_by(w.check, w.checkpoint)) for w in run.waivers}:
         shown["waived"] = waived
     assert run.freeze is not None and run.export is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
-from bot.plan.events import MessageHeard, RunOpened
+from bot.plan.events import MessageHeard
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.talk.foreign import shown
 
@@ -82,6 +82,9 @@ def same_person(gate: Checkpoint, may: Iterable[str]) -> str:
     )
 
 
+OPENED_ALL_BEFORE = "they have opened every gate so far, and the settings want another person for this one"
+
+
 def waits_for_more(user: str, gate: Checkpoint, digest: str, missing: int) -> str:
     return f"<@{user}> said `{gate.signal}` about evidence `{digest}`. This gate takes {_people(missing)}; then I try to prove it wrong."
 
@@ -101,17 +104,17 @@ _STATES: Mapping[ApprovalState, str] = {
     "spent": "spent, the gate is passed",
     "refused": "refused by what was found",
     "withdrawn": "withdrawn, since somebody said `hold`",
+    "lapsed": "void, since they may no longer give it",
     "void": "void, since what it was given for has moved",
 }
 
 
-def who(gate: Checkpoint, opened: RunOpened, offer: Offer | None) -> str:
+def who(gate: Checkpoint, may: Iterable[str], needed: int, offer: Offer | None, *, deny_same_person: bool) -> str:
     """Who may say the next word. Ids as code, so that asking calls nobody."""
-    listed = ", ".join(f"`{id_}`" for id_ in opened.may)
-    needed = opened.rules.approvals.get(gate.name, 1)
+    listed = ", ".join(f"`{id_}`" for id_ in may)
     takes = "one of them is enough" if needed == 1 else f"it takes {needed} of them"
     given = approvals(offer.approvals) if offer is not None else ""
-    other = " Whoever opened all gates before may not open the last." if opened.rules.deny_same_person else ""
+    other = " Whoever opened all gates before may not open the last." if deny_same_person else ""
     return (
         f"Checkpoint {gate.number} ({gate.title}) opens on `{gate.signal}`. These people and groups may say it, and every word that starts or undoes "
         f"something: {listed}; {takes}.{other} Every full member may say `status`, `who`, `help`, `report` and `hold REASON`.{given}"

@@ -21,7 +21,7 @@ from bot.plan.words.said import Reply, Said
 def judge(
     run: Run, message: e.MessageHeard, standing: Standing, *, bot_user: str, progress: str, now: datetime
 ) -> Reply | Refusal:
-    may = run.opened.may
+    may = run.entitled.may
     meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
     if meaning is None or isinstance(meaning, signals.NearMiss):
         gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
@@ -62,7 +62,7 @@ def _why_not(run: Run, said: Said) -> str:
         case Phase.HELD:
             return (sentences.thaw_held if "confirmed" in {run.abort, run.thaw} else sentences.held)(run.hold)
         case Phase.WAITING:  # for `start`, or for nothing that this word does
-            return sentences.not_started(run.opened.may) if not run.started else sentences.not_yet(run.gate)
+            return sentences.not_started(run.entitled.may) if not run.started else sentences.not_yet(run.gate)
         case _:
             over = {
                 Phase.ABORTING: "being aborted",

@@ -16,7 +16,7 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
     assert isinstance(said.meaning, signals.Signal)
     gate = run.gate
     if not run.started:
-        return Refusal(sentence=sentences.not_started(run.opened.may))
+        return Refusal(sentence=sentences.not_started(run.entitled.may))
     if said.meaning.checkpoint != gate.name:
         return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
     if run.offer is None or not said.is_about_the_offer(run):
@@ -27,21 +27,14 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
     if said.user in run.offer.by:
         return Refusal(sentence=sentences.said_already(gate, run.offer.missing))
-    if _opened_all_before(run, said.user):
-        return Refusal(sentence=sentences.same_person(gate, run.opened.may))
+    if run.may_not_open_the_last(said.user):
+        return Refusal(sentence=sentences.same_person(gate, run.entitled.may))
     approval = e.SignalAccepted(
         at=said.now, checkpoint=gate.name, digest=run.offer.digest, user=said.user, ts=said.message.ts
     )
     if missing := run.offer.approved(approval).missing:
         return sentences.waits_for_more(said.user, gate, run.offer.digest, missing), [approval]
     return sentences.signal_taken(said.user, gate, run.offer.digest), [approval]
-
-
-def _opened_all_before(run: Run, user: str) -> bool:
-    """One person has opened every gate so far, and the rules want another for the last."""
-    if not run.opened.rules.deny_same_person or run.gate is not PLAN[-1]:
-        return False
-    return all(user in run.opened_by(gate.name) for gate in PLAN[:-1])
 
 
 def start(run: Run, said: Said) -> Reply | Refusal:
@@ -57,7 +50,7 @@ def freeze(run: Run, said: Said) -> Reply | Refusal:
     if run.opened.rules.freeze_mode != "bot":
         return Refusal(sentence=sentences.people_freeze())
     if run.gate is not FREEZE or run.offer is None:
-        return Refusal(sentence=sentences.frozen_already() if run.started else sentences.not_started(run.opened.may))
+        return Refusal(sentence=sentences.frozen_already() if run.started else sentences.not_started(run.entitled.may))
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(run.gate))
     return sentences.freezing(said.user), [e.FreezeAsked(at=said.now, user=said.user, ts=said.message.ts)]

@@ -22,7 +22,7 @@ def hold(run: Run, said: Said) -> Reply | Refusal:
     """Any member may stop the run: what is under way stops at a safe point, and approvals not spent are withdrawn."""
     if not shown(said.argument):
         return Refusal(sentence=sentences.why_held())
-    return sentences.held_now(run.opened.may), [
+    return sentences.held_now(run.entitled.may), [
         e.HoldAsked(at=said.now, why=said.argument, user=said.user, ts=said.message.ts)
     ]
 

@@ -22,11 +22,20 @@ def status(run: Run, said: Said) -> Reply | Refusal:
 
 
 def who(run: Run, said: Said) -> Reply | Refusal:
-    return sentences.who(run.gate, run.opened, run.offer), []
+    return (
+        sentences.who(
+            run.gate,
+            run.entitled.may,
+            run.entitled.needed(run.gate.name),
+            run.offer,
+            deny_same_person=run.entitled.deny_same_person,
+        ),
+        [],
+    )
 
 
 def help_(run: Run, said: Said) -> Reply | Refusal:
-    return sentences.words(WORDS, run.opened.may), []
+    return sentences.words(WORDS, run.entitled.may), []
 
 
 def report(run: Run, said: Said) -> Reply | Refusal:

@@ -60,7 +60,7 @@ def _next(run: Run) -> str:
     match run.phase:
         case Phase.WAITING:
             return (
-                f"{people(run.opened.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
+                f"{people(run.entitled.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
                 "every member I answer `status` when you mention me."
             )
         case Phase.VERIFYING:
@@ -71,7 +71,7 @@ def _next(run: Run) -> str:
             following = PLAN[gate.number].title if gate.number < len(PLAN) else ""
             return f"checkpoint {gate.number + 1} ({following})." if following else "the closing summary."
         case Phase.HELD:
-            return f"{people(run.opened.may)} say `retry` or `abort` to me."
+            return f"{people(run.entitled.may)} say `retry` or `abort` to me."
         case Phase.FREEZING:
             return f"what was done stands in the thread of checkpoint 1; then somebody says `{gate.signal}`."
         case Phase.THAWING:

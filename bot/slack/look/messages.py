@@ -142,10 +142,10 @@ def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
 
 def _whoever(run: Run, offer: Offer) -> str:
     """Who may say the word, and how many of them it takes."""
-    may = people(run.opened.may)
+    may = people(run.entitled.may)
     if offer.needed > 1:
         may = f"{offer.needed} of {may.replace(' or ', ' and ')}, each"
-    if run.opened.rules.deny_same_person and offer.checkpoint == PLAN[-1].name:
+    if run.entitled.deny_same_person and offer.checkpoint == PLAN[-1].name:
         may += ", but nobody who has opened every gate before,"
     return may
 

@@ -1,0 +1,36 @@
+"""What the channel is told when the approvals of a gate were judged again and did not all stand.
+
+People are named by their ids as code, so that nobody is called. It cannot be waived: it is about who may open the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.plan.checkpoints import Checkpoint
+from bot.plan.findings import Finding, failed
+
+
+def lapsed(gate: Checkpoint, gone: Mapping[str, str], kept: Sequence[str]) -> Finding:
+    """`gone` says by person why their approval counts no longer, as a clause."""
+    each = "; ".join(f"the approval of `{user}` no longer counts: {why}" for user, why in gone.items())
+    rest = f" The approval of {_ids(kept)} is kept." if kept else ""
+    another = "another approver says" if len(gone) == 1 else "other approvers say"
+    return failed(
+        "approvers-entitled",
+        f"The checks found nothing, but {each}.{rest}",
+        f"{another.capitalize()} `{gate.signal}`; then everything is checked again.",
+    )
+
+
+def not_known(gate: Checkpoint, users: Sequence[str]) -> Finding:
+    return failed(
+        "approvers-entitled",
+        f"The checks found nothing, but Slack did not say whether {_ids(users)} may still open this gate, so it stays "
+        "shut.",
+        f"When Slack answers again, say `{gate.signal}` again; then everything is checked again.",
+    )
+
+
+def _ids(users: Sequence[str]) -> str:
+    return " and ".join(f"`{user}`" for user in users)

@@ -1,0 +1,80 @@
+"""The moves of a gate that is being checked, from its approvals to its passing.
+
+    BeginVerification        -> VerificationBegan
+    TellFinding ...          -> FindingMade ...
+    EndVerification          -> ChecksPassed, or CheckpointRefused on what was found
+    JudgeApprovals           -> CheckpointPassed, or what has become of the approvals
+
+A check may take an hour, in which somebody may leave the team: so the approvals are judged again when all else is
+proven, and on what Slack says at that moment. One that lapsed takes the gate back to waiting and leaves the others as
+they are. When Slack does not answer, the gate does not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.plan import events as e
+from bot.plan.commands import BeginVerification, EndVerification, JudgeApprovals, Refusal, TellFinding
+from bot.plan.run import Run
+from bot.plan.talk import judgements, sentences
+
+Decision = Sequence[e.AnyEvent] | Refusal
+
+
+def begin_verification(run: Run, command: BeginVerification, now: datetime) -> Decision:
+    return [e.VerificationBegan(at=now, checkpoint=run.gate.name, attempt=run.attempts.get(run.gate.name, 0) + 1)]
+
+
+def tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
+    if not (attempt := run.verification):
+        return Refusal(sentence="A finding belongs to a verification that has begun")
+    return [e.FindingMade(at=now, checkpoint=run.gate.name, attempt=attempt, finding=command.finding)]
+
+
+def end_verification(run: Run, command: EndVerification, now: datetime) -> Decision:
+    gate = run.gate.name
+    if run.offer is None or not run.offer.by or not run.findings:
+        return Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
+    attempt = run.verification
+    if run.stopped_by(run.findings):
+        return [e.CheckpointRefused(at=now, checkpoint=gate, attempt=attempt)]
+    return [e.ChecksPassed(at=now, checkpoint=gate, attempt=attempt)]
+
+
+def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decision:
+    """The last thing before a gate passes: is everybody who approved it still somebody who may?"""
+    if run.offer is None or not run.checked or command.attempt != run.verification:
+        return Refusal(sentence="These approvals are not to be judged now")
+    lapsed: dict[str, e.ApprovalLapsed] = {}
+    unknown: list[str] = []
+    for given in run.offer.checking:
+        standing = command.standings.get(given.ts)
+        if standing is None or not standing.known or standing.open:
+            unknown.append(given.user)
+        elif not standing.approver or run.may_not_open_the_last(given.user):
+            why = sentences.OPENED_ALL_BEFORE if standing.approver else standing.reason
+            lapsed[given.user] = e.ApprovalLapsed(
+                at=now, checkpoint=given.checkpoint, user=given.user, ts=given.ts, why=why
+            )
+    if not lapsed and not unknown:
+        return [_passed(run, now)]
+    if lapsed:
+        kept = [user for user in run.offer.by if user not in lapsed]
+        finding = judgements.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept)
+    else:
+        finding = judgements.not_known(run.gate, unknown)
+    told = e.FindingMade(at=now, checkpoint=run.gate.name, attempt=command.attempt, finding=finding)
+    if lapsed:
+        return [told, *lapsed.values()]
+    return [told, e.CheckpointRefused(at=now, checkpoint=run.gate.name, attempt=command.attempt)]
+
+
+def _passed(run: Run, now: datetime) -> e.CheckpointPassed:
+    assert run.offer is not None
+    facts: dict[str, Any] = {}
+    for finding in run.findings:
+        facts |= finding.facts
+    return e.CheckpointPassed(at=now, checkpoint=run.gate.name, attempt=run.verification, by=run.offer.by, facts=facts)
