@@ -4,31 +4,69 @@ Three answers: an approver, a full member of this workspace who is no approver, 
 are either: no bots, no guests, no deactivated people, nobody of another workspace, whatever group they are in. When
 Slack does not answer, in time or in full, nothing is known and nobody may.
 
+In an Enterprise Grid one person can belong to many workspaces, and users.info may name any of them as theirs: whoever
+has ours among their `enterprise_user.teams` belongs to us, and nobody else does. A message may name the organisation
+as its author's workspace, and a user group may be the organisation's.
+
 In a channel that is shared with another workspace nobody has a say. A run does not start in one; that it has become one
 since is asked at each word too.
 
 An approver is listed by id or is in a listed user group. Groups are asked about only when the id is not listed. A group
-gives a say while Slack lists it as this workspace's own and enabled, and names the person among its members; what it
-answers about the members of a disabled group is not documented, so the list of groups is always asked too.
+gives a say while Slack lists it as ours and enabled, and names the person among its members; what it answers about the
+members of a disabled group is not documented, so the list of groups is always asked too. Whatever is wrong with one
+group, or with Slack's answer about it, is wrong with that group alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ServiceError
 from bot.plan.commands import Standing
-from bot.slack.calls import Refused, asked, understood
-from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroups
+from bot.slack.calls import Identity, Refused, asked, understood
+from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroup, UserGroups
 
 _PATIENCE_SECONDS = 10
 _SLACKBOT = "USLACKBOT"
 """Says what reminders were told to say, and does not call itself a bot."""
-_UNKNOWN = Standing(known=False, member=False, approver=False, why="Slack did not tell me who you are")
+
+
+def _no_say(why: str, reason: str) -> Standing:
+    """`why` is said to them, `reason` of them."""
+    return Standing(known=True, member=False, approver=False, why=why, reason=reason)
+
+
+_UNKNOWN = Standing(
+    known=False,
+    member=False,
+    approver=False,
+    why="Slack did not tell me who you are",
+    reason="Slack did not tell who they are",
+)
+_SHARED = _no_say(
+    "this channel is shared with another workspace by now", "the channel is shared with another workspace"
+)
+_DEACTIVATED = _no_say("your account is deactivated", "the account is deactivated")
+_BOT = _no_say("bots have no say here", "it is a bot's account")
+_STRANGER = _no_say("you belong to another workspace", "they belong to another workspace")
+_GUEST = _no_say("you are a guest in this workspace", "they are a guest in this workspace")
+_INVITED = _no_say(
+    "you were invited to this workspace and have not joined it yet",
+    "they were invited to this workspace and have not joined it yet",
+)
+_APPROVER = Standing(known=True, member=True, approver=True)
+_NO_APPROVER = Standing(
+    known=True,
+    member=True,
+    approver=False,
+    why="you are not among the approvers",
+    reason="they are no longer among the approvers",
+)
 
 
 async def standing_in(
@@ -39,19 +77,16 @@ async def standing_in(
     *,
     approvers: Sequence[str],
     groups: Sequence[str],
-    own_team: str,
+    identity: Identity,
 ) -> Standing:
     """The standing of somebody who spoke in `channel`. Never raises for Slack's sake."""
     shared, standing_there = await asyncio.gather(
         _is_shared(client, channel),
-        standing(client, user, team, approvers=approvers, groups=groups, own_team=own_team),
+        standing(client, user, team, approvers=approvers, groups=groups, identity=identity),
     )
     if shared is None:
         return _UNKNOWN
-    if shared:
-        why = "this channel is shared with another workspace by now"
-        return Standing(known=True, member=False, approver=False, why=why)
-    return standing_there
+    return _SHARED if shared else standing_there
 
 
 async def _is_shared(client: AsyncWebClient, channel: str) -> bool | None:
@@ -71,7 +106,7 @@ async def standing(
     *,
     approvers: Sequence[str],
     groups: Sequence[str] = (),
-    own_team: str,
+    identity: Identity,
 ) -> Standing:
     """`team` is the author's workspace as the message named it, "" when it named none. Never raises for Slack's
     sake.
@@ -84,36 +119,42 @@ async def standing(
         return _UNKNOWN
     if person.id != user:
         return _UNKNOWN
-    judged = _judged(person, team, own_team)
+    judged = _judged(person, team, identity)
     if judged is not None:
         return judged
     if user in approvers:
         return _APPROVER
-    return await _by_groups(client, user, groups, own_team)
+    return await _by_groups(client, user, groups, identity)
 
 
-def _judged(person: Person, team: str, own_team: str) -> Standing | None:
+def _judged(person: Person, team: str, identity: Identity) -> Standing | None:
     """None for a plain full member of this workspace."""
-
-    def stranger(why: str) -> Standing:
-        return Standing(known=True, member=False, approver=False, why=why)
-
     if person.deleted:
-        return stranger("your account is deactivated")
+        return _DEACTIVATED
     if person.is_bot or person.is_app_user or person.id == _SLACKBOT:
-        return stranger("bots have no say here")
-    if person.is_stranger or person.team_id != own_team or team not in {"", own_team}:
-        return stranger("you belong to another workspace")
+        return _BOT
+    workspaces = _workspaces(person)
+    if workspaces is None:
+        return _UNKNOWN
+    if person.is_stranger or identity.team not in workspaces or team not in {"", *identity.homes, *workspaces}:
+        return _STRANGER
     if person.is_restricted or person.is_ultra_restricted:
-        return stranger("you are a guest in this workspace")
+        return _GUEST
     if person.is_invited_user:
-        return stranger("you were invited to this workspace and have not joined it yet")
+        return _INVITED
     if None in {person.is_bot, person.is_restricted, person.is_ultra_restricted}:
         return _UNKNOWN
     return None
 
 
-async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], own_team: str) -> Standing:
+def _workspaces(person: Person) -> frozenset[str] | None:
+    """Those that they belong to, all of them for a member of an organisation; None when Slack names none."""
+    if person.enterprise_user is not None:
+        return frozenset(person.enterprise_user.teams)
+    return frozenset({person.team_id}) if person.team_id else None
+
+
+async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], identity: Identity) -> Standing:
     """Of a plain full member who is not listed by id: one group that has them is enough, whatever is wrong with the
     others.
     """
@@ -121,35 +162,52 @@ async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], o
         return _NO_APPROVER
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            living = await living_groups(client, own_team)
-            asking = {group: members(client, group) for group in groups if group in living}
-            answers = dict(zip(asking, await asyncio.gather(*asking.values(), return_exceptions=True), strict=True))
+            wrong = await not_living(client, groups, identity)
     except (ServiceError, TimeoutError) as error:
-        return _no_approver(_why_not_told(error))
-    if any(isinstance(answer, frozenset) and user in answer for answer in answers.values()):
+        return _open(_why_not_told(error))
+    living = [group for group in groups if group not in wrong]
+    answers = await asyncio.gather(*(members(client, group) for group in living))
+    if any(isinstance(answer, frozenset) and user in answer for answer in answers):
         return _APPROVER
-    wrong = [f"the user group `{group}` is unknown, disabled or deleted" for group in groups if group not in living]
-    for answer in answers.values():
-        if isinstance(answer, ServiceError):
-            wrong.append(_why_not_told(answer))
-        elif isinstance(answer, BaseException):
-            raise answer
-    return _no_approver("; ".join(wrong)) if wrong else _NO_APPROVER
+    untold = [_why_not_told(answer) for answer in answers if not isinstance(answer, frozenset)]
+    if untold:
+        return _open("; ".join([*wrong.values(), *untold]))
+    if wrong:
+        why = "; ".join(wrong.values())
+        return Standing(known=True, member=True, approver=False, why=why, reason=why)
+    return _NO_APPROVER
 
 
-async def living_groups(client: AsyncWebClient, own_team: str) -> frozenset[str]:
-    """Groups of this workspace that are not disabled; an external one is another workspace's. Raises ServiceError."""
+async def not_living(client: AsyncWebClient, groups: Sequence[str], identity: Identity) -> Mapping[str, str]:
+    """Which of them give nobody a say, and why, as clauses: those that are not ours, not enabled, or come in a form
+    that makes no sense. Raises ServiceError when Slack lists none.
+    """
     answer = await asked(client.usergroups_list(), "list the user groups")
-    listed = understood(UserGroups, answer, "which user groups there are").usergroups
-    return frozenset(
-        group.id for group in listed if not group.date_delete and not group.is_external and group.team_id == own_team
-    )
+    listed = {_id(raw): raw for raw in understood(UserGroups, answer, "which user groups there are").usergroups}
+    wrong: dict[str, str] = {}
+    for group in groups:
+        try:
+            found = UserGroup.model_validate(listed[group]) if group in listed else None
+        except ValidationError:
+            wrong[group] = f"Slack told of the user group `{group}` in a form that its documentation does not know"
+            continue
+        if found is None or found.date_delete or found.is_external or found.team_id not in identity.homes:
+            wrong[group] = f"the user group `{group}` is unknown, disabled or deleted"
+    return wrong
 
 
-async def members(client: AsyncWebClient, group: str) -> frozenset[str]:
-    """Ids, also of those who may have no say. Raises ServiceError."""
-    answer = await asked(client.usergroups_users_list(usergroup=group), "list the members of a user group")
-    return frozenset(understood(GroupMembers, answer, "who is in a user group").users)
+def _id(raw: Any) -> str:
+    return str(raw.get("id", "")) if isinstance(raw, dict) else ""
+
+
+async def members(client: AsyncWebClient, group: str) -> frozenset[str] | ServiceError | TimeoutError:
+    """Ids, also of those who may have no say; or why Slack did not tell, in time or in a form that makes sense."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            answer = await asked(client.usergroups_users_list(usergroup=group), "list the members of a user group")
+            return frozenset(understood(GroupMembers, answer, "who is in a user group").users)
+    except (ServiceError, TimeoutError) as error:
+        return error
 
 
 def _why_not_told(error: ServiceError | TimeoutError) -> str:
@@ -160,9 +218,6 @@ def _why_not_told(error: ServiceError | TimeoutError) -> str:
     return "Slack did not tell me who is in the approvers' user groups, so try again in a minute"
 
 
-def _no_approver(why: str) -> Standing:
-    return Standing(known=True, member=True, approver=False, why=why)
-
-
-_APPROVER = Standing(known=True, member=True, approver=True)
-_NO_APPROVER = _no_approver("you are not among the approvers")
+def _open(why: str) -> Standing:
+    """A member of whom it is not known whether they are an approver, and who therefore is none now."""
+    return Standing(known=True, member=True, approver=False, why=why, reason=why, open=True)

@@ -29,7 +29,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import OutcomeUnknown, ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
 from bot.slack.manifest import lacking
-from bot.slack.payloads import AuthTest, Conversation
+from bot.slack.payloads import AuthTest, Bot, Conversation
 
 _TIMEOUT_SECONDS = 20
 _RATE_LIMITED_TRIES = 30
@@ -89,6 +89,15 @@ class Identity:
     scopes: frozenset[str]
     lacks: tuple[str, ...] = ()
     """What it cannot be used for, for want of a scope that a night can do without."""
+    enterprise: str = ""
+    """The organisation that the workspace belongs to, of an Enterprise Grid; "" where there is none."""
+    app_id: str = ""
+    """"" when Slack did not tell."""
+
+    @property
+    def homes(self) -> frozenset[str]:
+        """The workspace, and the organisation that it belongs to: what is of either is ours."""
+        return frozenset({self.team, self.enterprise} - {""})
 
 
 def connect(token: str | None, base_url: str) -> AsyncWebClient:
@@ -133,6 +142,9 @@ async def identify(
             "SLACK_BOT_TOKEN is not a bot's token",
             do="set SLACK_BOT_TOKEN to the Bot User OAuth Token of the app (xoxb-…, under OAuth & Permissions)",
         )
+    app_id = await _app_of(client, who.bot_id)
+    if app_token is not None:
+        _must_be_of_one_app(app_token, app_id)
     listed = next((value for name, value in answer.headers.items() if name.lower() == "x-oauth-scopes"), "")
     scopes = frozenset(scope.strip() for scope in listed.split(",") if scope.strip())
     if app_token is not None:
@@ -150,7 +162,29 @@ async def identify(
         bot_id=who.bot_id,
         scopes=scopes,
         lacks=tuple(scope.what_for for scope in missing),
+        enterprise=who.enterprise_id or "",
+        app_id=app_id,
     )
+
+
+async def _app_of(client: AsyncWebClient, bot_id: str) -> str:
+    """ "" when Slack does not tell: then the socket's greeting does."""
+    try:
+        answer = await asked(client.bots_info(bot=bot_id), "tell which app I am")
+        return Bot.model_validate(answer.get("bot")).app_id
+    except (ServiceError, ValidationError):
+        return ""
+
+
+def _must_be_of_one_app(app_token: str, app_id: str) -> None:
+    """An app-level token names its app: with that of another one the bot would hear what was said to that one."""
+    named = re.match(r"xapp-[0-9]+-(A[A-Z0-9]+)-", app_token)
+    if app_id and named is not None and named[1] != app_id:
+        raise Refused(
+            "another_app",
+            f"SLACK_APP_TOKEN is of the app {named[1]}, and SLACK_BOT_TOKEN is of {app_id}",
+            do="set both to the tokens of one app",
+        )
 
 
 def _fit_for_a_run(place: Conversation) -> None:

@@ -188,7 +188,7 @@ class SlackChannel:
             team,
             approvers=approvers,
             groups=groups,
-            own_team=self._identity.team,
+            identity=self._identity,
         )
 
     def missed(self, run: Run) -> AsyncIterator[Hear]:

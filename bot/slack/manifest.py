@@ -37,7 +37,7 @@ SCOPES = (
     ),
     Scope(name="channels:read", methods=("conversations.info",), what_for="see that a public channel is fit for a run"),
     Scope(name="groups:read", methods=("conversations.info",), what_for="the same for a private channel"),
-    Scope(name="users:read", methods=("users.info",), what_for="ask who spoke"),
+    Scope(name="users:read", methods=("users.info", "bots.info"), what_for="ask who spoke, and which app the bot is"),
     Scope(
         name="usergroups:read",
         methods=("usergroups.list", "usergroups.users.list"),

@@ -9,11 +9,17 @@ What a name, a picture or a text says about the author is never looked at: anybo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bot.plan.commands import Hear
+
+log = structlog.get_logger("cutover.slack")
+
+Ts = Annotated[str, StringConstraints(pattern=r"^[0-9]{10}\.[0-9]{6}$")]
+"""The name of a message. Ours are compared as text, so another form must not come in."""
 
 
 class _Shape(BaseModel):
@@ -31,11 +37,11 @@ class Message(_Shape):
     """
 
     type: str
-    ts: str
+    ts: Ts
     channel: str | None = None
     user: str | None = None
     text: str | None = None
-    thread_ts: str | None = None
+    thread_ts: Ts | None = None
     subtype: str | None = None
     hidden: bool | None = None
     edited: Any = None
@@ -50,11 +56,21 @@ class Message(_Shape):
     metadata: Metadata | None = None
 
 
+class InEnterprise(_Shape):
+    """Of a member of an Enterprise Grid, the workspaces of the organisation that they belong to."""
+
+    enterprise_id: str = ""
+    teams: tuple[str, ...] = ()
+
+
 class Person(_Shape):
-    """The answer of users.info. A flag that decides and is missing stays None, which is not False."""
+    """The answer of users.info. A flag that decides and is missing stays None, which is not False. In an Enterprise
+    Grid `team_id` may be missing, or name another workspace than the one that asks.
+    """
 
     id: str
-    team_id: str
+    team_id: str | None = None
+    enterprise_user: InEnterprise | None = None
     deleted: bool
     is_bot: bool | None = None
     is_restricted: bool | None = None
@@ -65,7 +81,9 @@ class Person(_Shape):
 
 
 class UserGroup(_Shape):
-    """`date_delete` is when it was disabled, 0 while it is enabled; `is_external` that it is another workspace's."""
+    """`date_delete` is when it was disabled, 0 while it is enabled; `is_external` that it is another workspace's.
+    `team_id` of a group of a whole organisation names that organisation.
+    """
 
     id: str
     team_id: str
@@ -74,9 +92,9 @@ class UserGroup(_Shape):
 
 
 class UserGroups(_Shape):
-    """The answer of usergroups.list."""
+    """The answer of usergroups.list. Its groups stay raw: one that we cannot read must not hide the others."""
 
-    usergroups: tuple[UserGroup, ...]
+    usergroups: tuple[Any, ...]
 
 
 class GroupMembers(_Shape):
@@ -107,8 +125,15 @@ class AuthTest(_Shape):
     """The answer of auth.test; `bot_id` is missing when the token is not a bot's."""
 
     team_id: str
+    enterprise_id: str | None = None
     user_id: str
     bot_id: str | None = None
+
+
+class Bot(_Shape):
+    """The answer of bots.info."""
+
+    app_id: str
 
 
 class _AsPosted(_Shape):
@@ -120,7 +145,7 @@ class Posted(_Shape):
     though a thread was asked for, when that one's parent had been deleted.
     """
 
-    ts: str
+    ts: Ts
     message: _AsPosted | None = None
 
 
@@ -157,11 +182,16 @@ class Thread(_Shape):
         return self.reply_count is not None and self.latest_reply is not None
 
 
+class _Connection(_Shape):
+    app_id: str = ""
+
+
 class Hello(_Shape):
     """The first frame of a Socket Mode connection. `num_connections` counts this one too."""
 
     type: str
     num_connections: int = 1
+    connection_info: _Connection | None = None
 
 
 class _Presser(_Shape):
@@ -206,7 +236,9 @@ def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: s
     """
     try:
         said = Message.model_validate(message)
-    except ValidationError:
+    except ValidationError as error:
+        fields = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
+        log.warning("a message came in a form that Slack's has not; nothing was heard", fields=fields)
         return None
     if said.type != "message" or said.subtype not in {None, "thread_broadcast"} or said.hidden or said.edited:
         return None

@@ -35,14 +35,14 @@ async def preflight(
     yield _scopes(identity)
     yield await _pins(client, channel)
     if groups:
-        yield await _groups(client, identity.team, groups, approvers, people_needed)
+        yield await _groups(client, identity, groups, approvers, people_needed)
     if not approvers:
         return
     cannot: list[str] = []
     for user in approvers:
-        standing = await authority.standing(client, user, identity.team, approvers=approvers, own_team=identity.team)
+        standing = await authority.standing(client, user, identity.team, approvers=approvers, identity=identity)
         if not standing.approver:
-            cannot.append(f"{user} ({standing.why or 'Slack did not tell'})")
+            cannot.append(f"{user} ({standing.reason})")
     if cannot:
         yield failed(
             "slack-approvers",
@@ -69,18 +69,24 @@ async def _pins(client: AsyncWebClient, channel: str) -> Finding:
 
 
 async def _groups(
-    client: AsyncWebClient, team: str, groups: Sequence[str], approvers: Sequence[str], people_needed: int
+    client: AsyncWebClient, identity: Identity, groups: Sequence[str], approvers: Sequence[str], people_needed: int
 ) -> Finding:
     check = "slack-groups"
-    living = await authority.living_groups(client, team)
-    if gone := [group for group in groups if group not in living]:
+    if gone := await authority.not_living(client, groups, identity):
         return failed(
             check,
-            f"These user groups are unknown, disabled or deleted, and would give nobody a say: {', '.join(gone)}.",
+            f"These user groups would give nobody a say: {'; '.join(gone.values())}.",
             "Name user groups of this workspace that are enabled in approvers.groups (ids begin with S).",
         )
-    named = set(approvers).union(*[await authority.members(client, group) for group in groups])
-    able = await _able(client, team, sorted(named), people_needed)
+    told = {group: await authority.members(client, group) for group in groups}
+    if untold := [group for group, people in told.items() if not isinstance(people, frozenset)]:
+        return failed(
+            check,
+            f"Slack did not tell who is in these user groups, which would give nobody a say: {', '.join(untold)}.",
+            "Ask again; if it stays, name people in approvers.users instead.",
+        )
+    named = set(approvers).union(*(people for people in told.values() if isinstance(people, frozenset)))
+    able = await _able(client, identity, sorted(named), people_needed)
     if able < people_needed:
         return failed(
             check,
@@ -96,11 +102,11 @@ async def _groups(
     )
 
 
-async def _able(client: AsyncWebClient, team: str, users: Sequence[str], enough: int) -> int:
+async def _able(client: AsyncWebClient, identity: Identity, users: Sequence[str], enough: int) -> int:
     """How many of them could open a gate; nobody more is asked about once there are enough."""
     able = 0
     for user in users:
-        standing = await authority.standing(client, user, team, approvers=users, own_team=team)
+        standing = await authority.standing(client, user, identity.team, approvers=users, identity=identity)
         able += standing.approver
         if able >= enough:
             break

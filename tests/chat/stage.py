@@ -227,7 +227,7 @@ async def staged(
         stage = await _open(slack, transport, directory, closing, rules=e.Rules(groups=(OPS,), **rules), ear=ear or {})
         conducting = asyncio.create_task(stage.conductor.conduct())
         try:
-            await stage.until(lambda: stage.run.pinned)
+            await stage.until(lambda: stage.run.pinned and bool(stage.gate_ts))
             yield stage
             assert not conducting.done(), "the night goes on"
         finally:

@@ -10,22 +10,30 @@ from bot.plan.commands import Standing
 from bot.plan.findings import Finding, passed, warned
 from bot.plan.talk import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
+from bot.slack import authority
 from bot.slack.calls import connect, identify
 from bot.slack.channel import SlackChannel
 from bot.slack.preflight import preflight
 
 ADA, BOB = "U0ADA", "U0BOB"
+
+
+def to_them(standing: Standing) -> Standing:
+    """Without what is said of them to others, which has a test of its own."""
+    return replace(standing, reason="", open=False)
+
+
 OWN = "T0REHEARSAL"
 
 
 async def test_an_approver_may_say_the_word(channel: SlackChannel) -> None:
     """A listed full member of this workspace is an approver."""
-    assert await channel.standing(ADA, OWN, [ADA], []) == Standing(known=True, member=True, approver=True)
+    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(known=True, member=True, approver=True)
 
 
 async def test_a_member_who_is_not_listed_is_told_so(channel: SlackChannel) -> None:
     """A full member may ask, and is no approver."""
-    standing = await channel.standing(BOB, OWN, [ADA], [])
+    standing = to_them(await channel.standing(BOB, OWN, [ADA], []))
     assert standing == Standing(known=True, member=True, approver=False, why="you are not among the approvers")
     assert sentences.not_entitled("frozen", standing.why, [ADA]) == (
         "Nothing was started: you are not among the approvers. <@U0ADA> may say `frozen`."
@@ -50,12 +58,14 @@ async def test_only_plain_full_members_have_a_say(
 ) -> None:
     """Each other kind of account is refused with its own sentence, even when its id is listed."""
     slack.people[ADA] = replace(slack.people[ADA], **flags)
-    assert await channel.standing(ADA, OWN, [ADA], []) == Standing(known=True, member=False, approver=False, why=why)
+    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
+        known=True, member=False, approver=False, why=why
+    )
 
 
 async def test_the_workspace_on_the_message_counts_too(channel: SlackChannel) -> None:
     """A message that names another workspace is a stranger's, whatever users.info says; one that names none is not."""
-    stranger = await channel.standing(ADA, "T0OTHER", [ADA], [])
+    stranger = to_them(await channel.standing(ADA, "T0OTHER", [ADA], []))
     assert stranger == Standing(known=True, member=False, approver=False, why="you belong to another workspace")
     assert (await channel.standing(ADA, "", [ADA], [])).approver
 
@@ -64,7 +74,7 @@ async def test_the_workspace_on_the_message_counts_too(channel: SlackChannel) ->
 async def test_when_slack_does_not_tell_nobody_may(channel: SlackChannel, slack: Any, fault: str) -> None:
     """Whatever keeps Slack from answering, nothing is known and nobody may."""
     slack.fail_next("users.info", fault, times=2)  # a GET whose connection broke is sent again by the HTTP library
-    assert await channel.standing(ADA, OWN, [ADA], []) == Standing(
+    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
         known=False, member=False, approver=False, why="Slack did not tell me who you are"
     )
 
@@ -75,7 +85,7 @@ async def test_nobody_has_a_say_in_a_channel_that_was_shared_since(
 ) -> None:
     """The run began in a channel of this workspace alone; strangers can be in it now."""
     setattr(slack.channel, flag, True)
-    assert await channel.standing(ADA, OWN, [ADA], []) == Standing(
+    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
         known=True, member=False, approver=False, why="this channel is shared with another workspace by now"
     )
 
@@ -106,9 +116,11 @@ NOT_LISTED = "you are not among the approvers"
 async def test_a_member_of_a_listed_group_is_an_approver(channel: SlackChannel, slack: Any) -> None:
     """Asked at that moment and remembered nowhere: who was removed a second ago may not."""
     slack.groups["S0OPS"] = [BOB]
-    assert await channel.standing(BOB, OWN, [ADA], ["S0OPS"]) == Standing(known=True, member=True, approver=True)
+    assert to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"])) == Standing(
+        known=True, member=True, approver=True
+    )
     slack.groups["S0OPS"] = []
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"]))
     assert standing == Standing(known=True, member=True, approver=False, why=NOT_LISTED)
     assert [call.method for call in slack.calls].count("usergroups.users.list") == 2
 
@@ -140,7 +152,7 @@ async def test_a_group_that_is_unknown_or_disabled_gives_no_say(channel: SlackCh
     """It is named, so that somebody can mend the settings; Slack still tells the disabled one's members."""
     slack.groups["S0OPS"] = [BOB]
     slack.disabled_groups.add("S0OPS")
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS", "S0NONE"])
+    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS", "S0NONE"]))
     assert standing == Standing(
         known=True,
         member=True,
@@ -166,7 +178,7 @@ async def test_when_slack_does_not_tell_of_a_group_it_gives_no_say(
     """The person stays a member, and hears why."""
     slack.groups["S0OPS"] = [BOB]
     slack.fail_next(method, fault, times=2)  # a GET whose connection broke is sent again by the HTTP library
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"]))
     assert standing == Standing(known=True, member=True, approver=False, why=why)
 
 
@@ -196,6 +208,132 @@ async def test_the_scope_is_asked_for_only_where_there_are_groups(start: Any) ->
     )
 
 
+@pytest.mark.parametrize("fault", ["internal_error", "text_503", "hang"])
+async def test_one_group_that_fails_takes_nothing_from_the_others(
+    channel: SlackChannel, slack: Any, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that Slack never answers about; whoever is in another one is an approver."""
+    monkeypatch.setattr(authority, "_PATIENCE_SECONDS", 1)
+    slack.groups.update({"S0OPS": [BOB], "S0DBA": []})
+    slack.fail_next("usergroups.users.list", fault, times=1)
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0DBA", "S0OPS"])
+    assert standing == Standing(known=True, member=True, approver=True)
+    assert [call.answer for call in slack.calls if call.method == "usergroups.users.list"].count("ok") == 1
+
+
+async def test_a_malformed_group_gives_no_say_and_takes_none(channel: SlackChannel, slack: Any) -> None:
+    """It is named to whoever it would have made an approver, and by the doctor; the other groups go on."""
+    slack.groups.update({"S0OPS": [BOB], "S0ODD": [ADA]})
+    slack.malformed_groups.add("S0ODD")
+    assert (await channel.standing(BOB, OWN, [], ["S0ODD", "S0OPS"])).approver
+    standing = await channel.standing(ADA, OWN, [], ["S0ODD", "S0OPS"])
+    odd = "Slack told of the user group `S0ODD` in a form that its documentation does not know"
+    assert to_them(standing) == Standing(known=True, member=True, approver=False, why=odd)
+    assert await _groups_found(slack, "S0ODD", "S0OPS") == (
+        "fail",
+        f"These user groups would give nobody a say: {odd}.",
+    )
+
+
+async def test_the_doctor_names_a_group_that_slack_does_not_tell_of(slack: Any) -> None:
+    """And goes on with what else it has to ask."""
+    slack.groups.update({"S0OPS": [BOB], "S0DBA": [ADA]})
+    slack.fail_next("usergroups.users.list", "internal_error")
+    assert await _groups_found(slack, "S0DBA", "S0OPS") == (
+        "fail",
+        "Slack did not tell who is in these user groups, which would give nobody a say: S0DBA.",
+    )
+
+
+# -- what is said of somebody, to others ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ({"deleted": True}, "the account is deactivated"),
+        ({"is_restricted": True}, "they are a guest in this workspace"),
+        ({"team_id": "T0OTHER"}, "they belong to another workspace"),
+        ({}, "they are no longer among the approvers"),
+    ],
+)
+async def test_it_is_said_of_them_too(channel: SlackChannel, slack: Any, flags: dict[str, Any], reason: str) -> None:
+    """As a clause about somebody else: it stands in the channel when an approval lapsed."""
+    slack.people[BOB] = replace(slack.people[BOB], **flags)
+    standing = await channel.standing(BOB, OWN, [ADA], [])
+    assert (standing.approver, standing.reason, standing.open) == (False, reason, False)
+
+
+async def test_whether_somebody_is_an_approver_is_open_while_slack_does_not_tell_of_a_group(
+    channel: SlackChannel, slack: Any
+) -> None:
+    """They have no say now, and it is not said that they have none."""
+    slack.groups["S0OPS"] = [BOB]
+    slack.fail_next("usergroups.users.list", "internal_error")
+    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
+    assert (standing.member, standing.approver, standing.open) == (True, False, True)
+
+
+# -- Enterprise Grid --------------------------------------------------------------------------------------------------
+
+
+ORG, SISTER = "E0ORG", "T0SISTER"
+
+
+@pytest.fixture
+async def grid(slack: Any, client: Any) -> SlackChannel:
+    """The workspace is one of an organisation's."""
+    slack.join_enterprise(ORG)
+    identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token)
+    assert identity.enterprise == ORG
+    return SlackChannel(client, channel=slack.channel.id, identity=identity)
+
+
+@pytest.mark.parametrize("home", ["", "-", SISTER], ids=["ours", "none told", "another workspace"])
+@pytest.mark.parametrize("on_the_message", ["", OWN, ORG, SISTER])
+async def test_whoever_has_our_workspace_among_theirs_belongs_to_us(
+    grid: SlackChannel, slack: Any, home: str, on_the_message: str
+) -> None:
+    """Whichever of their workspaces users.info names as theirs, and whether the message names one of them or the
+    organisation.
+    """
+    slack.people[ADA] = replace(slack.people[ADA], team_id=home, teams=(SISTER, OWN))
+    assert (await grid.standing(ADA, on_the_message, [ADA], [])).approver
+
+
+@pytest.mark.parametrize(
+    ("teams", "on_the_message"), [((SISTER,), ORG), ((), ORG), ((SISTER, OWN), "T0OTHER"), ((SISTER, OWN), "E0OTHER")]
+)
+async def test_nobody_of_another_workspace_of_the_organisation_belongs_to_us(
+    grid: SlackChannel, slack: Any, teams: tuple[str, ...], on_the_message: str
+) -> None:
+    """Nor whoever speaks from a workspace that is neither ours nor theirs."""
+    slack.people[ADA] = replace(slack.people[ADA], team_id="", teams=teams)
+    standing = await grid.standing(ADA, on_the_message, [ADA], [])
+    assert to_them(standing) == Standing(
+        known=True, member=False, approver=False, why="you belong to another workspace"
+    )
+
+
+async def test_of_whom_slack_names_no_workspace_nothing_is_known(channel: SlackChannel, slack: Any) -> None:
+    """Outside of an organisation it always names one."""
+    slack.people[ADA] = replace(slack.people[ADA], team_id="-")
+    assert not (await channel.standing(ADA, OWN, [ADA], [])).known
+
+
+async def test_a_user_group_of_the_organisation_counts(grid: SlackChannel, slack: Any) -> None:
+    """It names the organisation in the workspace's place; one of another organisation does not count."""
+    slack.groups["S0ORG"] = [BOB]
+    slack.organisation_groups.add("S0ORG")
+    assert (await grid.standing(BOB, OWN, [ADA], ["S0ORG"])).approver
+    slack.join_enterprise("E0OTHER")
+    standing = await grid.standing(BOB, OWN, [ADA], ["S0ORG"])
+    assert (standing.approver, standing.why) == (False, "the user group `S0ORG` is unknown, disabled or deleted")
+
+
+# -- the doctor -------------------------------------------------------------------------------------------------------
+
+
 async def _groups_found(slack: Any, *groups: str, people_needed: int = 1) -> tuple[str, str]:
     """What the doctor says of these groups: verdict and evidence."""
     client = connect(slack.bot_token, slack.api_url)
@@ -212,7 +350,8 @@ async def test_the_doctor_names_groups_that_would_give_nobody_a_say(start: Any) 
     slack.disabled_groups.add("S0OLD")
     assert await _groups_found(slack, "S0OPS", "S0OLD", "S0TYPO") == (
         "fail",
-        "These user groups are unknown, disabled or deleted, and would give nobody a say: S0OLD, S0TYPO.",
+        "These user groups would give nobody a say: the user group `S0OLD` is unknown, disabled or deleted; the user "
+        "group `S0TYPO` is unknown, disabled or deleted.",
     )
     verdict, evidence = await _groups_found(slack, "S0OPS")
     assert (verdict, evidence.startswith("The members of 1 user group are approvers")) == ("warn", True)

@@ -133,7 +133,14 @@ async def test_a_bot_that_was_away_hears_what_was_said_meanwhile(transport: str,
 
 def _event() -> tuple[bytes, str]:
     message = {"type": "message", "channel": "C0CUTOVER", "user": ADA, "text": "frozen", "ts": f"{time.time():.6f}"}
-    body = {"type": "event_callback", "team_id": "T0REHEARSAL", "event_id": "Ev1", "event": message}
+    body = {
+        "type": "event_callback",
+        "team_id": "T0REHEARSAL",
+        "api_app_id": "A0CUTOVER",
+        "authorizations": [{"team_id": "T0REHEARSAL", "user_id": "U0BOT", "is_bot": True}],
+        "event_id": "Ev1",
+        "event": message,
+    }
     return json.dumps(body).encode(), "application/json"
 
 
@@ -144,6 +151,7 @@ def _press(stage: Stage) -> tuple[bytes, str]:
         "type": "block_actions",
         "user": {"id": ADA, "team_id": "T0REHEARSAL"},
         "team": {"id": "T0REHEARSAL"},
+        "api_app_id": "A0CUTOVER",
         "channel": {"id": "C0CUTOVER"},
         "trigger_id": "1.2.3",
         "actions": [{"type": "button", "action_id": "cutover_signal", "block_id": "b", "value": value}],
@@ -154,6 +162,7 @@ def _press(stage: Stage) -> tuple[bytes, str]:
 def _command() -> tuple[bytes, str]:
     body = {
         "command": "/cutover",
+        "api_app_id": "A0CUTOVER",
         "text": "frozen",
         "user_id": ADA,
         "team_id": "T0REHEARSAL",

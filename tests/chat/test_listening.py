@@ -281,6 +281,8 @@ def signed(body: bytes, secret: str = SECRET, at: float | None = None) -> dict[s
 MESSAGE = {
     "type": "event_callback",
     "team_id": "T0REHEARSAL",
+    "api_app_id": "A0CUTOVER",
+    "authorizations": [{"team_id": "T0REHEARSAL", "user_id": "U0BOT", "is_bot": True}],
     "event_id": "Ev1",
     "event": {
         "type": "message",
@@ -288,7 +290,7 @@ MESSAGE = {
         "user": ADA,
         "team": "T0REHEARSAL",
         "text": "frozen",
-        "ts": "2.000001",
+        "ts": "1700000002.000001",
     },
 }
 
@@ -296,7 +298,7 @@ MESSAGE = {
 @pytest.fixture
 async def http(ear: Ear) -> AsyncIterator[HttpListener]:
     listener = HttpListener(
-        Identity(team="T0REHEARSAL", bot_user="U0BOT", bot_id="B0BOT", scopes=frozenset()),
+        Identity(team="T0REHEARSAL", bot_user="U0BOT", bot_id="B0BOT", scopes=frozenset(), app_id="A0CUTOVER"),
         channel="C0CUTOVER",
         run_id=RUN,
         signing_secret=SECRET,
@@ -322,7 +324,7 @@ async def test_a_truly_signed_message_is_heard(http: HttpListener, ear: Ear) -> 
     body = json.dumps(MESSAGE).encode()
     assert (await sent(http, body, signed(body)))[0] == 200
     assert ear.heard == [
-        Hear(ts="2.000001", user=ADA, team="T0REHEARSAL", text="frozen", thread_ts=None, bot_user="U0BOT")
+        Hear(ts="1700000002.000001", user=ADA, team="T0REHEARSAL", text="frozen", thread_ts=None, bot_user="U0BOT")
     ]
     assert ear.connections == 1
 

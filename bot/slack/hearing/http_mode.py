@@ -45,6 +45,7 @@ class HttpListener:
             deleted=deleted,
             api_url=api_url,
             signing_secret=signing_secret,
+            app_id=lambda: identity.app_id,
         )
         self._reconnected = reconnected
         self._door = Door(self._answer, path=EVENTS_PATH, port=port, most=most_connections, read_seconds=read_seconds)

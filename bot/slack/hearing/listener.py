@@ -10,6 +10,7 @@ Of what happens to messages only a deletion counts, when it is one of ours: `del
 Buttons and slash commands take the same road. Slack does not deliver them again and keeps no record of them; one that
 could not be kept is left unacknowledged, and Slack tells its author that it failed.
 
+An envelope that was not sent to our app, in our workspace, for our bot is acknowledged, noted in the log and forgotten.
 Whatever else comes (mentions, other events, other apps' buttons) is acknowledged and forgotten: unacknowledged, it
 would come again and again. Who we are is told to Bolt, or it would ask Slack at the first event and lose that event
 when Slack does not answer just then.
@@ -44,6 +45,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.errors import ServiceError
 from bot.plan.commands import Hear
+from bot.slack import envelope
 from bot.slack.calls import LIBRARY_LOG, Identity, asked, connect
 from bot.slack.hearing import slash
 from bot.slack.look import buttons
@@ -89,12 +91,18 @@ def bolt_app(
     deleted: Deleted,
     api_url: str,
     signing_secret: str,
+    app_id: Callable[[], str],
 ) -> AsyncApp:
-    """The Bolt app of either mode. `signing_secret` is "" in Socket Mode."""
+    """The Bolt app of either mode. `signing_secret` is "" in Socket Mode; `app_id` is asked at each envelope, since a
+    socket's greeting may be the first to tell it.
+    """
 
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
-            enterprise_id=None, team_id=identity.team, bot_user_id=identity.bot_user, bot_id=identity.bot_id
+            enterprise_id=identity.enterprise or None,
+            team_id=identity.team,
+            bot_user_id=identity.bot_user,
+            bot_id=identity.bot_id,
         )
 
     app = AsyncApp(
@@ -108,6 +116,9 @@ def bolt_app(
     )
 
     async def forget_the_rest(body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
+        if why := envelope.foreign(body, identity, app_id()):
+            log.warning("an envelope came that is not for me; nothing was heard", why=why)
+            return BoltResponse(status=200, body="")
         event = body.get("event")
         is_message = isinstance(event, dict) and event.get("type") == "message"
         if is_message or buttons.is_press(body) or "command" in body:
@@ -170,6 +181,7 @@ class SocketListener:
             self._brought.append(said.ts)
             self._late.pop(said.ts, None)
 
+        self._app_id = identity.app_id
         self._app = bolt_app(
             identity,
             channel=channel,
@@ -178,6 +190,7 @@ class SocketListener:
             deleted=deleted,
             api_url=api_url,
             signing_secret="",
+            app_id=lambda: self._app_id,
         )
         self._client = client
         self._app_token = app_token
@@ -304,6 +317,8 @@ class SocketListener:
             hello = Hello.model_validate(frame)
         except ValidationError:
             hello = Hello(type="hello")
+        if hello.connection_info is not None:
+            self._app_id = self._app_id or hello.connection_info.app_id
         self._hellos += 1
         self._late.clear()  # what was said before is the sweep's
         # A new socket is opened before the old one is closed, so our own may be counted twice from the second on.

@@ -44,12 +44,7 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
     if message.subtype:
         shown["subtype"] = message.subtype
     if message.user:
-        shown["user"] = message.user
-        person = workspace.people.get(message.user)
-        if person and person.teams is not None:
-            shown |= {"user_team": workspace.enterprise_id, "source_team": workspace.enterprise_id}
-        elif person and person.team_id not in ("", workspace.team_id):
-            shown |= {"team": person.team_id, "user_team": person.team_id, "source_team": person.team_id}
+        shown |= {"user": message.user, **_from_elsewhere(workspace, message.user)}
     if message.client_msg_id:
         shown["client_msg_id"] = message.client_msg_id
     if message.bot_id:
@@ -83,6 +78,16 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
             for name in dict.fromkeys(name for name, _ in message.reactions)
         ]
     return shown | dict(message.extra)
+
+
+def _from_elsewhere(workspace: Workspace, user: str) -> Json:
+    """What a message tells of an author who is of an organisation, or of another workspace."""
+    person = workspace.people.get(user)
+    if person and person.teams is not None:
+        return {"user_team": workspace.enterprise_id, "source_team": workspace.enterprise_id}
+    if person and person.team_id not in ("", workspace.team_id):
+        return {"team": person.team_id, "user_team": person.team_id, "source_team": person.team_id}
+    return {}
 
 
 def listed_json(workspace: Workspace, message: Message, *, metadata: bool) -> Json:
