@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -185,6 +185,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
         bundle = BundleExaminers(directory)
         if run.export is not None and run.users is None:
             bundle.read_ahead(run.export.sha256)
+        clock = SystemClock()
         conductor = Conductor(
             run,
             record=record,
@@ -192,11 +193,11 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             source=source,
             examiners=examiners(settings, edges, directory, bundle),
             steps=steps(settings, edges, directory, record, bundle),
-            clock=SystemClock(),
+            clock=clock,
             bot_user=identity.bot_user,
             once=once,
         )
-        return await _conduct(conductor, settings, identity, edges, source)
+        return await _conduct(conductor, settings, identity, edges, source=source, clock=clock)
 
 
 def _ended(run: Run | None, *, once: bool) -> int | None:
@@ -323,19 +324,18 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
 
 
 async def _conduct(
-    conductor: Conductor, settings: Settings, identity: calls.Identity, edges: Services, source: SupabaseSource
+    conductor: Conductor,
+    settings: Settings,
+    identity: calls.Identity,
+    edges: Services,
+    *,
+    source: SupabaseSource,
+    clock: SystemClock,
 ) -> int:
     channel = SlackChannel(edges.slack, channel=conductor.run.opened.channel, identity=identity)
     remind_after = timedelta(minutes=settings.reminders.minutes)
-    watch = Watch(conductor, source=source, channel=channel, remind_after=remind_after)
-    sweeps: set[asyncio.Task[Sequence[str]]] = set()
-
-    def sweep() -> None:
-        task = asyncio.create_task(watch.sweep())
-        sweeps.add(task)
-        task.add_done_callback(sweeps.discard)
-
-    listener = _listener(settings, identity, conductor, edges, sweep)
+    watch = Watch(conductor, source=source, channel=channel, clock=clock, remind_after=remind_after)
+    listener = _listener(settings, identity, conductor, edges, watch.sweep_soon)
     watch.on_unheard = listener.expected
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -347,8 +347,6 @@ async def _conduct(
     finally:
         await listener.stop()
         watch.stop()
-        for task in sweeps:
-            task.cancel()
 
 
 def _listener(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -44,9 +45,25 @@ from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+def _steady() -> float:
+    """Seconds that only go on: while the machine sleeps too, where the system can say it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class SystemClock:
+    """What the clock on the wall said when this one was made, and the seconds since then: a wall clock that is set
+    back or ahead meanwhile, by a person or a time server, moves neither the journal's times nor what is due.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = _wall, steady: Callable[[], float] = _steady) -> None:
+        self._began, self._began_steady, self._steady = wall(), steady(), steady
+
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._began + timedelta(seconds=self._steady() - self._began_steady)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,25 @@
-"""The timers: they look, sweep and remind, and tell the conductor what they saw. They decide nothing.
+"""The chores of the timers: they look, sweep and remind, and tell the conductor what they saw. They decide nothing.
 
 Which timers are armed follows from the run (`bot.plan.timetable`) after every event, so that a restart arms the same
-ones. apscheduler keeps them: at most one instance of each, late ones run once. A look that fails is told when it has
+ones; `bot.timers` keeps their time. A look that fails, or that the source does not answer in time, is told when it has
 failed three times running, since a watch that cannot see must not look like one that sees nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.errors import CutoverError, LockHeld
 from bot.plan import commands as say
 from bot.plan.run import Run
 from bot.plan.timetable import Chore, Timer, timers
-from bot.ports import Channel, Door, Source
+from bot.ports import Channel, Clock, Door, Source
+from bot.timers import Timers
 
 log = structlog.get_logger("cutover.watch")
 
@@ -28,17 +27,19 @@ _BLIND_AFTER = 3
 
 
 class Watch:
-    def __init__(self, conductor: Door, *, source: Source, channel: Channel, remind_after: timedelta) -> None:
+    def __init__(
+        self, conductor: Door, *, source: Source, channel: Channel, clock: Clock, remind_after: timedelta
+    ) -> None:
+        """`clock` is the conductor's."""
         self._conductor = conductor
         self._source = source
         self._channel = channel
         self._remind_after = remind_after
-        self._armed: dict[str, Timer] = {}
+        self._timers = Timers(self.fire, clock.now)
         self._misses = 0
-        self._releasing: asyncio.Future[None] | None = None
+        self._aside: set[asyncio.Task[None]] = set()
         self.on_unheard: Callable[[str], None] = lambda ts: None
         """Called with the ts of each message that a sweep of the timer's had to find."""
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
             "look": self._look,
             "watch": self._watch,
@@ -50,15 +51,21 @@ class Watch:
         }
 
     def start(self) -> None:
-        self._scheduler.start()
+        self._timers.start()
         self._conductor.on_change = self._arm
         self._arm(self._conductor.run)
-        if (watch := self._armed.get("watch")) is not None:
+        if self._timers.is_armed("watch"):
             # Nobody watched while the bot was away: what moved then is told now, not after the first interval.
-            self._now(watch)
+            self._timers.hasten("watch")
 
     def stop(self) -> None:
-        self._scheduler.shutdown(wait=False)
+        self._timers.stop()
+        for task in self._aside:
+            task.cancel()
+
+    def sweep_soon(self) -> None:
+        """Returns at once."""
+        self._set_aside(self.sweep())
 
     async def sweep(self) -> Sequence[str]:
         """Hears what was said while nobody listened; what was heard before changes nothing. The ts of what is new."""
@@ -72,38 +79,25 @@ class Watch:
         return new
 
     def _arm(self, run: Run) -> None:
-        due = {timer.name: timer for timer in timers(run, self._remind_after)}
-        if "guard" in self._armed and "guard" not in due:
-            self._releasing = asyncio.ensure_future(self._source.unguard())
-        for name in self._armed.keys() - due.keys():
-            if self._scheduler.get_job(name) is not None:
-                self._scheduler.remove_job(name)
-        for name in due.keys() - self._armed.keys():
-            timer = due[name]
-            trigger = (
-                IntervalTrigger(seconds=timer.every.total_seconds()) if timer.every else DateTrigger(run_date=timer.at)
-            )
-            self._scheduler.add_job(
-                self.fire, trigger, args=(timer,), id=name, coalesce=True, max_instances=1, misfire_grace_time=None
-            )
-            if timer.chore in {"look", "guard"}:
-                self._now(timer)
-        self._armed = due
+        was_guarded = self._timers.is_armed("guard")
+        self._timers.arm(timers(run, self._remind_after))
+        if was_guarded and not self._timers.is_armed("guard"):
+            self._set_aside(self._source.unguard())
 
-    def _now(self, timer: Timer) -> None:
-        """Once, besides its turns: those begin only after the first interval, and each arming begins anew."""
-        self._scheduler.add_job(
-            self.fire, args=(timer,), id=f"{timer.name}/now", replace_existing=True, misfire_grace_time=None
-        )
+    def _set_aside(self, doing: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(self._unfailing(doing))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def fire(self, timer: Timer) -> None:
         """Does the chore of a timer that is due."""
+        await self._unfailing(self._chores[timer.chore](timer))
+
+    async def _unfailing(self, doing: Awaitable[object]) -> None:
         try:
-            await self._chores[timer.chore](timer)
-        except asyncio.CancelledError:
-            raise
+            await doing
         except Exception as error:  # noqa: BLE001  # the loop that reports it
-            # apscheduler would log it and go on: a watch that dies silently is worse than a bot that stops.
+            # Whoever keeps the time would drop it: a watch that dies silently is worse than a bot that stops.
             self._conductor.fail(error)
 
     async def _sweep(self, timer: Timer) -> None:
@@ -123,6 +117,7 @@ class Watch:
         try:
             look = await self._source.look()
         except CutoverError as error:
+            self._conductor.obey(say.MissLook())
             self._missed(error)
             return
         self._saw()

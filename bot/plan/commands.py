@@ -142,6 +142,11 @@ class ReportLook:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissLook:
+    """A look failed while gate `freeze` waits: nobody knows whether the freeze was in place all the time."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportDrift:
     changes: tuple[str, ...]
 
@@ -277,6 +282,7 @@ Command = (
     | EndStep
     | FailStep
     | ReportLook
+    | MissLook
     | ReportDrift
     | ReportGuard
     | ReportBlindness

@@ -43,6 +43,7 @@ from bot.plan.commands import (
     Judge,
     JudgeApprovals,
     LosePost,
+    MissLook,
     Open,
     Refusal,
     Remind,
@@ -57,7 +58,7 @@ from bot.plan.commands import (
     TellFinding,
     TellWindow,
 )
-from bot.plan.findings import blocks
+from bot.plan.findings import MOVED, blocks
 from bot.plan.fold import after
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
@@ -118,6 +119,17 @@ def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
     return []
 
 
+def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
+    """A check that sees the source moved is a drift at once."""
+    made = verifying.tell_finding(run, command, now)
+    if isinstance(made, Refusal):
+        return made
+    moved = tuple(command.finding.facts.get(MOVED, ())) if blocks([command.finding]) else ()
+    drifted = _report_drift(run, ReportDrift(changes=moved), now)
+    assert not isinstance(drifted, Refusal)
+    return [*made, *drifted]
+
+
 def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
     assert run.step is not None
     return [e.StepBegan(at=now, step=run.step.name, attempt=run.step.attempt + 1)]
@@ -155,7 +167,13 @@ def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
         return []
     if command.frozen:
         return [e.FreezeSeen(at=now, database_time=command.database_time)]
+    if run.phase is Phase.VERIFYING:  # the checks find it out themselves
+        return []
     return [e.FreezeGone(at=now, database_time=command.database_time)]
+
+
+def _miss_look(run: Run, command: MissLook, now: datetime) -> Decision:
+    return [e.FreezeGone(at=now)] if run.gate is FREEZE and run.frozen_since is not None else []
 
 
 def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
@@ -357,18 +375,21 @@ def _said_already(run: Run, message: e.MessageHeard, status: str, text: str) -> 
 _ALWAYS = frozenset(Phase)
 _LIVING = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD, Phase.DONE})
 
+_LOOKING = frozenset({Phase.WAITING, Phase.FREEZING, Phase.VERIFYING})
+
 _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Decision]]] = {
     TakeUp: (_ALWAYS, _take_up),
     Hear: (_ALWAYS, _hear),
     Judge: (_ALWAYS, _judge),
     BeginVerification: (frozenset({Phase.VERIFYING}), verifying.begin_verification),
-    TellFinding: (frozenset({Phase.VERIFYING}), verifying.tell_finding),
+    TellFinding: (frozenset({Phase.VERIFYING}), _tell_finding),
     EndVerification: (frozenset({Phase.VERIFYING}), verifying.end_verification),
     JudgeApprovals: (frozenset({Phase.VERIFYING}), verifying.judge_approvals),
     BeginStep: (frozenset({Phase.RUNNING}), _begin_step),
     EndStep: (frozenset({Phase.RUNNING}), _end_step),
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),
-    ReportLook: (frozenset({Phase.WAITING, Phase.FREEZING}), _report_look),
+    ReportLook: (_LOOKING, _report_look),
+    MissLook: (_LOOKING - {Phase.VERIFYING}, _miss_look),
     ReportDrift: (_LIVING, _report_drift),
     ReportGuard: (_LIVING, _report_guard),
     ReportBlindness: (_ALWAYS, _report_blindness),

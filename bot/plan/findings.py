@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 UNREADABLE = "unreadable"
 """The fact of a failed finding that lists the tables (`schema.table`) which our role may not read."""
 
+MOVED = "moved"
+"""The fact of a failed finding that lists, as clauses, what is no longer as the freeze record says: it is drift."""
+
 
 class Verdict(StrEnum):
     PASS = "pass"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.plan import window
+from bot.plan.checkpoints import FREEZE
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 
@@ -26,14 +27,15 @@ Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window", "guard"]
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:
-    """Either every so often or once, at an aware time. `name` is unique among the armed ones and changes when the
-    timer must be armed anew.
+    """Either every so often, counted from the end of the last turn, or once, at an aware time. `name` is unique among
+    the armed ones and changes when the timer must be armed anew. `at_once`: the first turn comes with the arming.
     """
 
     name: str
     chore: Chore
     every: timedelta | None = None
     at: datetime | None = None
+    at_once: bool = False
 
 
 def reminders_due(offer: Offer, after: timedelta, now: datetime) -> int:
@@ -54,14 +56,12 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
     """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on."""
     due: list[Timer] = []
     gate_waits = run.phase is Phase.WAITING
-    if run.phase in {Phase.WAITING, Phase.FREEZING} and run.freeze is None:
-        due.append(Timer(name="look", chore="look", every=LOOK_EVERY))
-    undone = {Phase.ABORTING, Phase.ABORTED, Phase.THAWING}
-    guarded = run.freeze is not None and run.watched and run.phase not in {Phase.VERIFYING, *undone}
-    if guarded and not run.drift and "confirmed" not in {run.abort, run.thaw}:
+    if _looks(run):
+        due.append(Timer(name="look", chore="look", every=LOOK_EVERY, at_once=True))
+    if _watches(run):
         due.append(Timer(name="watch", chore="watch", every=WATCH_EVERY))
     if run.guarded:
-        due.append(Timer(name="guard", chore="guard", every=GUARD_EVERY))
+        due.append(Timer(name="guard", chore="guard", every=GUARD_EVERY, at_once=True))
     if run.phase is not Phase.ABORTED:
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
     if run.phase in {Phase.RUNNING, Phase.VERIFYING}:
@@ -70,6 +70,26 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         nth = run.offer.reminders + 1
         name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
         due.append(Timer(name=name, chore="remind", at=run.offer.at + _waited(nth, remind_after)))
-    if not run.is_over and run.phase not in undone and (at := window.next_told(run)) is not None:
+    if not run.is_over and run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
         due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))
     return tuple(due)
+
+
+_UNDONE = frozenset({Phase.ABORTING, Phase.ABORTED, Phase.THAWING})
+
+
+def _looks(run: Run) -> bool:
+    """The freeze is waited for. While the freeze gate is checked it is only looked for if no look has found it yet:
+    what is being checked does not change below the checks.
+    """
+    if run.freeze is not None or run.gate is not FREEZE:
+        return False
+    unseen = run.phase is Phase.VERIFYING and run.frozen_since is None
+    return run.phase in {Phase.WAITING, Phase.FREEZING} or unseen
+
+
+def _watches(run: Run) -> bool:
+    """From the proof of the freeze until `release` or `thaw`, whatever the run is at: also while a gate is checked."""
+    if run.freeze is None or not run.watched or run.drift:
+        return False
+    return run.phase not in _UNDONE and "confirmed" not in {run.abort, run.thaw}

@@ -128,7 +128,11 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     ),
     e.RivalGone: lambda event: "No other process was connected as the app any more.",
     e.FreezeSeen: lambda event: f"All layers of the freeze stood, at {_by_database(event.database_time)}.",
-    e.FreezeGone: lambda event: "The layers of the freeze stood no longer.",
+    e.FreezeGone: lambda event: (
+        "The layers of the freeze stood no longer."
+        if event.database_time is not None
+        else "A look failed, so that nobody knows whether the freeze was in place all the time: it is looked for anew."
+    ),
     e.FreezeApplied: lambda event: f"The bot froze Supabase. {_found(event.findings)}",
     e.FreezeFailed: lambda event: f"The bot could not freeze Supabase: {event.why}",
     e.DriftSeen: lambda event: f"The source moved under the freeze: {'; '.join(event.changes)}",

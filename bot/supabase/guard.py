@@ -23,9 +23,12 @@ from bot.errors import CutoverError, ServiceRefused
 from bot.ports import Guarded
 from bot.supabase.catalog import Table, read_catalog
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.deadline import hang_up, in_time
 
 _TABLES_A_LOCK = 100
 _LOCK_SECONDS = 10
+_ANSWER_SECONDS = 5.0
+_TAKEN_WITHIN_SECONDS = 60.0
 _UNCHANGED = "nothing was exported under it"
 
 
@@ -45,6 +48,7 @@ class Guard:
         self._include_schemas = include_schemas
         self._exclude_tables = exclude_tables
         self._held: _Held | None = None
+        self._opening: Session | None = None
         self._turn = asyncio.Lock()
 
     async def take(self) -> Guarded:
@@ -55,14 +59,20 @@ class Guard:
             if self._held is not None and await _lives(self._held.session):
                 return self._held.guarded
             await self._drop()
-            session = await self._database.connect("guard")
-            try:
-                guarded = await self._lock(session)
-            except BaseException:
-                await session.close()
-                raise
-            self._held = _Held(session=session, guarded=guarded)
-            return guarded
+            self._held = await in_time(
+                self._taken(), seconds=_TAKEN_WITHIN_SECONDS, hang_up=lambda: hang_up(self._opening)
+            )
+            return self._held.guarded
+
+    async def _taken(self) -> _Held:
+        self._opening = session = await self._database.connect("guard")
+        try:
+            return _Held(session=session, guarded=await self._lock(session))
+        except BaseException:
+            await session.close()
+            raise
+        finally:
+            self._opening = None
 
     async def release(self) -> None:
         """Does nothing when nothing is held."""
@@ -125,11 +135,16 @@ async def stands(session: Session) -> bool:
 
 
 async def _lives(session: Session) -> bool:
+    """A server that says nothing holds nothing for us that could be relied on."""
     try:
-        with translated("the hard guard's session does not answer"):
-            row = await (await session.execute("SELECT pg_current_xact_id_if_assigned() IS NULL")).fetchone()
+        return await in_time(_answers(session), seconds=_ANSWER_SECONDS, hang_up=lambda: hang_up(session))
     except CutoverError:
         return False
+
+
+async def _answers(session: Session) -> bool:
+    with translated("the hard guard's session does not answer"):
+        row = await (await session.execute("SELECT pg_current_xact_id_if_assigned() IS NULL")).fetchone()
     return row == (True,)
 
 

@@ -1,15 +1,20 @@
 """One bot at a time on one source: an advisory lock, held by a session that does nothing else.
 
 The lock lives and dies with its session, so a killed bot leaves none; its session can outlive it by a moment, hence the
-wait. Advisory locks are the database's own: another project on the same server is another lock.
+wait. One that we lost without the server noticing (the network broke between us) would keep us out for hours: the
+server is told to end it. Advisory locks are the database's own: another project on the same server is another lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from bot.errors import CutoverError, LockHeld
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.deadline import hang_up
 
 _WAIT_SECONDS = 15.0
 _PAUSE = 0.25
@@ -23,6 +28,9 @@ class SourceLock:
         self._database = database
         self._wait = wait
         self._session: Session | None = None
+        self._opening: Session | None = None
+        self._last: tuple[Any, ...] | None = None
+        """Pid and name of the last session that held the lock, as the server knows it."""
 
     async def __aenter__(self) -> SourceLock:
         await self.take()
@@ -31,31 +39,37 @@ class SourceLock:
     async def __aexit__(self, *_: object) -> None:
         await self.release()
 
-    async def take(self) -> None:
-        """Does nothing when it is held already. Raises LockHeld naming the holder, or ServiceError."""
+    async def take(self, wait: float | None = None) -> None:
+        """Does nothing when it is held already. `wait` instead of what it was made with. Raises LockHeld naming the
+        holder, or ServiceError.
+        """
         if await self.is_held():
             return
         await self.release()
-        session = await self._database.connect("lock")
-        try:
-            await self._take(session)
-        except BaseException:
-            await session.close()
-            raise
-        self._session = session
+        async with self._new_session() as session:
+            await self._take(session, self._wait if wait is None else wait)
+            self._session = session
 
     async def renew(self) -> None:
         """Opens the session anew, because one from before the freeze counts as old. Raises LockHeld when another bot
         was quicker; then nothing is held.
         """
-        session = await self._database.connect("lock")
-        try:
+        async with self._new_session() as session:
             await self.release()
-            await self._take(session)
+            await self._take(session, self._wait)
+            self._session = session
+
+    @asynccontextmanager
+    async def _new_session(self) -> AsyncIterator[Session]:
+        """It stays open unless something fails."""
+        self._opening = session = await self._database.connect("lock")
+        try:
+            yield session
         except BaseException:
             await session.close()
             raise
-        self._session = session
+        finally:
+            self._opening = None
 
     async def is_held(self) -> bool:
         """Asks the session, which the server or the network may have ended."""
@@ -73,14 +87,22 @@ class SourceLock:
         if session is not None:
             await session.close()
 
-    async def _take(self, session: Session) -> None:
+    def hang_up(self) -> None:
+        """Whoever waits for the server is told at once that the connection is lost."""
+        hang_up(self._session)
+        hang_up(self._opening)
+
+    async def _take(self, session: Session, wait: float) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._wait
+        deadline = loop.time() + wait
         with translated("the lock on the source could not be taken"):
             while True:
                 row = await (await session.execute(query("lock_take"))).fetchone()
                 if row == (True,):
+                    self._last = await (await session.execute(query("lock_session"))).fetchone()
                     return
+                if self._last is not None:
+                    await session.execute(query("lock_end_lost"), self._last)
                 if loop.time() >= deadline:
                     break
                 await asyncio.sleep(_PAUSE)

@@ -1,15 +1,17 @@
 """The source as the conductor and the watch see it (`bot.ports.Source`).
 
 One session is kept for the looks, so that a look each second costs a round trip; the lock has its own. Both are
-opened anew once the freeze has been seen, because from then on a session from before it counts as old, ours too.
+opened anew once the freeze has been seen, because from then on a session from before it counts as old, ours too; and
+when the server has not answered in time, because one that hangs may never do so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bot.artifacts import files
 from bot.errors import CutoverError
@@ -17,17 +19,23 @@ from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Guarded, Look, ThawRecord
 from bot.supabase.database import Database, Session
+from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
 from bot.supabase.lock import SourceLock
 from bot.supabase.proof import stillness
 
+_LOOK_SECONDS = 10.0
+_RENEWAL_SECONDS = 20.0
+_LOCK_WAIT_SECONDS = 5.0
+"""Shorter than a look: whether another bot holds the lock is an answer, and not one that came too late."""
+
 
 class SupabaseSource:
     """`lock` is taken by whoever makes the source, before it is used; `prior_file` is `freeze-prior.json` in the data
-    directory. One task
-    at a time asks each method; different methods may be asked at once.
+    directory. `look_seconds` is how long a look may take. One task at a time asks each method; different methods may
+    be asked at once.
     """
 
     def __init__(
@@ -37,6 +45,8 @@ class SupabaseSource:
         prior_file: Path,
         gateway: Gateway | None,
         guard: Guard | None = None,
+        *,
+        look_seconds: float = _LOOK_SECONDS,
     ) -> None:
         self._database = database
         self._lock = lock
@@ -45,37 +55,28 @@ class SupabaseSource:
         self._guard = guard or Guard(database)
         self._session: Session | None = None
         self._turn = asyncio.Lock()
+        self._look_seconds = look_seconds
 
     async def look(self) -> Look:
-        async with self._turn:
-            layers = await self._asked_layers()
+        layers = await in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
         kit.keep_prior(self._prior_file, layers)
         return Look(frozen=layers.stand, database_time=layers.database_time)
 
     async def renew(self, run: Run) -> None:
         self._database.set_run(run.run_id)
-        async with self._turn:
-            await self._close()
-            await self._lock.renew()
+        await in_time(self._renewed(), seconds=_RENEWAL_SECONDS, hang_up=self._hang_up)
 
     async def drift(self, run: Run) -> Sequence[str]:
         if run.freeze is None:
             return ()
-        async with self._turn:
-            # Without the lock another bot may be at work; taking it again says so by LockHeld.
-            await self._lock.take()
-            try:
-                return await stillness.drift(await self._opened(), run.freeze)
-            except CutoverError:
-                await self._close()
-                raise
+        return await in_time(self._drifted(run.freeze), seconds=self._look_seconds, hang_up=self._hang_up)
 
     async def way_back(self) -> str:
         """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. At most
         3,800 characters with Slack's fences and escapes. Cheap.
         """
-        async with self._turn:
-            prior = kit.prior_of(await self._asked_layers())
+        asked = in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
+        prior = kit.prior_of(await asked)
         return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))
 
     async def guard(self) -> Guarded:
@@ -101,12 +102,30 @@ class SupabaseSource:
         async with self._turn:
             await self._close()
 
+    # -- in turn ------------------------------------------------------------------------------------------------------
+
     async def _asked_layers(self) -> kit.Layers:
-        try:
-            return await kit.read_layers(await self._opened())
-        except CutoverError:
+        async with self._turn:
+            try:
+                return await kit.read_layers(await self._opened())
+            except CutoverError:
+                await self._close()
+                raise
+
+    async def _drifted(self, record: Mapping[str, Any]) -> Sequence[str]:
+        async with self._turn:
+            # Without the lock another bot may be at work; taking it again says so by LockHeld.
+            await self._lock.take(wait=_LOCK_WAIT_SECONDS)
+            try:
+                return await stillness.drift(await self._opened(), record)
+            except CutoverError:
+                await self._close()
+                raise
+
+    async def _renewed(self) -> None:
+        async with self._turn:
             await self._close()
-            raise
+            await self._lock.renew()
 
     async def _opened(self) -> Session:
         if self._session is None or self._session.closed:
@@ -117,3 +136,7 @@ class SupabaseSource:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def _hang_up(self) -> None:
+        hang_up(self._session)
+        self._lock.hang_up()

@@ -278,7 +278,7 @@ async def _open(
         bot_user=identity.bot_user,
         once=False,
     )
-    watch = Watch(conductor, source=_Source(), channel=channel, remind_after=timedelta(hours=1))
+    watch = Watch(conductor, source=_Source(), channel=channel, clock=_Wall(), remind_after=timedelta(hours=1))
     sweeps: set[asyncio.Task[None]] = set()
 
     def swept() -> None:  # as the bot does after every connection

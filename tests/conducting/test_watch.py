@@ -1,6 +1,7 @@
 """The timers: what they see goes to the conductor, and a watch that cannot see says so."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,8 +10,10 @@ import pytest
 
 from bot.conductor import Conductor
 from bot.errors import LockHeld
+from bot.plan.actions import settled
 from bot.plan.commands import Hear, Judge, ReportDrift
-from bot.plan.run import Run
+from bot.plan.findings import MOVED, failed
+from bot.plan.run import Phase, Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
 from bot.ports import Look
 from tests.conducting.worlds import AWAY, World, turning, until
@@ -158,6 +161,90 @@ def test_a_bug_in_a_chore_ends_the_bot(chore: Chore) -> None:
             await conductor.conduct()
 
     turning(play())
+
+
+def test_no_flood_of_words_keeps_the_watch_from_looking() -> None:
+    """A word every few seconds, each of which has the gate checked and refused: the looks come every half minute, as
+    they do in silence, and what a look sees is told at once.
+    """
+    world = World("export waits")
+    world.findings["files"] = lambda: failed("files", "A file is damaged.", "Export again.")
+    looked: list[float] = []
+
+    async def looks(run: Run) -> Sequence[str]:
+        looked.append(asyncio.get_running_loop().time())
+        return _MOVED if len(looked) > 10 else ()
+
+    world.changes = looks
+
+    async def play() -> Run:
+        conductor = world.conductor(once=False)
+        watch = world.watch(conductor)
+        watch.start()
+        conducting = asyncio.create_task(conductor.conduct())
+
+        async def speak() -> None:
+            while True:
+                world.hears(conductor, "exported")
+                await until(lambda: not conductor.run.unanswered)
+                world.hears(conductor, f"<@{BOT}> status")
+                await asyncio.sleep(4)
+
+        speaking = asyncio.create_task(speak())
+        await until(lambda: bool(conductor.run.drift))
+        speaking.cancel()
+        conducting.cancel()
+        await asyncio.gather(speaking, conducting, return_exceptions=True)
+        watch.stop()
+        return conductor.run
+
+    run = turning(play())
+    assert run.attempts["export"] > 30
+    assert run.phase is Phase.HELD
+    apart = [later - earlier for earlier, later in itertools.pairwise(looked)]
+    assert len(apart) == 10
+    assert all(29.9 < seconds < 30.5 for seconds in apart), apart
+
+
+def test_a_check_that_sees_the_source_moved_is_told_as_drift_at_once() -> None:
+    """By the finding itself, in the middle of the checks: those that were still to come are not asked any more."""
+    world = World("export waits")
+    moved = {MOVED: list(_MOVED)}
+    world.findings["files"] = lambda: failed("no-drift", "The source has moved.", "Find out who writes.", **moved)
+
+    async def play() -> Run:
+        conductor = world.conductor(once=False)
+        conducting = asyncio.create_task(conductor.conduct())
+        world.hears(conductor, "exported")
+        await until(lambda: conductor.run.phase is Phase.HELD and settled(conductor.run))
+        conducting.cancel()
+        await asyncio.gather(conducting, return_exceptions=True)
+        return conductor.run
+
+    run = turning(play())
+    assert run.drift == _MOVED
+    assert run.alarms == {f"{RUN_ID}/alarm/drift/1"}
+    assert [finding.check for finding in run.findings] == ["no-drift"]
+    assert {offer.status for offer in run.offers.values() if offer.checkpoint == "export"} == {"void"}
+
+
+def test_a_look_that_fails_takes_the_freeze_time_back() -> None:
+    """Nobody knows what happened meanwhile: the next look that finds the freeze is its time, and ours are renewed."""
+    world = World("freeze waits")
+    later = Look(frozen=True, database_time=START + timedelta(minutes=9))
+    world.looks = [_FROZEN, AWAY, later]
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+    since = []
+
+    async def play() -> None:
+        for _ in range(4):
+            await watch.fire(_LOOK)
+            since.append(conductor.run.frozen_since)
+
+    turning(play())
+    assert since == [_FROZEN.database_time, None, later.database_time, later.database_time]
+    assert world.log == ["sessions renewed", "sessions renewed"]
 
 
 def test_the_sweep_hears_what_was_missed_and_nothing_twice() -> None:

@@ -213,7 +213,10 @@ class World:
 
     def watch(self, conductor: Conductor) -> Watch:
         """Not started: nothing is due but what a test says is."""
-        return Watch(conductor, source=_Source(self), channel=_Channel(self), remind_after=timedelta(minutes=15))
+        remind_after = timedelta(minutes=15)
+        return Watch(
+            conductor, source=_Source(self), channel=_Channel(self), clock=_Clock(self), remind_after=remind_after
+        )
 
     def hears(self, conductor: Conductor, text: str, user: str = ANN) -> str:
         ts = self.new_ts()

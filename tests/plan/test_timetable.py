@@ -24,15 +24,15 @@ def armed(night: Night) -> dict[str, Timer]:
 CHORES_AT = {
     "opened": {"look", "sweep", "remind"},
     "freeze waits": {"look", "sweep", "remind"},
-    "freeze is checked": {"redraw", "sweep"},
+    "freeze is checked": {"look", "redraw", "sweep"},
     "export runs": {"watch", "redraw", "sweep"},
     "export waits": {"watch", "sweep", "remind"},
-    "export is checked": {"redraw", "sweep"},
+    "export is checked": {"watch", "redraw", "sweep"},
     "users runs": {"watch", "redraw", "sweep"},
     "held": {"watch", "sweep"},
     "drifted": {"sweep"},
     "users waits": {"watch", "sweep", "remind"},
-    "users is checked": {"redraw", "sweep"},
+    "users is checked": {"watch", "redraw", "sweep"},
     "handover runs": {"watch", "redraw", "sweep"},
     "aborting": {"sweep"},
     "aborted": set(),
@@ -42,7 +42,9 @@ CHORES_AT = {
 
 @pytest.mark.parametrize("place", list(CHORES_AT))
 def test_each_place_arms_its_timers(place: str) -> None:
-    """Looks while the freeze gate waits, the watch once a freeze is proven, sweeps until the run is aborted."""
+    """Looks until the freeze is seen and while its gate waits, the watch from its proof on, whatever the run is at,
+    sweeps until the run is aborted.
+    """
     assert {timer.chore for timer in armed(night_at(place)).values()} == CHORES_AT[place]
 
 

@@ -18,10 +18,12 @@ class FreezeSeen(Event):
 
 
 class FreezeGone(Event):
-    """The layers are no longer there, while gate `freeze` waits."""
+    """The layers are no longer there, while gate `freeze` waits; or, without `database_time`, a look failed, so that
+    nobody knows whether they were there all the time.
+    """
 
     type: Literal["freeze-gone"] = "freeze-gone"
-    database_time: AwareDatetime
+    database_time: AwareDatetime | None = None
 
 
 class DriftSeen(Event):

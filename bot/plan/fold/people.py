@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from bot.plan import events as e
 from bot.plan.fold.owing import owe, settled, voided_if_open, with_alarm, with_offer
@@ -15,7 +16,14 @@ from bot.plan.talk.posts import Post
 def bot_started(run: Run, event: e.BotStarted) -> Run:
     # What a verification that was cut off had found proves nothing: the next one asks everything again.
     findings = () if run.phase is Phase.VERIFYING else run.findings
-    run = replace(run, starts=run.starts + 1, verification=0, findings=findings, checked=False)
+    run = replace(
+        run,
+        starts=run.starts + 1,
+        verification=0,
+        findings=findings,
+        checked=False,
+        frozen_since=_looked_on(run),
+    )
     before, run = run, _entitled(run, event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
     run = with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
@@ -31,6 +39,11 @@ def _entitled(run: Run, event: e.BotStarted) -> Run:
     if run.offer is None:
         return run
     return with_offer(run, run.offer.taking(run.entitled.needed(run.offer.checkpoint)))
+
+
+def _looked_on(run: Run) -> datetime | None:
+    """The freeze time, where nobody looks for a while: before the proof it is as good as the looks that it rests on."""
+    return None if run.freeze is None else run.frozen_since
 
 
 def message_heard(run: Run, event: e.MessageHeard) -> Run:
@@ -68,7 +81,7 @@ def hold_asked(run: Run, event: e.HoldAsked) -> Run:
     if run.offer is not None and run.offer.is_open:
         again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
         run = with_offer(run, run.offer.settled(again, "withdrawn"))
-    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1)
+    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1, frozen_since=_looked_on(run))
     return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.entitled.may))
 
 

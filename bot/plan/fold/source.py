@@ -77,7 +77,8 @@ def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
 
 
 def thawed(run: Run, event: e.Thawed) -> Run:
-    run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at)
+    since = None if run.freeze is None else run.frozen_since  # until it is proven, a freeze is over with its thaw
+    run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at, frozen_since=since)
     if event.elsewhere is not None:
         run = with_alarm(run, f"thawed/{event.attempt}", alarms.thawed_elsewhere(event.elsewhere), status="done")
     return tell_findings(run, f"thaw/{event.attempt}", event.findings)
