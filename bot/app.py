@@ -369,6 +369,7 @@ def _listener(
             deleted=deleted,
             reconnected=sweep,
             rival=lambda count: conductor.obey(say.ReportRival(connections=count)),
+            failed=conductor.fail,
         )
     assert settings.port is not None
     return HttpListener(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +29,21 @@ from bot.commands import (
     undo_users,
     verify,
 )
-from bot.errors import CutoverError, UsageError
+from bot.commands.interrupted import SAYS_ITSELF, interrupted, left_frozen, under_a_freeze
+from bot.errors import CutoverError, Interrupted, UsageError
 from bot.logs import cleaned
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What the command line asks for. Typer only finds it out: called by it, a command that is interrupted would end
+    with whatever typer makes of that.
+    """
+
+    name: str
+    config: Path | None
+    command: Callable[[], int]
+
 
 app = typer.Typer(
     name="cutover",
@@ -49,12 +65,12 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 def _doctor(
     config: Config = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="Prove now that the source is frozen.")] = False,
-) -> None:
+) -> _Chosen:
     """Look around, days before the night.
 
     Every connection, token, permission and the match of the projects, each with its mend.
     """
-    _exit(lambda: doctor.doctor(config, freeze=freeze))
+    return _Chosen("doctor", config, lambda: doctor.doctor(config, freeze=freeze))
 
 
 @app.command("practice")
@@ -67,12 +83,12 @@ def _practice(
         int | None,
         typer.Option(min=10, max=5000, help="Create and delete so many marked users, to learn Stack Auth's pace."),
     ] = None,
-) -> None:
+) -> _Chosen:
     """Export the living source once, so that the time is known.
 
     Every file is read again and every user looked at; nothing is written to the source and nobody is created.
     """
-    _exit(lambda: practice.practise(config, directory, probe_users=probe_users))
+    return _Chosen("practice", config, lambda: practice.practise(config, directory, probe_users=probe_users))
 
 
 @app.command("run")
@@ -83,17 +99,17 @@ def _run(
     abandon: Annotated[
         str | None, typer.Option("--abandon", help="With --new: give up this run, whose journal is lost.")
     ] = None,
-) -> None:
+) -> _Chosen:
     """Open a run, or go on with the one in the data directory."""
-    _exit(lambda: run.run(config, once=once, new=new, abandon=abandon))
+    return _Chosen("run", config, lambda: run.run(config, once=once, new=new, abandon=abandon))
 
 
 @app.command("status")
 def _status(
     config: Config = None, json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False
-) -> None:
+) -> _Chosen:
     """Where the run in the data directory stands."""
-    _exit(lambda: status.status(config, as_json=json))
+    return _Chosen("status", config, lambda: status.status(config, as_json=json))
 
 
 @app.command("verify")
@@ -101,21 +117,21 @@ def _verify(
     directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
     anchor: Annotated[str | None, typer.Option("--anchor", help="A journal hash as Slack shows it.")] = None,
     config: Config = None,
-) -> None:
+) -> _Chosen:
     """Read a whole bundle again, offline, and name every damage."""
-    _exit(lambda: verify.verify(config, directory, anchor))
+    return _Chosen("verify", config, lambda: verify.verify(config, directory, anchor))
 
 
 @app.command("report")
 def _report(
     directory: Annotated[Path | None, typer.Argument(help="A run's directory; the data directory by default.")] = None,
     config: Config = None,
-) -> None:
+) -> _Chosen:
     """Write the evidence page of a run: report.html.
 
     Who said what, on which evidence, what was found and what came of it; offline, also in the middle of a night.
     """
-    _exit(lambda: report.report(config, directory))
+    return _Chosen("report", config, lambda: report.report(config, directory))
 
 
 @app.command("restore-sql")
@@ -123,51 +139,51 @@ def _restore_sql(
     table: Annotated[str, typer.Argument(help="By its key in metadata.json, or as schema.table.")],
     directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
     config: Config = None,
-) -> None:
+) -> _Chosen:
     """Print the SQL that loads one exported table, for psql."""
-    _exit(lambda: restore_sql.restore_sql(config, table, directory))
+    return _Chosen("restore-sql", config, lambda: restore_sql.restore_sql(config, table, directory))
 
 
 @app.command("freeze-sql")
-def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False) -> None:
+def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False) -> _Chosen:
     """Print the SQL that freezes Supabase, to paste or pipe."""
-    _exit(lambda: freeze_sql.freeze_sql(thaw=thaw))
+    return _Chosen("freeze-sql", None, lambda: freeze_sql.freeze_sql(thaw=thaw))
 
 
 @app.command("thaw")
 def _thaw(
     config: Config = None,
     check: Annotated[bool, typer.Option("--check", help="Show what it would do, and change nothing.")] = False,
-) -> None:
+) -> _Chosen:
     """Take the freeze back, exactly.
 
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
-    _exit(lambda: thaw.thaw(config, check=check))
+    return _Chosen("thaw", config, lambda: thaw.thaw(config, check=check))
 
 
 @app.command("abort")
 def _abort(
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+) -> _Chosen:
     """End the run, and take the freeze back.
 
     With or without Slack, beside a bot that lives or hangs: it is stopped first. Supabase is proven to write.
     """
-    _exit(lambda: abort.abort(config, yes=yes))
+    return _Chosen("abort", config, lambda: abort.abort(config, yes=yes))
 
 
 @app.command("undo-users")
 def _undo_users(
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it, they are only shown.")] = False,
-) -> None:
+) -> _Chosen:
     """Remove from Stack Auth the users that an ended run created.
 
     Exactly those: whoever was matched or brought up to date stays. It says first who has signed in since.
     """
-    _exit(lambda: undo_users.undo_users(config, yes=yes))
+    return _Chosen("undo-users", config, lambda: undo_users.undo_users(config, yes=yes))
 
 
 @app.command("manifest")
@@ -176,12 +192,12 @@ def _manifest(
     url: Annotated[
         str | None, typer.Option("--url", help="The public address, for HTTP in place of Socket Mode.")
     ] = None,
-) -> None:
+) -> _Chosen:
     """Print the Slack app to make, with the scopes it needs.
 
     For "Create New App", "From a manifest". The app-level token of Socket Mode is made by hand afterwards.
     """
-    _exit(lambda: manifest.manifest(name=name, url=url))
+    return _Chosen("manifest", None, lambda: manifest.manifest(name=name, url=url))
 
 
 @app.command("rehearse")
@@ -189,46 +205,69 @@ def _rehearse(
     auto: Annotated[bool, typer.Option("--auto", help="Play the whole night by itself.")] = False,
     users: Annotated[int, typer.Option("--users", min=60, help="How many users the company has.")] = 500,
     rows: Annotated[int, typer.Option("--rows", min=1000, help="How many rows its tables hold.")] = 20_000,
-) -> None:
+) -> _Chosen:
     """Play a whole night on this machine.
 
     On a real PostgreSQL, with stand-ins for the services and the ordinary bot.
     """
-    _exit(lambda: rehearse.rehearse(auto=auto, users=users, rows=rows))
-
-
-def _exit(command: Callable[[], int]) -> None:
-    raise SystemExit(command())
+    return _Chosen("rehearse", None, lambda: rehearse.rehearse(auto=auto, users=users, rows=rows))
 
 
 def main() -> None:
     """The command `cutover`. Errors of `bot.errors` end with their sentence and code; anything else is a bug and ends
     with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    chosen = _parsed()
     try:
-        app(prog_name="cutover", standalone_mode=False)
+        code = chosen.command()
+    except Interrupted as error:
+        code = _told_of_the_freeze(chosen, error)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = _told_of_the_freeze(chosen, interrupted(chosen.name))
     except CutoverError as error:
         _tell(error, str(error))
-        raise SystemExit(error.exit_code) from None
-    except typer.Exit as error:
-        raise SystemExit(error.exit_code) from None
-    except (KeyboardInterrupt, typer.Abort):
-        print(
-            "cutover: interrupted; the run stands as the journal says; start the command again to go on.",
-            file=sys.stderr,
-        )
-        raise SystemExit(130) from None
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001  # the handler at the top
+        what = f"this is a bug in Cutover ({type(error).__name__}); the run stands as the journal says; "
+        what += "start again with --debug and report it."
+        _tell(error, what)
+        code = 1
+    if chosen.name == "run" and code != Interrupted.exit_code and (left := left_frozen(chosen.config)):
+        print(f"cutover: {left}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _parsed() -> _Chosen:
+    """What was asked for. Ends the process itself after --help, and with a sentence when it is not to be understood."""
+    try:
+        chosen = app(prog_name="cutover", standalone_mode=False)
     except typer.TyperException as error:
         said = error.format_message().rstrip(".?").replace(". Did you mean", ", did you mean")
         wrong = UsageError(said, unchanged="nothing was done", do="see `cutover --help`")
         print(f"cutover: {wrong}", file=sys.stderr)
         raise SystemExit(wrong.exit_code) from None
-    except Exception as error:  # noqa: BLE001  # the handler at the top
-        what = f"this is a bug in Cutover ({type(error).__name__}); the run stands as the journal says; "
-        what += "start again with --debug and report it."
-        _tell(error, what)
-        raise SystemExit(1) from None
+    except typer.Abort:
+        chosen = Interrupted.exit_code
+    if isinstance(chosen, _Chosen):
+        return chosen
+    if chosen == Interrupted.exit_code:  # typer makes this of a KeyboardInterrupt
+        print("cutover: Interrupted before it began; nothing was done; start the command again.", file=sys.stderr)
+    raise SystemExit(chosen or 0)
+
+
+def _told_of_the_freeze(chosen: _Chosen, error: Interrupted) -> int:
+    signal.signal(signal.SIGINT, _at_once)
+    signal.signal(signal.SIGTERM, _at_once)
+    if chosen.name not in SAYS_ITSELF:
+        error = under_a_freeze(error, chosen.config)
+    _tell(error, str(error))
+    return error.exit_code
+
+
+def _at_once(number: int, frame: object) -> None:
+    os._exit(Interrupted.exit_code)
 
 
 def _tell(error: BaseException, sentence: str) -> None:

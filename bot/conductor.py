@@ -18,6 +18,8 @@ refused is tried some times more, and then left: what it would have shown stands
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +52,7 @@ from bot.vouching import Vouching
 log = structlog.get_logger("cutover")
 
 _GRACE_SECONDS = 10
+_FAREWELL_SECONDS = 5
 _HEADER_EVERY_SECONDS = 2.0
 _REFUSALS_BELIEVED = 3
 """So often is an edit refused before it is left: some refusals pass."""
@@ -150,7 +153,7 @@ class Conductor:
                     return code
                 await self._changed.wait()
         finally:
-            await self._stop()
+            await self._stop(sys.exception())
 
     def _ending(self) -> int | None:
         if not do.settled(self.run):
@@ -188,14 +191,27 @@ class Conductor:
             self.fail(error)
         self._changed.set()
 
-    async def _stop(self) -> None:
-        """Cancels what runs and gives it time to reach a safe point."""
-        self._rests.end()
+    async def _stop(self, error: BaseException | None) -> None:
+        """Cancels what runs and gives it time to reach a safe point; meanwhile the channel hears what ends."""
         tasks = [lane.task for lane in self._lanes.values()]
+        post = self._lanes.get("post")
         for lane in self._lanes.values():
             lane.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+        farewell = asyncio.create_task(self._leave(_why(error), post.task if post else None), name="farewell")
+        await asyncio.wait([*tasks, farewell], timeout=_GRACE_SECONDS)
+        self._rests.end()
+        if farewell.done() and not farewell.cancelled() and (failed := farewell.exception()) is not None:
+            raise error or failed
+
+    async def _leave(self, why: str, posting: asyncio.Task[None] | None) -> None:
+        """Under a freeze: nobody watches it from now on. In the journal, and in the channel if that answers in time."""
+        with contextlib.suppress(CutoverError, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                if posting is not None:
+                    await asyncio.wait({posting})
+                if self.obey(say.Leave(why=why)):
+                    while (owed := do.next_actions(self.run, self._rests.names).get("post")) is not None:
+                        await self._perform(owed)
 
     # -- effects ------------------------------------------------------------------------------------------------------
 
@@ -366,6 +382,21 @@ def interrupted() -> Interrupted:
         unchanged="the run stands as the journal says",
         do="start `cutover run` again to go on",
     )
+
+
+def _why(error: BaseException | None) -> str:
+    """As a sentence; "" when the bot ends as it was meant to."""
+    match error:
+        case None:
+            return ""
+        case Interrupted():
+            return "It was told to stop."
+        case CutoverError():
+            return f"{error.happened[0].upper()}{error.happened[1:]}."
+        case asyncio.CancelledError():
+            return "It was cut off."
+        case _:
+            return f"A bug in it ended it ({type(error).__name__})."
 
 
 def _sentence(error: CutoverError) -> str:

@@ -325,6 +325,23 @@ class DataDirectoryLock:
         self.release()
 
 
+def is_locked(directory: Path) -> bool:
+    """Somebody works in the directory at this moment, on this machine or another that shares it."""
+    try:
+        file = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
 def holder_of(directory: Path) -> int | None:
     """The pid of the process that holds the lock; None when it cannot be told for certain. A pid in the lock's file may
     be that of another machine or container, and one of ours by chance: where the system can say it, the process must

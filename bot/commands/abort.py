@@ -8,7 +8,6 @@ bot that does not stop hinders no thaw: then the run is not marked, and `thaw.js
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -19,10 +18,11 @@ from bot import settings
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import UserStates
+from bot.commands.interrupted import run_async
 from bot.commands.show import show
-from bot.commands.thaw import leave_record, thaw_services, thaw_settings
+from bot.commands.thaw import how_far, leave_record, thaw_services, thaw_settings
 from bot.edges import SystemClock
-from bot.errors import CheckFailed, CutoverError, LockHeld, RecordDamaged, UsageError
+from bot.errors import CheckFailed, CutoverError, Interrupted, LockHeld, RecordDamaged, UsageError
 from bot.journal import DataDirectoryLock, holder_of, read_chain
 from bot.plan import commands as say
 from bot.plan.commands import Refusal
@@ -45,6 +45,13 @@ def abort(config: Path | None, *, yes: bool) -> int:
     if not yes:
         _must_be_confirmed(run)
     try:
+        return _aborted(chosen, directory)
+    except KeyboardInterrupt:
+        raise _cut_off(chosen, directory) from None
+
+
+def _aborted(chosen: settings.Settings, directory: Path) -> int:
+    try:
         lock = _lock_taken(directory)
     except LockHeld as held:
         raise _thawed_beside(chosen, held) from held
@@ -62,6 +69,27 @@ def abort(config: Path | None, *, yes: bool) -> int:
     print(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
     _offer_undo(directory)
     return 0
+
+
+def _cut_off(chosen: settings.Settings, directory: Path) -> Interrupted:
+    """How far it came, by looking."""
+    try:
+        run = read_run(directory)
+        is_marked = run is not None and run.abort in {"confirmed", "done"}
+        marked = "the run is marked as aborted" if is_marked else "the run is not marked as aborted"
+    except RecordDamaged:
+        marked = "the run could not be marked as aborted"
+    thawed = run_async(_how_far(chosen))
+    return Interrupted(
+        "`cutover abort` was interrupted",
+        unchanged=f"the bot may have been told to stop, {marked}, and {thawed}",
+        do="run `cutover abort` again, which is safe to repeat and does the rest",
+    )
+
+
+async def _how_far(chosen: settings.Settings) -> str:
+    async with thaw_services(chosen) as (edges, _):
+        return await how_far(edges.database)
 
 
 def _to_be_aborted(directory: Path) -> Run | None:
@@ -99,7 +127,16 @@ def _must_be_confirmed(run: Run | None) -> None:
         "up after it.\nUsers created so far stay in Stack Auth until `cutover undo-users`; no file is removed."
     )
     print("Type yes to abort: ", end="", flush=True)
-    if sys.stdin.readline().strip().casefold() != "yes":
+    try:
+        confirmed = sys.stdin.readline().strip().casefold() == "yes"
+    except KeyboardInterrupt:
+        print(flush=True)
+        raise Interrupted(
+            "`cutover abort` was interrupted before it was confirmed",
+            unchanged="nothing was stopped and nothing was changed",
+            do="start it again, and type yes when asked",
+        ) from None
+    if not confirmed:
         raise UsageError(
             "The abort was not confirmed",
             unchanged="nothing was stopped and nothing was changed",
@@ -123,7 +160,7 @@ def _lock_taken(directory: Path) -> DataDirectoryLock:
 def _thaw_recorded(chosen: settings.Settings, record: EventRecord, run: Run) -> list[Finding]:
     """What came of the thaw is journaled, also that it failed; then it raises."""
     try:
-        findings = asyncio.run(_thaw(chosen))
+        findings = run_async(_thaw(chosen))
     except CutoverError as error:
         _obeyed(record, run, say.FailThaw(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
         raise
@@ -168,7 +205,7 @@ def _thawed_unrecorded(chosen: settings.Settings, error: RecordDamaged | UsageEr
 
 def _thawed_alone(chosen: settings.Settings) -> str:
     """Thaws and leaves `thaw.json`; what became of it, as the rest of a clause."""
-    findings = asyncio.run(_thaw(chosen))
+    findings = run_async(_thaw(chosen))
     show([*findings, *leave_record(chosen.migration_data_dir, findings)])
     return "does not write as before" if blocks(findings) else "was thawed all the same and writes again"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from bot import logs, settings
+from bot.commands.interrupted import run_async
 from bot.commands.show import show
 from bot.doctor import look_around
 from bot.edges import preflights, proof, services
@@ -30,7 +30,7 @@ def doctor(config: Path | None, *, freeze: bool) -> int:
         async with services(chosen) as edges:
             return await look_around(preflights(chosen, edges))
 
-    findings, unreachable = asyncio.run(look())
+    findings, unreachable = run_async(look())
     show(findings)
     if unreachable:
         return 5
@@ -40,7 +40,7 @@ def doctor(config: Path | None, *, freeze: bool) -> int:
 def _prove(config: Path | None) -> int:
     chosen = settings.load(("source", "source_api"), config=config)
     logs.configure(chosen.secrets)
-    findings = asyncio.run(_proof(chosen, read_run(chosen.migration_data_dir)))
+    findings = run_async(_proof(chosen, read_run(chosen.migration_data_dir)))
     show(findings)
     return 3 if blocks(findings) else 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
 import textwrap
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bot import app, logs, practice, settings
+from bot.commands.interrupted import run_async
 from bot.commands.show import Ticker
 from bot.edges import SystemClock
 from bot.plan.talk.alarms import parts_of_time
@@ -34,7 +34,7 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
     data_directory = chosen.migration_data_dir
     directory = practice.directory_for(data_directory, named, SystemClock().now())
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
-        practised = asyncio.run(app.practise(chosen, directory, ticker.hear, probe_users=probe_users))
+        practised = run_async(app.practise(chosen, directory, ticker.hear, probe_users=probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
     print("\n".join(told(practised, width)))

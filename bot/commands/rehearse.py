@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from bot.commands.interrupted import run_async
 from bot.errors import UsageError
 
 
@@ -16,4 +15,4 @@ def rehearse(*, auto: bool, users: int, rows: int) -> int:
         )
     from bot.rehearsal import script  # noqa: PLC0415  # the bot of a real night loads no stand-in
 
-    return asyncio.run(script.play(users=users, rows=rows))
+    return run_async(script.play(users=users, rows=rows))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from bot import app, logs, settings
+from bot.commands.interrupted import run_async
 from bot.errors import UsageError
 
 
@@ -19,4 +19,4 @@ def run(config: Path | None, *, once: bool, new: bool, abandon: str | None) -> i
         )
     chosen = settings.load(("slack", "source", "source_api", "target"), config=config)
     logs.configure(chosen.secrets)
-    return asyncio.run(app.run_bot(chosen, once=once, new=new, abandon=abandon or ""))
+    return run_async(app.run_bot(chosen, once=once, new=new, abandon=abandon or ""))

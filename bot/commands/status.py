@@ -5,10 +5,12 @@ there.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bot import settings
+from bot.journal import holder_of, is_locked
 from bot.plan.checkpoints import FREEZE, PLAN
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.alarms import time_needed
@@ -18,12 +20,15 @@ from bot.record import read_run
 def status(config: Path | None, *, as_json: bool) -> int:
     directory = settings.load(config=config).migration_data_dir
     run = read_run(directory)
+    running = is_locked(directory)
     if as_json:
-        print(json.dumps(summary(run), indent=2))
+        bot = {"running": running, "pid": holder_of(directory) if running else None}
+        print(json.dumps(summary(run) | {"bot": bot, "frozen": run is not None and run.frozen}, indent=2))
     elif run is None:
         print(f"No run in {directory}. `cutover run` opens one.")
     else:
         print(_told(run))
+        print("\n".join(_watched(run, holder_of(directory)) if running else _alone(run)))
     return 0
 
 
@@ -62,6 +67,22 @@ def summary(run: Run | None) -> dict[str, Any]:
         "toDecide": {id_: list(candidates) for id_, candidates in run.users.to_decide.items()} if run.users else {},
         "digest": run.handover.digest if run.handover else None,
     }
+
+
+def _watched(run: Run, pid: int | None) -> Iterator[str]:
+    yield f"  the bot is running{f' (process {pid})' if pid else ''}"
+
+
+def _alone(run: Run) -> Iterator[str]:
+    """What follows for a run that nobody works on."""
+    if run.frozen:
+        yield "  no bot is running, and Supabase is frozen: nobody watches the freeze"
+        yield "    to go on: `cutover run`"
+        yield "    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints"
+    elif run.phase is not Phase.ABORTED and not run.is_over:
+        yield "  no bot is running; `cutover run` goes on"
+    else:
+        yield "  no bot is running"
 
 
 def _told(run: Run) -> str:

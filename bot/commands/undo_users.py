@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 from bot import logs, settings
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
+from bot.commands.interrupted import run_async
 from bot.commands.show import Ticker
 from bot.edges import SystemClock, services
 from bot.errors import UsageError
@@ -31,7 +31,7 @@ def undo_users(config: Path | None, *, yes: bool) -> int:
     assert run is not None
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(files.open_directory(directory)), Scratch(directory) as scratch:
-        found = asyncio.run(_undo(chosen, run, scratch, yes=yes))
+        found = run_async(_undo(chosen, run, scratch, yes=yes))
     print("\n".join(_told(run, found, yes=yes)))
     return 0
 

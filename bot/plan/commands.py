@@ -63,6 +63,13 @@ class TakeUp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Leave:
+    """The bot ends. `why` is a sentence, or "" when it was to end here."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hear:
     """What a person said in the run's channel: a plain message, a button pressed, or a slash command.
 
@@ -272,6 +279,7 @@ class GiveUpPin:
 
 Command = (
     TakeUp
+    | Leave
     | Hear
     | Judge
     | BeginVerification

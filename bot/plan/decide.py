@@ -42,6 +42,7 @@ from bot.plan.commands import (
     IntendPost,
     Judge,
     JudgeApprovals,
+    Leave,
     LosePost,
     MissLook,
     Open,
@@ -106,6 +107,10 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
 def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
     started = e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement)
     return [started, *_still_to_come(after(run, started), now)]
+
+
+def _leave(run: Run, command: Leave, now: datetime) -> Decision:
+    return [e.BotLeft(at=now, why=command.why)] if run.frozen else []
 
 
 def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
@@ -379,6 +384,7 @@ _LOOKING = frozenset({Phase.WAITING, Phase.FREEZING, Phase.VERIFYING})
 
 _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Decision]]] = {
     TakeUp: (_ALWAYS, _take_up),
+    Leave: (_ALWAYS, _leave),
     Hear: (_ALWAYS, _hear),
     Judge: (_ALWAYS, _judge),
     BeginVerification: (frozenset({Phase.VERIFYING}), verifying.begin_verification),

@@ -106,6 +106,8 @@ class Run:
     starts: int = 0
     today: e.Entitlement | None = None
     """What the settings of this process say about who may open gates; None when it is the one that opened the run."""
+    leavings: int = 0
+    """How often the bot ended while a freeze was in place, and could still say so."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Attention reason -> digest of the set of users it was accepted for."""
     left_unread: Mapping[str, e.UnreadableAccepted] = field(default_factory=dict)
@@ -199,6 +201,12 @@ class Run:
         if not self.opened.rules.hold_locks or self.freeze is None or EXPORT.name in self.facts or self.drift:
             return False
         return not self.is_over and self.abort not in {"confirmed", "done"} and self.thaw != "confirmed"
+
+    @property
+    def frozen(self) -> bool:
+        """A freeze is in place, as far as the run knows, and is somebody's to watch."""
+        seen = self.freeze is not None or self.frozen_since is not None
+        return seen and self.watched and self.abort != "done"
 
     @property
     def frozen_at(self) -> datetime | None:

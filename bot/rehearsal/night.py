@@ -88,8 +88,8 @@ class Night:
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.to_thread(self.server.start)
             self._open.callback(self.server.stop)
+            await _to_the_end(self.server.start)
             fill = partial(build, self.server, users=self.users, rows=self.rows, seed=self._seed)
             self.company = await asyncio.to_thread(fill)
             self.gateway = GatewayStandin(
@@ -233,6 +233,16 @@ class Night:
             raise RuntimeError(complaint)
         await self.pasted(statements)
         self.notice.maintenance = True
+
+
+async def _to_the_end(work: Callable[[], object]) -> None:
+    """In a thread. Cancelled, it waits until the thread has ended: what it starts must be there to be stopped."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise
 
 
 async def until(condition: Callable[[], bool], timeout: float) -> None:

@@ -127,6 +127,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
         f"Slack counted {number(event.connections)} connections of the app: another process was one."
     ),
     e.RivalGone: lambda event: "No other process was connected as the app any more.",
+    e.BotLeft: lambda event: f"The bot ended while Supabase was frozen. {event.why}".rstrip(),
     e.FreezeSeen: lambda event: f"All layers of the freeze stood, at {_by_database(event.database_time)}.",
     e.FreezeGone: lambda event: (
         "The layers of the freeze stood no longer."

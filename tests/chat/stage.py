@@ -302,7 +302,8 @@ async def _open(
     if transport == "HTTP":
         listener = HttpListener(identity, signing_secret=SECRET, port=0, **common)
     else:
-        listener = SocketListener(identity, client=client, app_token=slack.app_token, rival=rival, **common, **ear)
+        tells = {"rival": rival, "failed": conductor.fail}
+        listener = SocketListener(identity, client=client, app_token=slack.app_token, **tells, **common, **ear)
     watch.on_unheard = listener.expected
     await listener.start()
     closing.push_async_callback(listener.stop)

@@ -33,6 +33,7 @@ class Ear:
         self.deleted: list[str] = []
         self.connections = 0
         self.rivals: list[int] = []
+        self.failures: list[BaseException] = []
         self.deaf = 0
         """How many messages are refused before one is kept."""
         self._stirred = asyncio.Event()
@@ -83,6 +84,7 @@ async def listen(ear: Ear) -> AsyncIterator[Open]:
             deleted=ear.lose,
             reconnected=ear.connected,
             rival=ear.rivals.append,
+            failed=ear.failures.append,
             **values,
         )
         opened.append(listener)
@@ -183,6 +185,23 @@ async def test_it_comes_back_and_says_so(slack: Any, ear: Ear, listen: Open, how
     await ear.until(lambda: bool(ear.heard))
     assert [hear.ts for hear in ear.heard] == [ts]
     assert set(ear.rivals) <= {1}
+
+
+async def test_what_ends_the_guard_of_the_socket_is_told(
+    slack: Any, ear: Ear, listen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in it must not leave a bot behind that nobody can reach and that does not know it."""
+    listener = await listen(slack)
+    bug = ZeroDivisionError()
+
+    async def broken() -> bool:
+        raise bug
+
+    monkeypatch.setattr(listener, "_answers", broken)
+    async with asyncio.timeout(10):
+        while not ear.failures:  # noqa: ASYNC110  # the guard tells nobody else
+            await asyncio.sleep(0.01)
+    assert ear.failures == [bug]
 
 
 async def test_a_socket_that_is_stuck_is_replaced(slack: Any, ear: Ear, listen: Open) -> None:

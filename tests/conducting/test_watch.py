@@ -217,9 +217,10 @@ def test_a_check_that_sees_the_source_moved_is_told_as_drift_at_once() -> None:
         conducting = asyncio.create_task(conductor.conduct())
         world.hears(conductor, "exported")
         await until(lambda: conductor.run.phase is Phase.HELD and settled(conductor.run))
+        run = conductor.run
         conducting.cancel()
         await asyncio.gather(conducting, return_exceptions=True)
-        return conductor.run
+        return run
 
     run = turning(play())
     assert run.drift == _MOVED

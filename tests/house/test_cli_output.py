@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from bot import cli
+from bot.journal import DataDirectoryLock
 from bot.record import EventRecord
 from tests.plan.histories import NED, NED_THERE, Night, night_at
 
@@ -30,7 +31,7 @@ def cutover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """The command, in an empty environment and an empty working directory. Hashes are masked, the directory too."""
     monkeypatch.setattr(os, "environ", {"PATH": "", "COLUMNS": "80"})
     monkeypatch.chdir(tmp_path)
-    on_term = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: str) -> Told:
         monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
@@ -45,7 +46,8 @@ def cutover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Told(int(code or 0), out, err)
 
     yield run
-    signal.signal(signal.SIGTERM, on_term)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _journaled(night: Night, directory: Path) -> None:
@@ -128,7 +130,15 @@ def test_status_without_a_run(cutover: Cutover) -> None:
     assert cutover("status") == Told(0, "No run in migration-data. `cutover run` opens one.\n", "")
     code, out, err = cutover("status", "--json")
     assert (code, err) == (0, "")
-    assert json.loads(out) == {"runId": None, "checkpoint": None, "status": None, "approvals": [], "counts": {}}
+    assert json.loads(out) == {
+        "runId": None,
+        "checkpoint": None,
+        "status": None,
+        "approvals": [],
+        "counts": {},
+        "bot": {"running": False, "pid": None},
+        "frozen": False,
+    }
     assert list(Path().iterdir()) == []
 
 
@@ -149,8 +159,26 @@ Run 20260301-abcd, opened 2026-03-01 22:00:00 UTC
   exported: 3 tables, 30 rows, 300 bytes
   users: 5, of them created 4, matched 0, updated 0, unmapped 1; attention 2
   digest d1
+  no bot is running, and Supabase is frozen: nobody watches the freeze
+    to go on: `cutover run`
+    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints
 """
     )
+
+
+def test_status_says_whether_a_bot_is_running(cutover: Cutover, tmp_path: Path) -> None:
+    """By the lock of the data directory and the process that holds it; where none does, how to go on, and under a
+    freeze how to take it back.
+    """
+    directory = tmp_path / "migration-data"
+    _journaled(night_at("freeze waits"), directory)
+    assert cutover("status").out.endswith("\n  no bot is running; `cutover run` goes on\n")
+    with DataDirectoryLock.take(directory):
+        assert cutover("status").out.endswith(f"\n  the bot is running (process {os.getpid()})\n")
+        told = json.loads(cutover("status", "--json").out)
+        assert (told["bot"], told["frozen"]) == ({"running": True, "pid": os.getpid()}, False)
+    told = json.loads(cutover("status", "--json").out)
+    assert told["bot"] == {"running": False, "pid": None}
 
 
 def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
@@ -191,6 +219,8 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
         "openReasons": ["phone-only", "sso"],
         "toDecide": {NED: [NED_THERE]},
         "digest": None,
+        "bot": {"running": False, "pid": None},
+        "frozen": True,
     }
 
 

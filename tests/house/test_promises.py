@@ -138,9 +138,10 @@ def test_the_events_of_the_journal() -> None:
     """An old journal is read for ever: no type goes, and none is called otherwise."""
     union = get_args(get_args(events.AnyEvent)[0])
     assert {event.model_fields["type"].default for event in union} == {
-        "abort-asked", "abort-confirmed", "answered", "bot-started", "checkpoint-offered", "checkpoint-passed",
-        "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone", "freeze-seen",
-        "header-pinned", "message-heard", "post-edited", "post-intended", "post-lost", "posted", "reason-accepted",
+        "abort-asked", "abort-confirmed", "answered", "bot-left", "bot-started", "checkpoint-offered",
+        "checkpoint-passed", "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone",
+        "freeze-seen", "header-pinned", "message-heard", "post-edited", "post-intended", "post-lost", "posted",
+        "reason-accepted",
         "reminder-due", "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended",
         "step-failed",
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",

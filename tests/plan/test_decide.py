@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.plan.results import Attention
+from bot.plan.talk.posts import Prose
 
 from .histories import (
     ANN,
@@ -25,6 +26,7 @@ from .histories import (
     FailThaw,
     Hear,
     Judge,
+    Leave,
     Night,
     Phase,
     Refusal,
@@ -32,6 +34,7 @@ from .histories import (
     ReportDrift,
     ReportLook,
     ReportRival,
+    ReportThaw,
     TakeUp,
     TellFinding,
     decide,
@@ -760,6 +763,48 @@ def test_a_new_process_says_how_long_it_was_away() -> None:
     last = night.run.last_at
     night.later(minutes=7)
     assert night.do(TakeUp()) == [e.BotStarted(at=night.now, away_since=last)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_bot_that_ends_under_a_freeze_says_so_and_its_return_ends_that(place: str) -> None:
+    """Where there is no freeze of ours to watch, it says nothing."""
+    night = night_at(place)
+    before = night.run
+    frozen = before.freeze is not None and before.phase is not Phase.ABORTED
+    happened = night.do(Leave(why="It was told to stop."))
+    assert happened == ([e.BotLeft(at=night.now, why="It was told to stop.")] if frozen else [])
+    key = f"{night.run.run_id}/alarm/left/1"
+    assert (key in night.run.alarms, key in night.run.deliveries) == (frozen, frozen)
+    if frozen:
+        assert night.run.deliveries[key].post.body == Prose(
+            "*The bot has ended, and Supabase was frozen then.* It was told to stop. Nobody watches the freeze from "
+            "now on, and what is said here waits. Start `cutover run` again to go on. `cutover thaw` takes the freeze "
+            "back; so does the SQL in the thread of the freeze gate, and `cutover freeze-sql --thaw` prints it."
+        )
+    night.do(TakeUp())
+    assert key not in night.run.alarms
+
+
+def test_a_hold_a_restart_and_a_thaw_take_an_unproven_freeze_time_back() -> None:
+    """Nobody looked meanwhile, so that the next look that finds the freeze is its time; a proven one stays."""
+    for happens in ("hold", "restart", "thaw"):
+        night = night_at("freeze waits")
+        night.do(ReportLook(frozen=True, database_time=START))
+        assert night.run.frozen_since == START
+        match happens:
+            case "hold":
+                night.ask("hold the office is closed")
+            case "restart":
+                night.do(TakeUp())
+            case _:
+                night.do(ReportThaw(thawed_at=START, findings=()))
+        assert night.run.frozen_since is None, happens
+    night = night_at("freeze waits")
+    night.do(ReportLook(frozen=True, database_time=START))
+    night.pass_gate()
+    night.do(TakeUp())
+    night.ask("hold the office is closed")
+    assert night.run.frozen_since == START
 
 
 @pytest.mark.parametrize("place", PLACES)

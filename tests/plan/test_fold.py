@@ -27,6 +27,7 @@ from .histories import (
     FailThaw,
     GiveUpPin,
     IntendPost,
+    Leave,
     LosePost,
     Night,
     Phase,
@@ -85,6 +86,8 @@ def _full_night() -> Night:
     night.ask(f"decide {NED} skip")
     night.ask("retry")
     night.end_step()
+    night.do(Leave(why="It was told to stop."))
+    night.do(TakeUp())
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
     night.ask("retry")
     night.pass_gate()

@@ -41,6 +41,7 @@ from bot.plan.events.gates import (
     WindowTold,
 )
 from bot.plan.events.opening import (
+    BotLeft,
     BotStarted,
     Entitlement,
     FreezeMode,
@@ -91,6 +92,7 @@ __all__ = [
     "Answered",
     "AnyEvent",
     "ApprovalLapsed",
+    "BotLeft",
     "BotStarted",
     "CheckWaived",
     "CheckpointOffered",
@@ -155,6 +157,7 @@ __all__ = [
 AnyEvent = Annotated[
     RunOpened
     | BotStarted
+    | BotLeft
     | MessageHeard
     | Answered
     | CheckpointOffered

@@ -110,6 +110,15 @@ class StartAsked(Event):
     ts: str
 
 
+class BotLeft(Event):
+    """The process ended while a freeze was in place; `why` is our own sentence, "" when it was to end here. One that
+    was killed leaves none.
+    """
+
+    type: Literal["bot-left"] = "bot-left"
+    why: str
+
+
 class BotStarted(Event):
     """A process took the run up again; `away_since` is the time of the last event before. `entitlement` is what the
     settings say that this process was given, beside those that the run was opened with.

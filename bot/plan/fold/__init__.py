@@ -32,6 +32,7 @@ from bot.plan.fold.owing import over, owe, settled
 from bot.plan.fold.people import (
     abort_confirmed,
     answered,
+    bot_left,
     bot_started,
     hold_asked,
     message_heard,
@@ -57,6 +58,7 @@ from bot.plan.talk.posts import Post
 
 _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.BotStarted: bot_started,
+    e.BotLeft: bot_left,
     e.MessageHeard: message_heard,
     e.Answered: answered,
     e.CheckpointOffered: checkpoint_offered,

@@ -10,6 +10,7 @@ from bot.plan.fold.owing import owe, settled, voided_if_open, with_alarm, with_o
 from bot.plan.offer import OfferStatus
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import alarms, posts
+from bot.plan.talk.foreign import defused
 from bot.plan.talk.posts import Post
 
 
@@ -23,6 +24,7 @@ def bot_started(run: Run, event: e.BotStarted) -> Run:
         findings=findings,
         checked=False,
         frozen_since=_looked_on(run),
+        alarms=frozenset(key for key in run.alarms if not key.startswith(f"{run.run_id}/alarm/left/")),
     )
     before, run = run, _entitled(run, event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
@@ -39,6 +41,12 @@ def _entitled(run: Run, event: e.BotStarted) -> Run:
     if run.offer is None:
         return run
     return with_offer(run, run.offer.taking(run.entitled.needed(run.offer.checkpoint)))
+
+
+def bot_left(run: Run, event: e.BotLeft) -> Run:
+    run = replace(run, leavings=run.leavings + 1)
+    text = alarms.left(defused(event.why))
+    return with_alarm(run, f"left/{run.leavings}", text, status="waiting" if event.why else "done")
 
 
 def _looked_on(run: Run) -> datetime | None:

@@ -176,6 +176,13 @@ def rival(connections: int) -> str:
     )
 
 
+def left(why: str) -> str:
+    """`why` is a sentence, or "" when the bot ends as it was meant to."""
+    if not why:
+        return "*I end here, and Supabase is frozen.* Nobody watches the freeze from now on. `cutover doctor --freeze` proves the freeze again; `cutover thaw` takes it back, and `cutover freeze-sql --thaw` prints the SQL that does."
+    return f"*The bot has ended, and Supabase was frozen then.* {why} Nobody watches the freeze from now on, and what is said here waits. Start `cutover run` again to go on. `cutover thaw` takes the freeze back; so does the SQL in the thread of the freeze gate, and `cutover freeze-sql --thaw` prints it."
+
+
 def back_again(minutes: int, doing: str) -> str:
     return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
 

@@ -155,7 +155,8 @@ def bolt_app(
 
 class SocketListener:
     """Socket Mode. `rival` is told how many connections Slack counts: when they are more than ours can be, and when
-    there is none but ours. `client` bears the bot's token.
+    there is none but ours. `client` bears the bot's token. `failed` is told what has ended a guard, which nothing
+    should.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class SocketListener:
         deleted: Deleted,
         reconnected: Callable[[], None],
         rival: Callable[[int], object],
+        failed: Callable[[BaseException], object],
         ping_seconds: float = _PING_SECONDS,
         stuck_after_seconds: float = _STUCK_AFTER_SECONDS,
         ask_seconds: float = _ASK_SECONDS,
@@ -196,6 +198,7 @@ class SocketListener:
         self._app_token = app_token
         self._reconnected = reconnected
         self._rival = rival
+        self._failed = failed
         self._ping_seconds = ping_seconds
         self._stuck_after = stuck_after_seconds
         self._ask_seconds = ask_seconds
@@ -215,6 +218,8 @@ class SocketListener:
             asyncio.create_task(self._watch(), name="slack-socket-guard"),
             asyncio.create_task(self._ask(), name="slack-socket-asks"),
         )
+        for guard in self._guards:
+            guard.add_done_callback(self._unguarded)
 
     async def stop(self) -> None:
         for guard in self._guards:
@@ -226,6 +231,11 @@ class SocketListener:
         """A sweep had to find the message at `ts`: the socket should have brought it, and still may for a moment."""
         if ts not in self._brought:
             self._late.setdefault(ts, asyncio.get_running_loop().time() + self._late_after)
+
+    def _unguarded(self, guard: asyncio.Task[None]) -> None:
+        """Nobody would notice a dead socket any more: whoever listens must know."""
+        if not guard.cancelled() and (error := guard.exception()) is not None:
+            self._failed(error)
 
     async def _connect(self) -> None:
         self._handler = AsyncSocketModeHandler(

@@ -10,7 +10,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from bot.errors import CutoverError
-from bot.plan.findings import MOVED, Finding, failed, passed, warned
+from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import READ_ONLY, Database, Session
 from bot.supabase.freeze.kit import GATE, Layers
 from bot.supabase.gateway import Gateway
@@ -27,8 +27,8 @@ _RELOAD_PAUSE = 0.5
 def layers_stand(layers: Layers, since: datetime | None) -> Finding:
     check = "freeze-layers"
     if layers.missing:
-        lacks = {MOVED: list(layers.missing)}  # once the freeze was proven, this is drift
-        return failed(check, f"The freeze does not stand: {listed(layers.missing)}.", HOW_TO_FREEZE, **lacks)
+        evidence = f"The freeze does not stand: {listed(layers.missing)}."
+        return failed(check, evidence, HOW_TO_FREEZE, moved=list(layers.missing))  # drift, once the freeze was proven
     if since is None:
         return failed(
             check,

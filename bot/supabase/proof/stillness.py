@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from bot.plan.findings import MOVED, Finding, failed, passed
+from bot.plan.findings import Finding, failed, passed
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.freeze.kit import read_layers
@@ -70,7 +70,7 @@ async def held_still(
             check,
             f"The source has moved since the freeze was proven: {listed(moved)}.",
             "find out who writes and stop it; the freeze has to be proven and everything exported anew",
-            **{MOVED: moved},
+            moved=moved,
         )
     return passed(check, f"Nothing has moved in {len(known)} tables since {record['frozenAt']}.")
 
