@@ -19,6 +19,7 @@ from bot.errors import CutoverError, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.dsn import server_proven
 from bot.supabase.export.bundle import Selection
 from bot.supabase.freeze.foresight import room
 from bot.supabase.freeze.kit import read_layers
@@ -154,6 +155,8 @@ async def preflight(
             f"The database answers as {rights['role']}, by a connection that keeps its session "
             f"(PostgreSQL {rights['server_version']}).",
         )
+        if (proven := server_proven(database.dsn)) is not None:
+            yield proven
         for finding in _judged(rights):
             yield finding
         yield room(await read_layers(session))

@@ -5,7 +5,7 @@ import pytest
 from bot.errors import ServiceRefused, UsageError
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
-from bot.supabase.database import Database, check_dsn
+from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted, claim, host_ref
 from bot.supabase.project import identify, preflight, refs_of
 
@@ -104,23 +104,3 @@ async def test_counts_are_exact_or_none(gateway: Gateway, source: Company) -> No
     assert await gateway.count("public", "orders") == rows
     assert await gateway.count("billing", "plans") is Uncounted.NOT_EXPOSED
     assert await gateway.count("public", "no_such_table") is Uncounted.NOT_EXPOSED
-
-
-@pytest.mark.parametrize(
-    ("dsn", "problem"),
-    [
-        ("", "is empty"),
-        ("postgresql://postgres:[YOUR-PASSWORD]@db.x.supabase.co/postgres",
-         "still holds the placeholder [YOUR-PASSWORD] instead of the database password"),
-        ("https://x.supabase.co", "does not begin with postgresql://"),
-        ("postgresql://postgres:p%zz@host/db",
-         "is no PostgreSQL connection string (in a password, write @ as %40, : as %3A, / as %2F, # as %23)"),
-        ("postgresql:///db", "names no host"),
-        ("postgresql://u:p@ss@host/db", "holds a password whose @ must be written as %40"),
-        ("postgresql://host/db", "names no user"),
-        ("postgresql://u:p@host/db", None),
-    ],
-)  # fmt: skip
-def test_a_malformed_dsn_is_told_without_being_shown(dsn: str, problem: str | None) -> None:
-    """Each mistake has its clause, and no part of the DSN is in it."""
-    assert check_dsn(dsn) == problem
