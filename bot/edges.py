@@ -25,7 +25,7 @@ from bot.plan.run import Run
 from bot.ports import Examiners, Progress, Report, Steps
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls
+from bot.slack import client
 from bot.slack.preflight import preflight as slack_preflight
 from bot.stackauth import outlook, target
 from bot.stackauth.carrying.migrate import UsersStep
@@ -96,7 +96,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         database = Database(secret(settings.supabase_db_url))
         schemas, left_out = settings.export.include_schemas, settings.export.exclude_tables
         yield Services(
-            slack=calls.connect(secret(settings.slack_bot_token), settings.slack_api_url),
+            slack=client.connect(secret(settings.slack_bot_token), settings.slack_api_url),
             database=database,
             guard=Guard(database, include_schemas=schemas, exclude_tables=left_out),
             gateway=gateway,

@@ -18,12 +18,10 @@ import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -31,9 +29,6 @@ from bot.errors import OutcomeUnknown, ServiceError, ServiceRefused, ServiceUnin
 from bot.slack.manifest import lacking
 from bot.slack.payloads import AuthTest, Bot, Conversation
 
-_TIMEOUT_SECONDS = 20
-_RATE_LIMITED_TRIES = 30
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TRY_AGAIN = "check the network and https://slack-status.com, then try again"
 _NOTHING_CHANGED = "nothing was changed in Slack"
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -98,20 +93,6 @@ class Identity:
     def homes(self) -> frozenset[str]:
         """The workspace, and the organisation that it belongs to: what is of either is ours."""
         return frozenset({self.team, self.enterprise} - {""})
-
-
-def connect(token: str | None, base_url: str) -> AsyncWebClient:
-    """A client for `base_url`. Contacts nobody."""
-    client = AsyncWebClient(
-        token=token,
-        base_url=base_url,
-        timeout=_TIMEOUT_SECONDS,
-        logger=LIBRARY_LOG,
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITED_TRIES)],
-    )
-    if urlsplit(base_url).hostname in _LOOPBACK:
-        client.proxy = None  # the library takes a proxy from the environment even for this machine itself
-    return client
 
 
 async def asked(call: Awaitable[AsyncSlackResponse], to: str, *, token: str = "SLACK_BOT_TOKEN") -> Mapping[str, Any]:  # noqa: S107

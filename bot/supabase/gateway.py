@@ -29,13 +29,16 @@ from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
+from bot import web
 from bot.errors import ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable, UsageError
+from bot.web import Service
 
 KeyName = Literal["service_role", "anon"]
 _SETTINGS: Mapping[KeyName, str] = {"service_role": "SUPABASE_SERVICE_ROLE_KEY", "anon": "SUPABASE_ANON_KEY"}
 
 _NO_TABLE = "cutover_freeze_no_such_table"
 _UNCHANGED = "nothing was changed"
+_SERVICE = Service("the Supabase API", "SUPABASE_URL", unchanged=_UNCHANGED)
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01", "404", "406"}
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
@@ -162,7 +165,7 @@ class Gateway:
             except httpx.TimeoutException:
                 return "nothing in time"
             except httpx.HTTPError as error:
-                raise _unreachable(type(error).__name__) from error
+                raise _unreachable(web.why(error)) from error
             else:
                 return "made"
             await asyncio.sleep(_AWAY_PAUSE)  # once its sessions were ended, the first answer is of their loss
@@ -213,14 +216,14 @@ class Gateway:
             except httpx.TimeoutException as error:
                 raise _Refusal("57014") from error
             except httpx.HTTPError as error:
-                raise _unreachable(type(error).__name__) from error
+                raise _unreachable(web.why(error)) from error
             except httpx.InvalidURL as error:
                 raise _unreachable("no such address") from error
         raise AssertionError("the last attempt returns or raises")
 
     async def _client(self, key: KeyName) -> AsyncClient:
         if key not in self._clients:
-            http = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True)
+            http = web.client(_SERVICE, self.url, timeout=_TIMEOUT)
             self._http.append(http)
             options = AsyncClientOptions(
                 storage=AsyncMemoryStorage(),
@@ -229,7 +232,8 @@ class Gateway:
                 postgrest_client_retry=False,
                 httpx_client=http,
             )
-            self._clients[key] = await acreate_client(self.url, self._keys[key], options)
+            with web.made(_SERVICE):
+                self._clients[key] = await acreate_client(self.url, self._keys[key], options)
         return self._clients[key]
 
     def _ours(self, key: KeyName, code: str) -> ServiceError | _Refusal:

@@ -51,7 +51,7 @@ def no_database(unchanged: str) -> CutoverError:
 
 def none_left(unchanged: str) -> CutoverError:
     return ServiceRefused(
-        "the database has no connection left (53300)",
+        "the database has no connection left",
         unchanged=unchanged,
         do="end sessions that are not needed, or raise the limit, and try again",
     )

@@ -16,8 +16,9 @@ from bot.plan.fold import after, fold
 from bot.plan.results import Attention, ExportResult, HandoverResult, TableTotal, UsersResult
 from bot.plan.run import Run
 from bot.rehearsal.standins.slack import Person, SlackStandin
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 
 ADA, BOB, CAT, EVE = "U0ADA", "U0BOB", "U0CAT", "U0EVE"
 PEOPLE = [

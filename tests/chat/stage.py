@@ -24,8 +24,9 @@ from bot.ports import Look, Report, ThawRecord
 from bot.record import EventRecord
 from bot.rehearsal.standins.slack import Delivery, Person, SlackStandin
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 from bot.slack.hearing.http_mode import HttpListener
 from bot.slack.hearing.listener import SocketListener
 from bot.watch import Watch

@@ -11,8 +11,9 @@ from bot.plan.findings import Finding, passed, warned
 from bot.plan.talk import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
 from bot.slack import authority
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 from bot.slack.preflight import preflight
 
 ADA, BOB = "U0ADA", "U0BOB"

@@ -11,7 +11,8 @@ from bot.errors import ServiceRefused
 from bot.plan.commands import Hear
 from bot.rehearsal.standins.slack import Delivery
 from bot.slack import envelope
-from bot.slack.calls import Identity, connect, identify
+from bot.slack.calls import Identity, identify
+from bot.slack.client import connect
 from bot.slack.payloads import plain_human_message
 
 from .stage import ADA, TRANSPORTS, Stage, staged

@@ -15,7 +15,8 @@ import pytest
 from bot.errors import ServiceRefused, UsageError
 from bot.plan.commands import Hear
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel
-from bot.slack.calls import LIBRARY_LOG, Identity, connect, identify
+from bot.slack.calls import LIBRARY_LOG, Identity, identify
+from bot.slack.client import connect
 from bot.slack.hearing.http_mode import HttpListener
 from bot.slack.hearing.listener import SocketListener
 

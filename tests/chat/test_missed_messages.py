@@ -7,8 +7,9 @@ import pytest
 
 from bot.errors import ServiceUnreachable
 from bot.plan.commands import Hear
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 from bot.slack.payloads import plain_human_message
 from tests.chat.conftest import HEAD, Night
 

@@ -10,8 +10,9 @@ from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnrea
 from bot.plan import events as e
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Channel, Headway, Progress
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 from bot.slack.hearing.past import unfinished_run
 
 HEAD = (7, "f" * 64)

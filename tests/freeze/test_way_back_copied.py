@@ -17,8 +17,9 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.rehearsal.standins.slack import SlackStandin
 from bot.rehearsal.standins.slack.reading import blocks_of_code, seen
-from bot.slack.calls import connect, identify
+from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
 from bot.supabase.database import Database
 from bot.supabase.lock import SourceLock
 from bot.supabase.source import SupabaseSource

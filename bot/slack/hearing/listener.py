@@ -46,7 +46,8 @@ from websockets.exceptions import ConnectionClosed
 from bot.errors import ServiceError
 from bot.plan.commands import Hear
 from bot.slack import envelope
-from bot.slack.calls import LIBRARY_LOG, Identity, asked, connect
+from bot.slack.calls import LIBRARY_LOG, Identity, asked
+from bot.slack.client import connect
 from bot.slack.hearing import slash
 from bot.slack.look import buttons
 from bot.slack.payloads import Hello, deleted_ts, plain_human_message

@@ -32,8 +32,10 @@ from bot.errors import (
     ServiceUnintelligible,
     ServiceUnreachable,
 )
+from bot.web import Service, why
 
 _NOTHING = "nothing was changed by this request"
+SERVICE = Service("Stack Auth", "STACK_AUTH_API_URL", unchanged=_NOTHING)
 
 _EMAIL_TAKEN = {"USER_EMAIL_ALREADY_EXISTS", "CONTACT_CHANNEL_ALREADY_USED_FOR_AUTH_BY_SOMEONE_ELSE"}
 _WRONG_PROJECT = {"CURRENT_PROJECT_NOT_FOUND", "ACCESS_TYPE_WITHOUT_PROJECT_ID", "BRANCH_DOES_NOT_EXIST"}
@@ -208,12 +210,12 @@ def _json(response: httpx.Response) -> Any:
 
 def failure(error: httpx.HTTPError, *, reads: bool) -> CutoverError:
     """What it means that no answer came."""
-    what = type(error).__name__
+    what = why(error)
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.ProxyError():
             return _unreachable(what)
         case httpx.UnsupportedProtocol():
-            return _refused("The address of Stack Auth is no http or https address", "mend STACK_AUTH_API_URL")
+            return _refused("The address of Stack Auth is no http or https address", "correct STACK_AUTH_API_URL")
         case _:
             return _unreachable(what) if reads else NoAnswer(what, ended=False)
 
@@ -247,7 +249,7 @@ def raise_for(response: httpx.Response, *, reads: bool) -> None:
         raise RequestRefused("not-there", status)
     if not code:
         _raise_for_plain_text(response)
-    if 300 <= status < 400 or (status in {404, 405} and not code):
+    if status in {404, 405} and not code:
         raise _refused(
             f"What answers at the address of Stack Auth is not its users API (HTTP {status})",
             "check STACK_AUTH_API_URL: the base address, without /api/v1",

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 
+from bot import web
 from bot.stackauth.service import answers
 from bot.stackauth.service.answers import NoAnswer, OauthAccount, Project, RateLimited, RequestRefused, User
 
@@ -54,26 +55,18 @@ class StackAuth:
         """
         self._page = page
         base = base_url.rstrip("/")
-        self._users, self._project = httpx.URL(base + _USERS), httpx.URL(base + _PROJECT)
-        certificates = httpx.create_ssl_context()  # read once: it takes longer than many requests
-        self._lanes = [
-            _Lane(
-                httpx.AsyncClient(
-                    headers={
-                        "x-stack-access-type": "server",
-                        "x-stack-project-id": project_id,
-                        "x-stack-secret-server-key": secret_key,
-                        "accept": "application/json",
-                        "user-agent": "cutover",
-                    },
-                    # A request may wait for a connection as long as it takes: nothing of it has been sent.
-                    timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None),
-                    limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-                    verify=certificates,
-                )
-            )
-            for _ in range(-(-concurrency // _CONNECTIONS))
-        ]
+        self._base, self._users, self._project = base, base + _USERS, base + _PROJECT
+        self._headers = {
+            "x-stack-access-type": "server",
+            "x-stack-project-id": project_id,
+            "x-stack-secret-server-key": secret_key,
+            "accept": "application/json",
+            "user-agent": "cutover",
+        }
+        # A request may wait for a connection as long as it takes: nothing of it has been sent.
+        self._timeout = httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None)
+        self._lanes_wanted = -(-concurrency // _CONNECTIONS)
+        self._lanes: list[_Lane] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,7 +76,8 @@ class StackAuth:
 
     async def close(self) -> None:
         """Idempotent."""
-        for lane in self._lanes:
+        lanes, self._lanes = self._lanes, []
+        for lane in lanes:
             await lane.client.aclose()
 
     async def create(self, body: Mapping[str, Any]) -> User:
@@ -129,13 +123,14 @@ class StackAuth:
     async def _send(
         self,
         method: str,
-        url: httpx.URL | str,
+        url: str,
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         content = None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
         headers = {} if content is None else {"content-type": "application/json"}
+        self._lanes = self._lanes or self._opened()
         lane = min(self._lanes, key=lambda lane: lane.under_way)
         lane.under_way += 1
         try:
@@ -146,3 +141,21 @@ class StackAuth:
             lane.under_way -= 1
         answers.raise_for(response, reads=method == "GET")
         return response
+
+    def _opened(self) -> list[_Lane]:
+        """At the first request. Raises ServiceUnreachable."""
+        certificates = web.certificates(answers.SERVICE, self._base)  # once: it takes longer than many requests
+        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+        return [
+            _Lane(
+                web.client(
+                    answers.SERVICE,
+                    self._base,
+                    certificates=certificates,
+                    headers=self._headers,
+                    timeout=self._timeout,
+                    limits=limits,
+                )
+            )
+            for _ in range(self._lanes_wanted)
+        ]

@@ -13,11 +13,15 @@ from typing import Any
 
 import httpx
 
+from bot import web
+from bot.errors import ServiceUnreachable
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Report
+from bot.web import Service
 
 _CHECK = "notice"
+_SERVICE = Service("the page of the maintenance notice", "freeze.notice_url", unchanged="nothing was changed")
 _TIMEOUT = httpx.Timeout(15.0)
 _LONGEST = 2_000_000
 _UNDER_WAY = {"in_progress", "inprogress", "verifying"}
@@ -70,12 +74,17 @@ class Notice:
         try:
             page = await self._fetch(run)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__
             yield failed(
                 _CHECK,
-                f"The page of the maintenance notice did not answer ({type(error).__name__}).",
+                f"The page of the maintenance notice did not answer ({why}).",
                 "check freeze.notice_url and that the page is up, then say `frozen` again",
                 waivable=True,
             )
+            return
+        except ServiceUnreachable as error:
+            evidence = f"{error.happened[0].upper()}{error.happened[1:]}."
+            yield failed(_CHECK, evidence, f"{error.do}, or look at the page yourselves", waivable=True)
             return
         yield self._judged(page)
 
@@ -105,8 +114,10 @@ class Notice:
         attempt = sum(run.attempts.values())
         params = {"cutover": f"{run.run_id}-{attempt}"}
         headers = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
+        with web.made(_SERVICE):  # it carries no key, and so may be led on
+            asking = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, headers=headers)
         async with (
-            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client,
+            asking as client,
             client.stream("GET", httpx.URL(self._url).copy_merge_params(params)) as response,
         ):
             body = bytearray()

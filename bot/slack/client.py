@@ -1,0 +1,61 @@
+"""The client that every call to Slack's Web API is made with.
+
+Every call carries a token, so that no redirect is followed. The library takes a proxy from the environment whatever
+stands there, also for this machine itself, and trips over it in the middle of a call: one that cannot be used is found
+before, and makes Slack unreachable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import ServiceUnreachable
+from bot.loopback import is_this_machine
+from bot.slack.calls import LIBRARY_LOG
+from bot.web import Service, in_environment, redirected
+
+_TIMEOUT_SECONDS = 20
+_RATE_LIMITED_TRIES = 30
+_SERVICE = Service("Slack", "SLACK_API_URL", unchanged="nothing was changed in Slack")
+
+
+class _Client(AsyncWebClient):
+    async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
+        if self.proxy is not None and not _is_proxy(self.proxy):
+            named = " or ".join(in_environment("HTTPS_PROXY", "HTTP_PROXY"))
+            raise ServiceUnreachable(
+                f"Slack could not be reached: {named} holds no address of an http proxy",
+                unchanged=_SERVICE.unchanged,
+                do=f"correct or remove {named}, then try again",
+            )
+        there = {**req_args, "allow_redirects": False}
+        answer: dict[str, Any] = await super()._request(http_verb=http_verb, api_url=api_url, req_args=there)
+        if 300 <= answer["status_code"] < 400:
+            raise redirected(_SERVICE, answer["status_code"])
+        return answer
+
+
+def connect(token: str | None, base_url: str) -> AsyncWebClient:
+    """A client for `base_url`. Contacts nobody."""
+    client = _Client(
+        token=token,
+        base_url=base_url,
+        timeout=_TIMEOUT_SECONDS,
+        logger=LIBRARY_LOG,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITED_TRIES)],
+    )
+    if is_this_machine(urlsplit(base_url).hostname or ""):
+        client.proxy = None
+    return client
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

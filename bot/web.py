@@ -1,0 +1,119 @@
+"""HTTP clients that carry a key: how each is made, and what it means that one cannot be.
+
+A key goes to the address in the settings and nowhere else: no redirect is followed, and the answer that asks for it is
+a refusal. What a client takes from the environment (a proxy, certificates) can be anything; where no client can be
+made of it, the service is one that cannot be reached, and whatever needs that service alone goes without. This machine
+itself is asked without a proxy, as is its right.
+
+    client = web.client(Service("the Supabase API", "SUPABASE_URL", unchanged="nothing was changed"), url)
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.errors import ServiceRefused, ServiceUnreachable
+from bot.loopback import is_this_machine
+
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Its name as the subject of a sentence, the setting that holds its address, and what is unchanged after it did
+    not answer, as a clause.
+    """
+
+    name: str
+    setting: str
+    unchanged: str
+
+
+def client(
+    service: Service, url: str, *, certificates: ssl.SSLContext | None = None, **options: Any
+) -> httpx.AsyncClient:
+    """A client for requests to `url` that follows no redirect; `options` are httpx's. Contacts nobody.
+
+    Raises ServiceUnreachable when none can be made of what the environment holds. Its requests raise ServiceRefused at
+    a redirect.
+    """
+
+    async def refuse_redirect(response: httpx.Response) -> None:
+        if response.is_redirect:
+            raise redirected(service, response.status_code)
+
+    with made(service):
+        return httpx.AsyncClient(
+            follow_redirects=False,
+            trust_env=not _is_here(url),
+            verify=True if certificates is None else certificates,
+            event_hooks={"response": [refuse_redirect]},
+            **options,
+        )
+
+
+def certificates(service: Service, url: str) -> ssl.SSLContext:
+    """What `client` would read by itself, for many of them. Raises ServiceUnreachable."""
+    with made(service):
+        return httpx.create_ssl_context(trust_env=not _is_here(url))
+
+
+@contextmanager
+def made(service: Service) -> Iterator[None]:
+    """What a library raises while it makes a client becomes ServiceUnreachable, which names what to look at."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # The first that is set of a certificate's is the one that is read; of proxies all are.
+        culprits = in_environment(*_CERTIFICATES)[:1] if isinstance(error, OSError) else in_environment(*_PROXIES)
+        named = " or ".join(culprits) or service.setting
+        raise ServiceUnreachable(
+            f"{service.name} could not be reached: no client can be made with what {named} holds "
+            f"({type(error).__name__})",
+            unchanged=service.unchanged,
+            do=f"correct or remove {named}, then try again",
+        ) from error
+
+
+def redirected(service: Service, status: int) -> ServiceRefused:
+    return ServiceRefused(
+        f"{service.name} answers with a redirect ({status}), and no key is sent to another address",
+        unchanged=service.unchanged,
+        do=f"set {service.setting} to the address that the service itself gives, without a redirect",
+    )
+
+
+def why(error: httpx.HTTPError) -> str:
+    """Why no answer came, in brackets behind a sentence: the error's name, and what of the environment bears on it."""
+    name = type(error).__name__
+    if _is_of_certificate(error):
+        bears = in_environment(*_CERTIFICATES)
+        return f"its certificate is not trusted{f' with {bears[0]} as set' if bears else ''}"
+    through = [proxy for proxy in in_environment(*_PROXIES) if proxy.upper() != "NO_PROXY"]
+    return f"{name}, with a proxy in {' and '.join(through)}" if through else name
+
+
+def in_environment(*names: str) -> list[str]:
+    """Those of the variables that are set, as they are written; libraries read both cases."""
+    return [written for name in names for written in (name, name.lower()) if os.environ.get(written)]
+
+
+def _is_here(url: str) -> bool:
+    return is_this_machine(urlsplit(url).hostname or "")
+
+
+def _is_of_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,225 @@
+"""The clients that carry a key: to whom it goes, and what becomes of an environment that no client can be made with."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web as server
+
+from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable
+from bot.loopback import is_this_machine
+from bot.plan.events import Parties, RunOpened
+from bot.plan.findings import Finding
+from bot.plan.fold import after
+from bot.slack.calls import asked, done
+from bot.slack.client import connect
+from bot.stackauth.service.api import StackAuth
+from bot.supabase.gateway import Gateway
+from bot.supabase.proof.notice import Notice
+
+_KEY = "pl4nted"
+_FAR = "https://0.0.0.0:1"
+"""No loopback, so that a proxy and certificates would be needed; nothing listens there."""
+
+Call = Callable[[str], Awaitable[object]]
+
+
+async def _gateway(url: str, what: str) -> object:
+    async with Gateway(url, f"sb_secret_{_KEY}") as gateway:
+        match what:
+            case "count":
+                return await gateway.count("public", "orders")
+            case "write":
+                return await gateway.try_write("service_role", "public", "orders", "id")
+            case "bucket":
+                return await gateway.try_bucket("images")
+            case _:
+                return await gateway.knock()
+
+
+async def _stack(url: str, what: str) -> object:
+    async with StackAuth(url, "p", f"ssk_{_KEY}") as stack:
+        return await (stack.create({}) if what == "create" else stack.page(None))
+
+
+async def _slack(url: str, what: str) -> object:
+    client = connect(f"xoxb-{_KEY}", f"{url}/api/")
+    if what == "post":
+        return await done(client.chat_postMessage(channel="C1", text="x"), "post")
+    return await asked(client.auth_test(), "tell who I am")
+
+
+_CALLS: dict[str, Call] = {
+    "gateway knock": lambda url: _gateway(url, "knock"),
+    "gateway count": lambda url: _gateway(url, "count"),
+    "gateway write": lambda url: _gateway(url, "write"),
+    "gateway bucket": lambda url: _gateway(url, "bucket"),
+    "stack create": lambda url: _stack(url, "create"),
+    "stack page": lambda url: _stack(url, "page"),
+    "slack post": lambda url: _slack(url, "post"),
+    "slack who": lambda url: _slack(url, "who"),
+}
+_NAMES = {
+    "gateway": ("the Supabase API", "SUPABASE_URL", "nothing was changed"),
+    "stack": ("Stack Auth", "STACK_AUTH_API_URL", "nothing was changed by this request"),
+    "slack": ("Slack", "SLACK_API_URL", "nothing was changed in Slack"),
+}
+
+
+@asynccontextmanager
+async def _listening(answer: Callable[[server.Request], server.Response]) -> AsyncIterator[str]:
+    """The address of a service that answers so."""
+
+    async def handle(request: server.Request) -> server.Response:
+        await request.read()
+        return answer(request)
+
+    app = server.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = server.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await server.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no certificates but those that a test sets."""
+    for name in (*_BAD, "HTTP_PROXY", "SSL_CERT_DIR"):
+        for written in (name, name.lower()):
+            monkeypatch.delenv(written, raising=False)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("call", _CALLS)
+async def test_no_key_follows_a_redirect(call: str, status: int) -> None:
+    """Whoever is pointed at is asked nothing, and one sentence says what answered."""
+    reached: list[str] = []
+
+    def note(request: server.Request) -> server.Response:
+        reached.append(request.path)
+        return server.json_response({"ok": True})
+
+    async with (
+        _listening(note) as elsewhere,
+        _listening(lambda r: server.Response(status=status, headers={"location": elsewhere})) as url,
+    ):
+        with pytest.raises(ServiceRefused) as refused:
+            await _CALLS[call](url)
+    name, setting, unchanged = _NAMES[call.split(maxsplit=1)[0]]
+    assert str(refused.value) == (
+        f"{name} answers with a redirect ({status}), and no key is sent to another address; {unchanged}; set {setting} "
+        "to the address that the service itself gives, without a redirect."
+    )
+    assert reached == []
+
+
+_BAD = {
+    "ALL_PROXY": ["socks://h:1", "socks5://h:1", "foo://h"],
+    "all_proxy": ["socks://h:1"],
+    "HTTPS_PROXY": ["http://[::1", "socks5://h:1", "foo://h"],
+    "NO_PROXY": ["[::1"],
+    "SSL_CERT_FILE": ["/none/such.pem", "/etc/passwd", "/etc"],
+}
+
+
+@pytest.mark.parametrize("call", ["gateway write", "stack create"])
+@pytest.mark.parametrize(("variable", "value"), [(name, value) for name, values in _BAD.items() for value in values])
+async def test_an_environment_no_client_can_be_made_with_is_a_service_out_of_reach(
+    call: str, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the variable to correct and not what is in it, which may hold a password."""
+    monkeypatch.setenv(variable, value)
+    error = await _unreachable(call)
+    name, _, unchanged = _NAMES[call.split(maxsplit=1)[0]]
+    assert error.happened.startswith(f"{name} could not be reached: no client can be made with what {variable} holds (")
+    assert (error.unchanged, error.do) == (unchanged, f"correct or remove {variable}, then try again")
+    assert value not in str(error)
+
+
+@pytest.mark.parametrize("call", ["slack post", "slack who"])
+@pytest.mark.parametrize("value", ["garbage", "http://[::1", "socks5://h:1", "foo://h", "http://u:p@h:99999"])
+async def test_slack_is_not_asked_through_what_is_no_proxy(
+    call: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent, so that a post is not in doubt."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    assert str(await _unreachable(call)) == (
+        "Slack could not be reached: HTTPS_PROXY holds no address of an http proxy; nothing was changed in Slack; "
+        "correct or remove HTTPS_PROXY, then try again."
+    )
+
+
+@pytest.mark.parametrize("call", _CALLS)
+async def test_a_proxy_that_is_away_is_named(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or somebody would look for the mistake in the service's own address."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    error = await _unreachable(call)
+    assert "could not be reached" in error.happened
+    if not call.startswith("slack"):
+        assert error.happened.endswith("(ConnectError, with a proxy in HTTPS_PROXY)")
+
+
+async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy stands between us and ourselves."""
+    for variable, values in _BAD.items():
+        monkeypatch.setenv(variable, values[0])
+    answer = server.json_response
+    async with _listening(lambda r: answer({"items": [], "pagination": {"next_cursor": None}, "ok": True})) as url:
+        assert await _stack(url, "page") == ((), None)
+        assert await _slack(url, "who")
+
+
+async def test_the_notice_that_cannot_be_looked_at_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every page that does not answer; and with people's own eyes as the way on."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/none/such.pem")
+    [finding] = await _notice(_FAR)
+    assert (finding.verdict, finding.evidence, finding.mend, finding.waivable) == (
+        "fail",
+        "The page of the maintenance notice could not be reached: no client can be made with what SSL_CERT_FILE holds "
+        "(FileNotFoundError).",
+        "correct or remove SSL_CERT_FILE, then try again, or look at the page yourselves",
+        True,
+    )
+
+
+async def test_the_notice_may_be_led_on() -> None:
+    """It carries no key, and a page that moved is still the page."""
+    async with (
+        _listening(lambda r: server.Response(text="we are back soon")) as page,
+        _listening(lambda r: server.Response(status=302, headers={"location": page})) as url,
+    ):
+        [finding] = await _notice(url, "back soon")
+    assert finding.verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True), ("127.0.0.1", True), ("127.255.0.1", True), ("::1", True), ("[::1]", True),
+        ("localhost.example.com", False), ("127.0.0.1.example.com", False), ("128.0.0.1", False), ("0.0.0.0", False),
+        ("::ffff:8.8.8.8", False), ("", False), ("127.1", False),
+    ],
+)  # fmt: skip
+def test_this_machine_is_known_by_name_or_address(host: str, here: bool) -> None:
+    """And by nothing that a resolver could lead elsewhere."""
+    assert is_this_machine(host) is here
+
+
+async def _unreachable(call: str) -> CutoverError:
+    with pytest.raises(ServiceUnreachable) as error:
+        await _CALLS[call](_FAR)
+    return error.value
+
+
+async def _notice(url: str, text: str = "") -> list[Finding]:
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    parties = Parties(source_ref="", source_database="", target_project="")
+    run = after(
+        None, RunOpened(at=at, run_id="20260401-ab12", parties=parties, channel="", approvers=(), retain_days=90)
+    )
+    return [finding async for finding in Notice(url, text).examine(run, lambda _: None)]
