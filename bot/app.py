@@ -34,6 +34,7 @@ from bot.edges import (
     selection_of,
     services,
     steps,
+    target_edge,
 )
 from bot.errors import CheckFailed, Interrupted, ServiceError, UsageError
 from bot.journal import DataDirectoryLock
@@ -102,9 +103,9 @@ async def _users_per_second(settings: Settings, probe_users: int | None, report:
     concurrency = settings.users.concurrency
     if probe_users is None:
         return outlook.assumed_users_per_second(concurrency)
-    async with services(settings) as edges:
+    async with target_edge(settings) as stack:
         return await probe.users_per_second(
-            edges.stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
+            stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
         )
 
 

@@ -78,22 +78,32 @@ class Services:
 
 
 @asynccontextmanager
+async def source_edges(settings: Settings) -> AsyncIterator[tuple[Database, Gateway]]:
+    """Both ways to the source, and nothing else. Contacts nobody; closes what was opened."""
+    anon = settings.supabase_anon_key
+    gateway = Gateway(
+        settings.supabase_url or "", secret(settings.supabase_service_role_key), secret(anon) if anon else None
+    )
+    async with gateway:
+        yield Database(secret(settings.supabase_db_url)), gateway
+
+
+def target_edge(settings: Settings) -> StackAuth:
+    """Contacts nobody; an async context manager."""
+    return StackAuth(
+        settings.stack_auth_api_url,
+        settings.stack_auth_project_id or "",
+        secret(settings.stack_auth_secret_key),
+        concurrency=settings.users.concurrency,
+    )
+
+
+@asynccontextmanager
 async def services(settings: Settings) -> AsyncIterator[Services]:
     """Contacts nobody; closes what was opened."""
     async with AsyncExitStack() as closing:
-        anon = settings.supabase_anon_key
-        gateway = Gateway(
-            settings.supabase_url or "", secret(settings.supabase_service_role_key), secret(anon) if anon else None
-        )
-        stack = StackAuth(
-            settings.stack_auth_api_url,
-            settings.stack_auth_project_id or "",
-            secret(settings.stack_auth_secret_key),
-            concurrency=settings.users.concurrency,
-        )
-        closing.push_async_callback(gateway.close)
-        closing.push_async_callback(stack.close)
-        database = Database(secret(settings.supabase_db_url))
+        database, gateway = await closing.enter_async_context(source_edges(settings))
+        stack = await closing.enter_async_context(target_edge(settings))
         schemas, left_out = settings.export.include_schemas, settings.export.exclude_tables
         yield Services(
             slack=client.connect(secret(settings.slack_bot_token), settings.slack_api_url),

@@ -14,13 +14,12 @@ import signal
 import sys
 from pathlib import Path
 
-from bot import settings
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import UserStates
 from bot.commands.interrupted import run_async
 from bot.commands.show import show
-from bot.commands.thaw import how_far, leave_record, thaw_services, thaw_settings
+from bot.commands.thaw import exit_code, how_far, leave_record, thaw_services, thaw_settings, told_of_settings
 from bot.edges import SystemClock
 from bot.errors import CheckFailed, CutoverError, Interrupted, LockHeld, RecordDamaged, UsageError
 from bot.journal import DataDirectoryLock, holder_of, read_chain
@@ -32,15 +31,18 @@ from bot.plan.fold import after
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.amounts import number
 from bot.record import EventRecord, read_run
+from bot.settings import WayBack
 from bot.supabase.freeze.thaw import thaw
 
 _STOPS_WITHIN_SECONDS = 15
 
 
 def abort(config: Path | None, *, yes: bool) -> int:
-    """0 when the run is aborted and Supabase writes again, 3 when it does not, 4 when the bot did not let go."""
+    """0 when the run is aborted and Supabase writes again, 3 when it does not, 4 when the bot did not let go, 5 when
+    the public API could not be asked whether it writes.
+    """
     chosen = thaw_settings(config)
-    directory = chosen.migration_data_dir
+    directory = chosen.settings.migration_data_dir
     run = _to_be_aborted(directory)
     if not yes:
         _must_be_confirmed(run)
@@ -50,7 +52,7 @@ def abort(config: Path | None, *, yes: bool) -> int:
         raise _cut_off(chosen, directory) from None
 
 
-def _aborted(chosen: settings.Settings, directory: Path) -> int:
+def _aborted(chosen: WayBack, directory: Path) -> int:
     try:
         lock = _lock_taken(directory)
     except LockHeld as held:
@@ -68,10 +70,10 @@ def _aborted(chosen: settings.Settings, directory: Path) -> int:
         return 3
     print(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
     _offer_undo(directory)
-    return 0
+    return exit_code(findings)
 
 
-def _cut_off(chosen: settings.Settings, directory: Path) -> Interrupted:
+def _cut_off(chosen: WayBack, directory: Path) -> Interrupted:
     """How far it came, by looking."""
     try:
         run = read_run(directory)
@@ -87,9 +89,9 @@ def _cut_off(chosen: settings.Settings, directory: Path) -> Interrupted:
     )
 
 
-async def _how_far(chosen: settings.Settings) -> str:
-    async with thaw_services(chosen) as (edges, _):
-        return await how_far(edges.database)
+async def _how_far(chosen: WayBack) -> str:
+    async with thaw_services(chosen) as (database, _):
+        return await how_far(database)
 
 
 def _to_be_aborted(directory: Path) -> Run | None:
@@ -157,7 +159,7 @@ def _lock_taken(directory: Path) -> DataDirectoryLock:
     return DataDirectoryLock.take(directory, wait_seconds=_STOPS_WITHIN_SECONDS)
 
 
-def _thaw_recorded(chosen: settings.Settings, record: EventRecord, run: Run) -> list[Finding]:
+def _thaw_recorded(chosen: WayBack, record: EventRecord, run: Run) -> list[Finding]:
     """What came of the thaw is journaled, also that it failed; then it raises."""
     try:
         findings = run_async(_thaw(chosen))
@@ -177,15 +179,16 @@ def _obeyed(record: EventRecord, run: Run | None, command: say.Command) -> Run:
     return after(run, *decision)
 
 
-async def _thaw(chosen: settings.Settings) -> list[Finding]:
-    async with thaw_services(chosen) as (edges, gateway):
-        return await thaw(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR, gateway)
+async def _thaw(chosen: WayBack) -> list[Finding]:
+    async with thaw_services(chosen) as (database, gateway):
+        findings = await thaw(database, chosen.settings.migration_data_dir / files.FREEZE_PRIOR, gateway)
+    return [*findings, *told_of_settings(chosen)]
 
 
-def _thawed_beside(chosen: settings.Settings, held: LockHeld) -> LockHeld:
+def _thawed_beside(chosen: WayBack, held: LockHeld) -> LockHeld:
     """Thaws without the lock; the error that says so."""
     thawed = _thawed_alone(chosen)
-    pid = holder_of(chosen.migration_data_dir)
+    pid = holder_of(chosen.settings.migration_data_dir)
     return LockHeld(
         f"{held.happened}, and did not stop within {_STOPS_WITHIN_SECONDS} s",
         unchanged=f"Supabase {thawed}, and the run is not marked as aborted",
@@ -193,7 +196,7 @@ def _thawed_beside(chosen: settings.Settings, held: LockHeld) -> LockHeld:
     )
 
 
-def _thawed_unrecorded(chosen: settings.Settings, error: RecordDamaged | UsageError) -> CheckFailed:
+def _thawed_unrecorded(chosen: WayBack, error: RecordDamaged | UsageError) -> CheckFailed:
     """The same when nothing can be journaled."""
     thawed = _thawed_alone(chosen)
     return CheckFailed(
@@ -203,10 +206,10 @@ def _thawed_unrecorded(chosen: settings.Settings, error: RecordDamaged | UsageEr
     )
 
 
-def _thawed_alone(chosen: settings.Settings) -> str:
+def _thawed_alone(chosen: WayBack) -> str:
     """Thaws and leaves `thaw.json`; what became of it, as the rest of a clause."""
     findings = run_async(_thaw(chosen))
-    show([*findings, *leave_record(chosen.migration_data_dir, findings)])
+    show([*findings, *leave_record(chosen.settings.migration_data_dir, findings)])
     return "does not write as before" if blocks(findings) else "was thawed all the same and writes again"
 
 

@@ -11,9 +11,10 @@ from bot import logs, settings
 from bot.artifacts import files
 from bot.commands.interrupted import run_async
 from bot.commands.show import show
-from bot.edges import Services, SystemClock, services
+from bot.edges import SystemClock, source_edges
 from bot.errors import CutoverError, Interrupted, UsageError
-from bot.plan.findings import Finding, blocks, warned
+from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
+from bot.settings import WayBack
 from bot.supabase.database import Database, Session
 from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze.foresight import foresee
@@ -26,28 +27,48 @@ _LOOK_SECONDS = 5.0
 
 
 def thaw(config: Path | None, *, check: bool) -> int:
-    """0 when Supabase writes again, or with `check` would; 3 when it does not."""
+    """0 when Supabase writes again, or with `check` would; 3 when it does not, 5 when the public API could not be
+    asked.
+    """
     chosen = thaw_settings(config)
     findings = run_async(_foresee(chosen) if check else _thaw(chosen))
     show(findings)
-    return 3 if blocks(findings) else 0
+    return exit_code(findings)
 
 
-def thaw_settings(config: Path | None) -> settings.Settings:
-    """The connection to the source is enough; with address and key of its API, that road is proven too."""
-    chosen = settings.load(("source",), config=config)
-    if chosen.supabase_url is not None and chosen.supabase_service_role_key is not None:
-        chosen = settings.load(("source", "source_api"), config=config)
-    logs.configure(chosen.secrets)
+def thaw_settings(config: Path | None) -> WayBack:
+    """The connection to the source is enough; with address and key of its API, that way is proven too."""
+    chosen = settings.for_the_way_back(config=config)
+    logs.configure(chosen.settings.secrets)
     return chosen
 
 
+def exit_code(findings: Sequence[Finding]) -> int:
+    if blocks(findings):
+        return 3
+    return 5 if unasked(findings) else 0
+
+
+def told_of_settings(chosen: WayBack) -> list[Finding]:
+    """What is wrong with settings that the thaw did without."""
+    found = []
+    correct = "correct the environment, .env or cutover.toml before the next `cutover run`"
+    if chosen.mistakes:
+        told = "; ".join(chosen.mistakes)
+        found.append(warned("other-settings", f"The thaw needed none of the settings that are wrong: {told}.", correct))
+    if chosen.api_mistakes:
+        told = "; ".join(chosen.api_mistakes)
+        evidence = f"Whether the public API writes again is not known, since it could not be asked: {told}."
+        again = "correct that and run the thaw again, which is safe to repeat; or write through your app once"
+        found.append(warned("thaw-api", evidence, again, **{UNASKED: True}))
+    return found
+
+
 @asynccontextmanager
-async def thaw_services(chosen: settings.Settings) -> AsyncIterator[tuple[Services, Gateway | None]]:
-    """The services, and of them the gateway if it may be asked."""
-    async with services(chosen) as edges:
-        asks_api = chosen.supabase_url is not None and chosen.supabase_service_role_key is not None
-        yield edges, edges.gateway if asks_api else None
+async def thaw_services(chosen: WayBack) -> AsyncIterator[tuple[Database, Gateway | None]]:
+    """The source's database, and its public API if it may be asked; no other service."""
+    async with source_edges(chosen.settings) as (database, gateway):
+        yield database, gateway if chosen.asks_api else None
 
 
 def leave_record(directory: Path, findings: Sequence[Finding]) -> list[Finding]:
@@ -83,24 +104,26 @@ async def how_far(database: Database) -> str:
     return "no freeze is in place, but it is not proven that Supabase writes again"
 
 
-async def _foresee(chosen: settings.Settings) -> list[Finding]:
+async def _foresee(chosen: WayBack) -> list[Finding]:
     try:
-        async with services(chosen) as edges:
-            return await foresee(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR)
+        async with thaw_services(chosen) as (database, _):
+            return await foresee(database, chosen.settings.migration_data_dir / files.FREEZE_PRIOR)
     except asyncio.CancelledError:
         raise Interrupted(
             "`cutover thaw --check` was interrupted", unchanged="nothing was changed", do="start it again"
         ) from None
 
 
-async def _thaw(chosen: settings.Settings) -> list[Finding]:
-    async with thaw_services(chosen) as (edges, gateway):
+async def _thaw(chosen: WayBack) -> list[Finding]:
+    directory = chosen.settings.migration_data_dir
+    async with thaw_services(chosen) as (database, gateway):
         try:
-            findings = await take_back(edges.database, chosen.migration_data_dir / files.FREEZE_PRIOR, gateway)
+            findings = await take_back(database, directory / files.FREEZE_PRIOR, gateway)
         except asyncio.CancelledError:
             raise Interrupted(
                 "`cutover thaw` was interrupted",
-                unchanged=await how_far(edges.database),
+                unchanged=await how_far(database),
                 do="run `cutover thaw` again, which is safe to repeat and does the rest",
             ) from None
-    return [*findings, *leave_record(chosen.migration_data_dir, findings)]
+    findings += told_of_settings(chosen)
+    return [*findings, *leave_record(directory, findings)]

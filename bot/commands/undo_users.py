@@ -10,7 +10,7 @@ from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.commands.interrupted import run_async
 from bot.commands.show import Ticker
-from bot.edges import SystemClock, services
+from bot.edges import SystemClock, target_edge
 from bot.errors import UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan.run import Phase, Run
@@ -62,8 +62,8 @@ def _must_be_of(run: Run, chosen: settings.Settings) -> None:
 
 async def _undo(chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool) -> Found:
     directory, concurrency = chosen.migration_data_dir, chosen.users.concurrency
-    async with services(chosen) as edges:
-        undo = Undo(directory, run.run_id, edges.stack, scratch, concurrency=concurrency)
+    async with target_edge(chosen) as stack:
+        undo = Undo(directory, run.run_id, stack, scratch, concurrency=concurrency)
         with Ticker("asking Stack Auth") as ticker:
             found = await undo.look(ticker.hear)
             if yes and found.users:

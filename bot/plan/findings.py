@@ -13,6 +13,8 @@ UNREADABLE = "unreadable"
 
 MOVED = "moved"
 """The fact of a failed finding that lists, as clauses, what is no longer as the freeze record says: it is drift."""
+UNASKED = "unasked"
+"""The fact of a warning that says what is not proven since a service could not be asked."""
 
 
 class Verdict(StrEnum):
@@ -56,3 +58,8 @@ def failed(check: str, evidence: str, mend: str, *, waivable: bool = False, **fa
 def blocks(findings: Iterable[Finding]) -> bool:
     """True when any finding fails; warnings are shown and do not block."""
     return any(finding.verdict is Verdict.FAIL for finding in findings)
+
+
+def unasked(findings: Iterable[Finding]) -> bool:
+    """True when something is not proven since a service could not be asked."""
+    return any(UNASKED in finding.facts for finding in findings)

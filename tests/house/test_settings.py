@@ -227,3 +227,112 @@ def test_the_members_of_a_group_are_counted_at_the_gate(tmp_path: Path) -> None:
     environment = _WHOLE | {"CUTOVER__APPROVERS__USERS": "[]", "CUTOVER__APPROVERS__GROUPS": '["S0ONCALL"]'}
     told = _loaded(environment | {"CUTOVER__CHECKPOINTS__USERS__APPROVALS": "2"}, tmp_path, *_ALL)
     assert (told.approvers.groups, told.checkpoints.users.approvals) == (("S0ONCALL",), 2)
+
+
+_OTHER_NAMES = {
+    "SUPABASE_SECRET_KEY": ("SUPABASE_SERVICE_ROLE_KEY", "supabase_service_role_key", "sb_secret_pl4nted"),
+    "SUPABASE_PUBLISHABLE_KEY": ("SUPABASE_ANON_KEY", "supabase_anon_key", "sb_publishable_pl4nted"),
+    "HEXCLAVE_PROJECT_ID": ("STACK_AUTH_PROJECT_ID", "stack_auth_project_id", "pl4nted"),
+    "HEXCLAVE_SECRET_SERVER_KEY": ("STACK_AUTH_SECRET_KEY", "stack_auth_secret_key", "ssk_pl4nted"),
+    "HEXCLAVE_API_URL": ("STACK_AUTH_API_URL", "stack_auth_api_url", "https://pl4nted.example.com"),
+}
+
+
+@pytest.mark.parametrize("other", _OTHER_NAMES)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_the_services_newer_names_are_taken(other: str, place: str, tmp_path: Path) -> None:
+    """In either place, as the same setting: also as a secret that no log may hold."""
+    name, field, value = _OTHER_NAMES[other]
+    environment = {key: kept for key, kept in _WHOLE.items() if key != name}
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"{other}={value}\n")
+    else:
+        environment[other] = value
+    told = _loaded(environment, tmp_path, *_ALL)
+    found = getattr(told, field)
+    assert value == (found if isinstance(found, str) else found.get_secret_value())
+    assert isinstance(found, str) or value in told.secrets
+    assert set(_OTHER_NAMES) == set(Settings.OTHER_NAMES)
+
+
+@pytest.mark.parametrize("other", _OTHER_NAMES)
+def test_two_names_that_disagree_are_refused(other: str, tmp_path: Path) -> None:
+    """Wherever the two are; the same value twice is no mistake."""
+    name, _, value = _OTHER_NAMES[other]
+    (tmp_path / ".env").write_text(f"{name}={value}x\n")
+    environment = {key: kept for key, kept in _WHOLE.items() if key != name} | {other: value}
+    assert _refused(environment, tmp_path, *_ALL) == (
+        f"The settings have a mistake: {name} and {other} are the same setting and disagree; keep one of them{_TAIL}"
+    )
+    (tmp_path / ".env").write_text(f"{name}={value}\n")
+    _loaded(environment, tmp_path, *_ALL)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"SUPABASE_SERVICE_ROLE_KEY": "sb_publishable_x"},
+         "SUPABASE_SERVICE_ROLE_KEY holds a publishable key (sb_publishable_…) and takes the secret key "
+         "(or legacy service_role key)"),
+        ({"SUPABASE_SERVICE_ROLE_KEY": "", "SUPABASE_SECRET_KEY": "sb_publishable_x"},
+         "SUPABASE_SECRET_KEY holds a publishable key (sb_publishable_…) and takes the secret key "
+         "(or legacy service_role key)"),
+        ({"SUPABASE_ANON_KEY": "sb_secret_x"},
+         "SUPABASE_ANON_KEY holds a secret key (sb_secret_…) and takes the publishable key (or legacy anon key)"),
+        ({"STACK_AUTH_SECRET_KEY": "pck_x"},
+         "STACK_AUTH_SECRET_KEY holds a publishable client key (pck_…) and takes the project's secret server key "
+         "(ssk_…)"),
+    ],
+)  # fmt: skip
+def test_a_key_in_the_place_of_another_is_refused(given: dict[str, str], told: str, tmp_path: Path) -> None:
+    """By its beginning, before anything is contacted, under the name that it was given by."""
+    assert _refused({**_WHOLE, **given}, tmp_path, *_ALL) == f"The settings have a mistake: {told}{_TAIL}"
+
+
+@pytest.mark.parametrize("name", ["SUPABASE_URL", "STACK_AUTH_API_URL", "HEXCLAVE_API_URL", "SLACK_API_URL"])
+def test_a_key_is_sent_unencrypted_to_this_machine_alone(name: str, tmp_path: Path) -> None:
+    """`http://` is for stand-ins on a loopback address."""
+    for host in ("example.com", "10.0.0.1", "localhost.example.com", "0.0.0.0"):
+        assert _refused({**_WHOLE, name: f"http://{host}/api/"}, tmp_path, *_ALL) == (
+            f"The settings have a mistake: {name} is an http:// address of another machine, which would be sent the "
+            f"key unencrypted; write https://{_TAIL}"
+        )
+    for url in ("http://127.0.0.1:1/", "http://localhost/", "http://[::1]:3/", "https://example.com"):
+        _loaded({**_WHOLE, name: url}, tmp_path, *_ALL)
+
+
+def test_the_way_back_needs_the_connection_alone(tmp_path: Path) -> None:
+    """Whatever else is wrong is told beside it, and the public API is asked only where it can be."""
+    (tmp_path / "cutover.toml").write_text("[export]\nworkers = four\n")
+    (tmp_path / ".env").write_bytes(b"\xff\xfe=1")
+    broken = {
+        "SUPABASE_DB_URL": _WHOLE["SUPABASE_DB_URL"],
+        "SUPABASE_URL": "http://example.com",
+        "SUPABASE_SECRET_KEY": "sb_publishable_x",
+        "PORT": "here",
+        "CUTOVER__NOPE__X": "1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", broken)
+        found = settings.for_the_way_back(config=None, directory=tmp_path)
+        assert found.settings.supabase_db_url is not None
+        assert not found.asks_api
+        assert found.mistakes == (
+            "cutover.toml is no TOML (at line 2, column 11)",
+            ".env cannot be read (UnicodeDecodeError)",
+            "CUTOVER__NOPE__X names no section",
+            "PORT: input should be a valid integer, unable to parse string as an integer",
+        )
+        assert [mistake.split()[0] for mistake in found.api_mistakes] == ["SUPABASE_URL", "SUPABASE_SECRET_KEY"]
+        patch.setattr(os, "environ", {"SUPABASE_DB_URL": _WHOLE["SUPABASE_DB_URL"]})
+        (tmp_path / ".env").unlink()
+        (tmp_path / "cutover.toml").unlink()
+        bare = settings.for_the_way_back(config=None, directory=tmp_path)
+        assert (bare.asks_api, bare.mistakes, bare.api_mistakes) == (False, (), ())
+        patch.setattr(os, "environ", {"PORT": "here"})
+        with pytest.raises(UsageError) as refusal:
+            settings.for_the_way_back(config=None, directory=tmp_path)
+    assert str(refusal.value) == (
+        "The settings have 2 mistakes: PORT: input should be a valid integer, unable to parse string as an integer; "
+        f"SUPABASE_DB_URL is missing{_TAIL}"
+    )

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from bot.artifacts.files import rewrite
 from bot.errors import CutoverError
-from bot.plan.findings import Finding, Verdict, failed, passed, warned
+from bot.plan.findings import UNASKED, Finding, Verdict, failed, passed, warned
 from bot.ports import ThawRecord
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
 from bot.supabase.freeze.kit import GATE, SCHEMA, UNKNOWN, Layers, Prior, change_settings, read_layers, read_prior
@@ -181,7 +181,8 @@ async def _reloaded(session: Session, gateway: Gateway | None) -> Finding | None
         try:
             answers = await api_writes(session, gateway)
         except CutoverError as error:
-            return warned("thaw-api", f"Whether the public API writes again is not known: {error.happened}.", error.do)
+            evidence = f"Whether the public API writes again is not known: {error.happened}."
+            return warned("thaw-api", evidence, f"{error.do}; then {_THAW_AGAIN}", **{UNASKED: True})
         waits = {key: code for key, code in answers.items() if code in {READ_ONLY, *_NO_ANSWER}}
         if not waits or loop.time() >= deadline:
             return _api_writes(list(answers), waits)

@@ -1,0 +1,16 @@
+"""Settings: the environment before `.env` before `cutover.toml`, frozen, every mistake told in one go.
+
+Secrets and addresses of services come from the environment (or `.env`); the rest stands in `cutover.toml`, each key
+of which can be overridden as `CUTOVER__SECTION__KEY`. Nothing is contacted here: only forms are checked, and a value is
+never shown, since it may be a secret in the wrong place.
+
+    shape     what can be set, with its type and its default
+    loading   where it is read, and how every mistake is found
+    forms     what a command needs, and what a value must look like
+"""
+
+from bot.settings.forms import Need
+from bot.settings.loading import WayBack, for_the_way_back, load
+from bot.settings.shape import Settings
+
+__all__ = ["Need", "Settings", "WayBack", "for_the_way_back", "load"]

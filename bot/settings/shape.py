@@ -1,0 +1,162 @@
+"""What can be set: every key with its form and its default. Nothing is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "CUTOVER__"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Slack(_Section):
+    channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None = None
+    """The id of the one channel, not its name: a name can be given to another channel."""
+
+
+class Approvers(_Section):
+    users: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")], ...] = ()
+
+    groups: tuple[Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,}$")], ...] = ()
+    """User groups, asked for their members at the moment somebody speaks."""
+    deny_same_person: bool = False
+
+
+class Run(_Section):
+    start: Literal["now", "on-word"] = "now"
+    ephemeral_ok: bool = False
+
+
+class Checkpoint(_Section):
+    approvals: Annotated[int, Field(ge=1, le=9)] = 1
+
+
+class Checkpoints(_Section):
+    freeze: Checkpoint = Checkpoint()
+    export: Checkpoint = Checkpoint()
+    users: Checkpoint = Checkpoint()
+
+
+class Freeze(_Section):
+    mode: Literal["people", "bot"] = "people"
+    quiet_seconds: Annotated[float, Field(ge=1, le=600)] = 10
+    hold_locks: bool = False
+    notice_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    notice_text: str = ""
+
+
+class Export(_Section):
+    workers: Annotated[int, Field(ge=1, le=32)] = 4
+    include_schemas: tuple[str, ...] = ()
+    """Only these, when any is named; the users' tables are always exported."""
+    exclude_tables: tuple[str, ...] = ()
+    """As `schema.table`."""
+
+
+class Users(_Section):
+    mode: Literal["create", "match", "dry-run"] = "create"
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 16
+    accept: tuple[str, ...] = ()
+    retain_days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
+class Window(_Section):
+    minutes: Annotated[int, Field(ge=1, le=100_000)] = 480
+
+
+class Reminders(_Section):
+    minutes: Annotated[float, Field(gt=0)] = 15
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        case_sensitive=False,
+        env_ignore_empty=True,
+    )
+
+    slack_bot_token: Annotated[SecretStr | None, Field(validation_alias="SLACK_BOT_TOKEN")] = None
+    slack_app_token: Annotated[SecretStr | None, Field(validation_alias="SLACK_APP_TOKEN")] = None
+    slack_signing_secret: Annotated[SecretStr | None, Field(validation_alias="SLACK_SIGNING_SECRET")] = None
+    port: Annotated[int | None, Field(validation_alias="PORT", ge=1, le=65535)] = None
+    slack_api_url: Annotated[str, Field(validation_alias="SLACK_API_URL")] = "https://slack.com/api/"
+    supabase_db_url: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_DB_URL")] = None
+    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL")] = None
+    supabase_service_role_key: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_SERVICE_ROLE_KEY")] = None
+    supabase_anon_key: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_ANON_KEY")] = None
+    stack_auth_project_id: Annotated[str | None, Field(validation_alias="STACK_AUTH_PROJECT_ID")] = None
+    stack_auth_secret_key: Annotated[SecretStr | None, Field(validation_alias="STACK_AUTH_SECRET_KEY")] = None
+    stack_auth_api_url: Annotated[str, Field(validation_alias="STACK_AUTH_API_URL")] = "https://api.stack-auth.com"
+    migration_data_dir: Annotated[Path, Field(validation_alias="MIGRATION_DATA_DIR")] = Path("migration-data")
+
+    slack: Slack = Slack()
+    approvers: Approvers = Approvers()
+    run: Run = Run()
+    checkpoints: Checkpoints = Checkpoints()
+    freeze: Freeze = Freeze()
+    export: Export = Export()
+    users: Users = Users()
+    window: Window = Window()
+    reminders: Reminders = Reminders()
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "SUPABASE_SECRET_KEY": "SUPABASE_SERVICE_ROLE_KEY",
+            "SUPABASE_PUBLISHABLE_KEY": "SUPABASE_ANON_KEY",
+            "HEXCLAVE_PROJECT_ID": "STACK_AUTH_PROJECT_ID",
+            "HEXCLAVE_SECRET_SERVER_KEY": "STACK_AUTH_SECRET_KEY",
+            "HEXCLAVE_API_URL": "STACK_AUTH_API_URL",
+        }
+    )
+    """By the services' newer name for it, the name of a setting."""
+
+    SECTIONS: ClassVar[tuple[str, ...]] = (
+        "slack",
+        "approvers",
+        "run",
+        "checkpoints",
+        "freeze",
+        "export",
+        "users",
+        "window",
+        "reminders",
+    )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value that is set, and the database's password by itself: what no log line may contain."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        secrets = tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        dsn = self.supabase_db_url
+        return secrets if dsn is None else (*secrets, *_password_in(dsn.get_secret_value()))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only `load` reads the environment and files, so that it can tell every mistake of all of them at once."""
+        return (init_settings,)
+
+
+def _password_in(dsn: str) -> tuple[str, ...]:
+    """The password of a connection string, as it stands there and as it is meant; () when there is none to be seen."""
+    found = re.search(r"://[^:/@]*:(.*)@", dsn)
+    return (found[1], unquote(found[1])) if found and found[1] else ()
