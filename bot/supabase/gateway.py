@@ -35,6 +35,12 @@ from bot.web import Service
 
 KeyName = Literal["service_role", "anon"]
 _SETTINGS: Mapping[KeyName, str] = {"service_role": "SUPABASE_SERVICE_ROLE_KEY", "anon": "SUPABASE_ANON_KEY"}
+KEYS: Mapping[KeyName, str] = {
+    "service_role": "secret key (or legacy service_role key)",
+    "anon": "publishable key (or legacy anon key)",
+}
+"""What the dashboard calls them, new and old."""
+_ROTATED = "make a new one there or use the legacy key (github.com/orgs/supabase/discussions/52680)"
 
 _NO_TABLE = "cutover_freeze_no_such_table"
 _UNCHANGED = "nothing was changed"
@@ -120,7 +126,7 @@ class Gateway:
                 raise UsageError(
                     f"{_SETTINGS[key]} holds the project's {role} key",
                     unchanged=_UNCHANGED,
-                    do=f"copy the {key} key there; the dashboard shows both (Settings, API keys)",
+                    do=f"copy the {KEYS[key]} there; the dashboard shows both (Settings, API keys)",
                 )
 
             async def ask(client: AsyncClient) -> None:
@@ -172,7 +178,7 @@ class Gateway:
         raise AssertionError("the last attempt returns or raises")
 
     async def count(self, schema: str, table: str) -> int | Uncounted:
-        """The exact number of rows, row security bypassed by the service-role key; or why there is none.
+        """The exact number of rows, row security bypassed by the secret key; or why there is none.
 
         Raises ServiceUnreachable, ServiceRefused (wrong key) or ServiceUnintelligible.
         """
@@ -238,11 +244,12 @@ class Gateway:
 
     def _ours(self, key: KeyName, code: str) -> ServiceError | _Refusal:
         if code in _WRONG_KEY:
-            return ServiceRefused(
-                f"the Supabase API refused the key in {_SETTINGS[key]} ({code})",
-                unchanged=_UNCHANGED,
-                do=f"copy the {key} key of this project from Supabase's dashboard (Settings, API keys)",
-            )
+            refused = f"the Supabase API refused the key in {_SETTINGS[key]} ({code})"
+            copy = f"copy the {KEYS[key]} of this project from Supabase's dashboard (Settings, API keys)"
+            if self._keys[key].startswith("sb_"):
+                refused += "; it does that to a right one too once the project's JWT keys were rotated"
+                copy += f"; if it is the right one, {_ROTATED}"
+            return ServiceRefused(refused, unchanged=_UNCHANGED, do=copy)
         if code in _AWAY:
             return _unreachable(code)
         return _Refusal(code)

@@ -94,7 +94,24 @@ async def test_a_wrong_key_is_one_sentence(standin: GatewayStandin) -> None:
             await wrong.count("public", "orders")
     assert str(refusal.value) == (
         "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401); nothing was changed; copy the "
-        "service_role key of this project from Supabase's dashboard (Settings, API keys)."
+        "secret key (or legacy service_role key) of this project from Supabase's dashboard (Settings, API keys)."
+    )
+
+
+@pytest.mark.parametrize("setting", ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY"])
+async def test_a_new_key_that_is_refused_may_be_the_right_one(standin: GatewayStandin, setting: str) -> None:
+    """After a rotation of the JWT keys the API refuses `sb_…` keys that are right, and the way out is named."""
+    is_secret = setting == "SUPABASE_SERVICE_ROLE_KEY"
+    secret = "sb_secret_x" if is_secret else standin.service_role_key
+    async with Gateway(standin.url, secret, "sb_publishable_x") as refused:
+        with pytest.raises(ServiceRefused) as refusal:
+            await refused.knock()
+    what = "secret key (or legacy service_role key)" if is_secret else "publishable key (or legacy anon key)"
+    assert str(refusal.value) == (
+        f"the Supabase API refused the key in {setting} (401); it does that to a right one too once the project's JWT "
+        f"keys were rotated; nothing was changed; copy the {what} of this project from Supabase's dashboard (Settings, "
+        "API keys); if it is the right one, make a new one there or use the legacy key "
+        "(github.com/orgs/supabase/discussions/52680)."
     )
 
 

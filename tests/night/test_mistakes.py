@@ -221,8 +221,8 @@ async def test_unknown_keys_and_wrong_forms_are_told_in_one_go(
 # -- what the services refuse -----------------------------------------------------------------------------------------
 
 _WRONG_KEY = (
-    "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401); nothing was changed; copy the service_role "
-    "key of this project from Supabase's dashboard (Settings, API keys)."
+    "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401); nothing was changed; copy the secret key (or "
+    "legacy service_role key) of this project from Supabase's dashboard (Settings, API keys)."
 )
 _NOTHING_THERE = "postgresql://postgres:pl4nted@127.0.0.1:{port}/postgres"
 
@@ -267,8 +267,8 @@ _REFUSED: dict[str, tuple[str, str, str]] = {
     "anon key": (
         "SUPABASE_ANON_KEY",
         _PLANTED,
-        "the Supabase API refused the key in SUPABASE_ANON_KEY (401); nothing was changed; copy the anon key of this "
-        "project from Supabase's dashboard (Settings, API keys).",
+        "the Supabase API refused the key in SUPABASE_ANON_KEY (401); nothing was changed; copy the publishable key "
+        "(or legacy anon key) of this project from Supabase's dashboard (Settings, API keys).",
     ),
     "stack auth's key": (
         "STACK_AUTH_SECRET_KEY",
@@ -309,7 +309,8 @@ async def test_the_keys_in_each_others_place_are_told_apart(world: World, data: 
     before, keys = _bytes(data), world.night.environment
     assert await world.run(data, SUPABASE_SERVICE_ROLE_KEY=keys["SUPABASE_ANON_KEY"]) == Ended(
         2,
-        "SUPABASE_SERVICE_ROLE_KEY holds the project's anon key; nothing was changed; copy the service_role key there; "
+        "SUPABASE_SERVICE_ROLE_KEY holds the project's anon key; nothing was changed; copy the secret key (or "
+        "legacy service_role key) there; "
         "the dashboard shows both (Settings, API keys).",
         "",
     )
