@@ -43,6 +43,7 @@ from bot.plan.actions import settled
 from bot.plan.commands import Refusal
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
+from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.practice import Practice
 from bot.plan.run import Phase, Run
@@ -57,6 +58,7 @@ from bot.slack.hearing.listener import Listener, SocketListener
 from bot.stackauth import outlook, probe, target
 from bot.supabase import project
 from bot.supabase.database import Database
+from bot.supabase.dsn import open_question
 from bot.supabase.export.bundle import Label
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
@@ -179,7 +181,8 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
             way_back = await source.way_back()
             await source.close()  # its session does not yet bear the run's name
-            run = _opened(record, parties, settings, last, rows, way_back=way_back, abandons=abandon)
+            tls = open_question(edges.database.dsn)
+            run = _opened(record, parties, settings, last, rows, way_back=way_back, source_tls=tls, abandons=abandon)
         edges.database.set_run(run.run_id)
         await source_lock.renew()
         closing.push_async_callback(source.close)
@@ -289,6 +292,7 @@ def _opened(
     estimated_rows: int | None,
     *,
     way_back: str,
+    source_tls: Finding | None,
     abandons: str,
 ) -> Run:
     now = SystemClock().now()
@@ -302,6 +306,7 @@ def _opened(
         users_mode=settings.users.mode,
         rules=rules_of(settings),
         way_back=way_back,
+        source_tls=source_tls,
         abandons=abandons,
         practice=last,
         estimated_rows=estimated_rows,

@@ -144,16 +144,18 @@ def _reasons() -> str:
 
 
 def _environment() -> str:
+    others = {name: f"`{other}`" for other, name in Settings.OTHER_NAMES.items()}
     rows = [
         (
             f"`{field.validation_alias}`",
+            others.get(str(field.validation_alias), ""),
             _shown(field.default),
             "secret" if SecretStr in get_args(field.annotation) else "",
         )
         for field in Settings.model_fields.values()
         if not isinstance(field.default, BaseModel)
     ]
-    return _table(("variable", "default", ""), rows)
+    return _table(("variable", "or", "default", ""), rows)
 
 
 def _sections() -> str:

@@ -51,6 +51,7 @@ class Open:
     estimated_rows: int | None = None
     users_mode: e.UsersMode = "create"
     way_back: str = ""
+    source_tls: Finding | None = None
     abandons: str = ""
     rules: e.Rules = field(default_factory=e.Rules)
 

@@ -87,6 +87,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         users_mode=command.users_mode,
         rules=command.rules,
         way_back=command.way_back,
+        source_tls=command.source_tls,
         abandons=command.abandons,
     )
     run = after(None, opened)

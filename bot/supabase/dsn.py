@@ -27,7 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.errors import UsageError
 from bot.loopback import is_this_machine
-from bot.plan.findings import Finding, passed, warned
+from bot.plan.findings import Finding, Verdict, passed, warned
 
 _KEPT = {"PGPASSWORD", "PGPASSFILE"}
 _ENCODED = "in a password, write @ as %40, : as %3A, / as %2F, # as %23"
@@ -141,6 +141,12 @@ def server_proven(dsn: Dsn) -> Finding | None:
                 "can read every row and answer in the server's place.",
                 f"remove sslmode={lower}, then {VERIFY}",
             )
+
+
+def open_question(dsn: Dsn) -> Finding | None:
+    """`server_proven` where it is open; None where all is well."""
+    found = server_proven(dsn)
+    return found if found is not None and found.verdict is not Verdict.PASS else None
 
 
 def _leads_here(place: str) -> bool:

@@ -19,6 +19,7 @@ from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
 from bot.slack.look.blocks import Layout, code, fitted, laid_out
 from bot.slack.look.messages import Message, render
+from bot.supabase.dsn import Dsn, open_question
 
 HEAD = (7, "f" * 64)
 RUN = "20241124-ab12"
@@ -144,6 +145,17 @@ def test_the_freeze_gate_prints_the_way_back_before_the_way_forward(story: Any) 
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
+
+
+def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
+    """Before anybody freezes: that somebody could answer in its place, and where its certificate is to be had."""
+    tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
+    assert tls is not None
+    run = story.begun(source_tls=tls)
+    assert f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.mend)}." in shown(run, run.gate_key).text
+    proven = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslrootcert=/ca.crt"))
+    run = story.begun(source_tls=proven)
+    assert "Not proven" not in shown(run, run.gate_key).text
 
 
 def test_a_gate_shows_what_became_of_it(story: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from bot.plan.events.fact import Event, Fact
+from bot.plan.findings import Finding
 from bot.plan.practice import Practice
 
 
@@ -87,6 +88,8 @@ class RunOpened(Event):
     rules: Rules = Rules()
     way_back: str = ""
     """The SQL that thaws, with what was set when the run was opened, as a message that can be copied."""
+    source_tls: Finding | None = None
+    """What is not proven of the server that answers for the source; None when nothing is open about it."""
     abandons: str = ""
     """The run that was given up for this one, its journal lost."""
     practice: Practice | None = None

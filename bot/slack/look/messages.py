@@ -165,7 +165,10 @@ def _freeze_ways(run: Run, offer: Offer) -> list[str]:
         if rules.hold_locks
         else ""
     )
+    tls = run.opened.source_tls
+    unproven = [f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.mend)}."] if tls is not None else []
     return [
+        *unproven,
         f"*What users will feel:* {_USERS_FEEL}.{guard}",
         f"*Time needed:* {time_needed(run.opened, offer.at)}{_window(run)}",
         "*The way back, before the way forward:* the SQL in this thread thaws Supabase from anywhere; `cutover thaw` "
