@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,8 +210,12 @@ class Conductor:
                 if posting is not None:
                     await asyncio.wait({posting})
                 if self.obey(say.Leave(why=why)):
-                    while (owed := do.next_actions(self.run, self._rests.names).get("post")) is not None:
-                        await self._perform(owed)
+                    while _talk(do.next_actions(self.run)) is not None:
+                        self._changed.clear()
+                        if (owed := _talk(do.next_actions(self.run, self._rests.names))) is not None:
+                            await self._perform(owed)
+                        else:
+                            await self._changed.wait()
 
     # -- effects ------------------------------------------------------------------------------------------------------
 
@@ -373,6 +377,10 @@ class Conductor:
         except CutoverError as error:
             self._stop_if_cut_off()
             self.obey(say.FailThaw(why=_sentence(error)))
+
+
+def _talk(due: Mapping[do.Lane, do.Action]) -> do.Action | None:
+    return due.get("post") or due.get("edit")
 
 
 def interrupted() -> Interrupted:

@@ -84,7 +84,7 @@ async def test_a_flood_of_half_requests_keeps_slack_from_nothing(http: HttpListe
     """
     async with strangers(http, FLOOD, *HALF.values()):
         for n in range(3):
-            message = MESSAGE | {"event": MESSAGE["event"] | {"ts": f"2.00000{n}"}}  # type: ignore[operator]
+            message = MESSAGE | {"event": MESSAGE["event"] | {"ts": f"1700000002.00000{n}"}}  # type: ignore[operator]
             body = json.dumps(message).encode()
             async with asyncio.timeout(3):
                 assert (await sent(http, body, signed(body)))[0] == 200

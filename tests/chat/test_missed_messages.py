@@ -152,7 +152,7 @@ async def test_when_the_history_cannot_be_read_the_sweep_says_so(night: Any, sla
     )
 
 
-PLAIN = {"type": "message", "channel": CHANNEL, "user": ADA, "team": "T1", "text": "frozen", "ts": "2.000001"}
+PLAIN = {"type": "message", "channel": CHANNEL, "user": ADA, "team": "T1", "text": "frozen", "ts": "1700000002.000001"}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ PLAIN = {"type": "message", "channel": CHANNEL, "user": ADA, "team": "T1", "text
         {"subtype": "me_message"},
         {"subtype": "message_changed", "hidden": True},
         {"hidden": True},
-        {"edited": {"user": ADA, "ts": "2.000002"}},
+        {"edited": {"user": ADA, "ts": "1700000002.000002"}},
         {"channel": "C0OTHER"},
         {"channel": None},
         {"user": None},
@@ -194,10 +194,10 @@ def test_whatever_hints_at_no_person_is_no_person(changed: dict[str, Any]) -> No
 def test_the_authors_own_workspace_is_what_counts(changed: dict[str, Any], team: str) -> None:
     """In a shared channel `team` may be ours though the author is not."""
     hear = plain_human_message(PLAIN | changed, channel=CHANNEL, bot_user=BOT)
-    assert hear == heard("2.000001", ADA, "frozen", team=team)
+    assert hear == heard("1700000002.000001", ADA, "frozen", team=team)
 
 
 def test_a_parent_is_not_in_its_own_thread() -> None:
     """Slack repeats the ts of a message that has replies as its thread's."""
-    hear = plain_human_message(PLAIN | {"thread_ts": "2.000001"}, channel=CHANNEL, bot_user=BOT)
+    hear = plain_human_message(PLAIN | {"thread_ts": "1700000002.000001"}, channel=CHANNEL, bot_user=BOT)
     assert hear is not None and hear.thread_ts is None
