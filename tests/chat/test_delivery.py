@@ -82,6 +82,19 @@ async def test_a_checkpoint_that_somebody_deletes_is_there_again_at_once(transpo
         await stage.until(lambda: stage.approvals == [ADA])
 
 
+async def test_a_gate_that_has_passed_is_shown_as_passed_though_slack_fails_to_edit_it(tmp_path: Path) -> None:
+    """`update_failed` passes, and the edit is made again: nobody waits for what is over."""
+    async with staged("Socket Mode", tmp_path) as stage:
+        gate = stage.gate_ts
+        stage.says(ADA, "frozen")
+        await stage.slack.wait_for(lambda m: m.ts == gate and m.payload["status"] == "verifying", 10)
+        stage.slack.fail_next("chat.update", "update_failed", 2)
+        stage.checks_end.set()
+        await stage.slack.wait_for(lambda m: m.ts == gate and m.payload["status"] == "passed", 20)
+        failed = [call.answer for call in stage.slack.calls if call.method == "chat.update"]
+        assert failed.count("update_failed") == 2
+
+
 async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp_path: Path) -> None:
     """Somebody's forgotten bot takes events away; what was typed is found all the same."""
     async with staged("Socket Mode", tmp_path, ear={"ping_seconds": 0.1}) as stage:
