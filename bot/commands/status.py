@@ -53,8 +53,8 @@ def summary(run: Run | None) -> dict[str, Any]:
                 "digest": offer.digest,
                 "status": offer.status,
                 "needed": offer.needed,
-                "user": offer.by[-1] if offer.by else None,
-                "at": offer.approvals[-1].given.at.isoformat() if offer.by else None,
+                "user": offer.given_last.user if offer.given_last else None,
+                "at": offer.given_last.at.isoformat() if offer.given_last else None,
                 "given": [
                     {"user": a.given.user, "at": a.given.at.isoformat(), "state": a.state} for a in offer.approvals
                 ],

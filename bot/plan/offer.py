@@ -56,7 +56,16 @@ class Offer:
     @property
     def by(self) -> tuple[str, ...]:
         """Whose approvals stand, spent ones too, in the order they were given."""
-        return tuple(approval.given.user for approval in self.approvals if approval.state in _STANDS)
+        return tuple(given.user for given in self._standing)
+
+    @property
+    def given_last(self) -> SignalAccepted | None:
+        """The last approval that stands."""
+        return self._standing[-1] if self._standing else None
+
+    @property
+    def _standing(self) -> tuple[SignalAccepted, ...]:
+        return tuple(approval.given for approval in self.approvals if approval.state in _STANDS)
 
     @property
     def missing(self) -> int:

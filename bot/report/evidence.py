@@ -22,7 +22,9 @@ from bot.report.chronicle import Moment, moment
 
 @dataclass
 class Attempt:
-    """One checking of a gate; `outcome` is "passed", "refused" or, when it was cut off, "not ended"."""
+    """One checking of a gate; `outcome` is "passed", "refused", "lapsed" when the checks passed and an approval did not
+    stand, or, when it was cut off, "not ended".
+    """
 
     number: int
     at: datetime
@@ -152,6 +154,8 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
             gate.attempts[-1].findings.append(event.finding)
         case e.CheckpointRefused() if gate is not None and gate.attempts:
             gate.attempts[-1].outcome = "refused"
+        case e.ApprovalLapsed() if gate is not None and gate.attempts:
+            gate.attempts[-1].outcome = "lapsed"
         case e.CheckpointPassed() if gate is not None and gate.attempts:
             gate.attempts[-1].outcome = "passed"
             found.milestones.append((f"Checkpoint {gate.checkpoint.number} ({gate.checkpoint.title}) passed", event.at))

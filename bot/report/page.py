@@ -29,6 +29,7 @@ _STATES: dict[ApprovalState, str] = {
     "spent": "spent: the gate passed on it",
     "refused": "refused by what was found",
     "withdrawn": "withdrawn by a hold",
+    "lapsed": "void: whoever gave it may give none any more",
     "void": "void: what it was given for moved",
 }
 

@@ -19,18 +19,21 @@ from bot.artifacts.verify import verify_bundle
 from bot.commands.report import report
 from bot.errors import RecordDamaged
 from bot.plan.findings import blocks
+from bot.plan.offer import ApprovalState
 from bot.record import EventRecord
 from bot.report.chronicle import DELIVERY, TOLD
 from bot.report.evidence import gathered
-from bot.report.page import page, plain
+from bot.report.page import _STATES, page, plain
 from tests.plan.histories import (
     ANN,
     BEN,
     EVE,
+    LEFT,
     Night,
     ReportLook,
     e,
     failed,
+    good_findings,
     night_of_detours,
 )
 
@@ -174,6 +177,20 @@ def test_a_word_that_was_refused_stands_with_the_reason() -> None:
     (refused,) = evidence.refused
     assert (refused.user, refused.text) == (EVE, "frozen")
     assert f"{EVE} frozen {plain(refused.why)}" in _Page(page(evidence)).text
+
+
+def test_an_approval_that_lapsed_is_told_with_its_reason() -> None:
+    """Whose it was, why it counted no longer, and that the checks had passed by then."""
+    night = Night()
+    night.talk()
+    night.give_signal()
+    night.find(good_findings("freeze"))
+    night.end_checks(**{ANN: LEFT})
+    text = _Page(_made(night)).text
+    assert "void: whoever gave it may give none any more" in text
+    assert "The approval for checkpoint 1 (Freeze) no longer counted: the account is deactivated." in text
+    assert ": lapsed , 3 findings" in text
+    assert set(_STATES) == set(get_args(ApprovalState)), "every state has its words"
 
 
 def test_code_and_bold_are_told_apart_from_stars() -> None:
