@@ -137,3 +137,20 @@ async def test_the_window_is_told_and_a_late_night_goes_on(tmp_path: Path) -> No
         assert len(told_of) in {2, 3}, told_of
         assert all("not known" in text for text in told_of), "no practice was taken"
         assert not passed(night, "export")
+
+
+async def test_settings_that_were_edited_meanwhile_are_told_and_count(tmp_path: Path) -> None:
+    """A bot that is started again with stricter settings says so in the channel, and holds the gate to both."""
+    stricter = tmp_path / "stricter.toml"
+    stricter.write_text("[checkpoints.freeze]\napprovals = 2\n")
+    async with fast_night(tmp_path / "night") as night:
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.kill_bot()
+        await night.bot_ends(30)
+        await night.start_bot("--once", "--config", str(stricter))
+        difference = await alarm(night, "This start's settings say something else about who may open gates")
+        assert "• this start: `U0ADA`, `U0GRACE`; approvals: 2 for `frozen`" in difference.text
+        status, answer = await told(night, "ada", "frozen")
+        assert (status, "takes one more approver" in answer) == ("done", True)
+        assert not passed(night, "freeze")
