@@ -128,8 +128,8 @@ def _must_be_confirmed(run: Run | None) -> None:
         "This stops the bot at a safe point, thaws Supabase and proves that it writes again; the run cannot be taken "
         "up after it.\nUsers created so far stay in Stack Auth until `cutover undo-users`; no file is removed."
     )
-    print("Type yes to abort: ", end="", flush=True)
     try:
+        print("Type yes to abort: ", end="", flush=True)
         confirmed = sys.stdin.readline().strip().casefold() == "yes"
     except KeyboardInterrupt:
         print(flush=True)

@@ -23,7 +23,7 @@ from bot.supabase.freeze.thaw import thaw as take_back
 from bot.supabase.freeze.thaw import write_thaw_record
 from bot.supabase.gateway import Gateway
 
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 3.0
 
 
 def thaw(config: Path | None, *, check: bool) -> int:

@@ -1,0 +1,247 @@
+"""Ctrl-C and TERM, sent to the real command in a process of its own: 130, one sentence, nothing left half done."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from bot import cli
+from bot.record import EventRecord
+from tests.house.children import WITHIN, Silence, ended, settings, silent_server, started, wait_until
+from tests.plan.histories import night_at
+
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+_LOADING = (
+    "cutover: Interrupted while it was being loaded; nothing was done, and a freeze that is in place stays; "
+    "start the command again, or take a freeze back with `cutover thaw`.\n"
+)
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    with silent_server() as made:
+        yield made
+
+
+def _journaled(place: str, directory: Path) -> None:
+    directory.mkdir()
+    record = EventRecord.open(directory)
+    for event in night_at(place).events:
+        record.append(event)
+    record.close()
+
+
+# -- at the very start ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell which signals are caught")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_can_be_interrupted_while_it_is_being_loaded(tmp_path: Path, command: str) -> None:
+    """The first thing that it does is to be ready for that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = started(tmp_path, command)
+
+        def is_ready(pid: int = process.pid) -> bool:
+            caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+            assert caught is not None
+            return bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+        wait_until(is_ready)
+        assert ended(process, number) == (130, "", _LOADING)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- in the middle ----------------------------------------------------------------------------------------------------
+
+_AGAIN = "start it again"
+_SAID = {
+    "doctor": "nothing was changed; start it again to look at everything",
+    "practice": "nothing was changed in Supabase, and what had been read was removed; start it again",
+    "run": "the run is as its journal says; start `cutover run` again to go on",
+    "status": "nothing was changed; start it again",
+    "verify": "nothing was changed, and not every file was read; start it again",
+    "report": "report.html is whole or as it was before; start it again",
+    "restore-sql": "nothing was changed, and what was printed may not be whole; start it again, and use only what is "
+    "printed whole",
+    "freeze-sql": "nothing was changed, and what was printed may not be whole; start it again, and use only what is "
+    "printed whole",
+    "manifest": "nothing was changed, and what was printed may not be whole; start it again, and use only what is "
+    "printed whole",
+    "thaw": "how far it came is not known; run `cutover thaw` again, which is safe to repeat; `cutover thaw --check` "
+    "shows what is left to do",
+    "abort": "how far it came is not known; run `cutover abort` again, which is safe to repeat; `cutover status` shows "
+    "whether the run is aborted",
+    "undo-users": "whoever was removed is listed in undo.jsonl, and nobody else was touched; start it again",
+    "rehearse": "its bot and its servers were ended, and its files stay where they are; start it again",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_can_be_interrupted_anywhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    number: signal.Signals,
+) -> None:
+    """Also where it has no sentence of its own for the place: the command's is said, and what becomes of the freeze."""
+    module = getattr(cli, command.replace("-", "_"))
+    name = {"practice": "practise"}.get(command, command.replace("-", "_"))
+
+    def cut_off(*_: object, **__: object) -> int:
+        os.kill(os.getpid(), number)
+        time.sleep(WITHIN)
+        raise AssertionError
+
+    monkeypatch.setattr(module, name, cut_off)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {"PATH": ""})
+    monkeypatch.setattr(sys, "argv", ["cutover", command, *(["public.orders"] if command == "restore-sql" else [])])
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    told = []
+    for frozen in (False, True):
+        if frozen:
+            _journaled("export waits", tmp_path / "migration-data")
+        try:
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+        assert left.value.code == 130
+        out, err = capsys.readouterr()
+        assert out == ""
+        told.append(err)
+    assert told[0] == f"cutover: `cutover {command}` was interrupted; {_SAID[command]}.\n"
+    if command in {"thaw", "abort"}:  # they say it themselves
+        assert told[1] == told[0]
+    else:
+        unchanged, do = _SAID[command].split("; ", 1)
+        assert told[1] == (
+            f"cutover: `cutover {command}` was interrupted; {unchanged}, and Supabase stays frozen; {do}, or take the "
+            "freeze back with `cutover thaw` or the SQL of `cutover freeze-sql --thaw`.\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "sentence"),
+    [
+        (("doctor",), signal.SIGINT, f"`cutover doctor` was interrupted; {_SAID['doctor']}"),
+        (("doctor", "--freeze"), signal.SIGTERM, f"`cutover doctor` was interrupted; {_SAID['doctor']}"),
+        (
+            ("practice",),
+            signal.SIGINT,
+            "The practice was told to stop; nothing was changed in Supabase, and what had been read was removed; start "
+            "`cutover practice` again when there is time for it",
+        ),
+        (
+            ("run",),
+            signal.SIGTERM,
+            "The bot was told to stop and stopped at a safe point; the run stands as the journal says; start `cutover "
+            "run` again to go on",
+        ),
+        (
+            ("thaw",),
+            signal.SIGINT,
+            "`cutover thaw` was interrupted; how far it came is not known, since the database does not answer; run "
+            "`cutover thaw` again, which is safe to repeat and does the rest",
+        ),
+        (
+            ("thaw", "--check"),
+            signal.SIGTERM,
+            "`cutover thaw --check` was interrupted; nothing was changed; start it again",
+        ),
+    ],
+)
+def test_a_command_that_waits_for_a_silent_service_can_be_interrupted(
+    tmp_path: Path, silence: Silence, arguments: tuple[str, ...], number: signal.Signals, sentence: str
+) -> None:
+    """It waits for nothing any more, and says what it knows."""
+    source = f"postgresql://postgres:secret@127.0.0.1:{silence.port}/postgres"
+    process = started(tmp_path, *arguments, **settings(source, silence.port, tmp_path / "data"))
+    assert silence.connected.wait(WITHIN)
+    code, out, err = ended(process, number)
+    assert (code, out) == (130, "")
+    assert [line for line in err.splitlines() if line.startswith("cutover:")] == [f"cutover: {sentence}."]
+    assert "Traceback" not in err
+
+
+def test_an_abort_that_is_not_confirmed_yet_stops_nothing(tmp_path: Path, silence: Silence) -> None:
+    """Interrupted at its question."""
+    _journaled("export waits", tmp_path / "data")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    source = f"postgresql://postgres:secret@127.0.0.1:{silence.port}/postgres"
+    process = started(tmp_path, "abort", **settings(source, silence.port, tmp_path / "data"))
+    assert process.stdout is not None
+    asked = ""
+    while not asked.endswith("Type yes to abort: "):
+        asked += process.stdout.read(1)
+    code, _, err = ended(process, signal.SIGINT)
+    assert (code, err) == (
+        130,
+        "cutover: `cutover abort` was interrupted before it was confirmed; nothing was stopped and nothing was "
+        "changed; start it again, and type yes when asked.\n",
+    )
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()} == before
+    assert not silence.connected.is_set()
+
+
+def test_a_rehearsal_leaves_no_server_behind(tmp_path: Path) -> None:
+    """Interrupted while its world is being built, it takes that down again."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir(mode=0o755)
+    data = tmp_path / "night"
+    process = started(
+        tmp_path, "rehearse", "--auto", MIGRATION_DATA_DIR=str(data), TMPDIR=str(temporary), HOME=str(tmp_path)
+    )
+    mark = f"MIGRATION_DATA_DIR={data}".encode()
+    wait_until(lambda: len(_with(mark)) > 1)  # the keeper of its PostgreSQL
+    code, _, err = ended(process, signal.SIGINT)
+    assert code == 130
+    assert err == f"cutover: `cutover rehearse` was interrupted; {_SAID['rehearse']}.\n"
+    wait_until(lambda: not _with(mark))
+
+
+def _with(mark: bytes) -> list[int]:
+    """The processes whose environment holds this."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (directory / "environ").read_bytes().split(b"\0"):
+                found.append(int(directory.name))
+    return found
+
+
+# -- the bot ----------------------------------------------------------------------------------------------------------
+
+
+def test_run_that_ends_by_an_error_under_a_freeze_says_that_nobody_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the error's sentence, on stderr; where no freeze is in place there is nothing to add."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]  # and then nobody listens there
+    source = f"postgresql://postgres:secret@127.0.0.1:{port}/postgres"
+    said = []
+    for place in ("freeze waits", "export waits"):
+        directory = tmp_path / place.replace(" ", "-")
+        _journaled(place, directory)
+        process = started(tmp_path, "run", **settings(source, port, directory))
+        _, err = process.communicate(timeout=WITHIN)
+        assert process.returncode == 5
+        said.append([line for line in err.splitlines() if line.startswith("cutover:")])
+    assert len(said[0]) == 1
+    assert said[1] == [
+        *said[0],
+        "cutover: Supabase stays frozen, and no bot watches it from now on: `cutover run` goes on, `cutover doctor "
+        "--freeze` proves the freeze again, `cutover thaw` or the SQL of `cutover freeze-sql --thaw` takes it back.",
+    ]
