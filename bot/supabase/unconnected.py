@@ -191,22 +191,15 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
     (
         r"network is unreachable|no route to host|cannot assign requested address|address family not supported",
         _unreachable(
-            "this machine has no route to the source database",
+            "the source database could not be reached: this machine has no route to it",
             "take the connection string of the session-mode pooler (port 5432) from the dashboard: it has IPv4, and a "
             "direct connection needs IPv6",
         ),
     ),
     (
-        r"connection refused",
-        _unreachable(
-            "nothing answers at host and port of the source database",
-            "check both in SUPABASE_DB_URL and that the project is up, then try again",
-        ),
-    ),
-    (
         r"timeout expired|timed out",
         _unreachable(
-            "the source database did not answer in time",
+            "the source database could not be reached: it did not answer in time",
             "check that the project is up, that SUPABASE_DB_URL names it, and that nothing on the way (network "
             "restrictions, a firewall) drops connections; then try again",
         ),

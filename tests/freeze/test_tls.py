@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.errors import CutoverError, ServiceRefused, UsageError
+from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
+from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database
 from bot.supabase.dsn import VERIFY
+from bot.supabase.gateway import Gateway
+from bot.supabase.project import preflight
+from bot.supabase.unconnected import no_connection
 from tests.freeze.middlemen import CLEARTEXT, ELSEWHERE, MD5, OK, certificate, middleman, refusal
 from tests.freeze.servers import GivenPostgres, server_of
 
@@ -143,6 +147,16 @@ async def test_a_session_on_a_server_with_tls_is_encrypted(
         assert await cursor.fetchall() == [(True,)]
 
 
+async def test_doctor_says_what_is_not_proven_of_the_source(source: Company, gateway: Gateway) -> None:
+    """As a warning, beside all that it finds by that connection; of this machine there is nothing to prove."""
+    away = source.dsn.replace("127.0.0.1", ELSEWHERE)
+    found = {finding.check: finding async for finding in preflight(Database(f"{away}?sslmode=disable"), gateway)}
+    assert found["source-tls"].verdict == "warn"
+    assert found["source-tls"].evidence.startswith("SUPABASE_DB_URL asks for no encryption that holds")
+    assert found["same-project"].verdict == "pass"
+    assert "source-tls" not in {finding.check async for finding in preflight(Database(source.dsn), gateway)}
+
+
 @pytest.mark.parametrize(
     ("words", "happened"),
     [
@@ -168,3 +182,26 @@ async def test_a_poolers_refusal_is_told_by_its_cause(words: str, happened: str,
     assert error.happened == happened
     assert "pl4nted" not in str(error)
     assert error.do
+
+
+@pytest.mark.parametrize(
+    ("words", "happened"),
+    [
+        ("connection is bad: connection to server at \"2001:db8::1\", port 5432 failed: Network is unreachable",
+         "the source database could not be reached: this machine has no route to it"),
+        ("connection failed: connection to server at \"2001:db8::1\", port 5432 failed: No route to host",
+         "the source database could not be reached: this machine has no route to it"),
+        ("connection timeout expired",
+         "the source database could not be reached: it did not answer in time"),
+        ("failed to resolve host 'db.pl4nted': [Errno -5] No address associated with hostname",
+         "the host name of the source database is not known"),
+        ("[Errno -2] Name or service not known", "the host name of the source database is not known"),
+    ],
+)  # fmt: skip
+def test_a_network_without_a_way_there_is_told_apart(words: str, happened: str) -> None:
+    """A direct connection needs IPv6, which is the commonest cause; the way out has IPv4."""
+    error = no_connection(words, "nothing was changed")
+    assert isinstance(error, ServiceUnreachable)
+    assert error.happened == happened
+    assert "pl4nted" not in str(error)
+    assert "session-mode pooler" in error.do or "firewall" in error.do

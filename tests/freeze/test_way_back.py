@@ -175,8 +175,8 @@ async def test_a_database_that_cannot_be_reached_ends_with_its_cause(source: Com
     assert await _cutover(source, tmp_path, environment, "thaw") == (
         5,
         "",
-        "cutover: nothing answers at host and port of the source database; nothing was changed; check both in "
-        "SUPABASE_DB_URL and that the project is up, then try again.\n",
+        "cutover: the source database could not be reached or ended our session; nothing was changed; check that the "
+        "project is up and SUPABASE_DB_URL names it, then try again.\n",
     )
     ended, _, complaint = await _cutover(source, tmp_path, {"SUPABASE_DB_URL": ""}, "thaw")
     assert (ended, complaint) == (

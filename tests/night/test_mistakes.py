@@ -254,8 +254,8 @@ _REFUSED: dict[str, tuple[str, str, str]] = {
     "database away": (
         "SUPABASE_DB_URL",
         _NOTHING_THERE,
-        "nothing answers at host and port of the source database; nothing was changed; check both in SUPABASE_DB_URL "
-        "and that the project is up, then try again.",
+        "the source database could not be reached or ended our session; nothing was changed; check that the project is "
+        "up and SUPABASE_DB_URL names it, then try again.",
     ),
     "gateway away": (
         "SUPABASE_URL",
