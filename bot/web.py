@@ -38,13 +38,16 @@ class Service:
     unchanged: str
 
 
+class NoClient(ServiceUnreachable):
+    """Nothing can be asked with what the environment of this process holds, now or a minute later."""
+
+
 def client(
     service: Service, url: str, *, certificates: ssl.SSLContext | None = None, **options: Any
 ) -> httpx.AsyncClient:
     """A client for requests to `url` that follows no redirect; `options` are httpx's. Contacts nobody.
 
-    Raises ServiceUnreachable when none can be made of what the environment holds. Its requests raise ServiceRefused at
-    a redirect.
+    Raises NoClient. Its requests raise ServiceRefused at a redirect.
     """
 
     async def refuse_redirect(response: httpx.Response) -> None:
@@ -62,21 +65,21 @@ def client(
 
 
 def certificates(service: Service, url: str) -> ssl.SSLContext:
-    """What `client` would read by itself, for many of them. Raises ServiceUnreachable."""
+    """What `client` would read by itself, for many of them. Raises NoClient."""
     with made(service):
         return httpx.create_ssl_context(trust_env=not _is_here(url))
 
 
 @contextmanager
 def made(service: Service) -> Iterator[None]:
-    """What a library raises while it makes a client becomes ServiceUnreachable, which names what to look at."""
+    """What a library raises while it makes a client becomes NoClient, which names what to look at."""
     try:
         yield
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         # The first that is set of a certificate's is the one that is read; of proxies all are.
         culprits = in_environment(*_CERTIFICATES)[:1] if isinstance(error, OSError) else in_environment(*_PROXIES)
         named = " or ".join(culprits) or service.setting
-        raise ServiceUnreachable(
+        raise NoClient(
             f"{service.name} could not be reached: no client can be made with what {named} holds "
             f"({type(error).__name__})",
             unchanged=service.unchanged,

@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import ServiceUnreachable
 from bot.loopback import is_this_machine
 from bot.slack.calls import LIBRARY_LOG
-from bot.web import Service, in_environment, redirected
+from bot.web import NoClient, Service, in_environment, redirected
 
 _TIMEOUT_SECONDS = 20
 _RATE_LIMITED_TRIES = 30
@@ -27,7 +26,7 @@ class _Client(AsyncWebClient):
     async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
         if self.proxy is not None and not _is_proxy(self.proxy):
             named = " or ".join(in_environment("HTTPS_PROXY", "HTTP_PROXY"))
-            raise ServiceUnreachable(
+            raise NoClient(
                 f"Slack could not be reached: {named} holds no address of an http proxy",
                 unchanged=_SERVICE.unchanged,
                 do=f"correct or remove {named}, then try again",

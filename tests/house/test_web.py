@@ -17,6 +17,7 @@ from bot.slack.client import connect
 from bot.stackauth.service.api import StackAuth
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.notice import Notice
+from bot.web import NoClient
 
 _KEY = "pl4nted"
 _FAR = "https://0.0.0.0:1"
@@ -135,6 +136,7 @@ async def test_an_environment_no_client_can_be_made_with_is_a_service_out_of_rea
     """It names the variable to correct and not what is in it, which may hold a password."""
     monkeypatch.setenv(variable, value)
     error = await _unreachable(call)
+    assert isinstance(error, NoClient)
     name, _, unchanged = _NAMES[call.split(maxsplit=1)[0]]
     assert error.happened.startswith(f"{name} could not be reached: no client can be made with what {variable} holds (")
     assert (error.unchanged, error.do) == (unchanged, f"correct or remove {variable}, then try again")

@@ -143,7 +143,7 @@ class StackAuth:
         return response
 
     def _opened(self) -> list[_Lane]:
-        """At the first request. Raises ServiceUnreachable."""
+        """At the first request. Raises NoClient."""
         certificates = web.certificates(answers.SERVICE, self._base)  # once: it takes longer than many requests
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         return [
