@@ -14,7 +14,7 @@ import pytest
 
 from bot.errors import ServiceRefused, UsageError
 from bot.plan.commands import Hear
-from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel
+from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel, Delivery
 from bot.slack.calls import LIBRARY_LOG, Identity, identify
 from bot.slack.client import connect
 from bot.slack.hearing.http_mode import HttpListener
@@ -108,6 +108,21 @@ async def test_a_person_is_heard_and_the_event_acknowledged(slack: Any, ear: Ear
         Hear(ts=reply, user=EVE, team="T0OTHER", text="really?", thread_ts=parent, bot_user="U0BOT"),
     ]
     await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 5)
+
+
+async def test_the_sockets_greeting_tells_which_app_we_are(slack: Any, ear: Ear, listen: Open) -> None:
+    """When Slack did not tell at the start: what was sent to another app is then acknowledged, and not heard."""
+    slack.fail_next("bots.info", "missing_scope")
+    await listen(slack)
+    first = slack.say(ADA, "good morning")
+    await ear.until(lambda: len(ear.heard) == 1)
+    (payload,) = [delivery.payload for delivery in slack.deliveries]
+    event = payload["event"] | {"ts": "1700000000.000100"}
+    foreign = slack.send_envelope(Delivery(payload | {"api_app_id": "A0OTHER", "event": event}))
+    await slack.wait_until(lambda: foreign.acked, 5)
+    last = slack.say(ADA, "and good night")
+    await ear.until(lambda: len(ear.heard) == 2)
+    assert [hear.ts for hear in ear.heard] == [first, last]
 
 
 async def test_what_is_no_person_is_acknowledged_and_not_heard(start: Any, ear: Ear, listen: Open) -> None:
