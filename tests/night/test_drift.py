@@ -102,7 +102,7 @@ async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> No
 
 
 async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp_path: Path) -> None:
-    """Thawed behind the bot's back at the last gate, the word is refused, and gate 1 is asked anew."""
+    """Thawed behind the bot's back at the last gate, it is drift at once, and the freeze gate is asked anew."""
     async with fast_night(tmp_path / "night") as night:
         before = settings_of(night)
         await night.start_bot()
@@ -126,20 +126,12 @@ async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp
             session.execute("UPDATE public.orders SET total = total + 1 WHERE id = (SELECT min(id) FROM public.orders)")
         for reason in (await night.status())["openReasons"]:
             assert (await told(night, "ada", f"@cutover accept {reason}"))[0] == "done"
-        assert (await told(night, "ada", "users-mapped"))[0] == "done"
-        await shows(night, "users", "refused")
-        assert (await _found(night, "users", "freeze-layers"))[0] == "refused"
-        status, text = await _found(night, "users", "no-drift")
-        assert (status, "public.orders" in text, "auth.users" in text) == ("refused", True, True)
-        assert len(posts(night, "cutover_checkpoint")) == 3
-
-        # A bot that starts looks at once, not only after the half minute that the watch waits between its turns.
-        await night.kill_bot()
-        await night.start_bot()
+        # The watch may see it first; else the gate's own check does.
+        await told(night, "ada", "users-mapped")
         await header_shows(night, "held", within=25)
         told_of = (await alarm(night, "has moved under the freeze")).text
         assert "the database's default is not read-only" in told_of
-        assert "public.orders" in told_of
+        assert len(posts(night, "cutover_checkpoint")) == 3
         status, text = await told(night, "linus", "@cutover retry")
         assert (status, len(posts(night, "cutover_checkpoint"))) == ("refused", 3)
         assert "<@U0GRACE>" in text
