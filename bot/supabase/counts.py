@@ -25,6 +25,7 @@ from bot.ports import Progress, Report
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
 from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.reading import Reading, reading
 
 BY_API = "counts-by-api"
 BY_SQL = "counts-by-sql"
@@ -70,25 +71,27 @@ class CountsExaminer:
 
         async with self._database.session("counts") as session:
             kinds = await _kinds(session, tables)
-            api: dict[_Table, int] = {}
-            by_sql: list[_Table] = []
-            late: list[_Table] = []
-            asked = [table for table in tables if table in kinds and not kinds[table].inherited]
-            async for table, count in self._ask_api(asked):
-                if isinstance(count, int):
-                    api[table] = count
-                    tell(table)
-                elif count is Uncounted.TIMED_OUT:
-                    late.append(table)
-                else:
-                    by_sql.append(table)
-            if api or not late:
-                yield _by_api(api)
-            by_sql += [table for table in tables if table in kinds and kinds[table].inherited]
-            counts: dict[_Table, int | None] = {table: None for table in tables if table not in kinds}
-            for table in (*by_sql, *late):
-                counts[table] = await _count(session, table, kinds[table])
+        api: dict[_Table, int] = {}
+        by_sql: list[_Table] = []
+        late: list[_Table] = []
+        asked = [table for table in tables if table in kinds and not kinds[table].inherited]
+        async for table, count in self._ask_api(asked):
+            if isinstance(count, int):
+                api[table] = count
                 tell(table)
+            elif count is Uncounted.TIMED_OUT:
+                late.append(table)
+            else:
+                by_sql.append(table)
+        if api or not late:
+            yield _by_api(api)
+        by_sql += [table for table in tables if table in kinds and kinds[table].inherited]
+        counts: dict[_Table, int | None] = {table: None for table in tables if table not in kinds}
+        if by_sql or late:
+            async with reading(self._database, "counts") as source:
+                for table in (*by_sql, *late):
+                    counts[table] = await _count(source, table, kinds[table])
+                    tell(table)
         if counts:
             yield _by_sql(counts, late)
 
@@ -116,11 +119,10 @@ async def _kinds(session: Session, tables: Sequence[_Table]) -> dict[_Table, _Ki
     }
 
 
-async def _count(session: Session, table: _Table, kind: _Kind) -> int:
+async def _count(source: Reading, table: _Table, kind: _Kind) -> int:
     name = sql.SQL("{}" if kind.partitioned else "ONLY {}").format(sql.Identifier(table.schema, table.name))
     with translated(f"{table.relation} could not be counted"):
-        cursor = await session.execute(statement("count_rows", table=name))
-        [[count]] = await cursor.fetchall()
+        [[count]] = await source.ask(statement("count_rows", table=name), of=table.relation)
     return int(count)
 
 

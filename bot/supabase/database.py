@@ -1,9 +1,15 @@
-"""Sessions on the source database: how they are opened, named and pinned, and how their errors end here.
+"""Sessions on the source database: how they are opened, named, pinned and ended, and how their errors end here.
 
 Every session carries `application_name = cutover/RUN/ROLE`, so that people see in `pg_stat_activity` who we are and
 the freeze kit spares us, and the settings of `queries/session.sql`, so that the same row is the same text in each of
-them. A session cannot write unless it is opened with `may_write=True`; even then it has the database's own default,
-as any client's has.
+them. The name is set once the session is open, because a pooler replaces the one it began with. A session cannot write
+unless it is opened with `may_write=True`; even then it has the database's own default, as any client's has.
+
+A session is for the server's own catalogs, where nobody else's code can run. What others own (tables, their types,
+views) is read by `bot.supabase.reading` alone.
+
+Whoever opens a session ends it by `end`: the server ends it, since a pooler would lend a closed one to somebody else,
+who would write under the freeze with one from before it, or could not write after it with one from under it.
 
 Errors of psycopg never leave the package: code that talks to the database does so inside `with translated(…)`. The
 sentence it raises holds neither the DSN nor the server's text, which can quote rows; the cause is kept for `--debug`.
@@ -21,14 +27,15 @@ have to be filled in. Files that take parameters hold no other per cent sign.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
-from psycopg import sql
+from psycopg import generators, sql, waiting
+from psycopg.pq import TransactionStatus
 
 from bot.errors import CutoverError, ServiceRefused, UsageError
 from bot.supabase.dsn import Dsn, forget_environment
@@ -40,6 +47,8 @@ READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction: what a freeze answers to every write."""
 
 _CONNECT_SECONDS = 15
+_END_SECONDS = 2.0
+_END = b"SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"
 _NAME_BYTES = 63
 _UNCHANGED = "nothing was changed"
 
@@ -92,36 +101,59 @@ class Database:
         """The application_name of our session that plays `role`; at most 63 bytes, which is all PostgreSQL keeps."""
         return f"{self._prefix}/{self._run_id or '-'}/{role}".encode()[:_NAME_BYTES].decode(errors="ignore")
 
-    async def connect(self, role: str, *, autocommit: bool = True, may_write: bool = False, **options: Any) -> Session:
-        """A new session; the caller closes it. `options` are libpq's and go over ours.
+    async def connect(self, role: str, *, may_write: bool = False, **options: Any) -> Session:
+        """A new session, in autocommit, for the server's own catalogs; the caller ends it by `end`. `options` are
+        libpq's and go over ours.
 
         Raises ServiceUnreachable, ServiceRefused (password, permission) or UsageError (no such database).
         """
-        wanted = {**_CLIENT_SIDE, **self.dsn.options, **options, "application_name": self.session_name(role)}
+        name = self.session_name(role)
+        wanted = {**_CLIENT_SIDE, **self.dsn.options, **options, "application_name": name}
         with translated("the source database could not be asked"):
             session = await psycopg.AsyncConnection.connect(
                 self.dsn.text, autocommit=True, prepare_threshold=None, **wanted
             )
             try:
-                await session.execute(query("session"))
-                if not may_write:
-                    await session.execute("SET default_transaction_read_only = on")
-                await session.set_autocommit(autocommit)
+                await session.execute(_opening(name, may_write=may_write))
             except BaseException:
-                await session.close()
+                await end(session)
                 raise
         return session
 
     @asynccontextmanager
-    async def session(
-        self, role: str, *, autocommit: bool = True, may_write: bool = False, **options: Any
-    ) -> AsyncIterator[Session]:
-        """`connect`, and close at the end whatever happens; an open transaction is rolled back by that."""
-        session = await self.connect(role, autocommit=autocommit, may_write=may_write, **options)
+    async def session(self, role: str, *, may_write: bool = False, **options: Any) -> AsyncIterator[Session]:
+        """`connect`, and `end` at the end whatever happens; an open transaction is rolled back by that."""
+        session = await self.connect(role, may_write=may_write, **options)
         try:
             yield session
         finally:
-            await session.close()
+            await end(session)
+
+
+def _opening(name: str, *, may_write: bool) -> sql.Composed:
+    """What a session is told first, in one message."""
+    told = [sql.SQL(query("session")), sql.SQL("SET application_name = {};").format(sql.Literal(name))]
+    if not may_write:
+        told.append(sql.SQL("SET default_transaction_read_only = on;"))
+    return sql.Composed(told)
+
+
+async def end(session: Session) -> None:
+    """Rolls back and has the server end the session, in two seconds at most. Raises nothing and may be repeated.
+
+    One that is still in the middle of a statement is only closed: psycopg has cancelled whatever could be cancelled.
+    """
+    try:
+        pgconn = session.pgconn
+        status = pgconn.transaction_status
+        if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            begun = status != TransactionStatus.IDLE
+            with suppress(psycopg.Error, OSError):
+                pgconn.send_query(b"ROLLBACK; " + _END if begun else _END)
+                # Not `execute`, which would ask a server that hangs for a cancel, and wait for that as well.
+                await waiting.wait_async(generators.execute(pgconn), pgconn.socket, timeout=_END_SECONDS)
+    finally:
+        await session.close()
 
 
 @contextmanager

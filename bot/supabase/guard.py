@@ -22,7 +22,7 @@ from psycopg import sql
 from bot.errors import CutoverError, ServiceRefused
 from bot.ports import Guarded
 from bot.supabase.catalog import Table, read_catalog
-from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.deadline import hang_up, in_time
 
 _TABLES_A_LOCK = 100
@@ -69,7 +69,7 @@ class Guard:
         try:
             return _Held(session=session, guarded=await self._lock(session))
         except BaseException:
-            await session.close()
+            await end(session)
             raise
         finally:
             self._opening = None
@@ -82,7 +82,7 @@ class Guard:
     async def _drop(self) -> None:
         held, self._held = self._held, None
         if held is not None:
-            await held.session.close()
+            await end(held.session)
 
     async def _lock(self, session: Session) -> Guarded:
         catalog = await read_catalog(

@@ -8,22 +8,18 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from bot.supabase.database import Database, translated
-
-_ROWS_AT_A_TIME = 1_000
+from bot.supabase.reading import reading
 
 
 async def auth_rows(database: Database, table: str) -> AsyncIterator[bytes]:
-    """Every row of a table of schema auth as JSON text, in one transaction that can only read; none where there is no
-    such table. Raises CutoverError.
-    """
-    async with database.session("look", autocommit=False) as session:
+    """Every row of a table of schema auth as JSON text; none where there is no such table. Raises CutoverError."""
+    rows_of = sql.SQL("SELECT convert_to(row_to_json(x.*)::text, 'UTF8') FROM auth.{} AS x")
+    async with reading(database, "look") as source:
         with translated("the users could not be looked at"):
-            async with session.cursor(name="rows", binary=True) as rows:
-                rows.itersize = _ROWS_AT_A_TIME
-                text = sql.SQL("SELECT convert_to(row_to_json(x)::text, 'UTF8') FROM auth.{} AS x")
-                try:
-                    await rows.execute(text.format(sql.Identifier(table)))
-                except pg.UndefinedTable:
-                    return
-                async for (row,) in rows:
-                    yield row
+            try:
+                async with source.copy(rows_of.format(sql.Identifier(table)), of=f"auth.{table}") as rows:
+                    rows.set_types(["bytea"])
+                    async for (row,) in rows.rows():
+                        yield row
+            except pg.UndefinedTable:
+                return

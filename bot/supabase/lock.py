@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bot.errors import CutoverError, LockHeld
-from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.deadline import hang_up
 
 _WAIT_SECONDS = 15.0
@@ -66,7 +66,7 @@ class SourceLock:
         try:
             yield session
         except BaseException:
-            await session.close()
+            await end(session)
             raise
         finally:
             self._opening = None
@@ -85,7 +85,7 @@ class SourceLock:
     async def release(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            await session.close()
+            await end(session)
 
     def hang_up(self) -> None:
         """Whoever waits for the server is told at once that the connection is lost."""

@@ -8,6 +8,7 @@ needed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -15,6 +16,7 @@ from psycopg import sql
 from bot.supabase import guard
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.gateway import Gateway, KeyName
+from bot.supabase.reading import reading
 
 PROBED: Mapping[str, str] = {"temp-table": "CREATE TEMP TABLE", "update": "an UPDATE of no row"}
 """The probes of a session, and what they are called to people."""
@@ -24,15 +26,25 @@ _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01"}
 _LOST = {"57P01", "57P02", "57P03", None}
 
 
+class _Candidate(NamedTuple):
+    """`quiet`: planning an UPDATE of the table runs no code of anybody, so that it may be tried with our rights."""
+
+    schema: str
+    table: str
+    column: str
+    not_null: bool
+    quiet: bool
+
+
 async def fresh_writes(database: Database) -> dict[str, str]:
     """By probe (`PROBED`), the code with which a session opened now refuses it. Without a table to write to, or where
     the hard guard would let it wait, the first only.
     """
     async with database.session("probe", may_write=True) as session:
-        candidates = [] if await guard.stands(session) else await _candidates(session)
+        candidates = [] if await guard.stands(session) else [one for one in await _candidates(session) if one.quiet]
         probes = {"temp-table": sql.Composed([_TEMP_TABLE])}
         if candidates:
-            schema, table, column, _ = candidates[0]
+            schema, table, column, *_ = candidates[0]
             probes["update"] = sql.SQL("UPDATE {table} SET {column} = {column} WHERE false").format(
                 table=sql.Identifier(schema, table), column=sql.Identifier(column)
             )
@@ -52,7 +64,7 @@ async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
     """By key, the code with which the public API refuses a write; empty when it exposes no table that could be asked
     for.
     """
-    for schema, table, column, not_null in await _candidates(session):
+    for schema, table, column, not_null, _ in await _candidates(session):
         if not not_null:
             continue
         first = await gateway.try_write("service_role", schema, table, column)
@@ -66,24 +78,28 @@ async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
     return {}
 
 
-async def storage_write(session: Session, gateway: Gateway) -> str | None:
+async def storage_write(database: Database, session: Session, gateway: Gateway) -> str | None:
     """How Storage answers when a bucket that exists is to be made again: "read-only", "duplicate", or its code; None
     where there is no bucket, or where the hard guard would let it wait.
     """
     if await guard.stands(session):
         return None
     with translated("a bucket for the probe could not be chosen"):
-        there = await (await session.execute("SELECT to_regclass('storage.buckets') IS NOT NULL")).fetchone()
+        table = "SELECT FROM pg_class WHERE oid = to_regclass('storage.buckets') AND relkind = 'r'"
+        there = await (await session.execute(f"SELECT EXISTS ({table})")).fetchone()
         if there != (True,):
             return None
-        bucket = await (await session.execute("SELECT id FROM storage.buckets ORDER BY id LIMIT 1")).fetchone()
-    return None if bucket is None else await gateway.try_bucket(bucket[0])
+    async with reading(database, "probe") as source:
+        with translated("a bucket for the probe could not be chosen"):
+            first = sql.SQL("SELECT id FROM storage.buckets ORDER BY id LIMIT 1")
+            found = await source.ask(first, of="storage.buckets")
+    return await gateway.try_bucket(found[0][0]) if found else None
 
 
-async def _candidates(session: Session) -> list[tuple[str, str, str, bool]]:
+async def _candidates(session: Session) -> list[_Candidate]:
     with translated("a table for the probes could not be chosen"):
         rows = await (await session.execute(query("probe_columns"))).fetchall()
-    return [(schema, table, column, not_null) for schema, table, column, not_null in rows]
+    return [_Candidate(*row) for row in rows]
 
 
 async def _tried(session: Session, begin: sql.SQL, statement: sql.SQL | sql.Composed) -> str:

@@ -17,19 +17,21 @@ from psycopg.rows import dict_row
 
 from bot.errors import CutoverError, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
-from bot.supabase.catalog import Catalog, read_catalog
-from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.dsn import server_proven
 from bot.supabase.export.bundle import Selection
 from bot.supabase.freeze.foresight import room
 from bot.supabase.freeze.kit import read_layers
 from bot.supabase.gateway import Gateway, Uncounted, host_ref
 from bot.supabase.proof.examiner import select_rights
+from bot.supabase.reading import Reading, reading
 
 _COMPARED = 3
 _TRIED = 12
 _LARGEST_COMPARED = 100_000
 _OLDEST_VERSION = 15
+_LOOKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +54,10 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
     async with database.session("identity") as session:
         await refuse_transaction_pooling(database, session)
         rights = await _rights(session)
-        if "SUPABASE_DB_URL" not in refs or len(refs) < 2:
-            catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
-            await _compare_counts(session, gateway, catalog)
+        compares = "SUPABASE_DB_URL" not in refs or len(refs) < 2
+        catalog = await read_catalog(session, include_schemas=(), exclude_tables=()) if compares else None
+    if catalog is not None:
+        await _compare_counts(database, gateway, catalog)
     return _identity(database, gateway, refs, rights)
 
 
@@ -101,18 +104,22 @@ async def refuse_transaction_pooling(database: Database, session: Session) -> No
     """A pooler in transaction mode gives each transaction another server session: nothing that we set or lock would
     hold.
 
-    Asked by behaviour: while another session of ours holds a transaction open, this one must stay where it was.
+    Asked by behaviour: while another session of ours holds a transaction open, this one must stay where it was. More
+    than once, since a pooler of few sessions may give each its own again by chance.
     """
     pid_of = "SELECT pg_backend_pid(), current_setting('cutover.probe', true)"
     with translated("the kind of the connection could not be found out"):
         await session.execute("SELECT set_config('cutover.probe', 'kept', false)")
         before = await (await session.execute(pid_of)).fetchone()
-        async with database.session("identity", autocommit=False) as other:
-            theirs = await (await other.execute(pid_of)).fetchone()
-            after = await (await session.execute(pid_of)).fetchone()
-    assert before is not None and theirs is not None and after is not None
-    if before != after or after[1] != "kept" or theirs[0] == before[0]:
-        raise _pooled()
+        async with database.session("identity") as other:
+            for _ in range(_LOOKS):
+                await other.execute("BEGIN READ ONLY")
+                theirs = await (await other.execute(pid_of)).fetchone()
+                after = await (await session.execute(pid_of)).fetchone()
+                await other.execute("ROLLBACK")
+                assert before is not None and theirs is not None and after is not None
+                if before != after or after[1] != "kept" or theirs[0] == before[0]:
+                    raise _pooled()
 
 
 def refuse_transaction_port(database: Database) -> None:
@@ -166,15 +173,13 @@ async def preflight(
             yield failed("select-rights", f"{_sentence(error.happened)}.", error.do)
             return
         yield select_rights(catalog)
-        async for finding in _two_roads(database, session, gateway, catalog):
+        async for finding in _two_roads(database, gateway, catalog):
             yield finding
     finally:
-        await session.close()
+        await end(session)
 
 
-async def _two_roads(
-    database: Database, session: Session, gateway: Gateway | None, catalog: Catalog
-) -> AsyncIterator[Finding]:
+async def _two_roads(database: Database, gateway: Gateway | None, catalog: Catalog) -> AsyncIterator[Finding]:
     check = "same-project"
     if gateway is None:
         yield warned(check, "The public API was not asked, since no key is set.", "set SUPABASE_SERVICE_ROLE_KEY")
@@ -183,7 +188,7 @@ async def _two_roads(
     try:
         _agree(refs)
         await gateway.knock()
-        compared = await _compare_counts(session, gateway, catalog)
+        compared = await _compare_counts(database, gateway, catalog)
     except CutoverError as error:
         yield failed(check, f"{_sentence(error.happened)}.", error.do)
         return
@@ -253,7 +258,7 @@ def _agree(refs: Mapping[str, str]) -> None:
         )
 
 
-async def _compare_counts(session: Session, gateway: Gateway, catalog: Catalog) -> list[str]:
+async def _compare_counts(database: Database, gateway: Gateway, catalog: Catalog) -> list[str]:
     """The tables that were counted on both roads. Raises UsageError when one differs. The project may be alive, so the
     API's count has to lie between two of SQL's.
     """
@@ -263,26 +268,31 @@ async def _compare_counts(session: Session, gateway: Gateway, catalog: Catalog) 
         (table for table in catalog.tables if table.schema not in {"auth", "storage"}),
         key=lambda table: (table.rows == 0, table.rows > _LARGEST_COMPARED, table.schema != "public", -table.rows),
     )
-    for table in by_use[:_TRIED]:
-        if len(compared) == _COMPARED:
-            break
-        counting = sql.SQL("SELECT count(*) FROM {}").format(table.identifier)
-        with translated(f"{table.relation} could not be counted"):
-            before = await (await session.execute(counting)).fetchone()
+    async with reading(database, "identity") as source:
+        for table in by_use[:_TRIED]:
+            if len(compared) == _COMPARED:
+                break
+            before = await _count(source, table)
             count = await gateway.count(table.schema, table.name)
-            after = await (await session.execute(counting)).fetchone()
-        if isinstance(count, Uncounted):
-            continue
-        assert before is not None and after is not None
-        if not min(before[0], after[0]) <= count <= max(before[0], after[0]):
-            raise UsageError(
-                f"SQL and the public API do not lead to the same project: {table.relation} has {after[0]} rows by SQL "
-                f"and {count} by the API",
-                unchanged="nothing was changed",
-                do="take SUPABASE_DB_URL, SUPABASE_URL and the keys from one project",
-            )
-        compared.append(table.relation)
+            after = await _count(source, table)
+            if isinstance(count, Uncounted):
+                continue
+            if not min(before, after) <= count <= max(before, after):
+                raise UsageError(
+                    f"SQL and the public API do not lead to the same project: {table.relation} has {after} rows by SQL "
+                    f"and {count} by the API",
+                    unchanged="nothing was changed",
+                    do="take SUPABASE_DB_URL, SUPABASE_URL and the keys from one project",
+                )
+            compared.append(table.relation)
     return compared
+
+
+async def _count(source: Reading, table: Table) -> int:
+    with translated(f"{table.relation} could not be counted"):
+        select = sql.SQL("SELECT count(*) FROM {}").format(table.identifier)
+        [[count]] = await source.ask(select, of=table.relation)
+    return int(count)
 
 
 def _host(gateway: Gateway) -> str:

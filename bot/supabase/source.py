@@ -18,7 +18,7 @@ from bot.errors import CutoverError
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Guarded, Look, ThawRecord
-from bot.supabase.database import Database, Session
+from bot.supabase.database import Database, Session, end
 from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze import apply, kit, thaw
 from bot.supabase.gateway import Gateway
@@ -135,7 +135,7 @@ class SupabaseSource:
     async def _close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            await session.close()
+            await end(session)
 
     def _hang_up(self) -> None:
         hang_up(self._session)

@@ -86,7 +86,8 @@ async def test_a_read_only_prior_ends_in_failure(
 async def test_a_thaw_waits_for_no_one(source: Company, database: Database, freeze: Callable[[], object]) -> None:
     """Beside a hung bot that holds a snapshot with locks on every table and the lock on the source."""
     freeze()
-    async with database.session("export", autocommit=False) as hung:
+    async with database.session("export") as hung:
+        await hung.execute("BEGIN READ ONLY")
         await hung.execute("LOCK TABLE public.orders, public.settings IN ACCESS SHARE MODE")
         await hung.execute("SELECT pg_advisory_lock(1668641903, 7759218)")
         restored, writes = await thaw(database)

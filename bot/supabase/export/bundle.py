@@ -91,12 +91,13 @@ async def take_bundle(
                     async with database.session("rights") as session:  # one inside the snapshot may not know it yet
                         require_readable(await selection.catalog(session))
                 raise
-        found = await find_references(snapshot.holder, snapshot.catalog, layouts)
-        tables = {
-            key: table.model_copy(update={"user_references": found.references.get(key, ())})
-            for key, table in tables.items()
-        }
-        storage = await count_files(snapshot.holder, tables)
+        async with snapshot.borrow("references") as source:
+            found = await find_references(snapshot.holder, source, snapshot.catalog, layouts)
+            tables = {
+                key: table.model_copy(update={"user_references": found.references.get(key, ())})
+                for key, table in tables.items()
+            }
+            storage = await count_files(source, tables)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()
     users = tables[Path(AUTH_USERS).stem]

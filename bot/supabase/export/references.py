@@ -25,6 +25,7 @@ from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Session, query, statement, translated
 from bot.supabase.export.rows import statements
 from bot.supabase.export.rows.layout import Layout, Part, Spans
+from bot.supabase.reading import Disturbed, Reading
 
 _WHOLE_BLOCKS = 256
 _SPAN_BLOCKS = 2
@@ -67,21 +68,18 @@ class _Count(NamedTuple):
     found: int
 
 
-async def find_references(session: Session, catalog: Catalog, layouts: Mapping[int, Layout]) -> Found:
-    """`session` is inside the snapshot. Raises CutoverError."""
+async def find_references(session: Session, source: Reading, catalog: Catalog, layouts: Mapping[int, Layout]) -> Found:
+    """Both are inside the snapshot: `session` knows the catalog, `source` the values. Raises CutoverError."""
     with translated(
         "the columns that hold users' ids could not be looked for", unchanged="no metadata.json was written"
     ):
-        await session.execute("SAVEPOINT looking")
         columns = await _columns(session, catalog, layouts)
         looks = [_Look(column, inside, column.sampled) for column in columns for inside in _ways(column)]
-        counts = await _count(session, looks)
+        counts = await _count(source, looks)
         again = [
             look._replace(sampled=False) for look in looks if not look.inside and counts[look].found and look.sampled
         ]
-        counts |= await _count(session, again)
-        # Planning took locks on indexes, of which the server has not many to give.
-        await session.execute("ROLLBACK TO SAVEPOINT looking")
+        counts |= await _count(source, again)
     return _judged(catalog, columns, counts)
 
 
@@ -138,17 +136,26 @@ async def _columns(session: Session, catalog: Catalog, layouts: Mapping[int, Lay
     ]
 
 
-async def _count(session: Session, looks: Sequence[_Look]) -> dict[_Look, _Count]:
+async def _count(source: Reading, looks: Sequence[_Look]) -> dict[_Look, _Count]:
     seen, found = Counter[_Look](), Counter[_Look]()
     for first in range(0, len(looks), _COLUMNS_A_STATEMENT):
-        batch = looks[first : first + _COLUMNS_A_STATEMENT]
-        selects = [select for place, look in enumerate(batch) for select in _selects(place, look)]
-        count = statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
-        cursor = await session.execute(count)
-        for place, number, users in await cursor.fetchall():
-            seen[batch[place]] += number
-            found[batch[place]] += users
+        for look, count in (await _counted(source, looks[first : first + _COLUMNS_A_STATEMENT])).items():
+            seen[look] += count.seen
+            found[look] += count.found
     return {look: _Count(seen[look], found[look]) for look in looks}
+
+
+async def _counted(source: Reading, looks: Sequence[_Look]) -> dict[_Look, _Count]:
+    """In one statement; one by one when code of some table disturbs it, so that the error names that table."""
+    selects = [select for place, look in enumerate(looks) for select in _selects(place, look)]
+    count = statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
+    try:
+        rows = await source.ask(count, of=looks[0].column.table.relation)
+    except Disturbed:
+        if len(looks) == 1:
+            raise
+        return {look: found for one in looks for look, found in (await _counted(source, [one])).items()}
+    return {looks[place]: _Count(number, users) for place, number, users in rows}
 
 
 def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:

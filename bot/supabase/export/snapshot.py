@@ -1,8 +1,8 @@
 """One snapshot of the source, held and lent to any number of workers.
 
     async with hold_snapshot(database, read) as snapshot:
-        async with snapshot.borrow("export-1") as session:
-            ...   # sees exactly what snapshot.taken_at saw
+        async with snapshot.borrow("export-1") as source:
+            ...   # a `Reading` that sees exactly what snapshot.taken_at saw
 
 The order is what makes it sound. First ACCESS SHARE locks on every table, then the first query, which is the snapshot.
 Taken the other way round, a TRUNCATE in between would make the snapshot read an empty table, without any error. A
@@ -12,6 +12,9 @@ then all begins anew.
 The locks stop nobody but those who would change a table's shape or cut it off. Whoever asks for such a change waits for
 us, and whoever comes to the table after that waits behind them, a worker of ours too. So each worker takes the same
 locks when it begins, and borrows before the work is under way rather than in the middle of it.
+
+The session that holds the snapshot reads the server's catalogs only, so that nobody else's code runs in it; whoever
+reads a table borrows.
 
 The locks are given back when the `async with` ends, or when the database notices that we are gone: an idle
 transaction is ended after a minute, which is why the holder says a word every ten seconds, and the work inside is
@@ -35,6 +38,7 @@ from psycopg.rows import dict_row
 from bot.errors import CutoverError, ServiceRefused, Unreadable
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.reading import Reading
 
 PING_SECONDS = 10.0
 
@@ -52,7 +56,7 @@ class Snapshot:
 
     database: Database
     holder: Session
-    """The session that took the snapshot, inside it."""
+    """The session that took the snapshot, inside it; for the server's catalogs."""
     lock_seconds: float
     catalog: Catalog
     id: str
@@ -74,19 +78,25 @@ class Snapshot:
         return max(1, self.lock_room * 3 // 2 // max(1, locked) - 1)
 
     @asynccontextmanager
-    async def borrow(self, role: str) -> AsyncIterator[Session]:
-        """A session of its own inside the snapshot, with the locks; it may only read. Its transaction must not idle
-        for a minute. Raises ServiceRefused, naming who keeps us out, when a table cannot be locked any more.
+    async def borrow(self, role: str) -> AsyncIterator[Reading]:
+        """A reading of its own inside the snapshot, with the locks. Its transaction must not idle for a minute. Raises
+        ServiceRefused, naming who keeps us out, when a table cannot be locked any more.
         """
         async with self.database.session(role) as session:
-            with translated("the snapshot could not be lent"):
-                await session.execute(query("snapshot_worker"))
-                await _limit_waiting(session, self.lock_seconds)
-                await session.execute(_BEGIN)
-                await session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.id)))
+            try:
+                with translated("the snapshot could not be lent"):
+                    await session.execute(query("snapshot_worker"))
+                    await _limit_waiting(session, self.lock_seconds)
+                    await session.execute(_BEGIN)
+                    await session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.id)))
+            except ServiceRefused:
+                await self.clock()  # the snapshot is gone with the session that held it, which then says so
+                raise
             async with _naming_who_keeps_us_out(session):
                 await _lock(session, self.catalog.tables)
-            yield session
+            with translated("the snapshot could not be lent"):
+                source = await Reading.begin(session)
+            yield source
 
     async def clock(self) -> datetime:
         """The database's clock now. Raises CutoverError when the snapshot is not held any more."""

@@ -34,6 +34,7 @@ from bot.ports import Report
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import STEP, Label, Selection, take_bundle
 from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files
+from bot.supabase.reading import reading
 
 _LARGEST = 5
 
@@ -68,8 +69,8 @@ class Export:
             await run_blocking(partial(_archive, self._directory, run.run_id))
             label = Label(run_id=run.run_id, parties=run.opened.parties, freeze=freeze, tool_version=self._tool_version)
             done = await take_bundle(self._database, self._directory, label, self._selected(run), report)
-        async with self._database.session(STEP) as session:
-            storage = await count_files(session, done.tables)
+        async with reading(self._database, STEP) as source:
+            storage = await count_files(source, done.tables)
         digest = await run_blocking(partial(sha256_of, self._directory / METADATA))
         return _result(done, storage, digest)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from psycopg import sql
+
 from bot.artifacts import metadata
 from bot.artifacts.metadata import LeftOut
-from bot.supabase.database import Session, query, translated
+from bot.supabase.database import query, translated
+from bot.supabase.reading import Reading
 
 STORAGE_FILES = "storage files"
 """The kind under which they stand in `leftOut`."""
@@ -20,13 +23,12 @@ class StorageFiles(NamedTuple):
     bytes: int
 
 
-async def count_files(session: Session, tables: Mapping[str, metadata.Table]) -> StorageFiles:
+async def count_files(source: Reading, tables: Mapping[str, metadata.Table]) -> StorageFiles:
     """None when storage.objects is not among the exported tables."""
     if not any((table.schema_name, table.table) == ("storage", "objects") for table in tables.values()):
         return StorageFiles(0, 0)
     with translated("the files in Storage could not be counted"):
-        cursor = await session.execute(query("storage_files"))
-        [found] = await cursor.fetchall()
+        [found] = await source.ask(sql.SQL(query("storage_files")), of="storage.objects")
     return StorageFiles(*found)
 
 

@@ -59,7 +59,7 @@ class Proof:
                 found.append(finding)
                 yield finding
             catalog = await self._catalog(session, run)
-            for finding in (*await write_paths(session), select_rights(catalog)):
+            for finding in (*await write_paths(self._database, session), select_rights(catalog)):
                 found.append(finding)
                 yield finding
             if run.stopped_by(found):
@@ -83,7 +83,7 @@ class Proof:
         yield await session_refuses(self._database)
         yield await api_refuses(session, self._gateway, hook_is_set=layers.hook == GATE)
         yield await api_hook(self._database, layers)
-        if (storage := await storage_refuses(session, self._gateway)) is not None:
+        if (storage := await storage_refuses(self._database, session, self._gateway)) is not None:
             yield storage
         if run.frozen_since is not None:
             yield await old_sessions(session, run.frozen_since)

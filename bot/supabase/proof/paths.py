@@ -1,16 +1,19 @@
 """Other ways to write, that the layers do not close: what could write, and what writes for others.
 
 What surely can is a failing finding of its own. What only may is told together, as one warning. pg_cron, pg_net and
-Supabase's webhooks are asked about only where their tables are.
+Supabase's webhooks are asked about only where their tables are, and are theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from psycopg import sql
+
 from bot.plan.findings import Finding, failed, passed, warned
-from bot.supabase.database import Session, query, translated
+from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.proof.wording import counted, listed
+from bot.supabase.reading import reading
 from bot.supabase.sessions import shown
 
 _WHERE_THERE = {"cron.job": "cron_jobs", "net.http_request_queue": "net_queue", "supabase_functions.hooks": "webhooks"}
@@ -18,26 +21,27 @@ _WHERE_THERE = {"cron.job": "cron_jobs", "net.http_request_queue": "net_queue", 
 Names = Sequence[str]
 
 
-async def write_paths(session: Session) -> list[Finding]:
-    """At least one finding."""
+async def write_paths(database: Database, session: Session) -> list[Finding]:
+    """At least one finding. `session` is asked about the catalogs."""
     by_kind: dict[str, list[str]] = {}
     with translated("other ways to write could not be listed"):
-        questions = ["write_paths"]
-        for table, question in _WHERE_THERE.items():
-            [there] = await (await session.execute("SELECT to_regclass(%s) IS NOT NULL", [table])).fetchone() or [False]
-            questions += [question] if there else []
-        for question in questions:
-            for kind, name in await (await session.execute(query(question))).fetchall():
-                by_kind.setdefault(kind, []).append(name)
-    found = [make(by_kind[kind]) for kind, make in _SURELY.items() if kind in by_kind]
+        found = await (await session.execute(query("write_paths"))).fetchall()
+        tables = {"tables": list(_WHERE_THERE)}
+        there = await (await session.execute(query("write_paths_tables"), tables)).fetchall()
+        async with reading(database, "proof") as source:
+            for (table,) in there:
+                found += await source.ask(sql.SQL(query(_WHERE_THERE[table])), of=table)
+    for kind, name in found:
+        by_kind.setdefault(kind, []).append(name)
+    findings = [make(by_kind[kind]) for kind, make in _SURELY.items() if kind in by_kind]
     doubtful = [tell(by_kind[kind]) for kind, tell in _PERHAPS.items() if kind in by_kind]
     if doubtful:
         evidence = f"Other ways to write: {'; '.join(told for told, _ in doubtful)}."
-        found.append(warned("write-paths", evidence, "; ".join(mend for _, mend in doubtful if mend)))
-    elif not found:
+        findings.append(warned("write-paths", evidence, "; ".join(mend for _, mend in doubtful if mend)))
+    elif not findings:
         evidence = "No prepared transaction, override of the default, job, subscription or worker could write."
-        found.append(passed("write-paths", evidence))
-    return found
+        findings.append(passed("write-paths", evidence))
+    return findings
 
 
 def _prepared(gids: Names) -> Finding:

@@ -92,7 +92,7 @@ async def api_hook(database: Database, layers: Layers) -> Finding:
     return passed(check, f"The hook {GATE} refuses writes for every other role of the API too.")
 
 
-async def storage_refuses(session: Session, gateway: Gateway | None) -> Finding | None:
+async def storage_refuses(database: Database, session: Session, gateway: Gateway | None) -> Finding | None:
     """A bucket that exists already is asked for once more: refused either way, and the reason tells. None where there
     is nothing to ask.
     """
@@ -100,7 +100,7 @@ async def storage_refuses(session: Session, gateway: Gateway | None) -> Finding 
     if gateway is None:
         return None
     try:
-        said = await storage_write(session, gateway)
+        said = await storage_write(database, session, gateway)
     except CutoverError as error:
         return warned(check, f"Whether Storage refuses writes is not known: {error.happened}.", error.do)
     match said:

@@ -6,9 +6,16 @@ SET IntervalStyle = 'postgres';
 SET extra_float_digits = 1;
 SET bytea_output = 'hex';
 SET xmloption = content;
+SET xmlbinary = base64;
+SET quote_all_identifiers = off;
+SET standard_conforming_strings = on;
+SET transform_null_equals = off;
 -- With BYPASSRLS it reads all rows; without, the query fails instead of silently returning fewer.
 SET row_security = off;
+SET gin_fuzzy_search_limit = 0;
 SET search_path = pg_catalog, pg_temp;
+-- The planner would run functions of a table's CHECKs.
+SET constraint_exclusion = off;
 -- A hosted project cuts off after two minutes; an export may rightly take longer.
 SET statement_timeout = 0;
 SET idle_session_timeout = 0;

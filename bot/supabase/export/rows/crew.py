@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,14 +24,15 @@ from psycopg import sql
 from bot.artifacts import metadata
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
 from bot.supabase.catalog import Column, Table
-from bot.supabase.database import Session, translated
+from bot.supabase.database import translated
 from bot.supabase.export.rows import statements
-from bot.supabase.export.rows.layout import Layout, Slice, span_blocks
+from bot.supabase.export.rows.layout import Layout, Part, Slice, span_blocks
 from bot.supabase.export.rows.tablefile import TableFile
 from bot.supabase.export.rows.tablework import Broken, OnDisk, TableWork
 from bot.supabase.export.rows.todo import Item, Todo
 from bot.supabase.export.rows.wire import Chunk, Malformed, chunks
 from bot.supabase.export.snapshot import PING_SECONDS, Snapshot, ungrouped
+from bot.supabase.reading import Disturbed, Reading
 
 _UNCHANGED = "no metadata.json was written"
 _TABLES_A_STATEMENT = 100
@@ -109,72 +110,61 @@ class Crew:
         return (partial(self._strand, work, number) for number in range(work.strands))
 
     async def _work(self, number: int) -> None:
-        async with self._snapshot.borrow(f"export-{number}") as session:
-            with _kept():
-                await session.execute("SAVEPOINT begun")
+        async with self._snapshot.borrow(f"export-{number}") as source:
             while not self._todo.done:
                 item = await self._todo.take(patience=PING_SECONDS)
                 if item is None:
-                    await self._ping(session)
+                    await self._ping(source)
                     continue
                 self._todo.begin()
-                await item(session)
-                await self._forget(session)
+                await item(source)
                 self._todo.end()
 
-    async def _forget(self, session: Session) -> None:
-        """Gives back the locks on indexes that planning took, or those of many tables would fill the server's table of
-        locks; and goes on after a COPY that was cut off.
-        """
-        with _kept():
-            await session.execute("ROLLBACK TO SAVEPOINT begun")
-
-    async def _ping(self, session: Session) -> None:
-        with _kept():
-            await session.execute("SELECT 1")
+    async def _ping(self, source: Reading) -> None:
+        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+            await source.stay()
 
     # -- big tables ---------------------------------------------------------------------------------------------------
 
-    async def _strand(self, work: TableWork, number: int, session: Session) -> None:
+    async def _strand(self, work: TableWork, number: int, source: Reading) -> None:
         with _explained(work.table):
-            await self._prepared(session, work, first=number == 0)
+            await self._prepared(source, work, first=number == 0)
             file = work.file
             assert file is not None
             if not work.doubted:
-                await self._read(session, work, file, number)
+                await self._read(source, work, file, number)
             await file.end(number)
             work.strands_left -= 1
             if work.strands_left:
                 return
             if work.doubted:
-                await self._again(session, work, file)
+                await self._again(source, work, file)
             else:
                 self._todo.begin()
                 self._group.create_task(self._finish(work, file))
 
-    async def _prepared(self, session: Session, work: TableWork, *, first: bool) -> None:
+    async def _prepared(self, source: Reading, work: TableWork, *, first: bool) -> None:
         """The first strand prepares the table, the others wait for it."""
         if first:
             work.began = time.monotonic()
-            await self._settle(session, work, work.deep)
+            await self._settle(source, work, work.deep)
             largest = max(work.layout.parts, key=lambda part: part.blocks)
             if work.layout.ranges:
-                statement = statements.page_bytes(work.table, largest, work.as_text, samples=_SAMPLES)
-                cursor = await session.execute(statement)
-                [[page_bytes]] = await cursor.fetchall()
+                select = statements.page_bytes(work.table, largest, work.as_text, samples=_SAMPLES)
+                [[page_bytes]] = await source.ask(select, of=work.table.relation)
                 work.span_blocks = span_blocks(int(page_bytes))
             work.file = TableFile(self._directory / work.table.file, strands=work.strands)
             work.ready.set()
         while not work.ready.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(work.ready.wait(), PING_SECONDS)
-            await self._ping(session)
+            await self._ping(source)
 
-    async def _again(self, session: Session, work: TableWork, file: TableFile) -> None:
+    async def _again(self, source: Reading, work: TableWork, file: TableFile) -> None:
         self._told.wrote(work.table, -file.rows, -file.size)
         await file.close()
         before = set(work.as_text)
-        await self._settle(session, work, work.doubts)
+        await self._settle(source, work, work.doubts)
         if work.as_text == before:
             raise Broken(work.table, "a value that JSON cannot carry was seen, and was not found again")
         work.doubted = False
@@ -186,19 +176,16 @@ class Crew:
         self._todo.last(*self._sums([work]))
         self._todo.end()
 
-    async def _read(self, session: Session, work: TableWork, file: TableFile, number: int) -> None:
+    async def _read(self, source: Reading, work: TableWork, file: TableFile, number: int) -> None:
         """Strand `number` of the table, until it ends or a doubt turns out true."""
-        for statement, lone in _strand_statements(work, number):
-            if not await self._copy(session, statement, work, file, number, lone=lone):
-                await self._forget(session)
+        for select, lone in _strand_selects(work, number):
+            if not await self._copy(source, select, work, file, number, lone=lone):
                 return
 
     async def _copy(
-        self, session: Session, statement: sql.Composed, work: TableWork, file: TableFile, strand: int, *, lone: bool
+        self, source: Reading, select: sql.Composed, work: TableWork, file: TableFile, strand: int, *, lone: bool
     ) -> bool:
-        """False when it was not read to its end, because the file is void; the transaction is aborted then. `lone`: a
-        chunk is a single message.
-        """
+        """False when it was not read to its end, because the file is void. `lone`: a chunk is a single message."""
         pile: list[Chunk] = []
         size = 0
 
@@ -212,7 +199,7 @@ class Crew:
                 self._told.wrote(work.table, rows, sum(len(text) + 2 for text in texts))
             return kept
 
-        async with aclosing(chunks(session, statement)) as came:
+        async with aclosing(chunks(source, select, of=work.table.relation)) as came:
             async for chunk in came:
                 if chunk.doubt:
                     work.doubted = True
@@ -228,17 +215,37 @@ class Crew:
 
     # -- small tables -------------------------------------------------------------------------------------------------
 
-    async def _write_small(self, works: Sequence[TableWork], session: Session) -> None:
+    async def _write_small(self, works: Sequence[TableWork], source: Reading) -> None:
         with _explained(*(work.table for work in works)):
-            doubted = await self._write_batch(session, works)
+            doubted = await self._write_batch(source, works)
             for work in doubted:
-                await self._settle(session, work, work.doubts)
-            if doubted and await self._write_batch(session, doubted):
+                await self._settle(source, work, work.doubts)
+            if doubted and await self._write_batch(source, doubted):
                 raise Broken(doubted[0].table, "a value that JSON cannot carry was seen, and was not found before")
         self._todo.last(*self._sums(works))
 
-    async def _write_batch(self, session: Session, works: Sequence[TableWork]) -> list[TableWork]:
-        """Those that were not written, because a value in them is in doubt."""
+    async def _write_batch(self, source: Reading, works: Sequence[TableWork]) -> list[TableWork]:
+        """Those that were not written, because a value in them is in doubt. Where code of some table disturbs the
+        reading of all, each is read alone, so that the error names that table.
+        """
+        try:
+            came = await self._read_batch(source, works)
+        except Disturbed:
+            if len(works) == 1:
+                raise
+            return [doubted for work in works for doubted in await self._write_batch(source, [work])]
+        doubted = [work for place, work in enumerate(works) if place in came and came[place].doubt]
+        for place, work in enumerate(works):
+            if work not in doubted:
+                found = came.get(place)
+                written = await self._aside(source, partial(_write, self._directory / work.table.file, found))
+                rows = found.rows if found else 0
+                self._told.wrote(work.table, rows, written.bytes)
+                self._done(work, rows, written)
+        return doubted
+
+    async def _read_batch(self, source: Reading, works: Sequence[TableWork]) -> dict[int, Chunk]:
+        """By place in `works`, all of a table's rows; tables without one are not in it."""
         came: dict[int, Chunk] = {}
         for work in works:
             work.began = time.monotonic()
@@ -246,18 +253,11 @@ class Crew:
             statements.whole(work.table, work.layout.parts[0], place, work.as_text, work.doubts, one=True)
             for place, work in enumerate(works)
         )
-        async with aclosing(chunks(session, statements.copy(*selects))) as copied:
+        of = _named([work.table for work in works])
+        async with aclosing(chunks(source, statements.one_after_the_other(*selects), of=of)) as copied:
             async for chunk in copied:
                 came[chunk.number] = chunk
-        doubted = [work for place, work in enumerate(works) if place in came and came[place].doubt]
-        for place, work in enumerate(works):
-            if work not in doubted:
-                found = came.get(place)
-                written = await self._aside(session, partial(_write, self._directory / work.table.file, found))
-                rows = found.rows if found else 0
-                self._told.wrote(work.table, rows, written.bytes)
-                self._done(work, rows, written)
-        return doubted
+        return came
 
     # -- sums ---------------------------------------------------------------------------------------------------------
 
@@ -270,29 +270,41 @@ class Crew:
                 of = work.layout.strands(self._workers)
                 yield from (partial(self._sum, [(work, work.layout.slices(number, of))]) for number in range(of))
 
-    async def _sum(self, slices: Sequence[tuple[TableWork, Iterable[Slice]]], session: Session) -> None:
+    async def _sum(self, slices: Sequence[tuple[TableWork, Iterable[Slice]]], source: Reading) -> None:
         wanted = [(work, part, blocks) for work, own in slices for part, blocks in own]
         with _explained(*dict.fromkeys(work.table for work, _ in slices)):
             for batch in _batches(wanted):
-                texts = (
-                    statements.digest(work.table, part, place, work.as_text, blocks=blocks)
-                    for place, (work, part, blocks) in enumerate(batch)
-                )
-                cursor = await session.execute(statements.digests(*texts))
-                for place, rows, digest in await cursor.fetchall():
-                    work = batch[place][0]
-                    work.add_sum(rows, int(digest))
-                    self._told.summed(work.table, rows)
+                await self._sum_batch(batch, source)
+
+    async def _sum_batch(
+        self, batch: Sequence[tuple[TableWork, Part, tuple[int, int] | None]], source: Reading
+    ) -> None:
+        texts = (
+            statements.digest(work.table, part, place, work.as_text, blocks=blocks)
+            for place, (work, part, blocks) in enumerate(batch)
+        )
+        try:
+            of = _named([work.table for work, _, _ in batch])
+            summed = await source.ask(statements.one_after_the_other(*texts), of=of)
+        except Disturbed:
+            if len(batch) == 1:
+                raise
+            for one in batch:
+                await self._sum_batch([one], source)
+            return
+        for place, rows, digest in summed:
+            work = batch[place][0]
+            work.add_sum(rows, int(digest))
+            self._told.summed(work.table, rows)
 
     # -- what all need ------------------------------------------------------------------------------------------------
 
-    async def _settle(self, session: Session, work: TableWork, columns: Sequence[Column]) -> None:
+    async def _settle(self, source: Reading, work: TableWork, columns: Sequence[Column]) -> None:
         if not columns:
             return
         found = [False] * len(columns)
         for part in work.layout.parts:
-            cursor = await session.execute(statements.doubts(part, columns))
-            [looks] = await cursor.fetchall()
+            [looks] = await source.ask(statements.doubts(part, columns), of=work.table.relation)
             found = [was or is_ for was, is_ in zip(found, looks, strict=True)]
         work.settle(columns, found)
 
@@ -301,29 +313,27 @@ class Crew:
         assert work.on_disk is not None
         self._told.finished(work.table, work.on_disk)
 
-    async def _aside(self, session: Session, work: Callable[[], _Result]) -> _Result:
+    async def _aside(self, source: Reading, work: Callable[[], _Result]) -> _Result:
         """Waits for the disk in a thread, with a word to the server now and then: it ends idle transactions. When it
         returns, or raises, the thread has ended: nothing of ours may rename a file behind our back.
         """
         task = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             while not (await asyncio.wait({task}, timeout=PING_SECONDS))[0]:
-                await self._ping(session)
+                await self._ping(source)
         finally:
             await asyncio.wait({task})
         return task.result()
 
 
-def _strand_statements(work: TableWork, number: int) -> Iterator[tuple[sql.Composed, bool]]:
+def _strand_selects(work: TableWork, number: int) -> Iterator[tuple[sql.Composed, bool]]:
     """What one strand has to send to the server, one after the other, and whether its chunks are single messages."""
     if not work.layout.ranges:
         for place, part in enumerate(work.layout.parts):
-            select = statements.whole(work.table, part, place, work.as_text, work.doubts, one=False)
-            yield statements.copy(select), False
+            yield statements.whole(work.table, part, place, work.as_text, work.doubts, one=False), False
         return
     for part, spans in work.layout.strand(number, work.strands, work.span_blocks):
-        select = statements.spanned(work.table, part, spans, work.as_text, work.doubts)
-        yield statements.copy(select), not part.outside_bytes
+        yield statements.spanned(work.table, part, spans, work.as_text, work.doubts), not part.outside_bytes
 
 
 def _write(path: Path, chunk: Chunk | None) -> Written:
@@ -342,19 +352,16 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
         yield batch
 
 
-def _kept() -> AbstractContextManager[None]:
-    """Around a word to the server that fails only when the session is lost."""
-    return translated("a worker's session was lost", unchanged=_UNCHANGED)
+def _named(tables: Sequence[Table]) -> str:
+    first, last = tables[0].relation, tables[-1].relation
+    return first if first == last else f"one of the tables {first} to {last}"
 
 
 @contextmanager
 def _explained(*tables: Table) -> Iterator[None]:
     """Errors of the server and of the wire become ours, with the table in them."""
-    names = (
-        tables[0].relation if len(tables) == 1 else f"one of the tables {tables[0].relation} to {tables[-1].relation}"
-    )
     try:
-        with translated(f"{names} could not be exported", unchanged=_UNCHANGED):
+        with translated(f"{_named(tables)} could not be exported", unchanged=_UNCHANGED):
             yield
     except Malformed as error:
         raise Broken(tables[0], str(error)) from error

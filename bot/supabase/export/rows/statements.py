@@ -11,7 +11,7 @@ one that takes them row by row, and the server is no slower than at writing sing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from psycopg import sql
 
@@ -25,9 +25,9 @@ _HEAVY_BYTES = 1 << 20
 """As stored, which is compressed as a rule; the text may be many times as long."""
 
 
-def copy(*chunks: sql.Composable) -> sql.Composed:
-    """Sends the chunks of each of `chunks` (from `spanned` or `whole`), one after the other."""
-    return statement("rows_copy", chunks=_all(chunks))
+def one_after_the_other(*selects: sql.Composable) -> sql.Composed:
+    """The rows of each of `selects` (from `whole`, or from `digest`) in one statement."""
+    return sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(select) for select in selects)
 
 
 def spanned(
@@ -66,15 +66,12 @@ def whole(
     return sql.SQL("SELECT {}::bigint AS chunk, c.* FROM ({}) AS c").format(sql.Literal(number), chunk)
 
 
-def digests(*texts: sql.Composable) -> sql.Composed:
-    """Gives for each of `texts` (from `digest`) a row: its place, the count, and the sum as decimal text."""
-    return _all(texts)
-
-
 def digest(
     table: Table, part: Part, place: int, as_text: Collection[str], *, blocks: tuple[int, int] | None = None
 ) -> sql.Composed:
-    """Of the rows in `blocks`, from the first to before the second, or of all."""
+    """Gives a row: the place, the count, and the sum as decimal text; of the rows in `blocks`, from the first to before
+    the second, or of all.
+    """
     rows = _rows(table, part, as_text, (), span=blocks is not None)
     summed = statement("rows_digest", place=sql.Literal(place), rows=rows)
     if blocks is None:
@@ -152,7 +149,3 @@ def _chunk(rows: sql.Composed, gate: sql.Composable = _NOTHING) -> sql.Composed:
 def _from(part: Part) -> sql.Composed:
     """A parent's own rows without those of the tables that inherit from it; a partitioned table has none of its own."""
     return sql.SQL("ONLY {}" if part.alone else "{}").format(sql.Identifier(part.schema, part.name))
-
-
-def _all(selects: Iterable[sql.Composable]) -> sql.Composed:
-    return sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(select) for select in selects)

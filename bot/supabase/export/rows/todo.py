@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from bot.supabase.database import Session
+from bot.supabase.reading import Reading
 
-Item = Callable[[Session], Awaitable[None]]
+Item = Callable[[Reading], Awaitable[None]]
 
 
 class Todo:

@@ -1,4 +1,4 @@
-"""The chunks of a `COPY … TO STDOUT (FORMAT binary)`, off the connection.
+"""The chunks of a binary COPY, off the connection.
 
 Each message is one row of the COPY: the number of fields, then each field as its length and its bytes; before the
 first row stands a header of 19 bytes, after the last one -1 as the number of fields.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from bot.supabase.database import Session
+from bot.supabase.reading import Reading
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """With no flags and no header extension."""
@@ -36,12 +36,12 @@ class Chunk(NamedTuple):
     text: memoryview
 
 
-async def chunks(session: Session, statement: sql.Composed) -> AsyncGenerator[Chunk, None]:
-    """Those with rows in them, as they come. Not read to its end, the COPY is cancelled and the transaction is
-    aborted. Raises Malformed, and what psycopg raises.
+async def chunks(source: Reading, select: sql.Composed, *, of: str) -> AsyncGenerator[Chunk, None]:
+    """Those with rows in them, as they come; to be believed once the last has come. Not read to its end, the COPY is
+    cancelled. Raises Malformed, Disturbed, and what psycopg raises.
     """
     begun = ended = False
-    async with session.cursor() as cursor, cursor.copy(statement) as copy:
+    async with source.copy(select, of=of) as copy:
         async for message in copy:
             data = memoryview(message)
             if not begun:
@@ -52,8 +52,8 @@ async def chunks(session: Session, statement: sql.Composed) -> AsyncGenerator[Ch
                 ended = True
             elif (chunk := _chunk(data)).rows:
                 yield chunk
-    if not ended:
-        raise Malformed("a COPY ended without its trailer")
+        if not ended:
+            raise Malformed("a COPY ended without its trailer")
 
 
 def _chunk(data: memoryview) -> Chunk:

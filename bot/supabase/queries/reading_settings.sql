@@ -1,0 +1,2 @@
+{settings};
+ROLLBACK TO SAVEPOINT begun
