@@ -2,8 +2,9 @@
 
 The file stays with whoever runs psql and is read line by line: a line is one row. Each is taken apart once, by
 `json_to_record`, by the names and types of the columns as they were in the source; a column of encoding text is taken
-out as text and then cast to its type. At the end count and row digest of the table are those of metadata.json, or all
-is undone: the restore is its own proof.
+out as text and then read by its type's input function: a type that somebody has made may have a cast from text that
+does something else, so its value is read as the one element of an array. At the end count and row digest of the table
+are those of metadata.json, or all is undone: the restore is its own proof.
 
 The bundle may come from somebody else, and psql obeys what it reads: names and texts are quoted, quotes are chosen over
 all that they enclose, and a type that is none is refused.
@@ -56,6 +57,9 @@ SELECT {values}
 _RECORD = """
  CROSS JOIN LATERAL json_to_record(lines.line) AS row ({declared})"""
 
+_OWN = """
+ CROSS JOIN LATERAL json_to_record(json_object(ARRAY[{names}], ARRAY[{values}])) AS own ({declared})"""
+
 _CHECK = """
 DECLARE
   n bigint;
@@ -104,7 +108,7 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
         table=target,
         columns=f"({names}) OVERRIDING SYSTEM VALUE" if written else "",
         values=", ".join(_value(column) for column in written),
-        record=_RECORD.format(declared=declared) if declared else "",
+        record=(_RECORD.format(declared=declared) if declared else "") + _own(written),
     )
     texts = ", ".join(_text(column) for column in table.columns)
     check = _CHECK.format(
@@ -117,8 +121,36 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
 
 def _value(column: Column) -> str:
     """The column as it comes out of its line."""
-    taken = f"row.{_identifier(column.name)}"
-    return f"{taken}::{_type(column)}" if column.encoding == "text" else taken
+    name = _identifier(column.name)
+    if _is_own(column):
+        return f"own.{name}" if _is_array(column) else f"(own.{name})[1]"
+    return f"row.{name}::{_type(column)}" if column.encoding == "text" else f"row.{name}"
+
+
+def _own(columns: Sequence[Column]) -> str:
+    """What reads the text of columns whose type somebody has made: an array's by itself, any other's in an array."""
+    own = [column for column in columns if _is_own(column)]
+    if not own:
+        return ""
+    texts = {column.name: f"row.{_identifier(column.name)}" for column in own}
+    return _OWN.format(
+        names=", ".join(_literal(column.name) for column in own),
+        values=", ".join(
+            texts[column.name] if _is_array(column) else f"ARRAY[{texts[column.name]}]::text" for column in own
+        ),
+        declared=", ".join(
+            f"{_identifier(column.name)} {_type(column)}{'' if _is_array(column) else '[]'}" for column in own
+        ),
+    )
+
+
+def _is_own(column: Column) -> bool:
+    """Written as text, and of a type outside pg_catalog, whose names stand with their schema."""
+    return column.encoding == "text" and "." in re.sub(r'"(?:[^"]|"")*"', '""', column.type)
+
+
+def _is_array(column: Column) -> bool:
+    return column.type.endswith("[]")
 
 
 def _type(column: Column) -> str:
@@ -134,7 +166,9 @@ def _type(column: Column) -> str:
 def _text(column: Column) -> str:
     """The column as it was selected for its text."""
     name = _identifier(column.name)
-    return f"{name}::text AS {name}" if column.encoding == "text" else name
+    if column.encoding == "json":
+        return name
+    return f"CASE WHEN {name} IS DISTINCT FROM NULL THEN format('%s', {name}) END AS {name}"
 
 
 def _sequences(metadata: Metadata, table: Table) -> Sequence[str]:

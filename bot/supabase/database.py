@@ -35,7 +35,9 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 from psycopg import generators, sql, waiting
-from psycopg.pq import TransactionStatus
+from psycopg.abc import PQGen
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn
 
 from bot.errors import CutoverError, ServiceRefused, UsageError
 from bot.supabase.dsn import Dsn, forget_environment
@@ -151,9 +153,17 @@ async def end(session: Session) -> None:
             with suppress(psycopg.Error, OSError):
                 pgconn.send_query(b"ROLLBACK; " + _END if begun else _END)
                 # Not `execute`, which would ask a server that hangs for a cancel, and wait for that as well.
-                await waiting.wait_async(generators.execute(pgconn), pgconn.socket, timeout=_END_SECONDS)
+                await waiting.wait_async(_ended(pgconn), pgconn.socket, timeout=_END_SECONDS)
     finally:
         await session.close()
+
+
+def _ended(pgconn: PGconn) -> PQGen[None]:
+    """Until the server has said that it ends the session, whether or not a pooler closes the connection then."""
+    yield from generators.send(pgconn)
+    while (result := (yield from generators.fetch(pgconn))) is not None:
+        if result.status == ExecStatus.FATAL_ERROR:
+            return
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from bot.supabase.freeze.foresight import room
 from bot.supabase.freeze.kit import read_layers
 from bot.supabase.gateway import Gateway, Uncounted, host_ref
 from bot.supabase.proof.examiner import select_rights
+from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.reading import Reading, reading
 
 _COMPARED = 3
@@ -173,6 +174,8 @@ async def preflight(
             yield failed("select-rights", f"{_sentence(error.happened)}.", error.do)
             return
         yield select_rights(catalog)
+        for finding in await foreign_code(session, catalog):
+            yield finding
         async for finding in _two_roads(database, gateway, catalog):
             yield finding
     finally:

@@ -24,6 +24,7 @@ async def test_both_roads_lead_to_one_project(database: Database, gateway: Gatew
         "session-right",
         "freeze-room",
         "select-rights",
+        "foreign-code",
         "same-project",
     ]
     assert findings["freeze-right"].evidence == "The role postgres may set the freeze's layers."

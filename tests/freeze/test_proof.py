@@ -94,7 +94,7 @@ async def test_a_whole_freeze_passes(proof: Proof, freeze: Freeze, run_since: Ru
     )
     assert list(findings) == [
         "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",
-        "old-sessions", "write-paths", "select-rights", "quiet-window",
+        "old-sessions", "write-paths", "select-rights", "foreign-code", "quiet-window",
     ]  # fmt: skip
     assert findings["api-refuses-writes"].evidence == (
         "The public API refuses writes with 25006 with the key service_role and anon."

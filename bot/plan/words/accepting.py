@@ -24,7 +24,7 @@ def accept(run: Run, said: Said) -> Reply | Refusal:
     if colon and kind.strip("`").casefold() == "unreadable":
         return _leave_out(run, said, named.replace("`", ""))
     name, _, why = said.argument.partition(" ")
-    name = name.strip("`").casefold()
+    name = name.strip("`:").casefold()
     if run.users is not None and name in run.open_reasons:
         return _accept_reason(run, said, run.users.attention[name], name)
     if any(finding.check == name for finding in run.waivable):

@@ -15,7 +15,12 @@ writes as the type's own text, which comes back whole. What does not come back, 
     an array not counting from 1    comes back counting from 1                           text if the data have one
     an array of jsonb with a JSON   comes back as an array of more dimensions, or not
     array in it                     at all                                               text if the data have one
-    the first two deeper inside     an array in a composite, say                         text if the data have one
+    the first two deeper inside     an array in a composite, say                         text if the data have one,
+                                                                                         text always beside a domain
+                                                                                         with a CHECK
+
+The text of a value is what its type's output function makes of it, never a cast to text or json: a cast is code of the
+type's owner, and may say anything. For the same reason no domain with a CHECK is read back to look at its values.
 
 The last four are a `Doubt` that a look at the data resolves (see `rowtext`), so that ordinary jsonb stays readable.
 """
@@ -36,12 +41,16 @@ _BY_NAME = {"hstore", "geometry", "geography"}
 
 @dataclass(frozen=True, kw_only=True)
 class TypeFacts:
-    """`parts` are the oids of a domain's base, an array's element or a composite's fields, which row_to_json enters."""
+    """`name` is empty for a type that somebody has made, but for those of extensions that are known by name. `parts`
+    are the oids of a domain's base, an array's element or a composite's fields, which row_to_json enters. `has_rule`:
+    a domain with a CHECK.
+    """
 
     name: str
     shape: Shape
     parts: tuple[int, ...] = ()
     not_read_back: bool = False
+    has_rule: bool = False
 
 
 class Doubt(Enum):
@@ -71,12 +80,13 @@ def judge(types: Mapping[int, TypeFacts], oid: int) -> Encoding | Doubt:
         return Doubt.JSON_NULL
     if any(t.shape == "array" and _base(types, t.parts[0]).name == "jsonb" for t in within if t is not top):
         return Encoding.TEXT
+    deep = Encoding.TEXT if any(t.has_rule for t in within) else Doubt.DEEP
     risky = [t for t in within if t is not top and (t.name == "jsonb" or t.shape == "array")]
     if top.shape != "array":
-        return Doubt.DEEP if risky else Encoding.JSON
+        return deep if risky else Encoding.JSON
     if not risky:
         return Doubt.BOUNDS
-    return Doubt.JSONB_ARRAY if _base(types, top.parts[0]).name == "jsonb" else Doubt.DEEP
+    return Doubt.JSONB_ARRAY if _base(types, top.parts[0]).name == "jsonb" else deep
 
 
 def _base(types: Mapping[int, TypeFacts], oid: int) -> TypeFacts:

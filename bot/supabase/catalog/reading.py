@@ -151,7 +151,11 @@ def _tables(
     files = table_files((row["schema"], row["name"]) for row in taken)
     facts = {
         row["oid"]: TypeFacts(
-            name=row["name"], shape=row["shape"], parts=tuple(row["parts"]), not_read_back=row["not_read_back"]
+            name=row["name"],
+            shape=row["shape"],
+            parts=tuple(row["parts"]),
+            not_read_back=row["not_read_back"],
+            has_rule=row["has_rule"],
         )
         for row in types
     }

@@ -24,6 +24,7 @@ from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session
 from bot.supabase.freeze.kit import GATE, read_layers
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.movement import LATE_COUNTERS_SECONDS
 from bot.supabase.proof.others import old_sessions
 from bot.supabase.proof.paths import write_paths
@@ -59,7 +60,8 @@ class Proof:
                 found.append(finding)
                 yield finding
             catalog = await self._catalog(session, run)
-            for finding in (*await write_paths(self._database, session), select_rights(catalog)):
+            paths = await write_paths(self._database, session)
+            for finding in (*paths, select_rights(catalog), *await foreign_code(session, catalog)):
                 found.append(finding)
                 yield finding
             if run.stopped_by(found):

@@ -16,7 +16,8 @@ WITH RECURSIVE inside (oid) AS (
     ) part (oid)
 )
 SELECT t.oid::bigint AS oid,
-       t.typname::text AS name,
+       -- Anybody may call a type of their own jsonb.
+       CASE WHEN t.oid < 16384 OR t.typname IN ('hstore', 'geometry', 'geography') THEN t.typname::text ELSE '' END AS name,
        CASE WHEN t.typtype = 'd' THEN 'domain'
             WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN 'array'
             WHEN t.typtype = 'c' THEN 'composite'
@@ -29,6 +30,7 @@ SELECT t.oid::bigint AS oid,
        -- a domain over a type that cannot be received in binary is refused when it is read from JSON, though it would be text.
        t.oid >= 16384 AND EXISTS (
          SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = 'json'::regtype AND k.castmethod = 'f'
-       ) OR EXISTS (SELECT FROM pg_type base WHERE base.oid = nullif(t.typbasetype, 0) AND base.typreceive = 0) AS not_read_back
+       ) OR EXISTS (SELECT FROM pg_type base WHERE base.oid = nullif(t.typbasetype, 0) AND base.typreceive = 0) AS not_read_back,
+       EXISTS (SELECT FROM pg_constraint rule WHERE rule.contypid = t.oid AND rule.contype = 'c') AS has_rule
   FROM inside
   JOIN pg_type t USING (oid)

@@ -13,7 +13,7 @@ WITH RECURSIVE typed (relation, number, name, oid) AS (
     LEFT JOIN pg_type element ON element.oid = t.typelem AND t.typsubscript = 'array_subscript_handler'::regproc
 )
 SELECT based.relation::bigint AS "table", based.name, based.listed,
-       CASE WHEN t.typname = 'uuid' THEN 'uuid' WHEN t.typcategory = 'S' THEN 'text' ELSE 'json' END AS kind
+       CASE WHEN t.oid = 'uuid'::regtype THEN 'uuid' WHEN t.typcategory = 'S' THEN 'text' ELSE 'json' END AS kind
   FROM based JOIN pg_type t ON t.oid = based.oid
- WHERE t.typname = 'uuid' OR t.typcategory = 'S' OR t.typname IN ('json', 'jsonb') AND NOT based.listed
+ WHERE t.oid = 'uuid'::regtype OR t.typcategory = 'S' OR t.oid IN ('json'::regtype, 'jsonb'::regtype) AND NOT based.listed
  ORDER BY based.relation, based.number

@@ -1,8 +1,8 @@
 """The statements that turn rows into text, sum them, and look for what text cannot carry. Pure.
 
 All of them contain the same SELECT, so that the digest is that of the very text in the file. A column whose encoding
-is text is cast to text there, and thereby a JSON string (or null for SQL NULL). `json` is always such a column, so no
-row holds a raw newline or any other control byte.
+is text stands there as its type's output function writes it, and thereby as a JSON string (or null for SQL NULL).
+`json` is always such a column, so no row holds a raw newline or any other control byte.
 
 Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number and whether
 one of them holds a value in doubt. A client that takes messages of a megabyte is some three times cheaper than
@@ -128,7 +128,7 @@ def _rows(
     table: Table, part: Part, as_text: Collection[str], doubts: Collection[Column], *, span: bool
 ) -> sql.Composed:
     columns = sql.SQL(", ").join(
-        sql.SQL("{0}::text AS {0}").format(name) if column.name in as_text else name
+        sql.SQL("{} AS {}").format(statement("value_text", value=name), name) if column.name in as_text else name
         for column in table.columns
         for name in [sql.Identifier(column.name)]
     )
