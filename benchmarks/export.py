@@ -3,7 +3,9 @@
 The floor is `COPY (SELECT row_to_json …) TO '/dev/null'` inside the server: no wire, no client, no disk. Ours is the
 whole export step of a database that holds little else: locks, snapshot, SHA-256, fsync, counts, the file under its
 name; the row digests, a pass of their own, are timed apart. `psql` writes the rows to a file, unsynced, which is no
-valid array. Each size is measured by turns, some rounds long, and the medians compared.
+valid array. Each size is measured by turns, some rounds long, and the medians compared. What it costs to trust no
+table's owner (each statement planned once for nothing, the settings set anew and read back) is told as the median over
+pairs, of one big table and of many small ones.
 """
 
 import asyncio
@@ -30,6 +32,10 @@ COMPARED = 1_000_000
 """The size at which the slow ways are measured too."""
 ROUNDS = 3
 LARGE_ROW = 200_000_000
+PAIRS = 7
+SMALL_TABLES = 1_000
+
+_PARTS = ("files", "digests")
 
 TABLE = """
 CREATE TABLE public.bench AS
@@ -107,6 +113,28 @@ def _measured(ways: Mapping[str, Way]) -> dict[str, dict[str, float]]:
     }
 
 
+def _distrust(company: Company, *schemas: str) -> tuple[float, float]:
+    """The whole step against the one that trusts everybody, and its seconds: medians over pairs, by turns."""
+    ratios, seconds = [], []
+    for _ in range(PAIRS):
+        bare, ours = (sum(child(way, company, "2", *schemas)[part] for part in _PARTS) for way in ("bare", "export"))
+        ratios.append(ours / bare)
+        seconds.append(ours)
+    return statistics.median(ratios), statistics.median(seconds)
+
+
+def _small_tables(server: EmbeddedPostgres) -> None:
+    """In a schema of their own, some at a time: making them takes locks."""
+    server.sql("CREATE SCHEMA small AUTHORIZATION postgres")
+    for first in range(0, SMALL_TABLES, 50):
+        made = (
+            f"CREATE TABLE small.t_{n} (id int PRIMARY KEY, body text, at timestamptz, flag boolean);"
+            f"INSERT INTO small.t_{n} SELECT n, repeat('text ', 30), now(), true FROM generate_series(1, 100) AS n;"
+            for n in range(first, first + 50)
+        )
+        server.sql("SET ROLE postgres; " + "".join(made))
+
+
 def _tell(what: str, ratio: float, seconds: float, aim: str) -> None:
     print(f"  {what:<62} {ratio:5.2f}  ({seconds:.2f} s; {aim})")
 
@@ -141,9 +169,15 @@ def main() -> None:
                 with _exported(company) as path:
                     reading = _timed(lambda: list(tables.facts(path)))["files"]
                 _tell("row digests and SHA-256 from the file, against psql COPY", reading / psql, reading, "aim 1.1")
+                _tell(f"the whole step against one that trusts every owner ({PAIRS} pairs)",
+                      *_distrust(company, "public"), "aim 1.03")  # fmt: skip
         server.sql("DROP TABLE public.bench")
         server.sql(_LARGE)
         large = child("export", company, "2", "public")["peak"]
+        server.sql("DROP TABLE public.bench")
+        _small_tables(server)
+        of_small = _distrust(company, "small")
+    _tell(f"{SMALL_TABLES:,} small tables, against a step that trusts every owner", *of_small, "aim 1.03")
     spread, of_floor = (max(found.values()) / min(found.values()) for found in (per_row, floors))
     print(f"time a row, from {SIZES[0]:,} to {SIZES[-1]:,} rows: {spread:.2f} between slowest and fastest (aim 1.10)")
     print(f"  of the server's own row_to_json: {of_floor:.2f}")

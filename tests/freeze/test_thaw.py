@@ -232,7 +232,8 @@ async def test_a_hung_bot_that_holds_off_writers_is_ended(
 ) -> None:
     """Its other sessions are spared."""
     freeze()
-    async with database.session("export", autocommit=False) as guard, database.session("watch") as watch:
+    async with database.session("export") as guard, database.session("watch") as watch:
+        await guard.execute("BEGIN READ ONLY")
         await guard.execute("LOCK TABLE public.orders IN SHARE MODE")
         findings = await thaw(database)
         with pytest.raises(psycopg.OperationalError):
