@@ -74,7 +74,7 @@ def small(request: pytest.FixtureRequest) -> Iterator[Company]:
 
 @pytest.fixture
 def source(small: Company) -> Iterator[Company]:
-    with fresh(small, "foreign") as copy:
+    with fresh(small, "others_code") as copy:
         yield copy
 
 
@@ -211,6 +211,29 @@ async def test_a_view_called_cron_job_is_not_pg_crons_table(source: Company) -> 
     async with database.session("proof") as session:
         found = await write_paths(database, session)
     assert "pg_cron" not in " ".join(finding.evidence for finding in found)
+
+
+async def test_functions_that_hide_the_servers_own_are_never_called(source: Company, taken: Taken) -> None:
+    """Even where the database's own search path puts them first: every session of ours has another."""
+    source.server.sql("GRANT CREATE ON SCHEMA public TO app_role", source.dbname)
+    called = "RAISE 'it ran'; RETURN $1; END $f$"
+    as_app(
+        source,
+        f"CREATE FUNCTION public.format(text, text) RETURNS text LANGUAGE plpgsql AS $f$ BEGIN {called}",
+        f"CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE plpgsql AS $f$ BEGIN {called}",
+        f"CREATE FUNCTION public.to_regclass(text) RETURNS text LANGUAGE plpgsql AS $f$ BEGIN {called}",
+        f"CREATE FUNCTION public.pg_terminate_backend(int) RETURNS int LANGUAGE plpgsql AS $f$ BEGIN {called}",
+        TABLE.format("a"),
+        "ALTER TABLE app.a ADD doc json",
+    )
+    source.server.sql(f"ALTER DATABASE {source.dbname} SET search_path = public, pg_catalog", source.dbname)
+
+    files = await take(taken)
+
+    assert files["app_a.json"].startswith(b'[\n{"id":1,"f":0.3333333333333333,')
+    database = Database(source.dsn)
+    async with database.session("proof") as session:
+        assert [finding.check for finding in await write_paths(database, session)] == ["write-paths"]
 
 
 async def test_foreign_code_is_listed_by_name_and_owner(source: Company) -> None:
