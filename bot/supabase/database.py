@@ -84,7 +84,9 @@ class Database:
     """The way to one database. Holds no connection itself; may be shared by any number of tasks."""
 
     def __init__(self, dsn: str, session_prefix: str = "cutover", run_id: str = "") -> None:
-        """Contacts nobody. Raises UsageError when the DSN is malformed."""
+        """Contacts nobody. Raises UsageError when the DSN is malformed. From now on libpq finds nothing but a
+        password in the environment of this process.
+        """
         self.dsn = Dsn.of(dsn)
         forget_environment()
         self._prefix = session_prefix
