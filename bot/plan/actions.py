@@ -6,7 +6,7 @@ cancels work that is no longer due (that is how an abort or a drift stops a step
 
     ask    who is the author of a message: first of what may start or stop something, then of what only asks
     post   new messages: gates, alarms and summaries, then findings, then answers; of a kind the longest owed first
-    edit   of what stands in the channel: the gate at hand, then all else, the header last
+    edit   of what stands in the channel: the gate at hand, then all else, the header last and behind urgent posts
     work   verification and the judging of its approvals, step, freeze, thaw: never two at once
 
 Posts and edits wait for nothing but their own kind: a channel that takes no edits still gets its alarms, and a flood
@@ -27,6 +27,7 @@ from bot.plan.talk import posts, signals
 
 Lane = Literal["ask", "post", "edit", "work"]
 _KINDS: Mapping[MessageKind, int] = {"act": 0, "tell": 1, "miss": 2}
+_FIRST = 0
 _IN_TURN = 5
 """Whoever has more words waiting than these lets those of everybody else go first."""
 
@@ -110,7 +111,8 @@ def next_actions(run: Run, resting: Collection[str] = ()) -> Mapping[Lane, Actio
         due["ask"] = ask
     if (post := next((d for d in _posts(run) if d.rests_as not in resting), None)) is not None:
         due["post"] = post
-    if (edit := next((e for e in _edits(run) if e.rests_as not in resting), None)) is not None:
+    all_stands = post is None or _urgency(run, post.delivery.post) > _FIRST
+    if (edit := next((e for e in _edits(run, header=all_stands) if e.rests_as not in resting), None)) is not None:
         due["edit"] = edit
     if (work := _next_work(run)) is not None:
         due["work"] = work
@@ -155,7 +157,7 @@ def _posts(run: Run) -> Iterator[Deliver]:
 
 def _urgency(run: Run, post: posts.Post) -> int:
     if isinstance(post.body, posts.Verbatim):  # the way back belongs to its gate
-        return 0
+        return _FIRST
     match post.kind:
         case "cutover_finding":
             return 1
@@ -163,18 +165,19 @@ def _urgency(run: Run, post: posts.Post) -> int:
             asked = run.heard.get(post.key.removeprefix(posts.answer_key(run.run_id, "")))
             return 2 if asked is None or asked.kind == "act" else 3
         case _:
-            return 0
+            return _FIRST
 
 
-def _edits(run: Run) -> Iterator[Redraw | PinHeader]:
-    header, *others = run.deliveries.values()
+def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader]:
+    """`header` is False while a gate, an alarm or a summary is to be posted: the header shows where all that stands."""
+    board, *others = run.deliveries.values()
     for delivery in sorted(others, key=lambda d: d.post.key != run.gate_key):
         if _is_stale(run, delivery):
             yield _redraw(run, delivery)
-    if header.stands and not run.pinned:
-        yield PinHeader(key=f"{header.post.key}/pin", ts=header.ts)
-    if _is_stale(run, header):
-        yield _redraw(run, header)
+    if board.stands and not run.pinned:
+        yield PinHeader(key=f"{board.post.key}/pin", ts=board.ts)
+    if header and _is_stale(run, board):
+        yield _redraw(run, board)
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:

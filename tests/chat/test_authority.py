@@ -225,7 +225,7 @@ async def test_one_group_that_fails_takes_nothing_from_the_others(
 async def test_a_malformed_group_gives_no_say_and_takes_none(channel: SlackChannel, slack: Any) -> None:
     """It is named to whoever it would have made an approver, and by the doctor; the other groups go on."""
     slack.groups.update({"S0OPS": [BOB], "S0ODD": [ADA]})
-    slack.malformed_groups.add("S0ODD")
+    slack.workspace.malformed_groups.add("S0ODD")
     assert (await channel.standing(BOB, OWN, [], ["S0ODD", "S0OPS"])).approver
     standing = await channel.standing(ADA, OWN, [], ["S0ODD", "S0OPS"])
     odd = "Slack told of the user group `S0ODD` in a form that its documentation does not know"
@@ -284,7 +284,7 @@ ORG, SISTER = "E0ORG", "T0SISTER"
 @pytest.fixture
 async def grid(slack: Any, client: Any) -> SlackChannel:
     """The workspace is one of an organisation's."""
-    slack.join_enterprise(ORG)
+    slack.workspace.enterprise_id = ORG
     identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token)
     assert identity.enterprise == ORG
     return SlackChannel(client, channel=slack.channel.id, identity=identity)
@@ -325,9 +325,9 @@ async def test_of_whom_slack_names_no_workspace_nothing_is_known(channel: SlackC
 async def test_a_user_group_of_the_organisation_counts(grid: SlackChannel, slack: Any) -> None:
     """It names the organisation in the workspace's place; one of another organisation does not count."""
     slack.groups["S0ORG"] = [BOB]
-    slack.organisation_groups.add("S0ORG")
+    slack.workspace.organisation_groups.add("S0ORG")
     assert (await grid.standing(BOB, OWN, [ADA], ["S0ORG"])).approver
-    slack.join_enterprise("E0OTHER")
+    slack.workspace.enterprise_id = "E0OTHER"
     standing = await grid.standing(BOB, OWN, [ADA], ["S0ORG"])
     assert (standing.approver, standing.why) == (False, "the user group `S0ORG` is unknown, disabled or deleted")
 

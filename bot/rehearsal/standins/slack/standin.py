@@ -144,18 +144,11 @@ class SlackStandin:
         return self._workspace.disabled_groups
 
     @property
-    def organisation_groups(self) -> set[str]:
-        """Ids of user groups that are the whole organisation's; may be changed while it runs."""
-        return self._workspace.organisation_groups
-
-    @property
-    def malformed_groups(self) -> set[str]:
-        """Ids of user groups of which it tells in a form that nobody documented; may be changed while it runs."""
-        return self._workspace.malformed_groups
-
-    def join_enterprise(self, enterprise_id: str) -> None:
-        """From now on the workspace is one of an Enterprise Grid."""
-        self._workspace.enterprise_id = enterprise_id
+    def workspace(self) -> Workspace:
+        """What else may be changed while it runs: the organisation it is of, whose user groups are the organisation's,
+        and which are told in a form that nobody documented.
+        """
+        return self._workspace
 
     def send_envelope(self, delivery: Delivery) -> Delivery:
         """Whatever it holds, as somebody could who has the app's tokens."""
