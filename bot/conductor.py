@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,7 @@ class Conductor:
         self._changed = asyncio.Event()
         self._rests = Rests(self._changed.set)
         self._failure: BaseException | None = None
+        self._ends = False
         self._credential_refused: CredentialRefused | None = None
         self.on_change: Callable[[Run], None] = lambda run: None
         """Called after every event, with the run as it is then."""
@@ -171,7 +172,7 @@ class Conductor:
         if under_way is not None and (wanted is None or wanted.key != under_way.key):
             under_way.cancel()
         for lane, action in due.items():
-            if lane not in self._lanes:
+            if lane not in self._lanes and not (self._ends and lane == "work"):
                 self._start(lane, action.key, self._perform(action))
         if self._stale and "edit" not in self._lanes:
             header = next(iter(self.run.deliveries.values()))
@@ -193,29 +194,31 @@ class Conductor:
 
     async def _stop(self, error: BaseException | None) -> None:
         """Cancels what runs and gives it time to reach a safe point; meanwhile the channel hears what ends."""
-        tasks = [lane.task for lane in self._lanes.values()]
-        post = self._lanes.get("post")
+        self._ends, self._failure = True, None
+        tasks = self._cut_off()
+        farewell = asyncio.create_task(self._leave(_why(error)), name="farewell")
+        await asyncio.wait([*tasks, farewell], timeout=_GRACE_SECONDS)
+        if said := set(self._cut_off()) - set(tasks):  # of the farewell
+            await asyncio.wait(said, timeout=1)
+        self._rests.end()
+        if error is None and self._failure is not None:
+            raise self._failure
+
+    def _cut_off(self) -> list[asyncio.Task[None]]:
         for lane in self._lanes.values():
             lane.cancel()
-        farewell = asyncio.create_task(self._leave(_why(error), post.task if post else None), name="farewell")
-        await asyncio.wait([*tasks, farewell], timeout=_GRACE_SECONDS)
-        self._rests.end()
-        if farewell.done() and not farewell.cancelled() and (failed := farewell.exception()) is not None:
-            raise error or failed
+        return [lane.task for lane in self._lanes.values()]
 
-    async def _leave(self, why: str, posting: asyncio.Task[None] | None) -> None:
+    async def _leave(self, why: str) -> None:
         """Under a freeze: nobody watches it from now on. In the journal, and in the channel if that answers in time."""
         with contextlib.suppress(CutoverError, TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                if posting is not None:
-                    await asyncio.wait({posting})
-                if self.obey(say.Leave(why=why)):
-                    while _talk(do.next_actions(self.run)) is not None:
-                        self._changed.clear()
-                        if (owed := _talk(do.next_actions(self.run, self._rests.names))) is not None:
-                            await self._perform(owed)
-                        else:
-                            await self._changed.wait()
+                if not self.obey(say.Leave(why=why)):
+                    return
+                while self._failure is None and (self._lanes or not do.next_actions(self.run).keys() <= {"work"}):
+                    self._changed.clear()
+                    self._start_what_is_due()
+                    await self._changed.wait()
 
     # -- effects ------------------------------------------------------------------------------------------------------
 
@@ -377,10 +380,6 @@ class Conductor:
         except CutoverError as error:
             self._stop_if_cut_off()
             self.obey(say.FailThaw(why=_sentence(error)))
-
-
-def _talk(due: Mapping[do.Lane, do.Action]) -> do.Action | None:
-    return due.get("post") or due.get("edit")
 
 
 def interrupted() -> Interrupted:
