@@ -59,12 +59,19 @@ class _Connections(web.Server):
         self._read_seconds = read_seconds
         self._unfinished: dict[RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
         """In the order in which they came."""
+        self._shut = False
+
+    def shut(self) -> None:
+        """Whoever is let in from now on, because they had knocked before, is sent away at once."""
+        self._shut = True
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         deadline = asyncio.get_running_loop().call_later(self._read_seconds, self._break_off, handler)
         self._unfinished[handler] = (transport, deadline)
-        if len(self.connections) > self._most:
+        if self._shut:
+            self._break_off(handler)
+        elif len(self.connections) > self._most:
             self._break_off(next(iter(self._unfinished)))
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
@@ -124,18 +131,19 @@ class Door:
         self._path = path
         self._most = most or most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._read_seconds = read_seconds
+        self._server: _Connections | None = None
         self._runner: web.ServerRunner | None = None
         self.port = port
 
     @property
     def connections(self) -> int:
         """How many are open."""
-        return len(self._runner.server.connections) if self._runner is not None and self._runner.server else 0
+        return len(self._server.connections) if self._server is not None else 0
 
     async def open(self) -> None:
         """Raises UsageError when the port cannot be had."""
-        server = _Connections(self._answer, self._path, most=self._most, read_seconds=self._read_seconds)
-        self._runner = web.ServerRunner(server, shutdown_timeout=_STOP_SECONDS)
+        self._server = _Connections(self._answer, self._path, most=self._most, read_seconds=self._read_seconds)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=_STOP_SECONDS)
         await self._runner.setup()
         try:
             # As many as wait to be taken in are taken in at once, on top of those that are there.
@@ -150,5 +158,6 @@ class Door:
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        if self._runner is not None:
+        if self._runner is not None and self._server is not None:
+            self._server.shut()
             await self._runner.cleanup()
