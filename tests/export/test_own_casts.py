@@ -22,21 +22,27 @@ CREATE TYPE app.mood AS ENUM ('sad', 'happy', '{"a b"\\\\}');
 CREATE TYPE app."Pair, (odd)" AS (mood app.mood, n float8);
 CREATE DOMAIN app.dear AS app.mood;
 CREATE DOMAIN app.noted AS json;
+CREATE DOMAIN app.settings AS jsonb;
 CREATE TYPE app.jsonb AS ENUM ('null', 'not');
 CREATE TYPE app.uuid AS ENUM ('me');
 """
 _TABLE = """
 CREATE TABLE app.moods (
   id int, m app.mood, ms app.mood[], p app."Pair, (odd)", ps app."Pair, (odd)"[], d app.dear, ds app.dear[],
-  noted app.noted, j app.jsonb, u app.uuid, us app.uuid[], doc json, fixed char(6)
+  noted app.noted, j app.jsonb, u app.uuid, us app.uuid[], doc json, fixed char(6),
+  sets app.settings[]
 );
 INSERT INTO app.moods VALUES
   (1, 'sad', '{sad,NULL,happy}', ROW('sad', 1), ARRAY[ROW('happy', 0.1), NULL, ROW(NULL, NULL)]::app."Pair, (odd)"[],
-   'happy', '[0:1]={happy,sad}', '{"a":  1}', 'null', 'me', '{me}', '{"b":  null}', 'ab'),
+   'happy', '[0:1]={happy,sad}', '{"a":  1}', 'null', 'me', '{me}', '{"b":  null}', 'ab', '{"null","{}"}'),
   (2, '{"a b"\\\\}', '{"{\\"a b\\"\\\\\\\\}"}', ROW('{"a b"\\\\}', 'NaN'), '{}', '{"a b"\\\\}', '{}', ' null ',
-   'not', NULL, '{}', 'null', ''),
-  (3, NULL, NULL, ROW(NULL, NULL), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+   'not', NULL, '{}', 'null', '', NULL),
+  (3, NULL, NULL, ROW(NULL, NULL), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 GRANT USAGE ON SCHEMA app TO postgres; GRANT SELECT ON app.moods TO postgres;
+"""
+_HIDES = """
+CREATE FUNCTION app.hide(app.settings[]) RETURNS jsonb[] LANGUAGE sql AS $$ SELECT '{}'::jsonb[] $$;
+CREATE CAST (app.settings[] AS jsonb[]) WITH FUNCTION app.hide(app.settings[]);
 """
 _CASTS = """
 CREATE FUNCTION app.to_json({type}) RETURNS json LANGUAGE sql AS $$ SELECT '{{"hi":1}}'::json $$;
@@ -62,6 +68,7 @@ def small(request: pytest.FixtureRequest) -> Iterator[Company]:
             "GRANT USAGE ON SCHEMA auth TO postgres; GRANT SELECT ON auth.users TO postgres", template.dbname
         )
         template.server.sql(_TYPES + _TABLE, template.dbname)
+        template.server.sql(_HIDES, template.dbname)
         for of, type_ in CAST.items():
             template.server.sql(_CASTS.format(of=of, type=type_), template.dbname)
         yield template
@@ -93,10 +100,10 @@ async def test_the_files_hold_what_the_types_write_and_not_what_their_casts_say(
     assert first == (
         '{"id":1,"m":"sad","ms":"{sad,NULL,happy}","p":"(sad,1)","ps":"{\\"(happy,0.1)\\",NULL,\\"(,)\\"}","d":"happy",'
         '"ds":"[0:1]={happy,sad}","noted":"{\\"a\\":  1}","j":"null","u":"me","us":["me"],"doc":"{\\"b\\":  null}",'
-        '"fixed":"ab    "},'
+        '"fixed":"ab    ","sets":"{\\"null\\",\\"{}\\"}"},'
     )
     assert {column.name for column in table.columns if column.encoding == "text"} == {
-        "m", "ms", "p", "ps", "d", "ds", "noted", "doc",
+        "m", "ms", "p", "ps", "d", "ds", "noted", "doc", "sets",
     }  # fmt: skip
 
 
