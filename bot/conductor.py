@@ -30,6 +30,7 @@ from bot.errors import (
     CredentialRefused,
     CutoverError,
     Interrupted,
+    LockHeld,
     MessageLost,
     OutcomeUnknown,
     ServiceRefused,
@@ -316,6 +317,8 @@ class Conductor:
 
     async def _verify(self, action: do.Verify) -> None:
         self.obey(say.BeginVerification())
+        if action.looks_first:
+            await self._look()
         run = self.run
         try:
             for name in action.examiners:
@@ -339,6 +342,18 @@ class Conductor:
         standings = await self._vouching.again(self.run, action)
         self._stop_if_cut_off()
         self.obey(say.JudgeApprovals(attempt=action.attempt, standings=standings))
+
+    async def _look(self) -> None:
+        """A freeze that is first seen when the word is said counts from now on; our own sessions begin anew."""
+        try:
+            look = await self._source.look()
+            seen = self.obey(say.ReportLook(frozen=look.frozen, database_time=look.database_time))
+            if seen and look.frozen:
+                await self._source.renew(self.run)
+        except LockHeld:
+            raise
+        except CutoverError as error:  # the examiners meet it too, and say it
+            log.warning("the freeze could not be looked at", why=str(error))
 
     def _tell(self, finding: Finding) -> None:
         self._stop_if_cut_off()

@@ -78,7 +78,10 @@ class PinHeader(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Verify(Action):
+    """`looks_first` when nobody has seen the freeze yet that is to be proven."""
+
     examiners: tuple[str, ...]
+    looks_first: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +202,8 @@ def _next_work(run: Run) -> Verify | JudgeAgain | Work | Freeze | Thaw | None:
                     approvals=run.offer.checking,
                 )
             last = run.offer.approvals[-1].given.ts
-            return Verify(key=f"{run.gate_key}/verify/{last}", examiners=run.gate.examiners)
+            unseen = run.freeze is None and run.frozen_since is None
+            return Verify(key=f"{run.gate_key}/verify/{last}", examiners=run.gate.examiners, looks_first=unseen)
         case Phase.RUNNING:
             assert run.step is not None
             return Work(key=f"{run.gate_key}/{run.step.name}/{run.failures + run.reopenings}", step=run.step.name)

@@ -3,9 +3,8 @@
 It answers two questions that SQL cannot: whether a write through the public API is refused, and how many rows a table
 has by a road that shares nothing with the export. It never reads a row.
 
-**The write that changes nothing.** `try_write` asks for an UPDATE that sets a NOT NULL column to NULL in rows where
-that column is NULL and is not NULL: no row matches either condition alone, and one that did would be refused by its
-constraint.
+**The writes that change nothing.** `try_write` inserts no row, or asks for a DELETE, or for an UPDATE that sets a NOT
+NULL column to NULL, in rows where that column is NULL and is not NULL: no row matches either condition alone.
 
 Keys travel in headers only; no sentence and no log line of ours holds one, nor the address of a request.
 """
@@ -34,6 +33,8 @@ from bot.errors import ServiceError, ServiceRefused, ServiceUnintelligible, Serv
 from bot.web import Service
 
 KeyName = Literal["service_role", "anon"]
+Method = Literal["POST", "PATCH", "DELETE"]
+METHODS: tuple[Method, ...] = ("POST", "PATCH", "DELETE")
 _SETTINGS: Mapping[KeyName, str] = {"service_role": "SUPABASE_SERVICE_ROLE_KEY", "anon": "SUPABASE_ANON_KEY"}
 KEYS: Mapping[KeyName, str] = {
     "service_role": "secret key (or legacy service_role key)",
@@ -66,6 +67,12 @@ _AWAY = {
 }
 _AWAY_TRIES = 8
 _AWAY_PAUSE = 0.5
+_OFF = "PGRST002"
+"""What the gateway says to everything where the project's Data API is switched off."""
+
+
+class DataApiOff(ServiceUnreachable):
+    """The project has a gateway that serves no table to anybody."""
 
 
 class Uncounted(StrEnum):
@@ -73,6 +80,7 @@ class Uncounted(StrEnum):
 
     NOT_EXPOSED = "not exposed"
     TIMED_OUT = "timed out"
+    OFF = "the Data API is off"
 
 
 class Gateway:
@@ -89,6 +97,7 @@ class Gateway:
             self._keys["anon"] = anon_key
         self._clients: dict[KeyName, AsyncClient] = {}
         self._http: list[httpx.AsyncClient] = []
+        self._off = False
 
     @property
     def keys(self) -> tuple[KeyName, ...]:
@@ -135,19 +144,41 @@ class Gateway:
             with contextlib.suppress(_Refusal):
                 await self._ask(key, ask)
 
-    async def try_write(self, key: KeyName, schema: str, table: str, column: str) -> str:
-        """The code with which a write that matches no row is refused; "" when it was accepted.
+    async def try_write(self, key: KeyName, schema: str, table: str, column: str, method: Method = "PATCH") -> str:
+        """The code with which a write that touches no row is refused; "" when it was accepted.
 
         `column` is one that is NOT NULL. Codes are SQLSTATEs or PostgREST's own (`PGRST205`: the table is not
-        exposed). Raises ServiceUnreachable, or ServiceRefused when the key is wrong.
+        exposed). Raises ServiceUnreachable (DataApiOff where that is why), or ServiceRefused when the key is wrong.
         """
 
         async def write(client: AsyncClient) -> None:
-            rows = client.schema(schema).table(table).update({column: None}, returning=ReturnMethod.minimal)
-            await rows.is_(column, "null").not_.is_(column, "null").execute()
+            rows, least = client.schema(schema).table(table), ReturnMethod.minimal
+            if method == "POST":
+                await rows.insert([], returning=least).execute()
+                return
+            change = (
+                rows.delete(returning=least) if method == "DELETE" else rows.update({column: None}, returning=least)
+            )
+            await change.is_(column, "null").not_.is_(column, "null").execute()
 
+        return await self._refusal(key, write)
+
+    async def try_read(self, schema: str, table: str, column: str, header: str = "") -> str:
+        """The code with which a read of no row is refused, asked with a header if one is named; "" when it was
+        answered. Raises as `try_write`.
+        """
+
+        async def read(client: AsyncClient) -> None:
+            rows = client.schema(schema).table(table).select(column).limit(0)
+            if header:
+                rows.request.headers[header] = "1"
+            await rows.execute()
+
+        return await self._refusal("service_role", read)
+
+    async def _refusal(self, key: KeyName, question: Any) -> str:
         try:
-            await self._ask(key, write)
+            await self._ask(key, question)
         except _Refusal as refusal:
             return refusal.code
         return ""
@@ -189,6 +220,8 @@ class Gateway:
 
         try:
             count = await self._ask("service_role", ask)
+        except DataApiOff:
+            return Uncounted.OFF
         except _Refusal as refusal:
             if refusal.code in _NOT_EXPOSED:
                 return Uncounted.NOT_EXPOSED
@@ -212,12 +245,14 @@ class Gateway:
         client = await self._client(key)
         for attempt in range(_AWAY_TRIES):
             try:
-                return await question(client)
+                answer = await question(client)
             except APIError as error:
                 code = str(error.code or "")
-                if code in _AWAY and attempt < _AWAY_TRIES - 1:
+                # One that was found off is asked once: whoever counts a thousand tables does not wait for each.
+                if code in _AWAY and attempt < _AWAY_TRIES - 1 and not (code == _OFF and self._off):
                     await asyncio.sleep(_AWAY_PAUSE)
                     continue
+                self._off = code == _OFF
                 raise self._ours(key, code) from error
             except httpx.TimeoutException as error:
                 raise _Refusal("57014") from error
@@ -225,6 +260,8 @@ class Gateway:
                 raise _unreachable(web.why(error)) from error
             except httpx.InvalidURL as error:
                 raise _unreachable("no such address") from error
+            self._off = False
+            return answer
         raise AssertionError("the last attempt returns or raises")
 
     async def _client(self, key: KeyName) -> AsyncClient:
@@ -250,6 +287,12 @@ class Gateway:
                 refused += "; it does that to a right one too once the project's JWT keys were rotated"
                 copy += f"; if it is the right one, {_ROTATED}"
             return ServiceRefused(refused, unchanged=_UNCHANGED, do=copy)
+        if code == _OFF:
+            return DataApiOff(
+                "the project's Data API is off: it answers everything with 503 (PGRST002)",
+                unchanged=_UNCHANGED,
+                do="nothing, if it is meant to be off; else switch it on in the dashboard (Settings, API)",
+            )
         if code in _AWAY:
             return _unreachable(code)
         return _Refusal(code)

@@ -2,12 +2,14 @@
 
 Each probe answers with the code it was refused with, or "" when it was accepted; what was accepted changed nothing
 and is rolled back. A read-only transaction refuses them before it looks for rows or rights, so no right to write is
-needed.
+needed. No hook is called here: another's may do what it likes, and with our rights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
@@ -15,7 +17,7 @@ from psycopg import sql
 
 from bot.supabase import guard
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.gateway import Gateway, KeyName
+from bot.supabase.gateway import METHODS, Gateway, KeyName, Method
 from bot.supabase.reading import reading
 
 PROBED: Mapping[str, str] = {"temp-table": "CREATE TEMP TABLE", "update": "an UPDATE of no row"}
@@ -23,6 +25,8 @@ PROBED: Mapping[str, str] = {"temp-table": "CREATE TEMP TABLE", "update": "an UP
 
 _TEMP_TABLE = sql.SQL("CREATE TEMP TABLE cutover_probe (probe integer)")
 _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01"}
+_ASKS_THE_HOOK, _THE_HOOK = "x-cutover-reload", "CUT00"
+"""The header by which a thawed hook knows our question, and its answer (`queries/thaw_restore.sql`)."""
 _LOST = {"57P01", "57P02", "57P03", None}
 
 
@@ -53,29 +57,58 @@ async def fresh_writes(database: Database) -> dict[str, str]:
             return {name: await _tried(session, sql.SQL("BEGIN"), probe) for name, probe in probes.items()}
 
 
-async def gate_answers(database: Database) -> str:
-    """The code with which the hook refuses a transaction that may write; "" when it lets it pass."""
-    async with database.session("probe", may_write=True) as session:
-        with translated("the pre-request hook could not be tried"):
-            return await _tried(session, sql.SQL("BEGIN READ WRITE"), sql.SQL("SELECT cutover_freeze.gate()"))
+@dataclass(frozen=True, kw_only=True)
+class ApiAnswers:
+    """By key and method, the code with which the public API refused a write to this table."""
+
+    schema: str
+    table: str
+    codes: Mapping[tuple[KeyName, Method], str]
 
 
-async def api_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
-    """By key, the code with which the public API refuses a write; empty when it exposes no table that could be asked
-    for.
+async def api_writes(session: Session, gateway: Gateway, *, guarded: bool) -> ApiAnswers | None:
+    """None when it exposes no table that could be asked for. Where the hard guard lets each wait, one method speaks for
+    all.
     """
-    for schema, table, column, not_null, _ in await _candidates(session):
-        if not not_null:
-            continue
-        first = await gateway.try_write("service_role", schema, table, column)
-        if first in _NOT_EXPOSED:
-            continue
-        answers: dict[KeyName, str] = {"service_role": first}
+    async for schema, table, column in _exposed(session, gateway):
+        wanted = [(key, method) for key in gateway.keys for method in (METHODS if not guarded else ("PATCH",))]
+        tries = [gateway.try_write(key, schema, table, column, method) for key, method in wanted]
+        said = await asyncio.gather(*tries, return_exceptions=True)
+        codes: dict[tuple[KeyName, Method], str] = {}
+        for asked, answer in zip(wanted, said, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            codes[asked] = answer
+        return ApiAnswers(schema=schema, table=table, codes=codes)
+    return None
+
+
+async def api_takes_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
+    """By key, "" when the public API accepts a write of no row to some table; else how it refused the last of them."""
+    answers: dict[KeyName, str] = {}
+    async for schema, table, column in _exposed(session, gateway):
         for key in gateway.keys:
-            if key not in answers:
+            if answers.get(key) != "":
                 answers[key] = await gateway.try_write(key, schema, table, column)
-        return answers
-    return {}
+        if "42501" not in answers.values():  # no right to that table, perhaps to another
+            break
+    return answers
+
+
+async def hook_is_called(session: Session, gateway: Gateway) -> bool | None:
+    """Whether the gateway calls the hook that a thaw has left; None when no read was answered either way."""
+    async for schema, table, column in _exposed(session, gateway):
+        code = await gateway.try_read(schema, table, column, _ASKS_THE_HOOK)
+        if code in {"", _THE_HOOK}:
+            return code == _THE_HOOK
+    return None
+
+
+async def _exposed(session: Session, gateway: Gateway) -> AsyncIterator[tuple[str, str, str]]:
+    """Tables that the gateway knows, each with a column that is NOT NULL."""
+    for one in await _candidates(session):
+        if one.not_null and await gateway.try_read(*one[:3]) not in _NOT_EXPOSED:
+            yield one[:3]
 
 
 async def storage_write(database: Database, session: Session, gateway: Gateway) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bot.artifacts import files
 from bot.errors import CutoverError
-from bot.plan.findings import Finding
+from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
 from bot.ports import Guarded, Look, ThawRecord
 from bot.supabase.database import Database, Session, end
@@ -25,6 +25,8 @@ from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
 from bot.supabase.lock import SourceLock
 from bot.supabase.proof import stillness
+from bot.supabase.proof.api import api_refuses
+from bot.supabase.proof.refusals import session_refuses
 
 _LOOK_SECONDS = 10.0
 _RENEWAL_SECONDS = 20.0
@@ -58,9 +60,9 @@ class SupabaseSource:
         self._look_seconds = look_seconds
 
     async def look(self) -> Look:
-        layers = await in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
+        layers = await in_time(self._looked(), seconds=self._look_seconds, hang_up=self._hang_up)
         kit.keep_prior(self._prior_file, layers)
-        return Look(frozen=layers.stand, database_time=layers.database_time)
+        return Look(frozen=layers.sessions_frozen, database_time=layers.database_time)
 
     async def renew(self, run: Run) -> None:
         self._database.set_run(run.run_id)
@@ -102,6 +104,15 @@ class SupabaseSource:
         async with self._turn:
             await self._close()
 
+    async def _looked(self) -> kit.Layers:
+        layers = await self._asked_layers()
+        if layers.sessions_read_only and not layers.current.read_only:
+            # By the server's files, or since the session of the looks is from under a freeze that is gone.
+            async with self._turn:
+                await self._close()
+            layers = await self._asked_layers()
+        return layers
+
     # -- in turn ------------------------------------------------------------------------------------------------------
 
     async def _asked_layers(self) -> kit.Layers:
@@ -117,10 +128,22 @@ class SupabaseSource:
             # Without the lock another bot may be at work; taking it again says so by LockHeld.
             await self._lock.take(wait=_LOCK_WAIT_SECONDS)
             try:
-                return await stillness.drift(await self._opened(), record)
+                session = await self._opened()
+                changes = await stillness.drift(session, record)
+                if stillness.LEVERS in record:
+                    changes += await self._writes_by_trying(session)
             except CutoverError:
                 await self._close()
                 raise
+        return changes
+
+    async def _writes_by_trying(self, session: Session) -> list[str]:
+        """What freezes instead of the kit cannot be looked up: it is tried."""
+        layers = await kit.read_layers(session)
+        found = [await session_refuses(self._database)]
+        if self._gateway is not None:
+            found.append((await api_refuses(session, self._gateway, layers)).finding)
+        return [finding.evidence.rstrip(".") for finding in found if blocks([finding]) and not finding.waivable]
 
     async def _renewed(self) -> None:
         async with self._turn:

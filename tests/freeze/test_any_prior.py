@@ -26,7 +26,7 @@ from bot.supabase.freeze.kit import (
     thaw_sql,
     thaw_sql_to_post,
 )
-from bot.supabase.freeze.thaw import plan_of, thaw
+from bot.supabase.freeze.thaw import DROP, plan_of, thaw
 from bot.supabase.probes import fresh_writes
 from tests.freeze.catalogs import world_of
 from tests.freeze.priors import State, states
@@ -46,7 +46,7 @@ def template_of() -> Iterator[Callable[[str], Company]]:
 
 
 def _paste(source: Company, text: str) -> None:
-    hasty = text.replace("PERFORM pg_sleep(2)", "PERFORM 1").replace("PERFORM pg_sleep(1)", "PERFORM 1")
+    hasty = text.replace("PERFORM pg_sleep(2)", "PERFORM 1")
     with psycopg.connect(source.dsn, autocommit=True, application_name="editor") as session:
         session.execute(hasty.encode())
 
@@ -84,10 +84,17 @@ def _gate(source: Company, state: State) -> None:
                 session.execute("SELECT cutover_freeze.gate()")
                 ran = session.execute("SELECT current_setting('test.hook', true)").fetchone()
                 assert ran in ({("ran",)} if state.hook is not None else {(None,), ("",)})
-            session.execute("ROLLBACK; BEGIN READ WRITE")
+            session.execute("ROLLBACK; BEGIN READ WRITE; SET LOCAL search_path = public")
             session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="frozen for migration"):
+            if state.hook is None or state.hook.exists:
                 session.execute("SELECT cutover_freeze.gate()")
+                for takes_it_back in ("SET TRANSACTION READ WRITE", "SET transaction_read_only = off"):
+                    session.execute("SAVEPOINT before")
+                    with pytest.raises(psycopg.Error):
+                        session.execute(takes_it_back.encode())
+                    session.execute("ROLLBACK TO before")
+                with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                    session.execute("CREATE TEMP TABLE mine ()")
             session.execute("ROLLBACK")
 
 
@@ -108,6 +115,8 @@ async def _there_and_back(source: Company, state: State, by: tuple[str, str], pr
     assert prior != UNKNOWN
     _gate(source, state)
     await _thaw(source, database, by[1], prior, prior_file)
+    if "the schema lost" not in by[1]:
+        _paste(source, DROP)
     assert world_of(source) == before
     assert await fresh_writes(database) == could_write
 

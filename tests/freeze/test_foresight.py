@@ -36,7 +36,8 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
     freeze()
     before = world_of(source)
     with (
-        psycopg.connect(source.authenticator_dsn, application_name="app", autocommit=True) as app,
+        psycopg.connect(source.storage_dsn, application_name="app", autocommit=True) as app,
+        psycopg.connect(source.authenticator_dsn, application_name="the gateway", autocommit=True),
         psycopg.connect(source.admin_dsn, application_name="platform", autocommit=True) as platform,
         psycopg.connect(source.dsn, application_name="cutover/x/watch", autocommit=True),
     ):
@@ -53,7 +54,7 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
         (
             "thaw-sessions",
             "warn",
-            f"1 session would be ended: pid {pids[0]} (authenticator, app). "
+            f"1 session would be ended: pid {pids[0]} (supabase_storage_admin, app). "
             f"1 session cannot be ended from here: pid {pids[1]} (supabase_admin, platform).",
         ),
         ("thaw-possible", "pass", "The settings can be restored: tried, and rolled back."),

@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,7 +13,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.supabase.database import Database
 from bot.supabase.freeze.kit import UNKNOWN, Prior, freeze_sql, prior_state, read_layers, thaw_sql, thaw_sql_to_post
-from bot.supabase.freeze.thaw import thaw
+from bot.supabase.freeze.thaw import DROP, thaw
 from tests.freeze.catalogs import world_of
 
 WRITE = "UPDATE public.settings SET value = value"
@@ -31,7 +32,13 @@ def _paste(source: Company, sql: str) -> list[str]:
 
 def _hasty(sql: str) -> str:
     """Without the seconds that are left to a gateway, where there is none."""
-    return sql.replace("PERFORM pg_sleep(2)", "PERFORM 1").replace("PERFORM pg_sleep(1)", "PERFORM 1")
+    return sql.replace("PERFORM pg_sleep(2)", "PERFORM 1")
+
+
+def _drop(source: Company) -> None:
+    """A minute after a thaw, as its last line says."""
+    assert thaw_sql().count(DROP) == 1
+    _paste(source, DROP)
 
 
 def _psql(source: Company, sql: str) -> str:
@@ -92,16 +99,26 @@ def test_a_thaw_leaves_all_as_it_was(source: Company, prior: str) -> None:
     assert _paste(source, _hasty(freeze_sql())) == []
     assert _refuses(source)
     with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
-        session.execute("BEGIN READ ONLY; SET LOCAL role anon; SET LOCAL search_path = public")
-        session.execute("SELECT cutover_freeze.gate()")
-        ran = session.execute("SELECT current_setting('test.hook', true)").fetchone()
-        session.execute("ROLLBACK; BEGIN READ WRITE; SET LOCAL role anon")
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="frozen for migration"):
-            session.execute("SELECT cutover_freeze.gate()")
-    assert ran == ("ran" if prior.startswith("hook") else None,)
-    assert _paste(source, _hasty(thaw_sql())) == []
+        for mode in ("READ ONLY", "READ WRITE"):
+            assert _asked(session, mode) == ("ran" if prior.startswith("hook") else "")
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                session.execute("UPDATE public.profiles SET id = id WHERE false")
+            session.execute("ROLLBACK")
+        assert _paste(source, _hasty(thaw_sql())) == []
+        assert _asked(session, "READ WRITE") == ("ran" if prior.startswith("hook") else "")
+        session.execute("UPDATE public.profiles SET id = id WHERE false; ROLLBACK")
+    _drop(source)
     assert world_of(source) == before
     assert not _refuses(source)
+
+
+def _asked(session: psycopg.Connection[Any], mode: str) -> str:
+    """What the gateway does before a request of a signed-in user: whether the hook ran that was there before."""
+    session.execute(f"BEGIN {mode}; SET LOCAL role service_role; SET LOCAL search_path = public".encode())
+    session.execute("SELECT set_config('test.hook', '', true), cutover_freeze.gate()")
+    row = session.execute("SELECT current_setting('test.hook', true)").fetchone()
+    assert row is not None
+    return str(row[0] or "")
 
 
 def test_the_kit_may_be_piped_and_run_twice(source: Company) -> None:
@@ -111,8 +128,14 @@ def test_the_kit_may_be_piped_and_run_twice(source: Company) -> None:
     assert "Now close this session" in _psql(source, freeze_sql())
     assert "ERROR" not in _psql(source, freeze_sql())
     [(noted,)] = source.server.sql("SELECT obj_description('cutover_freeze'::regnamespace)", source.dbname)
-    assert json.loads(noted) | {"at": ""} == {"hook": None, "default": "off", "known": True, "at": ""}
+    assert json.loads(noted) | {"at": ""} == {
+        "hook": None, "default": "off", "authenticator_default": None, "known": True, "at": "",
+    }  # fmt: skip
     assert "ERROR" not in _psql(source, thaw_sql())
+    again = _psql(source, thaw_sql())
+    assert "ERROR" not in again
+    assert DROP in again
+    assert "ERROR" not in _psql(source, DROP)
     assert "nothing to thaw" in _psql(source, thaw_sql())
     assert world_of(source) == before
 
@@ -123,6 +146,7 @@ def test_a_read_only_prior_is_restored_and_said(source: Company) -> None:
     before = world_of(source)
     _paste(source, _hasty(freeze_sql()))
     assert _paste(source, _hasty(thaw_sql())) == ["It was read-only before the freeze too, and is so again."]
+    _drop(source)
     assert world_of(source) == before
     assert _refuses(source)
 
@@ -170,7 +194,12 @@ async def test_a_lost_comment_is_known_as_lost(
         assert await prior_state(session) == UNKNOWN
         assert (await read_layers(session)).stand
     findings = await thaw(database, prior_file)
-    assert [finding.verdict for finding in findings] == ["pass", "pass"]
+    assert [(finding.check, finding.verdict) for finding in findings] == [
+        ("thaw-restored", "pass"),
+        ("thaw-schema", "warn"),
+        ("thaw-writes", "pass"),
+    ]
+    _drop(source)
     assert world_of(source) == before
 
 
@@ -186,19 +215,20 @@ def test_the_posted_thaw_carries_what_was_before(source: Company, freeze: Callab
     assert world_of(source) == before
 
 
-def test_the_thaw_fits_one_message_and_is_whole(source: Company, freeze: Callable[[], object]) -> None:
-    """Pasted from Slack, where it is one block of text, it works as the file does; the longest names fit too."""
+def test_the_posted_thaw_is_short_and_whole(source: Company, freeze: Callable[[], object]) -> None:
+    """Pasted from Slack, where it takes two messages at most, it works as the file does; the longest names fit too."""
     hook = f"{'s' * 63}.{'h' * 63}"
     source.server.sql(f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = '{hook}'")
     before = world_of(source)
     posted = thaw_sql_to_post(Prior(hook=hook, default="off"))
     shown = posted.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    assert len(f"```{shown}```") <= 3_800
+    assert len(shown) <= 2 * 3_000
     assert "```" not in posted
     freeze()
     assert _refuses(source)
     assert "ERROR" not in _psql(source, thaw_sql_to_post(Prior(hook=hook, default=None)))
     assert not _refuses(source)
+    _drop(source)
     assert world_of(source) == before
     freeze()
     source.server.sql("BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; COMMIT", source.dbname)
@@ -226,6 +256,7 @@ def test_a_freeze_that_was_half_undone_by_hand_still_knows_what_was_before(sourc
     source.server.sql(f"BEGIN READ WRITE; {hook} RESET pgrst.db_pre_request; COMMIT", source.dbname)
     _paste(source, _hasty(freeze_sql()))
     _paste(source, _hasty(thaw_sql()))
+    _drop(source)
     assert world_of(source) == before
 
 
@@ -238,8 +269,8 @@ def test_a_hook_that_was_set_after_a_half_undone_freeze_is_kept(source: Company)
     source.server.sql(hook)
     _paste(source, _hasty(freeze_sql()))
     with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
-        session.execute("BEGIN READ ONLY; SET LOCAL role anon; SELECT cutover_freeze.gate()")
-        assert session.execute("SELECT current_setting('test.hook', true)").fetchone() == ("ran",)
+        assert _asked(session, "READ ONLY") == "ran"
     _paste(source, _hasty(thaw_sql()))
+    _drop(source)
     source.server.sql(hook.replace(" SET pgrst.db_pre_request = 'public.check_request'", " RESET pgrst.db_pre_request"))
     assert world_of(source) == before

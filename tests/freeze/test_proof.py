@@ -55,7 +55,7 @@ async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> N
     )
     layers = findings["freeze-layers"]
     assert layers.evidence == (
-        "The freeze does not stand: the database's default is not read-only; the REST gateway has no pre-request hook "
+        "The freeze is not in place: the database's default is not read-only; the REST gateway has no pre-request hook "
         "that refuses writes."
     )
     assert layers.mend == HOW
@@ -74,9 +74,10 @@ async def test_a_soft_freeze_is_refused(source: Company, proof: Proof, run_since
         "A fresh session is refused writes with 25006 (CREATE TEMP TABLE and an UPDATE of no row)."
     )
     assert findings["api-refuses-writes"].evidence == (
-        "The public API does not refuse writes with 25006: with the key service_role a write is accepted, with the "
-        "key anon a write is accepted. A read-only database is not enough for it, because it opens its transactions "
-        "READ WRITE."
+        "The public API does not refuse writes: with the key service_role a write (POST) is accepted, with the key "
+        "service_role a write (PATCH) is accepted, with the key service_role a write (DELETE) is accepted, with the key "
+        "anon a write (POST) is accepted, with the key anon a write (PATCH) is accepted, with the key anon a write "
+        "(DELETE) is accepted. A read-only database is not enough for it, because it opens its transactions READ WRITE."
     )
 
 
@@ -261,8 +262,8 @@ async def test_a_hook_that_was_replaced_is_caught(
     )
     findings = await _prove(proof, run_since(since))
     assert findings["api-hook"].evidence == (
-        "The hook cutover_freeze.gate is set, but is not the one that was made for the freeze: a transaction that may "
-        "write is accepted."
+        "The hook cutover_freeze.gate is set, but is not the one that the kit makes for every role: the function "
+        "cutover_freeze.gate is not the one that the kit makes."
     )
 
 

@@ -27,7 +27,8 @@ async def test_looks_follow_the_source_until_it_is_frozen(
     first = await seen.look()
     assert not first.frozen
     assert first.database_time.tzinfo is not None
-    assert json.loads(prior.read_text()) == {"hook": None, "default": None, "known": True}
+    nothing = {"hook": None, "default": None, "authenticator_default": None, "known": True}
+    assert json.loads(prior.read_text()) == nothing
     source.server.sql(f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = 'public.mine'")
     await seen.look()
     assert json.loads(prior.read_text())["hook"] == "public.mine"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 
+import psycopg
 import pytest
 
 from bot.plan.findings import Finding
@@ -77,7 +78,8 @@ async def test_it_is_caught(
 
 def _layers_only(source: Company) -> datetime:
     """As the kit leaves it where a session from before could not be ended."""
-    source.server.sql(query("freeze_layers"), source.dbname)
+    with psycopg.connect(source.dsn, autocommit=True, application_name="cutover/-/kit") as session:
+        session.execute(query("freeze_layers").encode())
     [(at,)] = source.server.sql("SELECT clock_timestamp()", source.dbname)
     assert isinstance(at, datetime)
     return at

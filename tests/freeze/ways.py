@@ -157,7 +157,7 @@ WAYS = (
         name="The hook of the REST gateway is missing",
         caught_by="api-refuses-writes",
         act=platform(f"{_HOOK} RESET pgrst.db_pre_request", _RELOAD),
-        told="with the key anon a write is accepted",
+        told="with the key anon a write (DELETE) is accepted",
     ),
     Way(
         name="The hook was set to another function later",
@@ -168,7 +168,7 @@ WAYS = (
         name="The hook's function was replaced by one that refuses nothing",
         caught_by="api-hook",
         act=platform(f"{_GATE} END $$"),
-        told="a transaction that may write is accepted",
+        told="is not the one that the kit makes",
     ),
     Way(
         name="A custom JWT role: the hook refuses the roles whose keys are known, and lets every other write",
@@ -178,7 +178,7 @@ WAYS = (
             "current_setting('transaction_read_only')::boolean "
             "THEN RAISE 'frozen' USING ERRCODE = '25006'; END IF; END $$"
         ),
-        told="a transaction that may write is accepted",
+        told="is not the one that the kit makes",
     ),
     Way(
         name="The hook may not be called by every role (its schema's USAGE was revoked)",

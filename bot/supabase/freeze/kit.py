@@ -1,22 +1,29 @@
-"""The freeze kit and what of it stands: the SQL that people run, and what was set before it.
+"""The freeze kit and what of it is there: the SQL that people run, and what was set before it.
 
 The kit has three layers, because one alone stops too little: the database's default makes new sessions read-only; a
-hook before every request stops the REST gateway, which opens its transactions READ WRITE by name; ending the old
-sessions stops those who were there before the default was. `bot.supabase.proof` asks whether it worked; nothing here
-believes that it did.
+hook before every request makes the transactions of the REST gateway read-only, which it opens READ WRITE by name;
+ending the old sessions stops those who were there before the default was. The gateway's role is spared the default,
+since its listener connects only where it may write. `bot.supabase.proof` asks whether it worked; nothing here believes
+that it did.
 
 What was set before the freeze is written by the kit's own transaction, as JSON in the comment on schema
-`cutover_freeze`, and stays what it is for as long as a freeze stands. `freeze-prior.json` in the data directory is a
-copy for the night that schema is lost: it follows the source at each look until a freeze stands, and is then left
-alone. A thaw replaces the comment by the word that it has restored all, in the same transaction, before the schema is
-dropped: whoever dies in between leaves nothing that a later freeze or thaw could mistake.
+`cutover_freeze`, and is kept for as long as a freeze is there. It counts only where schema and functions are our role's
+or the database owner's: anybody may have made one of that name. `freeze-prior.json` in the data directory is a
+copy for the night that schema is lost: it follows the source at each look until a freeze is there, and is then left
+alone. A thaw replaces the comment by the word that it has restored all, in the same transaction, and makes the hook
+let everything pass; the schema is dropped later, when the gateway calls the hook no more. Whoever dies in between
+leaves nothing that a later freeze or thaw could mistake.
+
+All of this SQL puts pg_catalog first and alone in the search path, for as long as its transaction lasts: what others
+have put into ours is not called.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,18 +41,31 @@ _TRIES = 5
 _PAUSE = 0.5
 _AT_ONCE = (pg.InternalError_, pg.UniqueViolation, pg.DuplicateSchema, pg.DeadlockDetected, pg.SerializationFailure)
 _FREEZE = ("freeze_head", "freeze_layers", "sessions_end", "freeze_tail")
-_THAW = ("thaw_restore", "sessions_end", "thaw_drop", "thaw_tail")
+_THAW = ("thaw_restore", "sessions_end", "thaw_tail")
+_MARK = "frozen for migration"
+_CALL = r"\s*(?:PERFORM (?P<call>.+)\(\);)?\s*END ?"
+_FREEZES = re.compile(
+    # As the kit makes it now, and as it was made before transactions were made read-only instead of refused.
+    rf"\s*BEGIN -- {_MARK}\s+PERFORM pg_catalog\.set_config\('transaction_read_only', 'on', true\);{_CALL}"
+    rf"|\s*BEGIN\s+IF NOT current_setting\('transaction_read_only'\)::boolean THEN\s+RAISE '{_MARK}' USING ERRCODE = "
+    rf"'25006';\s+END IF;{_CALL.replace('?P<call>', '?:')}",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
     """What a freeze overwrites; None where nothing was set. `hook` is authenticator's pre-request function in this
-    database, `default` the database's default_transaction_read_only. Not `known` when it was lost.
+    database, `default` the database's default_transaction_read_only, `authenticator_default` the same of authenticator
+    in it. Not `known` when it was lost.
     """
 
     hook: str | None
     default: str | None
+    authenticator_default: str | None = None
     known: bool = True
+    tells_all: bool = True
+    """False where an older kit has noted it, which left authenticator's default alone: it is none of the freeze's."""
 
     @property
     def read_only(self) -> bool:
@@ -53,7 +73,10 @@ class Prior:
         return self.default is not None and self.default.lower() in _ON
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        told = asdict(self)
+        if not told.pop("tells_all"):
+            del told["authenticator_default"]
+        return json.dumps(told)
 
     @classmethod
     def from_json(cls, text: str) -> Prior | None:
@@ -61,12 +84,13 @@ class Prior:
         try:
             found = json.loads(text)
             hook, default = found["hook"], found["default"]
+            own, tells_all = found.get("authenticator_default"), "authenticator_default" in found
             known = found.get("known", True)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        if not isinstance(known, bool) or not all(v is None or isinstance(v, str) for v in (hook, default)):
+        if not isinstance(known, bool) or not all(v is None or isinstance(v, str) for v in (hook, default, own)):
             return None
-        return cls(hook=hook, default=default, known=known)
+        return cls(hook=hook, default=default, authenticator_default=own, known=known, tells_all=tells_all)
 
 
 UNKNOWN = Prior(hook=None, default=None, known=False)
@@ -74,8 +98,8 @@ UNKNOWN = Prior(hook=None, default=None, known=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """What stands at `database_time`. `current` is what is set now, `noted` what the schema's comment says was set
-    before.
+    """What is there at `database_time`. `current` is what is set now, `noted` what the schema's comment says was set
+    before, where it may be believed.
     """
 
     database_time: datetime
@@ -85,10 +109,15 @@ class Layers:
     noted_at: datetime | None
     """When the kit was last run, as the comment says; a session that began before can write."""
     thawed: bool
-    """A thaw has restored all, and was cut off before it dropped the schema."""
+    """A thaw has restored all, and has not dropped the schema yet."""
     schema_is_there: bool
-    gate_is_there: bool
+    stranger: str
+    """Who else than our role and the database's owner owns the schema or a function in it; "" for nobody."""
+    gate: str
+    """The body of the hook's function; "" where it is not there or not ours."""
     gate_is_open: bool
+    sessions_read_only: bool
+    """The session that asked was read-only by default when it began, or is so by the server's files since."""
 
     @property
     def hook(self) -> str:
@@ -96,13 +125,37 @@ class Layers:
         return next((h for h in (self.current.hook, self.hook_everywhere) if h is not None), "")
 
     @property
+    def in_force(self) -> Prior:
+        """What is set now, with the hook that the gateway goes by."""
+        return replace(self.current, hook=self.hook or None)
+
+    @property
+    def sessions_frozen(self) -> bool:
+        """Sessions are read-only by default from now on, by the kit or by other means."""
+        return self.current.read_only or self.sessions_read_only
+
+    @property
+    def gate_freezes(self) -> bool:
+        """The function is the kit's, word for word: it makes a transaction read-only, and then calls who was there."""
+        return _FREEZES.fullmatch(self.gate) is not None
+
+    @property
+    def hook_is_ours(self) -> bool:
+        """Whatever role the gateway assumes: its transactions are read-only once it has read its settings."""
+        return self.hook == GATE and self.gate_freezes and self.gate_is_open
+
+    @property
     def missing(self) -> tuple[str, ...]:
-        """What does not stand, as clauses; empty when the layers that can be looked up all do."""
+        """Which layers of the kit are not there, as clauses; empty when all are that can be looked up."""
         lacks = []
         if not self.current.read_only:
             lacks.append("the database's default is not read-only")
         if self.hook != GATE:
             lacks.append("the REST gateway has no pre-request hook that refuses writes")
+        elif self.stranger:
+            lacks.append(f"the schema {SCHEMA} or a function in it is owned by {self.stranger}, so it is not believed")
+        elif not self.gate_freezes:
+            lacks.append(f"the function {GATE} is not the one that the kit makes")
         elif not self.gate_is_open:
             lacks.append(f"the hook {GATE} cannot be called by every role")
         return tuple(lacks)
@@ -114,7 +167,8 @@ class Layers:
     @property
     def schema_is_strange(self) -> bool:
         """There is a schema of that name which the kit has not made, and which it therefore refuses to use."""
-        return self.schema_is_there and self.noted is None and not self.thawed and not self.gate_is_there
+        ours = self.noted is not None or self.thawed or _MARK in self.gate
+        return self.schema_is_there and (bool(self.stranger) or not ours)
 
 
 def freeze_sql() -> str:
@@ -158,17 +212,20 @@ async def read_layers(session: Session) -> Layers:
     with translated("the layers of the freeze could not be looked up"):
         row = await (await session.execute(query("layers"))).fetchone()
     assert row is not None
-    at, default, hook, hook_everywhere, comment, schema_is_there, gate_is_there, gate_is_open = row
+    at, default, hook, own, hook_everywhere, comment, schema_is_there, stranger, gate, gate_is_open, read_only = row
+    believed = "" if stranger else comment or ""
     return Layers(
         database_time=at.astimezone(UTC),
-        current=Prior(hook=hook, default=default),
+        current=Prior(hook=hook, default=default, authenticator_default=own),
         hook_everywhere=hook_everywhere,
-        noted=Prior.from_json(comment) if comment else None,
-        noted_at=_noted_at(comment) if comment else None,
-        thawed=comment == _THAWED,
+        noted=Prior.from_json(believed),
+        noted_at=_noted_at(believed),
+        thawed=believed == _THAWED,
         schema_is_there=schema_is_there,
-        gate_is_there=gate_is_there,
+        stranger=stranger or "",
+        gate="" if stranger else gate or "",
         gate_is_open=gate_is_open,
+        sessions_read_only=read_only,
     )
 
 
@@ -191,13 +248,22 @@ def prior_of(layers: Layers) -> Prior:
     """
     current, noted = layers.current, layers.noted
     if current.hook == GATE:
-        return noted or UNKNOWN
+        return _told_whole(noted, current) if noted is not None else UNKNOWN
     if noted is None or not noted.known:
         return current
+    own = current.authenticator_default
+    ours = noted.tells_all and own is not None and own.lower() not in _ON
     return Prior(
         hook=noted.hook if current.hook is None else current.hook,
         default=noted.default if current.read_only else current.default,
+        authenticator_default=noted.authenticator_default if ours else own,
     )
+
+
+def _told_whole(noted: Prior, current: Prior) -> Prior:
+    if noted.tells_all or not noted.known:
+        return noted
+    return replace(noted, authenticator_default=current.authenticator_default, tells_all=True)
 
 
 def keep_prior(path: Path, layers: Layers) -> None:

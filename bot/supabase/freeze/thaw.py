@@ -4,9 +4,13 @@ It takes no lock and waits for no other bot; whoever holds what it must set is w
 as the reason. Its steps, and what a crash after each leaves:
 
     settings restored       sessions that began under the freeze still refuse writes; thaw again
-    old sessions ended      the schema is left, its comment saying that all is restored; thaw again, or leave it
+    old sessions ended      the schema is left, its hook lets everything pass; thaw again, or leave it
     gateway has reloaded    the same
     schema dropped          as before the freeze
+
+The gateway calls the hook until it has read its settings again, and a hook that is gone fails every request, reads too.
+So the hook first lets everything pass, and is dropped once the gateway is seen to call it no more: asked with a header
+that only the hook answers to, a read comes through. A write that succeeds would prove nothing, since the hook lets it.
 
 `plan_of` says beforehand what `queries/thaw_restore.sql` will do, by the same rules.
 """
@@ -14,6 +18,7 @@ as the reason. Its steps, and what a crash after each leaves:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,19 +28,23 @@ from pydantic import ValidationError
 
 from bot.artifacts.files import rewrite
 from bot.errors import CutoverError
-from bot.plan.findings import UNASKED, Finding, Verdict, failed, passed, warned
+from bot.plan.findings import UNASKED, Finding, failed, passed, warned
 from bot.ports import ThawRecord
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
 from bot.supabase.freeze.kit import GATE, SCHEMA, UNKNOWN, Layers, Prior, change_settings, read_layers, read_prior
-from bot.supabase.gateway import Gateway, KeyName
-from bot.supabase.probes import PROBED, api_writes, fresh_writes
+from bot.supabase.gateway import DataApiOff, Gateway, KeyName
+from bot.supabase.probes import PROBED, api_takes_writes, fresh_writes, hook_is_called
 from bot.supabase.sessions import Other, end_sessions
 
-_RELOAD_SECONDS = 20.0
-_RELOAD_PAUSE = 0.5
+RELOAD_SECONDS = 60.0
+"""So long a thaw waits for the gateway, whose listener tries to come back every 32 s at the latest."""
+_DEAF_SECONDS = 10.0
+_WRITES_SECONDS = 20.0
+_PAUSE = 0.5
 _LOCKED = "55P03"
-_NO_ANSWER = {_LOCKED, "57014", "500", "504"}
-"""What the gateway says when it has not tried to write: a lock was not to be had, or the time was up."""
+_REFUSES_ALL = {READ_ONLY, "3F000", "42883"}
+"""Frozen still, or a hook that is not there."""
+DROP = f"BEGIN READ WRITE; DROP FUNCTION {GATE}(); DROP SCHEMA {SCHEMA}; COMMIT;"
 _STILL_FROZEN = f"the source is as frozen as it was, and what was set before stands in the comment on schema {SCHEMA}"
 _THAW_AGAIN = "run the thaw again; it is safe to repeat"
 
@@ -60,8 +69,15 @@ def plan_of(layers: Layers, fallback: Prior | None) -> Plan:
     return Plan(sets=None, acts=layers.thawed)
 
 
-async def thaw(database: Database, prior_file: Path | None = None, gateway: Gateway | None = None) -> list[Finding]:
-    """Restores, ends sessions, drops the schema, and proves that writing works. Safe to repeat.
+async def thaw(
+    database: Database,
+    prior_file: Path | None = None,
+    gateway: Gateway | None = None,
+    *,
+    reload_seconds: float = RELOAD_SECONDS,
+) -> list[Finding]:
+    """Restores, ends sessions, drops the schema once the gateway has reloaded, and proves that writing works. Safe to
+    repeat.
 
     A failing finding means that Supabase does not write as before. Raises CutoverError when the database cannot be
     asked, or when somebody holds what has to be set.
@@ -69,13 +85,13 @@ async def thaw(database: Database, prior_file: Path | None = None, gateway: Gate
     fallback = read_prior(prior_file) if prior_file is not None else None
     async with database.session("thaw", may_write=True) as session:
         await prepare(session, fallback)
-        plan = plan_of(await read_layers(session), fallback)
-        findings = [_restored(plan)]
+        layers = await read_layers(session)
+        plan = plan_of(layers, fallback)
+        findings = [_restored(plan, layers)]
         if plan.acts:
             findings += _ended(await _restore(session))
-        api = await _reloaded(session, gateway)
-        if plan.acts and (api is None or api.verdict is not Verdict.FAIL):
-            findings += await _dropped(session)
+            findings += await _schema(session, gateway, reload_seconds)
+        api = await _api_writes(session, gateway)
     findings.append(await _sql_writes(database))
     if api is not None:
         findings.append(api)
@@ -121,6 +137,46 @@ async def _restore(session: Session) -> list[Other]:
         return await end_sessions(session)
 
 
+async def _schema(session: Session, gateway: Gateway | None, seconds: float) -> list[Finding]:
+    """Drops it when nobody calls its hook any more. What cannot be known is a warning, since the hook is harmless."""
+    if not (await read_layers(session)).schema_is_there:
+        return []
+    stays = f"Schema {SCHEMA} stays; its hook lets everything pass"
+    if gateway is None:
+        evidence = f"{stays}. Whether the API has reloaded cannot be asked, since no key is set."
+        return [warned("thaw-schema", evidence, f"a minute from now, drop it: {DROP}")]
+    called = await _called(session, gateway, seconds)
+    if called is False:
+        return await _dropped(session)
+    if called:
+        evidence = f"{stays}. The API has not reloaded within {seconds:g} s and still calls it."
+        mend = f"restart the project's API from the dashboard, then {_THAW_AGAIN}, or drop it: {DROP}"
+    else:
+        evidence = f"{stays}. Whether the API has reloaded is not known: no read of it was answered."
+        mend = f"when the API has run for a minute, drop it: {DROP}"
+    return [warned("thaw-schema", evidence, mend)]
+
+
+async def _called(session: Session, gateway: Gateway, seconds: float) -> bool | None:
+    """Whether the gateway still calls the hook, `seconds` from now at the latest; None when it does not say. One that
+    hears nothing has its sessions ended after a while: its listener comes back, and reads its settings anew.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    ended = False
+    while True:
+        called = None
+        with contextlib.suppress(CutoverError):
+            called = await hook_is_called(session, gateway)
+        if called is False or loop.time() - began >= seconds:
+            return called
+        if not ended and loop.time() - began >= _DEAF_SECONDS:
+            ended = True
+            with contextlib.suppress(CutoverError), translated("the gateway's sessions could not be ended"):
+                await session.execute(query("gateway_end"))
+        await asyncio.sleep(_PAUSE)
+
+
 async def _dropped(session: Session) -> list[Finding]:
     with translated(f"the schema {SCHEMA} could not be dropped", unchanged="all else is as before"):
         await session.execute(query("thaw_drop"))
@@ -135,10 +191,18 @@ async def _dropped(session: Session) -> list[Finding]:
     ]
 
 
-def _restored(plan: Plan) -> Finding:
+def _restored(plan: Plan, layers: Layers) -> Finding:
     check = "thaw-restored"
     if not plan.acts:
-        return passed(check, "There was nothing to thaw: this database is not frozen by Cutover.")
+        nothing = "There was nothing to thaw: this database is not frozen by Cutover."
+        if not (layers.current.read_only or layers.sessions_read_only):
+            return passed(check, nothing)
+        return warned(
+            check,
+            f"{nothing} It is read-only by other means, and Cutover cannot undo what it did not do: "
+            f"{told(layers.current)}.",
+            "take it back the way it was made",
+        )
     if plan.sets is None:
         return passed(check, "An earlier thaw had restored the settings; this one went on from there.")
     if not plan.sets.known:
@@ -169,44 +233,46 @@ def _ended(remaining: list[Other]) -> list[Finding]:
     ]
 
 
-async def _reloaded(session: Session, gateway: Gateway | None) -> Finding | None:
-    """Waits until the gateway writes again, which shows that it has reloaded. None without a gateway or a table to
-    ask.
-    """
+async def _api_writes(session: Session, gateway: Gateway | None) -> Finding | None:
+    """Asks for some time, since pools come back meanwhile. None without a gateway or a table to ask for."""
+    check = "thaw-api"
     if gateway is None:
         return None
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _RELOAD_SECONDS
+    deadline = loop.time() + _WRITES_SECONDS
     while True:
         try:
-            answers = await api_writes(session, gateway)
+            answers = await api_takes_writes(session, gateway)
+        except DataApiOff:
+            return warned(
+                check, "The project's Data API is off: nobody writes through it.", "nothing, if it was off before"
+            )
         except CutoverError as error:
             evidence = f"Whether the public API writes again is not known: {error.happened}."
-            return warned("thaw-api", evidence, f"{error.do}; then {_THAW_AGAIN}", **{UNASKED: True})
-        waits = {key: code for key, code in answers.items() if code in {READ_ONLY, *_NO_ANSWER}}
-        if not waits or loop.time() >= deadline:
-            return _api_writes(list(answers), waits)
-        await asyncio.sleep(_RELOAD_PAUSE)
+            return warned(check, evidence, f"{error.do}; then {_THAW_AGAIN}", **{UNASKED: True})
+        refused = {key: code for key, code in answers.items() if code}
+        if not refused or loop.time() >= deadline or set(refused.values()) <= {"42501"}:
+            return _judged(list(answers), refused)
+        await asyncio.sleep(_PAUSE)
 
 
-def _api_writes(asked: list[KeyName], waits: dict[KeyName, str]) -> Finding | None:
+def _judged(asked: list[KeyName], refused: dict[KeyName, str]) -> Finding | None:
     check = "thaw-api"
-    if not waits:
+    if not refused:
         keys = " and ".join(asked)
         return passed(check, f"The public API takes writes again with the key {keys}.") if asked else None
-    told = " and ".join(waits)
-    if READ_ONLY in waits.values():
+    told = ", ".join(f"{key}: {code}" for key, code in refused.items())
+    if _REFUSES_ALL & set(refused.values()):
         return failed(
             check,
-            f"The public API still refuses writes with the key {told}, "
-            f"{_RELOAD_SECONDS:.0f} s after its settings were restored; schema {SCHEMA} was left to it.",
+            f"The public API still refuses writes {_WRITES_SECONDS:.0f} s after its settings were restored ({told}).",
             f"restart the project's API from the dashboard, then {_THAW_AGAIN}",
         )
     return warned(
         check,
-        f"Whether the public API writes again is not known: with the key {told} it answers in time with "
-        f"{' and '.join(sorted(set(waits.values())))} only.",
-        f"look in pg_locks for who holds the table, and at the project's API in the dashboard; then {_THAW_AGAIN}",
+        f"That the public API writes again is not proven: it answers a write of no row with an error ({told}).",
+        "42501 says that the role may not write to the tables that were tried, which may be as before the freeze; for "
+        f"another code look in pg_locks for who holds the table, and at the project's API; then {_THAW_AGAIN}",
     )
 
 

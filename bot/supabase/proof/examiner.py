@@ -16,19 +16,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from bot.plan.findings import Finding, failed, passed
+from bot.plan.findings import Finding, blocks, failed, passed
 from bot.plan.run import Run
 from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session
-from bot.supabase.freeze.kit import GATE, read_layers
+from bot.supabase.freeze.kit import read_layers
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.api import api_hook, api_refuses
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.movement import LATE_COUNTERS_SECONDS
 from bot.supabase.proof.others import old_sessions
 from bot.supabase.proof.paths import write_paths
-from bot.supabase.proof.refusals import api_hook, api_refuses, layers_stand, session_refuses, storage_refuses
+from bot.supabase.proof.refusals import layers_stand, session_refuses, storage_refuses
 from bot.supabase.proof.stillness import held_still, quiet_window
 
 
@@ -81,14 +82,18 @@ class Proof:
     async def _asked(self, session: Session, run: Run, report: Report, step: str) -> AsyncIterator[Finding]:
         report(_progress(step, "trying to write"))
         layers = await read_layers(session)
-        yield layers_stand(layers, run.frozen_since)
-        yield await session_refuses(self._database)
-        yield await api_refuses(session, self._gateway, hook_is_set=layers.hook == GATE)
-        yield await api_hook(self._database, layers)
+        fresh = await session_refuses(self._database)
+        api = await api_refuses(session, self._gateway, layers)
+        all_refuse = not blocks([fresh]) and api.refuses
+        since = run.frozen_since or (layers.database_time if layers.stand or all_refuse else None)
+        yield layers_stand(layers, since, all_refuse=all_refuse)
+        yield fresh
+        yield api.finding
+        yield api_hook(layers, api)
         if (storage := await storage_refuses(self._database, session, self._gateway)) is not None:
             yield storage
-        if run.frozen_since is not None:
-            yield await old_sessions(session, run.frozen_since)
+        if since is not None:
+            yield await old_sessions(session, since)
 
     async def _catalog(self, session: Session, run: Run) -> Catalog:
         return await read_catalog(

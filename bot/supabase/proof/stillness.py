@@ -9,9 +9,12 @@ from typing import Any
 from bot.plan.findings import Finding, failed, passed
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
-from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.kit import Layers, read_layers
 from bot.supabase.proof.movement import CloseLook, changes, look_closely, sequences_of, tables_of
 from bot.supabase.proof.wording import listed
+
+LEVERS = "levers"
+"""The part of the freeze record that says what freezes instead of the kit; not there when the kit does."""
 
 
 async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, late_counters: float) -> Finding:
@@ -40,6 +43,7 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
             "find out who writes (an app with its own BEGIN READ WRITE, a job, somebody at a console), stop it, "
             "and say `frozen` again",
         )
+    layers = await read_layers(session)
     return passed(
         check,
         f"Nothing moved in {len(tables)} tables and {len(sequences)} sequences for {seconds:g} s.{note}",
@@ -47,6 +51,7 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
         lsn=last.lsn,
         xmax=last.xmax,
         baseline=last.baseline,
+        **({LEVERS: _levers(layers)} if layers.missing else {}),
     )
 
 
@@ -58,7 +63,7 @@ async def held_still(
     if record is None:
         return failed(check, "There is no freeze record to compare with.", "pass the gate `freeze` first")
     first = await _look_again(session, record)
-    moved = _drifted(record, first)
+    moved = [*_lifted(record, await read_layers(session)), *_drifted(record, first)]
     if not moved and first.xmax != record["xmax"]:
         await asyncio.sleep(late_counters)
         moved = _drifted(record, await _look_again(session, record))
@@ -80,7 +85,25 @@ async def drift(session: Session, record: Mapping[str, Any]) -> list[str]:
     seconds may not be seen yet.
     """
     layers = await read_layers(session)
-    return [*layers.missing, *_drifted(record, await _look_again(session, record))]
+    return [*_lifted(record, layers), *_drifted(record, await _look_again(session, record))]
+
+
+def _levers(layers: Layers) -> Mapping[str, Any]:
+    """Of a freeze that is not the kit's, what can be looked up."""
+    return {"default": layers.current.default, "hook": layers.hook}
+
+
+def _lifted(record: Mapping[str, Any], layers: Layers) -> list[str]:
+    """Which layer of the kit is gone; or, where other levers freeze, which of these is another than it was."""
+    if LEVERS not in record:
+        return list(layers.missing)
+    if not layers.missing:  # the kit was run over it meanwhile
+        return []
+    then, now = record[LEVERS], _levers(layers)
+    names = {"default": "the database's default for transactions", "hook": "the API's pre-request hook"}
+    return [
+        f"{name} is another than when the freeze was proven" for key, name in names.items() if then[key] != now[key]
+    ]
 
 
 async def _look_again(session: Session, record: Mapping[str, Any]) -> CloseLook:

@@ -1,8 +1,10 @@
 -- A session keeps the default that it began with for as long as it lives, so each is ended and its pool opens a new one.
 -- The two seconds let the gateway read its settings, and those who reconnect too early be ended as well. One by one:
 -- a superuser's session cannot be ended by us, and in one statement it would save all the others. The bot's own are
--- spared, but at a thaw for one that still holds off writers by its locks.
+-- spared if they are our role's, but at a thaw for one that still holds off writers by its locks; and at a thaw the
+-- gateway's are, which never had the default.
 BEGIN;
+SET LOCAL search_path = pg_catalog, pg_temp;
 DO $sessions$
 DECLARE
   done text := coalesce(current_setting('cutover.done', true), '');
@@ -20,8 +22,9 @@ BEGIN
   FOR old IN
     SELECT pid FROM pg_stat_activity AS a
      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-       AND (NOT starts_with(application_name, 'cutover/') OR done = 'thawed'
-            AND EXISTS (SELECT FROM pg_locks WHERE pid = a.pid AND mode = 'ShareLock' AND locktype = 'relation'))
+       AND CASE WHEN usename = session_user AND starts_with(application_name, 'cutover/')
+                THEN done = 'thawed' AND EXISTS (SELECT FROM pg_locks WHERE pid = a.pid AND mode = 'ShareLock' AND locktype = 'relation')
+                ELSE done = 'frozen' OR usename IS DISTINCT FROM current_setting('cutover.spared', true) END
   LOOP
     BEGIN
       PERFORM pg_terminate_backend(old);

@@ -1,5 +1,6 @@
 -- Last, when nobody calls it any more. What somebody else has put into the schema stays, and so does the schema then.
 BEGIN READ WRITE;
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL lock_timeout = '5s';
 DO $thaw$
 BEGIN

@@ -10,6 +10,9 @@ SELECT CASE WHEN r.rolcanlogin THEN 'override' ELSE 'group override' END,
  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
    AND lower(split_part(entry, '=', 1)) IN ('default_transaction_read_only', 'transaction_read_only')
    AND split_part(entry, '=', 2) !~* '^(on|t|y|1)'
+   -- The kit's own, which its hook makes harmless.
+   AND NOT (r.rolname = 'authenticator' AND s.setdatabase <> 0 AND entry = 'default_transaction_read_only=off'
+            AND 'pgrst.db_pre_request=cutover_freeze.gate' = ANY (s.setconfig))
 UNION ALL
 SELECT 'function override', format('ALTER ROUTINE %s RESET %s', p.oid::regprocedure, split_part(entry, '=', 1))
   FROM pg_proc p, unnest(p.proconfig) AS entry

@@ -19,7 +19,8 @@ from .reading import NotUnderstood, Reading, parse
 from .sessions import SessionLost, SessionPool, query
 
 _READS = {"GET", "HEAD"}
-_RETRY_SECONDS = 0.1
+_FIRST_RETRY_SECONDS = 1
+_LONGEST_RETRY_SECONDS = 32
 
 _STATUS_OF_CODE = {
     "23503": 409, "23505": 409, "25006": 405, "42883": 404, "42P01": 404, "42P17": 500, "53400": 500, "57P01": 503,
@@ -59,6 +60,7 @@ class Rest:
         self._pool = SessionPool(dsn, application_name="postgrest")
         self._configuration = _Configuration()
         self._listener: asyncio.Task[None] | None = None
+        self._hears = False
         self._stopping = False
 
     async def start(self) -> None:
@@ -190,14 +192,30 @@ class Rest:
         headers = {"Content-Range": f"0-{number - 1}/*" if number and not created else "*/*"}
         return web.json_response(text=text, status=201 if created else 200, headers=headers)
 
+    def ready(self) -> web.Response:
+        """Answer as the admin port's `/ready` does: 503 while no reload would be heard."""
+        return web.Response(status=200 if self._hears else 503)
+
     async def _listen(self, listening: asyncio.Event) -> None:
-        """Hear `NOTIFY pgrst`; after a lost session listen again and read all, since a notice may be lost too."""
+        """Hear `NOTIFY pgrst`; after a lost session listen again and read all, since a notice may be lost too.
+
+        Only a session that may write will do, and libpq asks the server for its default: where
+        `default_transaction_read_only` is on for this role, there is none. Tries at 1, 2, 4, … 32 s, as PostgREST does.
+        """
+        wait = _FIRST_RETRY_SECONDS
         while True:
             try:
-                session = await AsyncConnection.connect(self._dsn, autocommit=True, application_name="postgrest listen")
+                session = await AsyncConnection.connect(
+                    self._dsn,
+                    autocommit=True,
+                    application_name="postgrest listen",
+                    target_session_attrs="read-write",
+                )
                 async with session:
-                    await session.execute("LISTEN pgrst")
+                    await session.execute('LISTEN "pgrst"')
                     await self._reload()
+                    self._hears = True
+                    wait = _FIRST_RETRY_SECONDS
                     listening.set()
                     async for _ in session.notifies():
                         # Both payloads, `reload config` and `reload schema`, cost one look each at little.
@@ -206,7 +224,9 @@ class Rest:
                 # A session that is lost while psycopg winds a cancellation up is told in place of the cancellation.
                 if self._stopping:
                     return
-                await asyncio.sleep(_RETRY_SECONDS)
+            self._hears = False
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_RETRY_SECONDS)
 
     async def _reload(self) -> None:
         async with self._pool.session() as session:

@@ -50,6 +50,7 @@ class GatewayStandin:
     async def start(self, port: int = 0) -> Self:
         """Open every session with the database, and the port (a free one for 0)."""
         app = web.Application(middlewares=[self._ask_for_key])
+        app.router.add_get("/rest-admin/v1/ready", self._ready)
         app.router.add_route("*", "/rest/v1/{table}", self._answer_rest)
         app.router.add_route("*", "/rest/v1/{anything:.*}", self._refuse_rest)
         app.router.add_get("/auth/v1/health", self._auth.health)
@@ -97,6 +98,9 @@ class GatewayStandin:
             hint = "Double check your Supabase `anon` or `service_role` API key."
             return web.json_response({"message": "Invalid API key", "hint": hint}, status=401)
         return await handler(request)
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        return self._rest.ready()
 
     async def _refuse_rest(self, request: web.Request) -> web.Response:
         refusal = Refused(400, "PGRST100", f"not played here: {request.path}")
