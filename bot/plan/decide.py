@@ -173,7 +173,7 @@ def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
         return []
     if command.frozen:
         return [e.FreezeSeen(at=now, database_time=command.database_time)]
-    if run.phase is Phase.VERIFYING:  # the checks find it out themselves
+    if run.phase is Phase.VERIFYING:  # the proof itself finds what is missing
         return []
     return [e.FreezeGone(at=now, database_time=command.database_time)]
 

@@ -248,6 +248,8 @@ class Gateway:
                 answer = await question(client)
             except APIError as error:
                 code = str(error.code or "")
+                if code == "503":
+                    code = await self._why_away(client)
                 # One that was found off is asked once: whoever counts a thousand tables does not wait for each.
                 if code in _AWAY and attempt < _AWAY_TRIES - 1 and not (code == _OFF and self._off):
                     await asyncio.sleep(_AWAY_PAUSE)
@@ -263,6 +265,16 @@ class Gateway:
             self._off = False
             return answer
         raise AssertionError("the last attempt returns or raises")
+
+    async def _why_away(self, client: AsyncClient) -> str:
+        """The code of a 503, which the answer to a HEAD has no body for."""
+        try:
+            await client.table(_NO_TABLE).select("*").limit(0).execute()
+        except APIError as error:
+            return str(error.code or "503")
+        except httpx.HTTPError:
+            pass
+        return "503"
 
     async def _client(self, key: KeyName) -> AsyncClient:
         if key not in self._clients:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import errors as pg
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -22,8 +23,8 @@ from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.dsn import server_proven
 from bot.supabase.export.bundle import Selection
 from bot.supabase.freeze.foresight import room
-from bot.supabase.freeze.kit import read_layers
-from bot.supabase.gateway import Gateway, Uncounted, host_ref
+from bot.supabase.freeze.kit import SCHEMA, Layers, read_layers
+from bot.supabase.gateway import DataApiOff, Gateway, Uncounted, host_ref
 from bot.supabase.proof.examiner import select_rights
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.reading import Reading, reading
@@ -51,15 +52,24 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
     refs = refs_of(database, gateway)
     _agree(refs)
     refuse_transaction_port(database)
-    await gateway.knock()
+    serves = await _serves(gateway)
     async with database.session("identity") as session:
         await refuse_transaction_pooling(database, session)
         rights = await _rights(session)
-        compares = "SUPABASE_DB_URL" not in refs or len(refs) < 2
+        compares = serves and ("SUPABASE_DB_URL" not in refs or len(refs) < 2)
         catalog = await read_catalog(session, include_schemas=(), exclude_tables=()) if compares else None
     if catalog is not None:
         await _compare_counts(database, gateway, catalog)
     return _identity(database, gateway, refs, rights)
+
+
+async def _serves(gateway: Gateway) -> bool:
+    """Shows the keys; False where the project's Data API is off, and counts nothing. Raises as `knock`."""
+    try:
+        await gateway.knock()
+    except DataApiOff:
+        return False
+    return True
 
 
 async def identify_by_sql(database: Database, gateway: Gateway | None) -> Identity:
@@ -167,7 +177,9 @@ async def preflight(
             yield proven
         for finding in _judged(rights):
             yield finding
-        yield room(await read_layers(session))
+        layers = await read_layers(session)
+        yield await _freeze_right(session, rights, layers)
+        yield room(layers)
         try:
             catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
         except CutoverError as error:
@@ -190,8 +202,8 @@ async def _two_roads(database: Database, gateway: Gateway | None, catalog: Catal
     refs = refs_of(database, gateway)
     try:
         _agree(refs)
-        await gateway.knock()
-        compared = await _compare_counts(database, gateway, catalog)
+        serves = await _serves(gateway)
+        compared = await _compare_counts(database, gateway, catalog) if serves else []
     except CutoverError as error:
         yield failed(check, f"{_sentence(error.happened)}.", error.do)
         return
@@ -199,6 +211,13 @@ async def _two_roads(database: Database, gateway: Gateway | None, catalog: Catal
         yield passed(check, f"SQL and the public API lead to the same project: {', '.join(compared)} count the same.")
     elif "SUPABASE_DB_URL" in refs and len(refs) > 1:
         yield passed(check, "SQL and the public API name the same project.")
+    elif not serves:
+        yield warned(
+            check,
+            "The project's Data API is off: it answers everything with 503 (PGRST002), so rows cannot be compared. "
+            "Everything is counted by SQL, and the freeze needs no hook.",
+            "compare the project in SUPABASE_DB_URL and SUPABASE_URL by eye",
+        )
     else:
         yield warned(
             check,
@@ -215,24 +234,6 @@ def _judged(rights: Mapping[str, Any]) -> list[Finding]:
     if rights["version"] < _OLDEST_VERSION:
         mend = f"upgrade the project to PostgreSQL {_OLDEST_VERSION} or later"
         found.append(failed("source-version", f"PostgreSQL {rights['server_version']} is too old.", mend))
-    if not rights["has_authenticator"]:
-        evidence = "The database has no role authenticator, so it is no Supabase project's."
-        found.append(failed("freeze-right", evidence, "check SUPABASE_DB_URL"))
-    else:
-        lacks = [
-            clause
-            for right, clause in (
-                ("owns_database", "does not own the database"),
-                ("may_create_schema", "may not create a schema"),
-                ("may_hook", "may not set pgrst.db_pre_request for authenticator"),
-            )
-            if not rights[right]
-        ]
-        if lacks:
-            evidence = f"The role {role} could not freeze: it {', '.join(lacks)}."
-            found.append(failed("freeze-right", evidence, as_postgres))
-        else:
-            found.append(passed("freeze-right", f"The role {role} may set the freeze's layers."))
     if rights["may_signal"] and rights["sees_sessions"]:
         found.append(passed("session-right", f"The role {role} sees all sessions and may end them."))
     else:
@@ -240,6 +241,34 @@ def _judged(rights: Mapping[str, Any]) -> list[Finding]:
         mend = f"GRANT pg_monitor, pg_signal_backend TO {role}, or {as_postgres}"
         found.append(failed("session-right", evidence, mend))
     return found
+
+
+async def _freeze_right(session: Session, rights: Mapping[str, Any], layers: Layers) -> Finding:
+    """Asked by doing: the kit's own SQL sets the layers in a transaction that is rolled back. Whether a role may is up
+    to grants and to what the platform's extensions lend it.
+    """
+    check, role = "freeze-right", rights["role"]
+    if not rights["has_authenticator"]:
+        evidence = "The database has no role authenticator, so it is no Supabase project's."
+        return failed(check, evidence, "check SUPABASE_DB_URL")
+    if layers.schema_is_strange:
+        evidence = f"Whether the role {role} may freeze could not be tried: there is a schema {SCHEMA} already."
+        return warned(check, evidence, "rename that schema, then ask again")
+    try:
+        with translated("the freeze could not be tried"):
+            try:
+                await session.execute(query("freeze_layers").replace("COMMIT;", "ROLLBACK;"))
+            finally:
+                await session.execute("ROLLBACK")
+    except CutoverError as error:
+        clauses = (("owns_database", "does not own the database"), ("may_create_schema", "may not create a schema"))
+        lacks = [clause for right, clause in clauses if not rights[right]]
+        if not isinstance(error.__cause__, pg.InsufficientPrivilege):
+            return failed(check, f"The role {role} could not freeze: {error.happened}.", error.do)
+        lacks = lacks or ["may not change the settings of authenticator"]
+        evidence = f"The role {role} could not freeze: it {', '.join(lacks)}."
+        return failed(check, evidence, "connect as the project's role postgres")
+    return passed(check, f"The role {role} may set the freeze's layers: tried, and rolled back.")
 
 
 async def _rights(session: Session) -> Mapping[str, Any]:

@@ -4,19 +4,20 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
 from bot.plan import commands as say
-from bot.plan.findings import Finding, Verdict, passed, warned
+from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.fold import fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
-from bot.ports import Progress, Report
+from bot.ports import Look, Progress, Report
 from tests.conducting.worlds import AWAY, Trouble, World, turning, until
-from tests.plan.histories import BOT, EVE, result_of
+from tests.plan.histories import BOT, EVE, START, result_of
 
 _EFFECTS = ("post", "redraw", "pin", "standing", "examine", "step")
 _WAY_OUT = 30
@@ -99,6 +100,32 @@ def test_an_examiner_that_cannot_ask_is_a_failing_finding(clean: World) -> None:
         return world
 
     turning(play())
+
+
+def test_a_freeze_that_nobody_has_seen_is_looked_at_before_it_is_proven() -> None:
+    """It counts from that look, our sessions begin anew, and the proof waits for both; nobody has to say it twice."""
+    world = World("freeze waits")
+    world.looks = [Look(frozen=True, database_time=START)]
+    seen: list[tuple[datetime | None, list[str]]] = []
+
+    async def proof(run: Run, report: Report) -> AsyncIterator[Finding]:
+        seen.append((run.frozen_since, list(world.log)))
+        yield failed("freeze-layers", "Not yet.", "freeze")
+
+    world.examiners["freeze-proof"] = proof
+
+    async def play() -> None:
+        conductor = world.conductor()
+        assert conductor.run.frozen_since is None
+        conducting = asyncio.create_task(conductor.conduct())
+        for refused in (1, 2):
+            world.hears(conductor, "frozen")
+            await until(lambda n=refused: len(seen) == n)  # type: ignore[misc]
+            await until(lambda: conductor.run.offer is not None and conductor.run.offer.status == "refused")
+        await _ended(conducting)
+
+    turning(play())
+    assert seen == [(START, ["sessions renewed"])] * 2
 
 
 def test_a_bug_in_an_examiner_passes_no_gate() -> None:

@@ -153,6 +153,7 @@ def test_a_bug_in_a_chore_ends_the_bot(chore: Chore) -> None:
 
     world = World("export waits")
     world.changes = broken
+    world.looks = []
     conductor = world.conductor()
 
     async def play() -> None:

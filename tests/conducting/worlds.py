@@ -119,7 +119,7 @@ class World:
         self.edited: list[tuple[str, float]] = []
         """What was edited, or was to be, and when it began."""
         self.log: list[str] = []
-        self.looks: list[Look | CutoverError] = []
+        self.looks: list[Look | CutoverError] = [Look(frozen=False, database_time=START)]
         """The answers to come; the last one is given again and again."""
         self.renewing: CutoverError | None = None
         self.thaw_record: ThawRecord | None = None

@@ -61,7 +61,7 @@ class CutLine:
             assert self._address.hostname and self._address.port
             from_server, to_server = await asyncio.open_connection(self._address.hostname, self._address.port)
             self._open.append(to_server)
-            to_server.write(await _untyped(reader))
+            to_server.write(await untyped(reader))
             await asyncio.gather(self._forth(reader, to_server), self._back(from_server, writer))
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
@@ -70,7 +70,7 @@ class CutLine:
 
     async def _forth(self, reader: asyncio.StreamReader, to_server: asyncio.StreamWriter) -> None:
         while True:
-            message = await _typed(reader)
+            message = await typed(reader)
             if message[:1] in _ASKS:
                 self.asked.append(message[5:-1].decode(errors="replace") if message[:1] == b"Q" else "")
                 if len(self.asked) == self._nth:
@@ -86,7 +86,7 @@ class CutLine:
     async def _back(self, from_server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
-                message = await _typed(from_server)
+                message = await typed(from_server)
             except asyncio.IncompleteReadError:  # it was asked to end this very session
                 if self._when != "after" or len(self.asked) != self._nth:
                     raise
@@ -100,11 +100,11 @@ class CutLine:
             await writer.drain()
 
 
-async def _untyped(reader: asyncio.StreamReader) -> bytes:
+async def untyped(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readexactly(4)
     return head + await reader.readexactly(struct.unpack("!i", head)[0] - 4)
 
 
-async def _typed(reader: asyncio.StreamReader) -> bytes:
+async def typed(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readexactly(5)
     return head + await reader.readexactly(struct.unpack("!i", head[1:])[0] - 4)

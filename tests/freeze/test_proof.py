@@ -55,8 +55,8 @@ async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> N
     )
     layers = findings["freeze-layers"]
     assert layers.evidence == (
-        "The freeze is not in place: the database's default is not read-only; the REST gateway has no pre-request hook "
-        "that refuses writes."
+        "The freeze is not in place: the database's default is not read-only; the REST gateway has no pre-request "
+        "hook that refuses writes."
     )
     assert layers.mend == HOW
     assert findings["session-refuses-writes"].evidence == (
@@ -75,9 +75,10 @@ async def test_a_soft_freeze_is_refused(source: Company, proof: Proof, run_since
     )
     assert findings["api-refuses-writes"].evidence == (
         "The public API does not refuse writes: with the key service_role a write (POST) is accepted, with the key "
-        "service_role a write (PATCH) is accepted, with the key service_role a write (DELETE) is accepted, with the key "
-        "anon a write (POST) is accepted, with the key anon a write (PATCH) is accepted, with the key anon a write "
-        "(DELETE) is accepted. A read-only database is not enough for it, because it opens its transactions READ WRITE."
+        "service_role a write (PATCH) is accepted, with the key service_role a write (DELETE) is accepted, with the "
+        "key anon a write (POST) is accepted, with the key anon a write (PATCH) is accepted, with the key anon a write "
+        "(DELETE) is accepted. A read-only database is not enough for it, because it opens its transactions READ "
+        "WRITE."
     )
 
 

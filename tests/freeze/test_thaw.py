@@ -23,8 +23,8 @@ from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 
 STAYS = (
-    "Schema cutover_freeze stays; its hook lets everything pass. Whether the API has reloaded cannot be asked, since no "
-    "key is set."
+    "Schema cutover_freeze stays; its hook lets everything pass. Whether the API has reloaded cannot be asked, since "
+    "no key is set."
 )
 
 

@@ -80,6 +80,7 @@ def test_a_verification_asks_the_examiners_of_its_gate_in_order() -> None:
     assert work == do.Verify(
         key=f"{RUN_ID}/checkpoint/export/1/verify/{night.run.offer.approvals[-1].given.ts}",
         examiners=("files", "counts", "freeze-holds"),
+        looks_first=False,
     )
 
 

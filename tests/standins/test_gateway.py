@@ -323,6 +323,49 @@ async def test_a_soft_freeze_does_not_stop_rest(
             await fresh.execute("CREATE TEMP TABLE probe ()")
 
 
+async def test_a_listener_that_may_not_write_hears_nothing_and_a_hook_that_is_gone_fails_every_request(
+    database: Company, gateway: GatewayStandin, service: AsyncClient, owner: AsyncConnection
+) -> None:
+    """Under the database's default it does not come back once it was ended, `/ready` says so, and a way back that drops
+    the hook leaves reads failing too; spared the default, it is back in a moment and reads all anew.
+    """
+    name = sql.Identifier(database.dbname)
+    own = sql.SQL("ALTER ROLE authenticator IN DATABASE {} ").format(name)
+    await owner.execute(
+        "CREATE SCHEMA cutover_probe; GRANT USAGE ON SCHEMA cutover_probe TO PUBLIC; "
+        "CREATE FUNCTION cutover_probe.gate() RETURNS void LANGUAGE sql AS ''"
+    )
+    await owner.execute(own + sql.SQL("SET pgrst.db_pre_request = {}").format(sql.Literal(_HOOK)))
+    await owner.execute("NOTIFY pgrst, 'reload config'")
+    await set_default(owner, database.dbname, "SET default_transaction_read_only = on")
+    await end_sessions(owner)
+    async with httpx.AsyncClient(headers={"apikey": gateway.anon_key}) as http:
+
+        async def ready() -> int:
+            return (await http.get(f"{gateway.url}/rest-admin/v1/ready")).status_code
+
+        async def deaf() -> bool:
+            return await ready() == 503
+
+        async def hears() -> bool:
+            return await ready() == 200
+
+        await until(deaf)
+        await owner.execute(own + sql.SQL("RESET pgrst.db_pre_request"))
+        await owner.execute("NOTIFY pgrst, 'reload config'")
+        await owner.execute("BEGIN READ WRITE; DROP SCHEMA cutover_probe CASCADE; COMMIT")
+
+        async def fails() -> bool:
+            return (await refusal(service.table("settings").select("*").limit(1).execute()))[0] == "3F000"
+
+        await until(fails)
+        assert await deaf()
+        await owner.execute(own + sql.SQL("SET default_transaction_read_only = off"))
+        await until(hears)
+    assert (await service.table("settings").select("*").limit(1).execute()).data
+    assert await write(service) == "written"
+
+
 async def test_the_hook_stops_rest_from_the_reload_on_and_not_before(
     database: Company, gateway: GatewayStandin, service: AsyncClient, visitor: AsyncClient, owner: AsyncConnection
 ) -> None:
@@ -340,6 +383,9 @@ async def test_the_hook_stops_rest_from_the_reload_on_and_not_before(
         sql.SQL("ALTER ROLE authenticator IN DATABASE {} SET pgrst.db_pre_request = {}").format(
             name, sql.Literal(_HOOK)
         )
+    )
+    await owner.execute(
+        sql.SQL("ALTER ROLE authenticator IN DATABASE {} SET default_transaction_read_only = off").format(name)
     )
     await set_default(owner, database.dbname, "SET default_transaction_read_only = on")
     assert await write(service) == "written"

@@ -13,6 +13,11 @@ from bot.plan.events import MessageHeard
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.talk.foreign import shown
 
+USERS_FEEL = (
+    "from the freeze on, pages that only read still load, and nothing can be saved. Sign-in and sign-up answer 500. Sessions cannot be "
+    "refreshed, so people are signed out. Do not restart Auth: with a migration pending it does not start again before the thaw."
+)
+
 _MOST_TABLES = 5
 
 

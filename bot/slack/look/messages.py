@@ -17,7 +17,7 @@ from bot.plan.findings import Finding, Verdict
 from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
-from bot.plan.talk import posts
+from bot.plan.talk import posts, sentences
 from bot.plan.talk.alarms import time_needed
 from bot.plan.talk.amounts import duration, number, size
 from bot.plan.talk.foreign import plain, prose
@@ -43,10 +43,6 @@ from bot.slack.look.summaries import (
 _MOST_REASONS = 20
 
 _MARK = {Verdict.PASS: "✅", Verdict.WARN: "⚠️", Verdict.FAIL: "❌"}
-_USERS_FEEL = (
-    "from the freeze on, pages that only read still load; nothing can be saved, nobody can sign up or sign in, and who "
-    "is signed in drops out when the session is due for renewal"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +165,7 @@ def _freeze_ways(run: Run, offer: Offer) -> list[str]:
     unproven = [f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.mend)}."] if tls is not None else []
     return [
         *unproven,
-        f"*What users will feel:* {_USERS_FEEL}.{guard}",
+        f"*What users will feel:* {sentences.USERS_FEEL}{guard}",
         f"*Time needed:* {time_needed(run.opened, offer.at)}{_window(run)}",
         "*The way back, before the way forward:* the SQL in this thread thaws Supabase from anywhere; `cutover thaw` "
         "does it too, and so does `thaw` said to me.",

@@ -27,7 +27,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.artifacts.files import rewrite
-from bot.errors import CutoverError
+from bot.errors import CutoverError, ServiceUnreachable
 from bot.plan.findings import UNASKED, Finding, failed, passed, warned
 from bot.ports import ThawRecord
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
@@ -91,7 +91,7 @@ async def thaw(
         if plan.acts:
             findings += _ended(await _restore(session))
             findings += await _schema(session, gateway, reload_seconds)
-        api = await _api_writes(session, gateway)
+        api = await _api_writes(session, gateway, seconds=_WRITES_SECONDS if plan.acts else 0)
     findings.append(await _sql_writes(database))
     if api is not None:
         findings.append(api)
@@ -139,7 +139,8 @@ async def _restore(session: Session) -> list[Other]:
 
 async def _schema(session: Session, gateway: Gateway | None, seconds: float) -> list[Finding]:
     """Drops it when nobody calls its hook any more. What cannot be known is a warning, since the hook is harmless."""
-    if not (await read_layers(session)).schema_is_there:
+    layers = await read_layers(session)
+    if not layers.schema_is_there or layers.stranger:
         return []
     stays = f"Schema {SCHEMA} stays; its hook lets everything pass"
     if gateway is None:
@@ -166,8 +167,12 @@ async def _called(session: Session, gateway: Gateway, seconds: float) -> bool | 
     ended = False
     while True:
         called = None
-        with contextlib.suppress(CutoverError):
+        try:
             called = await hook_is_called(session, gateway)
+        except DataApiOff:
+            return None
+        except CutoverError:
+            pass  # asked again, and told by the caller
         if called is False or loop.time() - began >= seconds:
             return called
         if not ended and loop.time() - began >= _DEAF_SECONDS:
@@ -233,13 +238,13 @@ def _ended(remaining: list[Other]) -> list[Finding]:
     ]
 
 
-async def _api_writes(session: Session, gateway: Gateway | None) -> Finding | None:
-    """Asks for some time, since pools come back meanwhile. None without a gateway or a table to ask for."""
+async def _api_writes(session: Session, gateway: Gateway | None, *, seconds: float) -> Finding | None:
+    """Asks for so long, since pools come back meanwhile. None without a gateway or a table to ask for."""
     check = "thaw-api"
     if gateway is None:
         return None
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _WRITES_SECONDS
+    deadline = loop.time() + seconds
     while True:
         try:
             answers = await api_takes_writes(session, gateway)
@@ -265,7 +270,7 @@ def _judged(asked: list[KeyName], refused: dict[KeyName, str]) -> Finding | None
     if _REFUSES_ALL & set(refused.values()):
         return failed(
             check,
-            f"The public API still refuses writes {_WRITES_SECONDS:.0f} s after its settings were restored ({told}).",
+            f"The public API still refuses writes ({told}).",
             f"restart the project's API from the dashboard, then {_THAW_AGAIN}",
         )
     return warned(
@@ -278,7 +283,11 @@ def _judged(asked: list[KeyName], refused: dict[KeyName, str]) -> Finding | None
 
 async def _sql_writes(database: Database) -> Finding:
     try:
-        probe = await fresh_writes(database)
+        try:
+            probe = await fresh_writes(database)
+        except ServiceUnreachable:  # a pooler may lend us a session that has just been ended
+            await asyncio.sleep(_PAUSE)
+            probe = await fresh_writes(database)
     except CutoverError as error:
         return failed(
             "thaw-writes",

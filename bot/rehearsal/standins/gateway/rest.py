@@ -61,6 +61,7 @@ class Rest:
         self._configuration = _Configuration()
         self._listener: asyncio.Task[None] | None = None
         self._hears = False
+        self.is_off = False  # the project's Data API, as the dashboard switches it
         self._stopping = False
 
     async def start(self) -> None:
@@ -86,6 +87,9 @@ class Rest:
     async def answer(self, request: web.Request, claims: Mapping[str, Any]) -> web.Response:
         """Answer one request under /rest/v1/ for the bearer of these claims."""
         role = str(claims.get("role", "anon"))
+        if self.is_off:
+            off = Refused(503, "PGRST002", "Could not query the database for the schema cache. Retrying.")
+            return web.json_response(off.body, status=503)
         try:
             return await self._perform(request, claims, role)
         except Refused as refusal:

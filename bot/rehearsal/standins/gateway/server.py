@@ -43,6 +43,10 @@ class GatewayStandin:
         """Return what a customer is given as SUPABASE_URL."""
         return f"http://127.0.0.1:{self._port}"
 
+    def switch_data_api(self, *, on: bool) -> None:
+        """Do as the dashboard's switch does."""
+        self._rest.is_off = not on
+
     def sign_in_token(self, user_id: str) -> str:
         """Return an hour's access token of a signed-in user, as Auth hands it out."""
         return self._auth.access_token(user_id)
