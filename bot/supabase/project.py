@@ -247,7 +247,8 @@ async def _freeze_right(session: Session, rights: Mapping[str, Any], layers: Lay
     """Asked by doing: the kit's own SQL sets the layers in a transaction that is rolled back. Whether a role may is up
     to grants and to what the platform's extensions lend it.
     """
-    check, role = "freeze-right", rights["role"]
+    check = "freeze-right"
+    role = rights["role"]
     if not rights["has_authenticator"]:
         evidence = "The database has no role authenticator, so it is no Supabase project's."
         return failed(check, evidence, "check SUPABASE_DB_URL")

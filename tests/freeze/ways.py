@@ -133,6 +133,22 @@ _LAYERS_ARE_GONE = (
     _RELOAD,
 )
 
+_REFUSES_ROWS = "CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed'; END $$"
+_ON_EVERY_TABLE = """DO $$ DECLARE t regclass; BEGIN
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relispartition
+  LOOP
+    EXECUTE 'CREATE TRIGGER no BEFORE INSERT OR UPDATE OR DELETE ON ' || t
+         || ' FOR EACH ROW EXECUTE FUNCTION public.no()';
+  END LOOP;
+END $$"""
+_NO_RIGHTS = (
+    "REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public FROM anon, authenticated, service_role, PUBLIC"
+)
+_WITH_ITS_OWNERS_RIGHTS = (
+    "CREATE FUNCTION public.enlist(name text) RETURNS void LANGUAGE sql SECURITY DEFINER AS "
+    "$$ INSERT INTO public.settings VALUES (name, 'x') $$"
+)
+
 WAYS = (
     # -- there when somebody says `frozen`
     Way(
@@ -158,6 +174,24 @@ WAYS = (
         caught_by="api-refuses-writes",
         act=platform(f"{_HOOK} RESET pgrst.db_pre_request", _RELOAD),
         told="with the key anon a write (DELETE) is accepted",
+    ),
+    Way(
+        name="Triggers that refuse each row, in the place of the hook: a write that touches no row passes",
+        caught_by="api-refuses-writes",
+        act=platform(*_LAYERS_ARE_GONE, _REFUSES_ROWS, _ON_EVERY_TABLE),
+        told="with the key service_role a write (PATCH) is accepted",
+    ),
+    Way(
+        name="Rights revoked from the API's roles, and a function that writes with the rights of its owner",
+        caught_by="api-refuses-writes",
+        act=platform(*_LAYERS_ARE_GONE, _NO_RIGHTS, _WITH_ITS_OWNERS_RIGHTS),
+        told="public.enlist(name text) (anon, authenticated, service_role",
+    ),
+    Way(
+        name="A schema `cutover_freeze` of somebody else, whose hook lets writes pass",
+        caught_by="freeze-layers",
+        act=platform("ALTER FUNCTION cutover_freeze.gate() OWNER TO anon"),
+        told="is owned by anon, so it is not believed",
     ),
     Way(
         name="The hook was set to another function later",

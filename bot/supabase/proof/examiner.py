@@ -22,7 +22,7 @@ from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.database import Database, Session
-from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.kit import GATE, read_layers
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.api import api_hook, api_refuses
 from bot.supabase.proof.foreign import foreign_code
@@ -84,7 +84,8 @@ class Proof:
         layers = await read_layers(session)
         fresh = await session_refuses(self._database)
         api = await api_refuses(session, self._gateway, layers)
-        all_refuse = not blocks([fresh]) and api.refuses
+        # With the kit's hook set, it is the kit that has to be whole.
+        all_refuse = not blocks([fresh]) and api.refuses and layers.hook != GATE
         since = run.frozen_since or (layers.database_time if layers.stand or all_refuse else None)
         yield layers_stand(layers, since, all_refuse=all_refuse)
         yield fresh

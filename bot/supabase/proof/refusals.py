@@ -23,7 +23,7 @@ HOW_TO_FREEZE = (
 
 
 def layers_stand(layers: Layers, since: datetime | None, *, all_refuse: bool) -> Finding:
-    """`all_refuse` when a fresh session and the public API do: then a freeze counts that is not the kit's."""
+    """`all_refuse` when, without the kit, a fresh session and the public API do: then such a freeze counts."""
     check = "freeze-layers"
     if layers.missing and (since is None or not all_refuse):
         return failed(check, f"The freeze is not in place: {listed(layers.missing)}.", HOW_TO_FREEZE)
