@@ -22,10 +22,7 @@ from bot.supabase.lock import SourceLock
 from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 
-STAYS = (
-    "Schema cutover_freeze stays; its hook lets everything pass. Whether the API has reloaded cannot be asked, since "
-    "no key is set."
-)
+STAYS = "Schema cutover_freeze stays; its hook lets everything pass. The API cannot be asked whether it has reloaded."
 
 
 def _verdicts(findings: list[Finding]) -> dict[str, str]:

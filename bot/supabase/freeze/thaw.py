@@ -35,6 +35,7 @@ from bot.supabase.freeze.kit import GATE, SCHEMA, UNKNOWN, Layers, Prior, change
 from bot.supabase.gateway import DataApiOff, Gateway, KeyName
 from bot.supabase.probes import PROBED, api_takes_writes, fresh_writes, hook_is_called
 from bot.supabase.sessions import Other, end_sessions
+from bot.web import NoClient
 
 RELOAD_SECONDS = 60.0
 """So long a thaw waits for the gateway, whose listener tries to come back every 32 s at the latest."""
@@ -144,7 +145,7 @@ async def _schema(session: Session, gateway: Gateway | None, seconds: float) -> 
         return []
     stays = f"Schema {SCHEMA} stays; its hook lets everything pass"
     if gateway is None:
-        evidence = f"{stays}. Whether the API has reloaded cannot be asked, since no key is set."
+        evidence = f"{stays}. The API cannot be asked whether it has reloaded."
         return [warned("thaw-schema", evidence, f"a minute from now, drop it: {DROP}")]
     called = await _called(session, gateway, seconds)
     if called is False:
@@ -169,7 +170,7 @@ async def _called(session: Session, gateway: Gateway, seconds: float) -> bool | 
         called = None
         try:
             called = await hook_is_called(session, gateway)
-        except DataApiOff:
+        except (DataApiOff, NoClient):
             return None
         except CutoverError:
             pass  # asked again, and told by the caller
