@@ -139,7 +139,7 @@ async def test_an_abort_needs_the_connection_alone(
     parties = Parties(source_ref="", source_database="postgres", target_project="p")
     at = datetime(2026, 4, 1, tzinfo=UTC)
     opened = RunOpened(at=at, run_id="20260401-ab12", parties=parties, channel="C1", approvers=("U1",), retain_days=90)
-    record.append(opened)
+    record.append([opened])
     record.close()
     environment = {**_API, "ALL_PROXY": "socks://proxy:1080", "PORT": "here", "CUTOVER__NOPE__X": "1"}
     ended, told, complaint = await _cutover(source, tmp_path, environment, "abort", "--yes")

@@ -35,7 +35,7 @@ def _journaled(place: str, directory: Path) -> None:
     directory.mkdir()
     record = EventRecord.open(directory)
     for event in night_at(place).events:
-        record.append(event)
+        record.append([event])
     record.close()
 
 
