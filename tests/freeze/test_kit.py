@@ -274,3 +274,33 @@ def test_a_hook_that_was_set_after_a_half_undone_freeze_is_kept(source: Company)
     _drop(source)
     source.server.sql(hook.replace(" SET pgrst.db_pre_request = 'public.check_request'", " RESET pgrst.db_pre_request"))
     assert world_of(source) == before
+
+
+async def test_a_freeze_of_an_earlier_version_is_seen_and_taken_back(source: Company, database: Database) -> None:
+    """Its comment says nothing of authenticator's default, which it left alone; its hook lets all pass once thawed."""
+    own = f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET"
+    source.server.sql(f"{own} default_transaction_read_only = on")
+    _hook(source, "public.check_request")
+    before = world_of(source)
+    with psycopg.connect(source.dsn, autocommit=True) as session:
+        session.execute(
+            "BEGIN; CREATE SCHEMA cutover_freeze; GRANT USAGE ON SCHEMA cutover_freeze TO PUBLIC; "
+            "CREATE FUNCTION cutover_freeze.gate() RETURNS void LANGUAGE plpgsql AS '\nBEGIN\n"
+            "  IF NOT current_setting(''transaction_read_only'')::boolean THEN\n"
+            "    RAISE ''frozen for migration'' USING ERRCODE = ''25006'';\n  END IF;\n"
+            "  PERFORM public.check_request();\nEND '; "
+            """COMMENT ON SCHEMA cutover_freeze IS '{"hook" : null, "default" : "off", "known" : true, "at" : """
+            """"2026-04-01T00:00:00Z"}'; """
+            f"{own} pgrst.db_pre_request = 'cutover_freeze.gate'; "
+            f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on; COMMIT".encode()
+        )
+    async with database.session("test") as watching:
+        layers = await read_layers(watching)
+    assert layers.stand
+    assert layers.noted == Prior(hook=None, default="off", tells_all=False)
+    _paste(source, _hasty(thaw_sql()))
+    with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
+        assert _asked(session, "READ WRITE") == "ran"
+    _drop(source)
+    source.server.sql(f"ALTER DATABASE {source.dbname} RESET default_transaction_read_only")
+    assert world_of(source) == before

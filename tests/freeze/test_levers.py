@@ -14,7 +14,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
 from bot.supabase.freeze.thaw import thaw
-from bot.supabase.gateway import Gateway
+from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.lock import SourceLock
 from bot.supabase.project import identify, preflight
 from bot.supabase.proof.examiner import Proof
@@ -239,6 +239,7 @@ async def test_where_the_data_api_is_off_its_part_is_not_needed(
     """The run can be opened, all is counted by SQL, and the default alone is a freeze; each says so as a warning."""
     standin.switch_data_api(on=False)
     assert (await identify(database, gateway)).ref == "abcdefghijklmnopqrst"
+    assert await gateway.count("public", "orders") is Uncounted.OFF
     found = await _asked(preflight(database, gateway))
     assert (found["same-project"].verdict, found["same-project"].evidence) == (
         "warn",

@@ -322,6 +322,22 @@ async def test_a_lifted_freeze_is_drift(
         assert await drift(session, record) == ["the database's default is not read-only"]
 
 
+async def test_what_the_platform_makes_by_the_day_is_no_drift(
+    source: Company, database: Database, proof: Proof, freeze: Freeze, run_since: RunSince
+) -> None:
+    """A partition of realtime.messages comes at midnight; a column of an exported table of Auth is another thing."""
+    source.server.sql("CREATE SCHEMA IF NOT EXISTS realtime", source.dbname)
+    since = freeze()
+    record = (await _prove(proof, run_since(since)))["quiet-window"].facts
+    source.server.sql("BEGIN READ WRITE; CREATE TABLE realtime.messages_2026_04_02 (id uuid); COMMIT", source.dbname)
+    async with database.session("test") as session:
+        assert await drift(session, record) == []
+        source.server.sql("BEGIN READ WRITE; ALTER TABLE auth.users ADD COLUMN since date; COMMIT", source.dbname)
+        assert "tables or columns were made, changed or dropped" in await drift(session, record)
+        older = {**record, "baseline": {**record["baseline"], "shape": "d41d8cd98f00b204e9800998ecf8427e"}}
+        assert "tables or columns were made, changed or dropped" not in await drift(session, older)
+
+
 def _clock(source: Company) -> datetime:
     [(at,)] = source.server.sql("SELECT clock_timestamp()", source.dbname)
     assert isinstance(at, datetime)
