@@ -152,18 +152,22 @@ def test_a_read_only_prior_is_restored_and_said(source: Company) -> None:
 
 
 def test_old_sessions_end_one_by_one(source: Company) -> None:
-    """A superuser's session that cannot be ended is named and saves no other; ours is spared."""
+    """A superuser's session that cannot be ended is named and saves no other; ours is spared, and nobody who calls
+    himself so with another role.
+    """
     with (
         psycopg.connect(source.admin_dsn, application_name="platform", autocommit=True) as platform,
         psycopg.connect(source.dsn, application_name="cutover/x/export", autocommit=True) as ours,
+        psycopg.connect(source.storage_dsn, application_name="cutover/x/export", autocommit=True) as disguised,
         psycopg.connect(source.authenticator_dsn, application_name="app", autocommit=True) as app,
     ):
         told = _psql(source, _hasty(freeze_sql()))
         assert json.dumps([[platform.info.backend_pid, "supabase_admin", "platform", True]]) in told
         assert ours.execute("SELECT 1").fetchone() == (1,)
         assert platform.execute("SELECT 1").fetchone() == (1,)
-        with pytest.raises(psycopg.OperationalError):
-            app.execute("SELECT 1")
+        for ended in (app, disguised):
+            with pytest.raises(psycopg.OperationalError):
+                ended.execute("SELECT 1")
 
 
 def test_nothing_ends_when_nothing_froze(source: Company) -> None:

@@ -2,6 +2,7 @@
 
 examiner   the questions of each gate, in their order
 refusals   is a write refused? asked by trying
+api        the same of the public API, and by what it refuses
 others     sessions from before the freeze
 paths      other ways to write
 stillness  does anything move, in a quiet window and since the record
