@@ -74,9 +74,7 @@ class SupabaseSource:
         return await in_time(self._drifted(run.freeze), seconds=self._look_seconds, hang_up=self._hang_up)
 
     async def way_back(self) -> str:
-        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. At most
-        3,800 characters with Slack's fences and escapes. Cheap.
-        """
+        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. Cheap."""
         asked = in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
         prior = kit.prior_of(await asked)
         return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))

@@ -183,7 +183,7 @@ def thaw_sql(prior: Prior | None = None) -> str:
 
 
 def thaw_sql_to_post(prior: Prior | None) -> str:
-    """The same in a form that fits one message of Slack with room for a sentence: no comments, no indentation."""
+    """The same as short as it can be, for a channel: no comments, no indentation."""
     lines = (line.strip() for line in thaw_sql(prior).splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))
 
