@@ -43,7 +43,6 @@ from bot.plan.actions import settled
 from bot.plan.commands import Refusal
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
-from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.practice import Practice
 from bot.plan.run import Phase, Run
@@ -56,7 +55,7 @@ from bot.slack.hearing import past
 from bot.slack.hearing.http_mode import HttpListener
 from bot.slack.hearing.listener import Listener, SocketListener
 from bot.stackauth import outlook, probe, target
-from bot.supabase import project
+from bot.supabase import opening, project
 from bot.supabase.database import Database
 from bot.supabase.dsn import open_question
 from bot.supabase.export.bundle import Label
@@ -167,6 +166,9 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
         await target.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
         parties = parties_of(settings, source_project)
+        api_counts = False
+        if new or run is None:
+            api_counts = await opening.look_ahead(edges.database, edges.gateway, selection_of(settings), directory)
         if new and run is not None:
             record.close()
             files.archive_run(directory, run.run_id)
@@ -178,11 +180,9 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             run = _taken_up(run, record, parties, settings)
         else:
             last = practice.read_timings(directory)
-            rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
-            way_back = await source.way_back()
-            await source.close()  # its session does not yet bear the run's name
-            tls = open_question(edges.database.dsn)
-            run = _opened(record, parties, settings, last, rows, way_back=way_back, source_tls=tls, abandons=abandon)
+            run = await _opened(
+                record, parties, settings, edges, source, last=last, abandons=abandon, api_counts=api_counts
+            )
         edges.database.set_run(run.run_id)
         await source_lock.renew()
         closing.push_async_callback(source.close)
@@ -284,17 +284,20 @@ def _must_be_ours(last_there: str, run: Run | None, abandon: str) -> None:
     )
 
 
-def _opened(
+async def _opened(
     record: EventRecord,
     parties: Parties,
     settings: Settings,
-    last: Practice | None,
-    estimated_rows: int | None,
+    edges: Services,
+    source: SupabaseSource,
     *,
-    way_back: str,
-    source_tls: Finding | None,
+    last: Practice | None,
     abandons: str,
+    api_counts: bool,
 ) -> Run:
+    estimated_rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
+    way_back = await source.way_back()
+    await source.close()  # its session does not yet bear the run's name
     now = SystemClock().now()
     command = say.Open(
         run_id=new_run_id(now),
@@ -306,10 +309,11 @@ def _opened(
         users_mode=settings.users.mode,
         rules=rules_of(settings),
         way_back=way_back,
-        source_tls=source_tls,
+        source_tls=open_question(edges.database.dsn),
         abandons=abandons,
         practice=last,
         estimated_rows=estimated_rows,
+        api_counts=api_counts,
     )
     events = open_run(command, now)
     record.append(events)

@@ -40,10 +40,11 @@ from bot.errors import (
 from bot.pace import Gauge, in_words
 from bot.plan import actions as do
 from bot.plan import commands as say
+from bot.plan.checks import FIRST, unmade
 from bot.plan.commands import Refusal
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
-from bot.plan.findings import Finding, failed
+from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.run import Delivery, Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
@@ -328,11 +329,10 @@ class Conductor:
                         self._tell(finding)
                         found += 1
                 except CutoverError as error:
-                    mend = f"{error.do[0].upper()}{error.do[1:]}, then say the word again."
-                    self._tell(failed(name, f"This could not be examined: {error.happened}.", mend))
+                    self._tell(unmade(FIRST[name], error))
                 else:
                     if not found:  # silence is no consent
-                        self._tell(failed(name, "This gave no answer at all.", "Say the word again; report it."))
+                        self._tell(unmade(FIRST[name], _silent(name)))
             self._stop_if_cut_off()
             self.obey(say.EndVerification())
         finally:
@@ -419,6 +419,11 @@ def _why(error: BaseException | None) -> str:
             return "It was cut off."
         case _:
             return f"A bug in it ended it ({type(error).__name__})."
+
+
+def _silent(examiner: str) -> CutoverError:
+    happened = f"the examiner {examiner} gave no answer at all"
+    return CutoverError(happened, unchanged="no gate was opened", do="report it")
 
 
 def _sentence(error: CutoverError) -> str:

@@ -114,10 +114,12 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
+def proof(settings: Settings, database: Database, gateway: Gateway, directory: Path | None = None) -> Proof:
+    """`directory` is where the export is to lie."""
     return Proof(
         database,
         gateway,
+        directory=directory,
         include_schemas=settings.export.include_schemas,
         exclude_tables=settings.export.exclude_tables,
         quiet_seconds=settings.freeze.quiet_seconds,
@@ -126,7 +128,7 @@ def proof(settings: Settings, database: Database, gateway: Gateway) -> Proof:
 
 def examiners(settings: Settings, edges: Services, directory: Path, bundle: BundleExaminers) -> Examiners:
     """By the names that the checkpoints give them."""
-    freeze = proof(settings, edges.database, edges.gateway)
+    freeze = proof(settings, edges.database, edges.gateway, directory)
     return {
         "freeze-proof": freeze.freeze_proof,
         "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
@@ -190,6 +192,9 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
         edges.gateway,
         include_schemas=settings.export.include_schemas,
         exclude_tables=settings.export.exclude_tables,
+        workers=settings.export.workers,
+        hold_locks=settings.freeze.hold_locks,
+        directory=settings.migration_data_dir,
     )
     return [
         ("slack", slack),

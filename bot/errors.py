@@ -10,17 +10,24 @@ classes. `OutcomeUnknown` is neither: the request may or may not have had its ef
 
 from __future__ import annotations
 
+from bot.obstacles import FILE_DAMAGED, UNFORESEEN, Obstacle
+
 
 class CutoverError(Exception):
-    """`happened`, `unchanged` and `do` are clauses without a final full stop; `exit_code` ends the process."""
+    """`happened`, `unchanged` and `do` are clauses without a final full stop; `exit_code` ends the process. `obstacle`
+    is what it is to a check that cannot be made because of it.
+    """
 
     exit_code = 1
+    obstacle = UNFORESEEN
 
-    def __init__(self, happened: str, *, unchanged: str, do: str) -> None:
+    def __init__(self, happened: str, *, unchanged: str, do: str, obstacle: Obstacle | None = None) -> None:
         super().__init__(happened)
         self.happened = happened
         self.unchanged = unchanged
         self.do = do
+        if obstacle is not None:
+            self.obstacle = obstacle
 
     def __str__(self) -> str:
         return f"{self.happened}; {self.unchanged}; {self.do}."
@@ -42,6 +49,7 @@ class RecordDamaged(CutoverError):
     """A journal or a bundle is not what was written."""
 
     exit_code = 3
+    obstacle = FILE_DAMAGED
 
 
 class LockHeld(CutoverError):

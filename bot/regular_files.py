@@ -13,6 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from bot.errors import RecordDamaged
+from bot.obstacles import FILE_UNREADABLE
 
 _NOT_REGULAR = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP}
 """What systems answer to O_NOFOLLOW on a link, and to a pipe, socket or device that nobody serves."""
@@ -43,6 +44,7 @@ def require_regular(path: Path) -> None:
             f"{path.name} is missing or cannot be read ({os.strerror(error.errno or 0)})",
             unchanged="nothing of it was read",
             do="put the file back from a copy, readable for this user",
+            obstacle=FILE_UNREADABLE,
         ) from error
 
 

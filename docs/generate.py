@@ -27,7 +27,9 @@ from pydantic.fields import FieldInfo
 
 import bot.plan
 from bot import cli, errors
+from bot.obstacles import OBSTACLES, Obstacle
 from bot.plan.checkpoints import PLAN
+from bot.plan.checks import CHECKS
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.stackauth.people.kinds import KINDS
@@ -37,8 +39,8 @@ from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
-_NAMED_BY_OTHERS = {"bot/conductor.py", "bot/doctor.py"}
-"""Where a finding takes the name of an examiner or an edge that could not be asked at all."""
+_NAMED_BY_OTHERS = {"bot/doctor.py"}
+"""Where a finding takes the name of an edge that could not be asked at all."""
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
@@ -84,6 +86,8 @@ def _constants(body: Iterable[ast.stmt]) -> dict[str, str]:
 def waivable_in_code() -> dict[str, set[bool]]:
     """By check, whether its failing findings may be waived."""
     found: dict[str, set[bool]] = defaultdict(set)
+    for name, check in CHECKS.items():
+        found[name].add(check.waivable is not None)
     for path in sorted((ROOT / "bot").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for scope, call in _findings(tree, _constants(tree.body)):
@@ -122,6 +126,31 @@ def _checks() -> str:
 def _examiners() -> str:
     rows = [(f"{gate.number} {gate.title}", ", ".join(f"`{name}`" for name in gate.examiners)) for gate in PLAN]
     return _table(("gate", "examiners, in this order"), rows)
+
+
+def _obstacles() -> str:
+    rows = [
+        (
+            f"`{one.name}`",
+            f"{_capital(one.shows)}.",
+            one.next_step,
+            ", ".join(f"`{name}`{_spared(name, one)}" for name, check in CHECKS.items() if one in check.obstacles),
+        )
+        for one in OBSTACLES
+    ]
+    return _table(("in the way", "how it comes about", "next step, and then the word again", "of which checks"), rows)
+
+
+def _spared(check: str, one: Obstacle) -> str:
+    """How much of a check's failing is spared where this is in the way."""
+    if one.asked is None:
+        return ""
+    return {CHECKS[check].waivable: " (may be waived)", CHECKS[check].warns: " (a warning)"}.get(one.asked, "")
+
+
+def _unmade() -> str:
+    rows = [(f"`{name}`", ", ".join(f"`{one.name}`" for one in check.obstacles)) for name, check in CHECKS.items()]
+    return _table(("check", "what can be in its way"), rows)
 
 
 # -- users, settings, commands ----------------------------------------------------------------------------------------
@@ -348,6 +377,7 @@ def _by_name(answer: str) -> str:
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"checkpoints": _checkpoints, "exit-codes": _exit_codes},
     "docs/checks.md": {"checks": _checks, "examiners": _examiners},
+    "docs/cannot-run.md": {"obstacles": _obstacles, "unmade": _unmade},
     "docs/users.md": {"kinds": _kinds, "reasons": _reasons},
     "docs/settings.md": {"environment": _environment, "sections": _sections},
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},

@@ -19,8 +19,10 @@ from bot.artifacts import metadata as metadata_file
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_in_slices
-from bot.errors import CutoverError
-from bot.plan.findings import Finding, failed, passed, warned
+from bot.errors import CutoverError, RecordDamaged
+from bot.obstacles import FILE_DAMAGED
+from bot.plan.checks import unmade
+from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
 
@@ -57,7 +59,7 @@ class BundleExaminers:
                 facts = await self._facts(table.file, read, found.totals.bytes, report)
             except (CutoverError, OSError) as error:
                 whole = False
-                yield failed("files-whole", _why(table.file, error), EXPORT_AGAIN)
+                yield _not_read("files-whole", table.file, error, EXPORT_AGAIN)
                 continue
             read, rows = read + facts.bytes, rows + facts.rows
             if differs := table_differs(table, facts):
@@ -112,7 +114,7 @@ class BundleExaminers:
             head = await asyncio.to_thread(mapping.read_head, path)
             sha256 = await asyncio.to_thread(files.sha256_of, path)
         except (CutoverError, OSError) as error:
-            yield failed("mapping-bound", _why(files.MAPPING, error), MAP_AGAIN)
+            yield _not_read("mapping-bound", files.MAPPING, error, MAP_AGAIN)
             return
         yield _bound(run, head, sha256)
         yield _retained(run, head)
@@ -125,7 +127,7 @@ class BundleExaminers:
                     else:
                         report(Progress(step="mapping", done=step, total=2 * head.counts.users, unit="users"))
         except (CutoverError, OSError) as error:
-            yield failed("mapping-complete", _why(files.MAPPING, error), MAP_AGAIN)
+            yield _not_read("mapping-complete", files.MAPPING, error, MAP_AGAIN)
             return
         counts, users = head.counts, run.users
         if (counts.users, counts.created, counts.matched, counts.updated, counts.unmapped, counts.attention) != (
@@ -158,7 +160,7 @@ class BundleExaminers:
                     resolved = step
                     report(Progress(step="references", done=min(step, total), total=total, unit="references"))
         except (CutoverError, OSError) as error:
-            yield failed("references", _why("The export", error), EXPORT_AGAIN)
+            yield _not_read("references", "the export", error, EXPORT_AGAIN)
             return
         if lost:
             yield failed(
@@ -212,7 +214,7 @@ async def _metadata(directory: Path, sha256: str) -> Metadata | Finding:
             return failed("files-whole", why, EXPORT_AGAIN)
         return await asyncio.to_thread(metadata_file.read, path)
     except (CutoverError, OSError) as error:
-        return failed("files-whole", _why(files.METADATA, error), EXPORT_AGAIN)
+        return _not_read("files-whole", files.METADATA, error, EXPORT_AGAIN)
 
 
 def _bound(run: Run, head: mapping.Head, sha256: str) -> Finding:
@@ -302,10 +304,13 @@ def _resolve(
     yield n
 
 
-def _why(name: str, error: CutoverError | OSError) -> str:
-    if isinstance(error, CutoverError):
-        return f"{error.happened}."
-    return f"{Path(error.filename or name).name} is not there or cannot be read."
+def _not_read(check: str, name: str, error: CutoverError | OSError, mend: str) -> Finding:
+    """A file that can be read and is damaged is what the check looks for; any other trouble keeps it from looking."""
+    if isinstance(error, OSError):
+        error = files.unread(name, error)
+    if isinstance(error, RecordDamaged) and error.obstacle is FILE_DAMAGED:
+        return Finding(check=check, verdict=Verdict.FAIL, evidence=f"{error.happened}.", mend=mend)
+    return unmade(check, error)
 
 
 def _counted(counter: Counter[str]) -> str:

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from bot.artifacts.files import FileWriter, Written
 from bot.artifacts.metadata import UtcTime
 from bot.errors import RecordDamaged
+from bot.obstacles import FILE_DAMAGED, FILE_UNREADABLE, Obstacle
 from bot.regular_files import open_regular
 
 Outcome = Literal["created", "matched", "updated"]
@@ -168,7 +169,7 @@ class _Lines:
         try:
             self._file = open_regular(path)
         except OSError as error:
-            raise self.damaged("the file is not there or cannot be read") from error
+            raise self.damaged("the file is not there or cannot be read", FILE_UNREADABLE) from error
 
     def __enter__(self) -> Self:
         return self
@@ -206,10 +207,11 @@ class _Lines:
         except ValidationError:
             raise self.damaged("it is not in the form that was written") from None
 
-    def damaged(self, why: str) -> RecordDamaged:
+    def damaged(self, why: str, obstacle: Obstacle = FILE_DAMAGED) -> RecordDamaged:
         where = f"Line {self._n} of {self._path.name}" if self._n else self._path.name
         return RecordDamaged(
             f"{where} cannot be believed: {why}",
             unchanged="nothing was written",
             do="put the file back from a copy",
+            obstacle=obstacle,
         )

@@ -26,6 +26,7 @@ from pydantic.alias_generators import to_camel
 
 from bot.artifacts.files import RESERVED, Written, write_once
 from bot.errors import RecordDamaged
+from bot.obstacles import FILE_DAMAGED, FILE_UNREADABLE, Obstacle
 from bot.regular_files import open_regular
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
@@ -228,7 +229,7 @@ def read(path: Path) -> Metadata:
         with open_regular(path) as file:
             return Metadata.model_validate_json(file.read(), by_alias=True, by_name=False)
     except OSError as error:
-        raise _unreadable(path, "it is not there or cannot be read") from error
+        raise _unreadable(path, "it is not there or cannot be read", FILE_UNREADABLE) from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"
@@ -240,9 +241,10 @@ def write(path: Path, metadata: Metadata) -> Written:
     return write_once(path, metadata.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 
-def _unreadable(path: Path, why: str) -> RecordDamaged:
+def _unreadable(path: Path, why: str, obstacle: Obstacle = FILE_DAMAGED) -> RecordDamaged:
     return RecordDamaged(
         f"{path} cannot be believed: {why}",
         unchanged="nothing was written",
         do="put it back from a copy, or export again",
+        obstacle=obstacle,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import UsageError
+from bot.obstacles import DISK_FULL
 
 _CACHE_KIB = 4_000
 """A sort takes as much again. The system caches the file too, so that more here wins little: with a million users,
@@ -25,10 +26,13 @@ _ROWS_AT_A_TIME = 500
 
 
 class Scratch:
-    """A context manager. For several threads only if they take turns."""
+    """A context manager. For several threads only if they take turns. Every method raises UsageError when the disk is
+    full or fails.
+    """
 
     def __init__(self, directory: Path) -> None:
         """In `directory`, where there is room for a bundle. Raises UsageError when nothing can be written there."""
+        self._directory = directory
         try:
             handle, name = tempfile.mkstemp(prefix=".scratch-", dir=directory)
         except OSError as error:
@@ -53,34 +57,47 @@ class Scratch:
     def make(self, *tables: str) -> None:
         """`tables` are CREATE statements."""
         for table in tables:
-            self._database.execute(table)
+            self._execute(table)
 
     def do(self, statement: str, *values: object) -> None:
-        self._database.execute(statement, values)
+        self._execute(statement, values)
 
     def changed(self, statement: str, *values: object) -> bool:
         """True when the statement changed a row."""
-        return self._database.execute(statement, values).rowcount > 0
+        return self._execute(statement, values).rowcount > 0
 
     def put(self, statement: str, rows: Iterable[Sequence[object] | Mapping[str, object]]) -> None:
         """The statement for each of the rows, which are taken one by one."""
-        self._database.executemany(statement, rows)
+        try:
+            self._database.executemany(statement, rows)
+        except sqlite3.OperationalError as error:
+            raise self._full() from error
 
     def one(self, question: str, *values: object) -> Any:
         """The first row of the answer; None when there is none."""
-        return self._database.execute(question, values).fetchone()
+        return self._execute(question, values).fetchone()
 
     def all(self, question: str, *values: object) -> Iterator[Any]:
         """The rows of the answer, as they are asked for; what it reads must not be changed meanwhile."""
-        cursor = self._database.execute(question, values)
+        cursor = self._execute(question, values)
         cursor.arraysize = _ROWS_AT_A_TIME
         while rows := cursor.fetchmany():
             yield from rows
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise self._full() from error
+
+    def _full(self) -> UsageError:
+        return _unusable(self._directory, "the disk is full or fails")
 
 
 def _unusable(directory: Path, why: str) -> UsageError:
     return UsageError(
         f"No file can be made in the data directory {directory} ({why})",
         unchanged="nothing was changed in Supabase or Stack Auth",
-        do="make room there, or mend its rights, and try again",
+        do="make room there, or correct its rights, and try again",
+        obstacle=DISK_FULL,
     )

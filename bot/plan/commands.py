@@ -49,6 +49,7 @@ class Open:
     accepted_ahead: tuple[str, ...]
     practice: Practice | None = None
     estimated_rows: int | None = None
+    api_counts: bool | None = None
     users_mode: e.UsersMode = "create"
     way_back: str = ""
     source_tls: Finding | None = None

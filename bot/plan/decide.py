@@ -84,6 +84,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         accepted_ahead=command.accepted_ahead,
         practice=command.practice,
         estimated_rows=command.estimated_rows,
+        api_counts=command.api_counts,
         users_mode=command.users_mode,
         rules=command.rules,
         way_back=command.way_back,

@@ -20,6 +20,8 @@ from typing import NamedTuple
 from bot.artifacts import files, mapping
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_blocking
+from bot.errors import CutoverError
+from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
@@ -49,10 +51,17 @@ class ReadBack:
         self._service = service
 
     async def examine(self, run: Run, report: Report) -> AsyncIterator[Finding]:
-        """Raises RecordDamaged and what the service raises when it stays away."""
-        with Scratch(self._directory) as scratch:
-            async for finding in self._examine(run, report, scratch):
-                yield finding
+        """What keeps one of the two from being made is its finding, and the other is not asked for any more."""
+        check = "users-exactly-once"
+        try:
+            with Scratch(self._directory) as scratch:
+                async for finding in self._examine(run, report, scratch):
+                    yield finding
+                    check = "users-read-back"
+        except CutoverError as error:
+            yield unmade(check, error)
+        except OSError as error:
+            yield unmade(check, files.unread("the export", error))
 
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
         pairs = await run_blocking(lambda: _Pairs(self._directory, scratch))

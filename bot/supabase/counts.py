@@ -1,16 +1,24 @@
-"""The examiner `counts`: has every exported table as many rows in the source as in its file, asked by another road.
+"""The examiner `counts`: has every exported table as many rows in the source as in its file, asked by another method.
 
-The road is the public API's exact count through the `supabase` library, which shares neither session nor code with
-the export. SQL in a fresh session counts where that road does not lead: to a schema that is not exposed, and to a table
-that others inherit from, whose rows the API counts as its own. Where the API gave up on a large table, SQL counts too,
-and that is a warning. The numbers are compared with metadata.json; that the files hold what metadata.json says is
-another examiner's question.
+The method is the public API's exact count through the `supabase` library, which shares neither session nor code with
+the export. SQL in a fresh session counts what that method does not reach:
+
+    a schema that is not exposed, or a table that the API's role may not read   expected, and said with the grant
+    a table that others inherit from, whose rows the API counts as its own       expected
+    a table on which the API fails, or gave up                                   a warning
+    everything, since the API counts nothing                                     see below
+
+An API that counts nothing although it did when the run was opened is not the one that was opened with: that fails, and
+may be waived, because SQL has counted everything. Where it counted nothing then either, it is a warning. A different
+number fails by either method. The numbers are compared with metadata.json; that the files hold what metadata.json says
+is another examiner's question.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +27,13 @@ from psycopg.rows import dict_row
 
 from bot.artifacts import metadata
 from bot.artifacts.files import METADATA
+from bot.errors import CutoverError
+from bot.plan.checks import answers, unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
+from bot.plan.talk.sentences import waiving
 from bot.ports import Progress, Report
+from bot.supabase.apigrants import MissingGrant, missing_grants, statements
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
 from bot.supabase.gateway import Gateway, Uncounted
@@ -33,6 +45,7 @@ BY_SQL = "counts-by-sql"
 _AT_ONCE = 4
 _SHOWN = 5
 _MEND = "Find out what wrote to these tables, or who cut the files, then say `abort` and export again in a new run."
+_NOTHING_TO_FIX = "Nothing to fix: the numbers are equal."
 
 
 class _Table(NamedTuple):
@@ -50,8 +63,17 @@ class _Kind(NamedTuple):
     inherited: bool
 
 
+@dataclass
+class _Asked:
+    """What came of asking the API. `away` is why it could not be asked at all, and asking it stopped."""
+
+    counts: dict[_Table, int] = field(default_factory=dict)
+    not_counted: dict[_Table, Uncounted] = field(default_factory=dict)
+    away: CutoverError | None = None
+
+
 class CountsExaminer:
-    """Called with a run whose export lies in `directory`. Raises CutoverError when a road cannot be gone at all."""
+    """Called with a run whose export lies in `directory`."""
 
     def __init__(self, database: Database, gateway: Gateway, directory: Path) -> None:
         self._database = database
@@ -59,51 +81,96 @@ class CountsExaminer:
         self._directory = directory
 
     async def __call__(self, run: Run, report: Report) -> AsyncIterator[Finding]:
-        described = await asyncio.to_thread(metadata.read, self._directory / METADATA)
-        tables = [_Table(t.schema_name, t.table, t.row_count) for t in described.tables.values()]
-        counted = 0
+        """What is in the way of SQL fails for good, so that SQL has always counted what the API did not."""
+        try:
+            described = await asyncio.to_thread(metadata.read, self._directory / METADATA)
+            tables = [_Table(t.schema_name, t.table, t.row_count) for t in described.tables.values()]
+            async with self._database.session("counts") as session:
+                kinds = await _kinds(session, tables)
+        except CutoverError as error:
+            yield unmade(BY_SQL, error)
+            return
+        counting = _Counting(self._database, self._gateway, tables, kinds, report)
 
-        def tell(table: _Table) -> None:
-            nonlocal counted
-            counted += 1
-            note = f"counted {table.relation}"
-            report(Progress(step="counts", done=counted, total=len(tables), unit="tables", note=note))
+        async def by_api() -> Finding:
+            return await counting.by_api(counted_at_opening=run.opened.api_counts)
 
-        async with self._database.session("counts") as session:
-            kinds = await _kinds(session, tables)
-        api: dict[_Table, int] = {}
-        by_sql: list[_Table] = []
-        late: list[_Table] = []
-        asked = [table for table in tables if table in kinds and not kinds[table].inherited]
-        async for table, count in self._ask_api(asked):
-            if isinstance(count, int):
-                api[table] = count
-                tell(table)
-            elif count is Uncounted.TIMED_OUT:
-                late.append(table)
-            else:
-                by_sql.append(table)
-        if api or not late:
-            yield _by_api(api)
-        by_sql += [table for table in tables if table in kinds and kinds[table].inherited]
-        counts: dict[_Table, int | None] = {table: None for table in tables if table not in kinds}
-        if by_sql or late:
+        async for finding in answers((BY_API, by_api), (BY_SQL, counting.by_sql)):
+            yield finding
+
+
+class _Counting:
+    """The two methods, one after the other; the second counts what the first has left."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: Gateway,
+        tables: Sequence[_Table],
+        kinds: Mapping[_Table, _Kind],
+        report: Report,
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._tables = tables
+        self._kinds = kinds
+        self._report = report
+        self._counted = 0
+        self._asked = _Asked()
+
+    async def by_api(self, *, counted_at_opening: bool | None) -> Finding:
+        await self._ask_api([t for t in self._tables if t in self._kinds and not self._kinds[t].inherited])
+        return _by_api(self._asked, counted_at_opening=counted_at_opening)
+
+    async def by_sql(self) -> Finding | None:
+        """None when nothing is left."""
+        counts: dict[_Table, int | None] = {table: None for table in self._tables if table not in self._kinds}
+        if left := [table for table in self._tables if table in self._kinds and table not in self._asked.counts]:
             async with reading(self._database, "counts") as source:
-                for table in (*by_sql, *late):
-                    counts[table] = await _count(source, table, kinds[table])
-                    tell(table)
-        if counts:
-            yield _by_sql(counts, late)
+                for table in left:
+                    counts[table] = await _count(source, table, self._kinds[table])
+                    self._tell(table)
+        return _by_sql(counts, self._asked, await self._missing_grants()) if counts else None
 
-    async def _ask_api(self, tables: Sequence[_Table]) -> AsyncIterator[tuple[_Table, int | Uncounted]]:
-        """In order, a few at a time."""
+    async def _missing_grants(self) -> Sequence[MissingGrant]:
+        ungranted = [table[:2] for table, why in self._asked.not_counted.items() if why is Uncounted.NOT_GRANTED]
+        if not ungranted:
+            return ()
+        async with self._database.session("counts") as session:
+            return await missing_grants(session, ungranted)
+
+    def _tell(self, table: _Table) -> None:
+        self._counted += 1
+        total, note = len(self._tables), f"counted {table.relation}"
+        self._report(Progress(step="counts", done=self._counted, total=total, unit="tables", note=note))
+
+    async def _ask_api(self, tables: Sequence[_Table]) -> None:
+        """A few at a time. An API that fails on all of them is asked no more."""
         for first in range(0, len(tables), _AT_ONCE):
             group = tables[first : first + _AT_ONCE]
             with ungrouped():
                 async with asyncio.TaskGroup() as tasks:
-                    counts = [tasks.create_task(self._gateway.count(table.schema, table.name)) for table in group]
-            for table, count in zip(group, counts, strict=True):
-                yield table, count.result()
+                    counts = [tasks.create_task(self._ask(table)) for table in group]
+            errors: list[CutoverError] = []
+            for table, answer in zip(group, [count.result() for count in counts], strict=True):
+                match answer:
+                    case int():
+                        self._asked.counts[table] = answer
+                        self._tell(table)
+                    case Uncounted():
+                        self._asked.not_counted[table] = answer
+                    case CutoverError():
+                        self._asked.not_counted[table] = Uncounted.REFUSED
+                        errors.append(answer)
+            if len(errors) == len(group):
+                self._asked.away = errors[0]
+                return
+
+    async def _ask(self, table: _Table) -> int | Uncounted | CutoverError:
+        try:
+            return await self._gateway.count(table.schema, table.name)
+        except CutoverError as error:
+            return error
 
 
 async def _kinds(session: Session, tables: Sequence[_Table]) -> dict[_Table, _Kind]:
@@ -126,31 +193,61 @@ async def _count(source: Reading, table: _Table, kind: _Kind) -> int:
     return int(count)
 
 
-def _by_api(counts: Mapping[_Table, int]) -> Finding:
-    wrong = _wrong(counts)
+def _by_api(asked: _Asked, *, counted_at_opening: bool | None) -> Finding:
+    """`counted_at_opening` is None for a run of before that was noted."""
+    wrong = _wrong(asked.counts)
     if wrong:
         return failed(BY_API, f"The API counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
-    if not counts:
-        return warned(
+    if asked.counts:
+        rows = sum(asked.counts.values())
+        return passed(BY_API, f"{_tables(len(asked.counts))}, {rows:,} rows: as exported, counted through the API.")
+    if asked.away is not None and counted_at_opening is not False:
+        return unmade(BY_API, asked.away)
+    why = _why_nothing(asked)
+    if counted_at_opening:
+        return failed(
             BY_API,
-            "The API exposes none of the exported tables, so every count is by SQL.",
-            "Check that SUPABASE_URL is this project's, and which schemas its API exposes.",
+            f"The API counts nothing, although it did when this run was opened: {why}.",
+            "Look in Supabase's dashboard whether the Data API is on and exposes the schemas, which needs no write to "
+            f"the database, then say the word again. SQL has counted everything: or let it pass, {waiving(BY_API)}.",
+            waivable=True,
         )
-    rows = sum(counts.values())
-    return passed(BY_API, f"{_tables(len(counts))}, {rows:,} rows: as exported, counted through the API.")
+    return warned(
+        BY_API,
+        f"The API counts nothing, so every count is by SQL: {why}.",
+        "Nothing, if the project's Data API is off; else check that SUPABASE_URL is this project's, and which schemas "
+        "its API exposes.",
+    )
 
 
-def _by_sql(counts: Mapping[_Table, int | None], late: Sequence[_Table]) -> Finding:
+def _why_nothing(asked: _Asked) -> str:
+    if asked.away is not None:
+        return asked.away.happened
+    if Uncounted.OFF in asked.not_counted.values():
+        return "the project's Data API is off"
+    return "it exposes none of the exported tables that it may read"
+
+
+def _by_sql(counts: Mapping[_Table, int | None], asked: _Asked, missing: Sequence[MissingGrant]) -> Finding:
     wrong = _wrong(counts)
     if wrong:
         return failed(BY_SQL, f"SQL counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
     rows = sum(count or 0 for count in counts.values())
     seen = f"{_tables(len(counts))}, {rows:,} rows: as exported, counted by SQL in a fresh session"
-    if late:
-        names = _listed(table.relation for table in late)
-        return warned(BY_SQL, f"{seen}; the API gave up on {names}.", "Nothing to mend: the numbers are equal.")
+    lacks = {one.relation for one in missing}
+    expected = {Uncounted.NOT_EXPOSED, Uncounted.OFF} | ({Uncounted.NOT_GRANTED} if asked.away is None else set())
+    failing = [
+        table.relation
+        for table, why in asked.not_counted.items()
+        if why not in expected or (why is Uncounted.NOT_GRANTED and table.relation not in lacks)
+    ]
+    granting = f" The API's role may not read {_listed(sorted(lacks))}: {statements(missing)}" if lacks else ""
+    if asked.away is not None:
+        return warned(BY_SQL, f"{seen}; the API could not be asked.{granting}", _NOTHING_TO_FIX)
+    if failing:
+        return warned(BY_SQL, f"{seen}; the API failed on {_listed(failing)}.{granting}", _NOTHING_TO_FIX)
     schemas = ", ".join(sorted({table.schema for table in counts}))
-    return passed(BY_SQL, f"{seen}, because the API does not count them alone (schemas {schemas}).")
+    return passed(BY_SQL, f"{seen}, because the API does not count them alone (schemas {schemas}).{granting}")
 
 
 def _wrong(counts: Mapping[_Table, int | None]) -> list[str]:

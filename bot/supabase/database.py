@@ -39,6 +39,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
+from bot import obstacles
 from bot.errors import CutoverError, ServiceRefused, UsageError
 from bot.supabase.dsn import Dsn, forget_environment
 from bot.supabase.unconnected import lost, no_connection, no_database, none_left, wrong_password
@@ -186,19 +187,26 @@ def _ours(error: psycopg.Error, happened: str, unchanged: str) -> CutoverError:
             return no_database(unchanged)
         case pg.InsufficientPrivilege():
             do = "connect as the role postgres of the project, or grant what `cutover doctor` names"
-            return ServiceRefused(f"{happened}: the database refused it (42501)", unchanged=unchanged, do=do)
+            happened = f"{happened}: the database refused it (42501)"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_RIGHTS)
         case pg.TooManyConnections():
             return none_left(unchanged)
         case pg.LockNotAvailable():
             do = "look in pg_locks for who holds it, end that session, and try again"
-            return ServiceRefused(f"{happened}: a lock could not be had in time (55P03)", unchanged=unchanged, do=do)
+            happened = f"{happened}: a lock could not be had in time (55P03)"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_LOCKED)
+        case pg.QueryCanceled():
+            do = "find out who cancels queries, and try again"
+            happened = f"{happened}: the query was cancelled (57014)"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_CANCELLED)
         case psycopg.OperationalError() if error.sqlstate is None:
             return no_connection(str(error), unchanged)
         case pg.AdminShutdown() | pg.CrashShutdown() | pg.CannotConnectNow() | pg.IdleInTransactionSessionTimeout():
             return lost(error.sqlstate, unchanged)
         case psycopg.ProgrammingError() if error.sqlstate is None:
-            do = "check SUPABASE_DB_URL"
-            return UsageError("the connection string of the source cannot be used", unchanged=unchanged, do=do)
+            do, wrong = "check SUPABASE_DB_URL", "the connection string of the source cannot be used"
+            return UsageError(wrong, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_SETTINGS)
         case _:
             do = "run it again with --debug to see the database's own words"
-            return ServiceRefused(f"{happened} ({error.sqlstate or 'no code'})", unchanged=unchanged, do=do)
+            happened = f"{happened} ({error.sqlstate or 'no code'})"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_ANSWER)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from bot.errors import ServiceUnreachable
+from bot.obstacles import DATABASE_AWAY
 from bot.supabase.database import Session
 
 _ENDS_WITHIN_SECONDS = 1.0
@@ -38,6 +39,7 @@ async def in_time(asked: Coroutine[Any, Any, _T], *, seconds: float, hang_up: Ca
             f"the source database did not answer within {seconds:g} s",
             unchanged="nothing was changed",
             do="check that the project is up and the network lets us through; it is asked again",
+            obstacle=DATABASE_AWAY,
         )
     return task.result()
 

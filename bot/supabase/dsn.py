@@ -27,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.errors import UsageError
 from bot.loopback import is_this_machine
+from bot.obstacles import DATABASE_SETTINGS
 from bot.plan.findings import Finding, Verdict, passed, warned
 
 _KEPT = {"PGPASSWORD", "PGPASSFILE"}
@@ -55,6 +56,7 @@ class Dsn:
                 f"SUPABASE_DB_URL {problem}",
                 unchanged="nothing was contacted",
                 do="copy the connection string of the direct or session-mode connection from Supabase's dashboard",
+                obstacle=DATABASE_SETTINGS,
             )
         parts = dict(conninfo_to_dict(text))
         parts.pop("password", None)

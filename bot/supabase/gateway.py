@@ -28,7 +28,7 @@ from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
-from bot import web
+from bot import obstacles, web
 from bot.errors import ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable, UsageError
 from bot.web import Service
 
@@ -49,6 +49,7 @@ _SERVICE = Service("the Supabase API", "SUPABASE_URL", unchanged=_UNCHANGED)
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01", "404", "406"}
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
+_NOT_GRANTED = {"403", "42501"}
 _TIMED_OUT = {"57014", "500", "504"}
 _AWAY = {
     "502",
@@ -76,11 +77,20 @@ class DataApiOff(ServiceUnreachable):
 
 
 class Uncounted(StrEnum):
-    """Why the gateway gave no count of a table."""
+    """Why the gateway gave no count of a table, though it took the key."""
 
     NOT_EXPOSED = "not exposed"
+    NOT_GRANTED = "not granted"
     TIMED_OUT = "timed out"
     OFF = "the Data API is off"
+    REFUSED = "refused"
+
+
+_UNCOUNTED = (
+    (_NOT_EXPOSED, Uncounted.NOT_EXPOSED),
+    (_NOT_GRANTED, Uncounted.NOT_GRANTED),
+    (_TIMED_OUT, Uncounted.TIMED_OUT),
+)
 
 
 class Gateway:
@@ -202,7 +212,7 @@ class Gateway:
             except httpx.TimeoutException:
                 return "nothing in time"
             except httpx.HTTPError as error:
-                raise _unreachable(web.why(error)) from error
+                raise _storage_away(web.why(error)) from error
             else:
                 return "made"
             await asyncio.sleep(_AWAY_PAUSE)  # once its sessions were ended, the first answer is of their loss
@@ -223,20 +233,16 @@ class Gateway:
         except DataApiOff:
             return Uncounted.OFF
         except _Refusal as refusal:
-            if refusal.code in _NOT_EXPOSED:
-                return Uncounted.NOT_EXPOSED
-            if refusal.code in _TIMED_OUT:
-                return Uncounted.TIMED_OUT
-            raise ServiceRefused(
-                f"the Supabase API refused to count {schema}.{table} ({refusal.code})",
-                unchanged=_UNCHANGED,
-                do="check that SUPABASE_SERVICE_ROLE_KEY is this project's service-role key",
-            ) from refusal.__cause__
+            for codes, why in _UNCOUNTED:
+                if refusal.code in codes:
+                    return why
+            return Uncounted.REFUSED
         if not isinstance(count, int):
             raise ServiceUnintelligible(
                 f"the Supabase API counted {schema}.{table} and gave no number",
                 unchanged=_UNCHANGED,
                 do="check that SUPABASE_URL is the project's API address",
+                obstacle=obstacles.API_ANSWER,
             )
         return count
 
@@ -256,6 +262,8 @@ class Gateway:
                     continue
                 self._off = code == _OFF
                 raise self._ours(key, code) from error
+            except httpx.ConnectTimeout as error:
+                raise _unreachable(web.why(error)) from error
             except httpx.TimeoutException as error:
                 raise _Refusal("57014") from error
             except httpx.HTTPError as error:
@@ -298,12 +306,13 @@ class Gateway:
             if self._keys[key].startswith("sb_"):
                 refused += "; it does that to a right one too once the project's JWT keys were rotated"
                 copy += f"; if it is the right one, {_ROTATED}"
-            return ServiceRefused(refused, unchanged=_UNCHANGED, do=copy)
+            return ServiceRefused(refused, unchanged=_UNCHANGED, do=copy, obstacle=obstacles.API_KEY)
         if code == _OFF:
             return DataApiOff(
                 "the project's Data API is off: it answers everything with 503 (PGRST002)",
                 unchanged=_UNCHANGED,
                 do="nothing, if it is meant to be off; else switch it on in the dashboard (Settings, API)",
+                obstacle=obstacles.API_AWAY,
             )
         if code in _AWAY:
             return _unreachable(code)
@@ -318,11 +327,21 @@ class _Refusal(Exception):
         self.code = code
 
 
+def _storage_away(why: str) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"Storage could not be reached ({why})",
+        unchanged=_UNCHANGED,
+        do="look in the dashboard whether Storage is up",
+        obstacle=obstacles.STORAGE_AWAY,
+    )
+
+
 def _unreachable(why: str) -> ServiceUnreachable:
     return ServiceUnreachable(
         f"the Supabase API could not be reached ({why})",
         unchanged=_UNCHANGED,
         do="check SUPABASE_URL and that the project is up, then try again",
+        obstacle=obstacles.API_AWAY,
     )
 
 

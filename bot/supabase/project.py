@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from psycopg import errors as pg
@@ -25,6 +26,7 @@ from bot.supabase.export.bundle import Selection
 from bot.supabase.freeze.foresight import room
 from bot.supabase.freeze.kit import SCHEMA, Layers, read_layers
 from bot.supabase.gateway import DataApiOff, Gateway, Uncounted, host_ref
+from bot.supabase.needs import needs
 from bot.supabase.proof.examiner import select_rights
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.reading import Reading, reading
@@ -153,8 +155,13 @@ async def preflight(
     *,
     include_schemas: Sequence[str] = (),
     exclude_tables: Sequence[str] = (),
+    workers: int = 1,
+    hold_locks: bool = False,
+    directory: Path | None = None,
 ) -> AsyncIterator[Finding]:
-    """What `doctor` asks of the source, days before. Changes nothing; an error of one question is its finding."""
+    """What `doctor` asks of the source, days before. Changes nothing; an error of one question is its finding.
+    `directory` is where the export is to lie.
+    """
     try:
         refuse_transaction_port(database)
         session = await database.connect("doctor")
@@ -187,6 +194,8 @@ async def preflight(
             return
         yield select_rights(catalog)
         for finding in await foreign_code(session, catalog):
+            yield finding
+        async for finding in needs(session, catalog, workers=workers, hold_locks=hold_locks, directory=directory):
             yield finding
         async for finding in _two_roads(database, gateway, catalog):
             yield finding

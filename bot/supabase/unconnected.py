@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from bot import obstacles
 from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
+from bot.obstacles import Obstacle
 from bot.supabase.dsn import VERIFY
 
 _OWN_SERVER = "for a server of your own"
@@ -29,6 +31,7 @@ def no_connection(words: str, unchanged: str) -> CutoverError:
             f"the pooler refused the connection ({code[1].upper()})",
             unchanged=unchanged,
             do="look the code up in Supavisor's documentation, and at the project in the dashboard",
+            obstacle=obstacles.DATABASE_ANSWER,
         )
     return lost(None, unchanged)
 
@@ -38,6 +41,7 @@ def wrong_password(unchanged: str) -> CutoverError:
         "the database refused user and password",
         unchanged=unchanged,
         do="check both in SUPABASE_DB_URL; the dashboard can set a new database password",
+        obstacle=obstacles.DATABASE_SETTINGS,
     )
 
 
@@ -46,6 +50,7 @@ def no_database(unchanged: str) -> CutoverError:
         "the database named in the connection string does not exist",
         unchanged=unchanged,
         do="check SUPABASE_DB_URL; a Supabase project's database is called postgres",
+        obstacle=obstacles.DATABASE_SETTINGS,
     )
 
 
@@ -54,6 +59,7 @@ def none_left(unchanged: str) -> CutoverError:
         "the database has no connection left",
         unchanged=unchanged,
         do="end sessions that are not needed, or raise the limit, and try again",
+        obstacle=obstacles.DATABASE_FULL,
     )
 
 
@@ -62,19 +68,20 @@ def lost(code: str | None, unchanged: str) -> CutoverError:
         f"the source database could not be reached or ended our session{f' ({code})' if code else ''}",
         unchanged=unchanged,
         do="check that the project is up and SUPABASE_DB_URL names it, then try again",
+        obstacle=obstacles.DATABASE_AWAY,
     )
 
 
-def _refused(happened: str, do: str) -> Callable[[str], CutoverError]:
-    return lambda unchanged: ServiceRefused(happened, unchanged=unchanged, do=do)
+def _refused(happened: str, do: str, obstacle: Obstacle) -> Callable[[str], CutoverError]:
+    return lambda unchanged: ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacle)
 
 
 def _unreachable(happened: str, do: str) -> Callable[[str], CutoverError]:
-    return lambda unchanged: ServiceUnreachable(happened, unchanged=unchanged, do=do)
+    return lambda unchanged: ServiceUnreachable(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_AWAY)
 
 
 def _usage(happened: str, do: str) -> Callable[[str], CutoverError]:
-    return lambda unchanged: UsageError(happened, unchanged=unchanged, do=do)
+    return lambda unchanged: UsageError(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_SETTINGS)
 
 
 _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
@@ -84,6 +91,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the pooler does not know this project or user",
             "write the user as postgres.PROJECT-REF and take the pooler's host from the dashboard",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -91,6 +99,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the project's network restrictions do not let this machine's address in",
             "add the address in the dashboard (Database, Settings, Network Restrictions)",
+            obstacles.DATABASE_ADDRESS,
         ),
     ),
     (
@@ -106,12 +115,13 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the pooler lets nobody in for some minutes, since wrong passwords came too often",
             "correct the password in SUPABASE_DB_URL and in whatever else connects with an old one, then wait some "
             "minutes; the direct connection is not held up",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
-    (r"\(emaxconnsession\)|max clients", _refused("the pooler has no session left", _SIZES)),
+    (r"\(emaxconnsession\)|max clients", _refused("the pooler has no session left", _SIZES, obstacles.DATABASE_FULL)),
     (
         r"\(echeckouttimeout\)|unable to check out",
-        _refused("the pooler got no connection from the database in time", _SIZES),
+        _refused("the pooler got no connection from the database in time", _SIZES, obstacles.DATABASE_FULL),
     ),
     # TLS, and what a server may ask of us
     (
@@ -120,6 +130,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the server offers no encryption, so the password was not sent",
             "check host and port in SUPABASE_DB_URL: Supabase always offers it, and somebody may be in between; "
             f"{_OWN_SERVER}, add sslmode=disable",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -127,6 +138,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the server asked for the password itself and is not proven to be Supabase's, so it was not sent",
             f"prove it first: {VERIFY}",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -135,6 +147,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the server did not ask for the password by SCRAM, so it may not know it, and the connection was ended",
             "check host and port in SUPABASE_DB_URL: Supabase asks by SCRAM, and somebody may be in between; set the "
             f"role's password anew where it is an old MD5 one; {_OWN_SERVER}, add require_auth with its method",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -142,6 +155,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the server's certificate is for another host name, so the password was not sent",
             "take the host name from the dashboard; if it is right, somebody is in between",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -151,6 +165,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "download the project's certificate anew from the dashboard (Database, Settings, SSL Configuration); "
             "without sslrootcert in SUPABASE_DB_URL, look for ~/.postgresql/root.crt; if it is right, somebody is in "
             "between",
+            obstacles.DATABASE_SETTINGS,
         ),
     ),
     (
@@ -177,6 +192,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the database does not accept connections from here as this user",
             "allow this address in the project's network restrictions, or ask for SSL with sslmode=require",
+            obstacles.DATABASE_ADDRESS,
         ),
     ),
     (r"too many clients|too many connections|remaining connection slots", none_left),

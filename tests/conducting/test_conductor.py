@@ -10,6 +10,7 @@ import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
+from bot.obstacles import DATABASE_AWAY
 from bot.plan import commands as say
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.fold import fold
@@ -84,7 +85,7 @@ def clean() -> World:
 
 
 def test_an_examiner_that_cannot_ask_is_a_failing_finding(clean: World) -> None:
-    """The others are asked all the same, the gate is refused, and the finding says why and what to do."""
+    """The others are asked all the same, the gate is refused, and the finding bears a check's name and a next step."""
     world = World("freeze waits", Trouble("examine", 1, happens=False, deadly=False))
 
     async def play() -> World:
@@ -93,9 +94,9 @@ def test_an_examiner_that_cannot_ask_is_a_failing_finding(clean: World) -> None:
         world.hears(conductor, "frozen")
         await until(lambda: conductor.run.offer is not None and conductor.run.offer.status == "refused")
         await _ended(conducting)
-        assert [(f.check, f.verdict) for f in conductor.run.findings] == [("freeze-proof", "fail"), ("notice", "warn")]
-        assert conductor.run.findings[0].evidence == "This could not be examined: it could not be reached."
-        assert conductor.run.findings[0].mend == "Mend the network, then say the word again."
+        assert [(f.check, f.verdict) for f in conductor.run.findings] == [("freeze-layers", "fail"), ("notice", "warn")]
+        assert conductor.run.findings[0].evidence == "This could not be checked: it could not be reached."
+        assert conductor.run.findings[0].mend == f"{DATABASE_AWAY.next_step} Then say the word again."
         assert conductor.run.freeze is None
         return world
 

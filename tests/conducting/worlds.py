@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from bot.conductor import Conductor
 from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreachable, UsageError
+from bot.obstacles import DATABASE_AWAY
 from bot.plan.actions import settled
 from bot.plan.commands import Hear, Refusal, Standing, TakeUp
 from bot.plan.decide import decide
@@ -31,7 +32,9 @@ from tests.plan.histories import ANN, BOT, START, good_findings, night_at, resul
 _T = TypeVar("_T")
 LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
 LOST_MESSAGE = MessageLost("a message is gone", unchanged="nothing was changed", do="look")
-AWAY = ServiceUnreachable("it could not be reached", unchanged="nothing was changed", do="mend the network")
+AWAY = ServiceUnreachable(
+    "it could not be reached", unchanged="nothing was changed", do="mend the network", obstacle=DATABASE_AWAY
+)
 
 
 # -- time that jumps --------------------------------------------------------------------------------------------------

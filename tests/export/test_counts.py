@@ -115,5 +115,5 @@ async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: An
 
     assert found["counts-by-api"].verdict is Verdict.PASS
     assert found["counts-by-sql"].verdict is Verdict.WARN
-    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API gave up on public.messages.")
-    assert found["counts-by-sql"].mend == "Nothing to mend: the numbers are equal."
+    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
+    assert found["counts-by-sql"].mend == "Nothing to fix: the numbers are equal."

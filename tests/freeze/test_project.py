@@ -25,6 +25,8 @@ async def test_both_roads_lead_to_one_project(database: Database, gateway: Gatew
         "freeze-room",
         "select-rights",
         "foreign-code",
+        "sessions-needed",
+        "api-grants",
         "same-project",
     ]
     assert findings["freeze-right"].evidence == (

@@ -243,7 +243,8 @@ async def test_a_role_that_overrides_the_default_is_caught(
     assert _failing(findings) == {"overrides"}
     assert findings["overrides"].waivable
     assert findings["overrides"].mend == (
-        f"ALTER ROLE supabase_auth_admin IN DATABASE {source.dbname} RESET default_transaction_read_only"
+        f"BEGIN READ WRITE; ALTER ROLE supabase_auth_admin IN DATABASE {source.dbname} RESET "
+        "default_transaction_read_only; COMMIT;"
     )
 
 

@@ -94,6 +94,8 @@ class RunOpened(Event):
     """The run that was given up for this one, its journal lost."""
     practice: Practice | None = None
     estimated_rows: int | None = None
+    api_counts: bool | None = None
+    """Whether the public API counted a table when it was opened; None where nobody asked."""
 
     @property
     def entitlement(self) -> Entitlement:

@@ -327,6 +327,10 @@ def unknown_word(word: str, known: Iterable[str]) -> str:
     return f"Nothing was changed: I do not know {f'`{word}`' if word.isascii() and word.isalnum() else 'that word'}. I know {listed}, and the checkpoints' own words."
 
 
+def waiving(check: str) -> str:
+    return f"`accept {check} WHY`"
+
+
 def accepting(tables: Sequence[str]) -> str:
     listed = ", ".join(f"`accept unreadable:{shown(table)} WHY`" for table in tables[:_MOST_TABLES])
     more = len(tables) - _MOST_TABLES

@@ -24,6 +24,7 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from bot import obstacles
 from bot.errors import (
     CredentialRefused,
     CutoverError,
@@ -56,7 +57,8 @@ class RateLimited(ServiceUnreachable):
     """Too many requests, and nothing happened. `retry_after` is in seconds, None when the service did not say."""
 
     def __init__(self, retry_after: float | None) -> None:
-        super().__init__("Stack Auth asks for fewer requests (429)", unchanged=_NOTHING, do="wait a minute, then go on")
+        happened, do = "Stack Auth asks for fewer requests (429)", "wait a minute, then go on"
+        super().__init__(happened, unchanged=_NOTHING, do=do, obstacle=obstacles.STACK_AUTH_LIMITED)
         self.retry_after = retry_after
 
 
@@ -68,6 +70,7 @@ class RequestRefused(ServiceRefused):
             f"Stack Auth refused a request ({status}, {meaning})",
             unchanged=_NOTHING,
             do="look at the user that it was about",
+            obstacle=obstacles.STACK_AUTH_ANSWER,
         )
         self.meaning: Meaning = meaning
 
@@ -238,6 +241,7 @@ def raise_for(response: httpx.Response, *, reads: bool) -> None:
             f"Stack Auth does not accept the secret key ({code})",
             unchanged=_NOTHING,
             do="check STACK_AUTH_SECRET_KEY: a secret server key (ssk_…) of this project that was not revoked",
+            obstacle=obstacles.STACK_AUTH_SETTINGS,
         )
     if code in _WRONG_PROJECT:
         raise _refused(
@@ -256,7 +260,10 @@ def raise_for(response: httpx.Response, *, reads: bool) -> None:
         )
     if status == 401:
         raise CredentialRefused(
-            "Stack Auth does not accept the secret key (HTTP 401)", unchanged=_NOTHING, do="check STACK_AUTH_SECRET_KEY"
+            "Stack Auth does not accept the secret key (HTTP 401)",
+            unchanged=_NOTHING,
+            do="check STACK_AUTH_SECRET_KEY",
+            obstacle=obstacles.STACK_AUTH_SETTINGS,
         )
     raise RequestRefused("not-accepted", status)
 
@@ -294,11 +301,12 @@ def _unreachable(what: str) -> ServiceUnreachable:
         f"Stack Auth could not be reached ({what})",
         unchanged=_NOTHING,
         do="check the network, STACK_AUTH_API_URL and the service's status page",
+        obstacle=obstacles.STACK_AUTH_AWAY,
     )
 
 
 def _refused(happened: str, do: str) -> ServiceRefused:
-    return ServiceRefused(happened, unchanged=_NOTHING, do=do)
+    return ServiceRefused(happened, unchanged=_NOTHING, do=do, obstacle=obstacles.STACK_AUTH_SETTINGS)
 
 
 def unintelligible(what: str) -> ServiceUnintelligible:
@@ -306,4 +314,5 @@ def unintelligible(what: str) -> ServiceUnintelligible:
         f"Stack Auth answered something else than {what}",
         unchanged=_NOTHING,
         do="check that STACK_AUTH_API_URL is Stack Auth and not a page in front of it",
+        obstacle=obstacles.STACK_AUTH_ANSWER,
     )

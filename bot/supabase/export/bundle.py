@@ -24,10 +24,10 @@ from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
 from bot.supabase.export.references import find_references
 from bot.supabase.export.rows.crew import Crew
-from bot.supabase.export.rows.layout import Layout, read_layouts
+from bot.supabase.export.rows.layout import read_layouts
 from bot.supabase.export.rows.tablework import OnDisk
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readable
-from bot.supabase.export.space import Space
+from bot.supabase.export.space import Space, stored
 from bot.supabase.export.storage import count_files, left_behind
 
 STEP = "export"
@@ -83,7 +83,7 @@ async def take_bundle(
         await asyncio.to_thread(leavings.clear, kept)
         workers = min(selection.workers, snapshot.most_sessions)
         with Draft(directory, basis) as draft:
-            watch = _Watch(report, draft, Space(directory, _stored(snapshot.catalog.tables, layouts)), snapshot, kept)
+            watch = _Watch(report, draft, Space(directory, stored(snapshot.catalog.tables, layouts)), snapshot, kept)
             try:
                 tables = await Crew(snapshot, layouts, directory, watch, workers=workers, kept=kept)()
             except ServiceRefused as error:
@@ -188,7 +188,3 @@ class _Watch:
         if not self._to_finish:
             done, note = self._summed, f"summing {table.relation}"
             self._report(Progress(step=SUMS, done=done, total=self._rows, unit="rows", note=note))
-
-
-def _stored(tables: Sequence[Table], layouts: Mapping[int, Layout]) -> dict[str, int]:
-    return {table.key: layouts[table.oid].stored_bytes for table in tables}

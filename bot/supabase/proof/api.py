@@ -18,6 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.errors import CutoverError
+from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase import guard
 from bot.supabase.catalog.selection import is_platform
@@ -68,8 +69,7 @@ async def api_refuses(session: Session, gateway: Gateway | None, layers: Layers)
     except DataApiOff:
         return Api(finding=_off(), refuses=True, off=True)
     except CutoverError as error:
-        evidence = f"Whether the public API refuses writes is not known: {error.happened}."
-        return Api(finding=failed(check, evidence, error.do, waivable=True), refuses=False)
+        return Api(finding=unmade(check, error), refuses=False)
     if answers is None:
         told = "The public API exposes no table that a write could be tried on."
         return Api(finding=warned(check, told, ""), refuses=False)

@@ -15,6 +15,8 @@ import httpx
 
 from bot import web
 from bot.errors import ServiceUnreachable
+from bot.obstacles import PAGE_AWAY
+from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Report
@@ -74,13 +76,7 @@ class Notice:
         try:
             page = await self._fetch(run)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__
-            yield failed(
-                _CHECK,
-                f"The page of the maintenance notice did not answer ({why}).",
-                "check freeze.notice_url and that the page is up, then say `frozen` again",
-                waivable=True,
-            )
+            yield unmade(_CHECK, _away(web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__))
             return
         except ServiceUnreachable as error:
             evidence = f"{error.happened[0].upper()}{error.happened[1:]}."
@@ -128,3 +124,12 @@ class Notice:
             answered = "\n".join(f"{name}: {value}" for name, value in response.headers.items()).casefold()
             text = body.decode(response.encoding or "utf-8", errors="replace")
             return _Page(status=response.status_code, headers=answered, body=text)
+
+
+def _away(why: str) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"the page of the maintenance notice did not answer ({why})",
+        unchanged="nothing was changed",
+        do="check freeze.notice_url and that the page is up",
+        obstacle=PAGE_AWAY,
+    )

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.proof.wording import counted, listed
+from bot.supabase.proof.wording import counted, in_a_writing_transaction, listed
 from bot.supabase.reading import reading
 from bot.supabase.sessions import shown
 
@@ -56,7 +56,7 @@ def _overrides(resets: Names) -> Finding:
     return failed(
         "overrides",
         f"{counted(len(resets), 'setting')} of roles that can log in override the database's default.",
-        "; ".join(resets),
+        in_a_writing_transaction([f"{reset};" for reset in resets]),
         waivable=True,
     )
 
@@ -65,7 +65,7 @@ def _subscriptions(names: Names) -> Finding:
     return failed(
         "subscriptions",
         f"{counted(len(names), 'subscription')} bring in rows from elsewhere: {listed(names)}.",
-        "; ".join(f"ALTER SUBSCRIPTION {name} DISABLE" for name in names),
+        in_a_writing_transaction([f"ALTER SUBSCRIPTION {name} DISABLE;" for name in names]),
         waivable=True,
     )
 
@@ -78,18 +78,19 @@ _SURELY: Mapping[str, Callable[[Names], Finding]] = {
 
 
 def _jobs(ids: Names) -> tuple[str, str]:
-    mend = f"SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobid IN ({', '.join(ids)})"  # noqa: S608
-    return f"pg_cron jobs are active ({', '.join(ids)}); they are refused unless they override the default", mend
+    stop = f"SELECT cron.alter_job(jobid, active := false) FROM cron.job WHERE jobid IN ({', '.join(ids)});"  # noqa: S608
+    told = f"pg_cron jobs are active ({', '.join(ids)}); they are refused unless they override the default"
+    return told, in_a_writing_transaction([stop])
 
 
 _PERHAPS: Mapping[str, Callable[[Names], tuple[str, str]]] = {
     "group override": lambda resets: (
         f"roles without log-in have a setting of their own ({len(resets)})",
-        "; ".join(resets),
+        in_a_writing_transaction([f"{reset};" for reset in resets]),
     ),
     "function override": lambda resets: (
         f"functions set the default off while they run ({len(resets)})",
-        "; ".join(resets),
+        in_a_writing_transaction([f"{reset};" for reset in resets]),
     ),
     "job": _jobs,
     "open transaction": lambda sessions: (

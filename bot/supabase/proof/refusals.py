@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import READ_ONLY, Database, Session
 from bot.supabase.freeze.kit import Layers
@@ -52,16 +51,12 @@ async def session_refuses(database: Database) -> Finding:
 
 async def storage_refuses(database: Database, session: Session, gateway: Gateway | None) -> Finding | None:
     """A bucket that exists already is asked for once more: refused either way, and the reason tells. None where there
-    is nothing to ask.
+    is nothing to ask. Raises CutoverError.
     """
     check = "storage-refuses-writes"
     if gateway is None:
         return None
-    try:
-        said = await storage_write(database, session, gateway)
-    except CutoverError as error:
-        return warned(check, f"Whether Storage refuses writes is not known: {error.happened}.", error.do)
-    match said:
+    match said := await storage_write(database, session, gateway):
         case None:
             return None
         case "read-only":

@@ -1,1 +1,1 @@
-SELECT count(*) FROM {table}
+SELECT pg_catalog.count(*) FROM {table}

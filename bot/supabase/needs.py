@@ -1,0 +1,50 @@
+"""What the night will need beside rights: room on the disk, sessions on the source, tables the API may read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bot.errors import CutoverError
+from bot.plan.findings import Finding, failed, passed, warned
+from bot.supabase.apigrants import api_grants
+from bot.supabase.catalog import Catalog
+from bot.supabase.database import Session
+from bot.supabase.export.space import room_for
+
+_BESIDE_WORKERS = 3
+"""The run's lock, the watch, and the session that holds the snapshot."""
+_RARELY = 1
+"""A probe or a question that meets the export."""
+_POOL = 15
+"""What a session pool of Supabase lends by default."""
+_MOST_WORKERS = 8
+
+
+async def needs(
+    session: Session, catalog: Catalog, *, workers: int, hold_locks: bool, directory: Path | None
+) -> AsyncIterator[Finding]:
+    """`directory` None: none is known."""
+    yield sessions_needed(workers, hold_locks=hold_locks)
+    if directory is not None:
+        try:
+            yield (await room_for(session, catalog, directory)).finding()
+        except CutoverError as error:
+            yield failed("disk-space", f"{error.happened}.", error.do)
+    try:
+        yield await api_grants(session, catalog)
+    except CutoverError as error:
+        yield warned("api-grants", f"{error.happened}.", error.do)
+
+
+def sessions_needed(workers: int, *, hold_locks: bool) -> Finding:
+    check = "sessions-needed"
+    usual = workers + _BESIDE_WORKERS + hold_locks
+    seen = f"A run opens {usual} sessions on the source, rarely {usual + _RARELY}"
+    if workers > _MOST_WORKERS:
+        return warned(
+            check,
+            f"{seen}; a session pool of Supabase lends {_POOL} to all its clients, and small projects allow 60 in all.",
+            f"Set export.workers to {_MOST_WORKERS} or fewer, unless the connection is direct to a large project.",
+        )
+    return passed(check, f"{seen}; a session pool of Supabase lends {_POOL}.")
