@@ -46,9 +46,11 @@ _MEND = "Look at these users in Stack Auth and in auth_users.json, mend them the
 class ReadBack:
     """The examiner `users-read-back`: yields the findings `users-exactly-once` and `users-read-back`."""
 
-    def __init__(self, directory: Path, service: StackAuth) -> None:
+    def __init__(self, directory: Path, service: StackAuth, *, give_up_seconds: float = _GIVE_UP_SECONDS) -> None:
+        """`give_up_seconds` is how long the service may stay away."""
         self._directory = directory
         self._service = service
+        self._give_up_seconds = give_up_seconds
 
     async def examine(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """What keeps one of the two from being made is its finding, and the other is not asked for any more."""
@@ -72,7 +74,7 @@ class ReadBack:
         def tell(done: int, note: str) -> None:
             report(Progress(step="users-read-back", done=min(done, total), total=total, unit="looks", note=note))
 
-        patient = Patient(self._service, Pace(), give_up_seconds=_GIVE_UP_SECONDS)
+        patient = Patient(self._service, Pace(), give_up_seconds=self._give_up_seconds)
         n = 0
         async for shown in patient.everybody():
             n += 1

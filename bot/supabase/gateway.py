@@ -253,7 +253,7 @@ class Gateway:
             try:
                 answer = await question(client)
             except APIError as error:
-                code = str(error.code or "")
+                code = _code_of(error)
                 if code == "503":
                     code = await self._why_away(client)
                 # One that was found off is asked once: whoever counts a thousand tables does not wait for each.
@@ -325,6 +325,13 @@ class _Refusal(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+def _code_of(error: APIError) -> str:
+    """Never "": what stands before the API refuses a key without a code of its own."""
+    if error.code:
+        return str(error.code)
+    return "401" if "api key" in (error.message or "").lower() else "no code"
 
 
 def _storage_away(why: str) -> ServiceUnreachable:

@@ -188,7 +188,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
     (r"database .*does not exist", no_database),
     (r"role .*does not exist", wrong_password),
     (
-        r"no pg_hba.conf entry",
+        r"no pg_hba.conf entry|pg_hba.conf rejects",
         _refused(
             "the database does not accept connections from here as this user",
             "allow this address in the project's network restrictions, or ask for SSL with sslmode=require",

@@ -52,6 +52,11 @@ class CutLine:
             writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def lose(self) -> None:
+        """The network is gone for every connection that is open; whoever connects from now on gets through."""
+        for writer in self._open:
+            writer.transport.abort()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
