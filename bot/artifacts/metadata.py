@@ -175,9 +175,15 @@ class Sequence(_Part):
 
 
 class LeftOut(_Part):
+    """`row_count` and `counted` are a table's: how many rows stay behind, and whether that was counted, is the
+    planner's estimate, or is not known; both None for what is no table.
+    """
+
     name: Name
     kind: Word
     reason: Sql
+    row_count: Count | None = None
+    counted: Literal["exact", "estimate", "unknown"] | None = None
 
 
 class Totals(_Part):

@@ -16,6 +16,7 @@ from bot.plan.talk.alarms import parts_of_time
 from bot.plan.talk.amounts import duration, number, size
 from bot.practice import Practised
 from bot.stackauth.people.reasons import REASONS
+from bot.supabase.export.leftout import holding_rows
 from bot.supabase.export.storage import STORAGE_FILES
 
 _WIDEST = 110
@@ -105,6 +106,10 @@ def _left_out(practised: Practised) -> Iterator[str]:
             reasons[entry.reason] = reasons.get(entry.reason, 0) + 1
     most = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
     yield from (f"{number(count)} × {reason}" for reason, count in most)
+    with_rows = holding_rows(practised.metadata.left_out)
+    if with_rows:
+        first = f"{with_rows[0].name}: {with_rows[0].told}"
+        yield f"tables with rows in them: {number(len(with_rows))} ({first} …); metadata.json names each"
     if not practised.metadata.left_out:
         yield "nothing"
 

@@ -23,6 +23,20 @@ class TableTotal(_Fact):
     bytes: int
 
 
+class LeftRows(_Fact):
+    """A table (`schema.table`) that was left out and holds rows; `rows` is None when that is not known."""
+
+    name: str
+    rows: int | None
+    exact: bool
+
+    @property
+    def told(self) -> str:
+        if self.rows is None:
+            return "rows not known"
+        return f"{'' if self.exact else 'about '}{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
+
+
 class ExportResult(_Fact):
     """What the export step left. `sha256` is that of metadata.json, which names every other file's."""
 
@@ -46,6 +60,10 @@ class ExportResult(_Fact):
     """Columns in which users' ids were seen and that are not rewritten."""
     kept_files: int = 0
     """Of an attempt before, from whose snapshot this one provably does not differ."""
+    left_rows: tuple[LeftRows, ...] = ()
+    """The first of the tables that were left out and hold rows, those that matter most first."""
+    left_with_rows: int = 0
+    """How many such tables there are."""
     retaken: bool = False
     """Such an attempt was thrown away, because nothing proved that."""
 

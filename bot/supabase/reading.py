@@ -32,6 +32,7 @@ from psycopg import sql
 from bot.errors import ServiceRefused
 from bot.supabase.database import Database, Session, query, statement, translated
 
+_NO_LIMITS = sql.SQL("")
 _ROWS, _SETTINGS = -3, -2
 """Where the results stand in the answer to `queries/reading_ask.sql`."""
 
@@ -49,37 +50,38 @@ class Disturbed(ServiceRefused):
 
 
 @asynccontextmanager
-async def reading(database: Database, role: str) -> AsyncIterator[Reading]:
+async def reading(database: Database, role: str, *, limits: sql.SQL = _NO_LIMITS) -> AsyncIterator[Reading]:
     """A session of its own for reading, in a READ ONLY transaction, which ends with it. It must not idle for a minute.
-    Raises CutoverError.
+    `limits` are SET statements for how long a question may wait or take. Raises CutoverError.
     """
     async with database.session(role) as session:
         with translated("the source database could not be read"):
-            await session.execute("BEGIN READ ONLY")
-            source = await Reading.begin(session)
+            await session.execute(sql.SQL("BEGIN READ ONLY; {}").format(limits))
+            source = await Reading.begin(session, limits)
         yield source
 
 
 class Reading:
     """Errors of psycopg come out of each method as they are; after one, the next statement may follow all the same."""
 
-    def __init__(self, session: Session, settings: Mapping[str, str]) -> None:
+    def __init__(self, session: Session, settings: Mapping[str, str], limits: sql.SQL) -> None:
         """For `begin`."""
         self._session = session
         self._settings = settings
+        self._limits = limits
 
     @classmethod
-    async def begin(cls, session: Session) -> Reading:
+    async def begin(cls, session: Session, limits: sql.SQL = _NO_LIMITS) -> Reading:
         """`session` is in a READ ONLY transaction, with all the settings and locks that it needs, and has read no table
-        yet. It is for nothing else from now on.
+        yet. It is for nothing else from now on. `limits` are set anew with the settings.
         """
         cursor = await session.execute(statement("reading_begin", settings=_settings()))
         await cursor.set_result(-1)
-        return cls(session, await _told(cursor))
+        return cls(session, await _told(cursor), limits)
 
     async def ask(self, select: sql.Composable, *, of: str) -> list[tuple[Any, ...]]:
         """The rows of a SELECT, in one round trip; `of` is what it reads, for people. Raises Disturbed."""
-        whole = statement("reading_ask", plan=_plan(select), select=select, settings=_settings())
+        whole = statement("reading_ask", plan=self._plan(select), select=select, settings=_settings())
         cursor = await self._session.execute(whole)
         await cursor.set_result(_SETTINGS)
         self._compare(await _told(cursor), of)
@@ -91,7 +93,7 @@ class Reading:
         """A binary COPY of a SELECT's rows, to be read to its end; left by an error, it is cancelled. Raises Disturbed
         behind the last row: until then nothing of them may be believed.
         """
-        await self._session.execute(_plan(select))
+        await self._session.execute(self._plan(select))
         async with (
             self._session.cursor() as cursor,
             cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(select)) as rows,
@@ -105,13 +107,13 @@ class Reading:
         """A word to the server, which ends a transaction that idles. Raises what psycopg raises if it is lost."""
         await self._session.execute("ROLLBACK TO SAVEPOINT begun")
 
+    def _plan(self, select: sql.Composable) -> sql.Composed:
+        session = sql.SQL(query("session")) + self._limits
+        return statement("reading_plan", select=select, session=session)
+
     def _compare(self, now: Mapping[str, str], of: str) -> None:
         if changed := [name for name, value in self._settings.items() if now.get(name) != value]:
             raise Disturbed(of, changed)
-
-
-def _plan(select: sql.Composable) -> sql.Composed:
-    return statement("reading_plan", select=select, session=sql.SQL(query("session")))
 
 
 def _settings() -> sql.SQL:

@@ -1,10 +1,12 @@
 """Rows counted again by a road that shares nothing with the export."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.obstacles import DATABASE_SETTINGS
 from bot.plan.findings import Finding, Verdict
 from bot.plan.run import Run
 from bot.ports import Progress
@@ -14,6 +16,7 @@ from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
 
 EXPOSED = ("public",)
+_BY_SQL = "so every count is by SQL"
 
 
 @pytest.fixture
@@ -117,3 +120,102 @@ async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: An
     assert found["counts-by-sql"].verdict is Verdict.WARN
     assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
     assert found["counts-by-sql"].mend == "Nothing to fix: the numbers are equal."
+
+
+async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant_is_named(
+    taken: Any, gateway: Gateway, run: Run
+) -> None:
+    """Supabase grants new tables to nobody: neither a warning nor a word about a wrong key."""
+    taken.database.server.sql(
+        """CREATE TABLE public."_prisma_migrations" (id text); INSERT INTO public."_prisma_migrations" VALUES ('x');
+        ALTER TABLE public."_prisma_migrations" OWNER TO postgres;
+        REVOKE ALL ON public."_prisma_migrations" FROM service_role, anon, authenticated""",
+        taken.database.dbname,
+    )
+    await taken.take()
+
+    found = await examine(taken, gateway, run)
+
+    assert {name: f.verdict for name, f in found.items()} == {
+        "counts-by-api": Verdict.PASS,
+        "counts-by-sql": Verdict.PASS,
+    }
+    assert found["counts-by-sql"].evidence.endswith(
+        " The API's role may not read public._prisma_migrations: GRANT SELECT ON TABLE public._prisma_migrations TO "
+        "service_role;"
+    )
+    assert "key" not in found["counts-by-sql"].evidence
+
+
+async def test_a_table_on_which_the_api_fails_though_it_may_read_it_is_a_warning(
+    taken: Any, gateway: Gateway, run: Run
+) -> None:
+    """A right that is there is not what is in the way."""
+
+    class RefusesMessages(Gateway):
+        async def count(self, schema: str, table: str) -> int | Uncounted:
+            return Uncounted.NOT_GRANTED if table == "messages" else await gateway.count(schema, table)
+
+    await taken.take()
+
+    found = await examine(taken, RefusesMessages(gateway.url, "unused"), run)
+
+    assert found["counts-by-sql"].verdict is Verdict.WARN
+    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
+
+
+@pytest.mark.parametrize(("at_opening", "verdict"), [(True, "fail"), (None, "fail"), (False, "warn")])
+async def test_an_api_that_does_not_take_the_key_may_be_let_pass_since_sql_counts_everything(
+    taken: Any, gateway: Gateway, run: Run, at_opening: bool | None, verdict: str
+) -> None:
+    """Where it counted when the run was opened, or nobody knows; else it is a warning. The key is named."""
+    await taken.take()
+    opened = run.opened.model_copy(update={"api_counts": at_opening})
+
+    async with Gateway(gateway.url, "not-the-key") as wrong:
+        found = await examine(taken, wrong, replace(run, opened=opened))
+
+    by_api, by_sql = found["counts-by-api"], found["counts-by-sql"]
+    assert (by_api.verdict, by_api.waivable) == (verdict, verdict == "fail")
+    assert "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401)" in by_api.evidence
+    assert by_sql.verdict is Verdict.WARN
+    assert by_sql.evidence == (
+        f"{len(taken.metadata.tables)} tables, {taken.metadata.totals.rows:,} rows: as exported, counted by SQL in a "
+        "fresh session; the API could not be asked."
+    )
+
+
+@pytest.mark.parametrize(("at_opening", "verdict"), [(True, "fail"), (False, "warn")])
+async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening(
+    taken: Any, run: Run, at_opening: bool, verdict: str
+) -> None:
+    """It may be let pass, since SQL has counted everything; one that never showed anything is a warning."""
+
+    class ShowsNothing(Gateway):
+        async def count(self, schema: str, table: str) -> int | Uncounted:
+            return Uncounted.NOT_EXPOSED
+
+    await taken.take()
+    opened = run.opened.model_copy(update={"api_counts": at_opening})
+
+    found = await examine(taken, ShowsNothing("http://127.0.0.1:9", "unused"), replace(run, opened=opened))
+
+    by_api = found["counts-by-api"]
+    assert (by_api.verdict, by_api.waivable) == (verdict, at_opening)
+    assert by_api.evidence == (
+        f"The API counts nothing, {'although it did when this run was opened' if at_opening else _BY_SQL}: it exposes "
+        "none of the exported tables that it may read."
+    )
+    assert found["counts-by-sql"].verdict is Verdict.PASS
+
+
+async def test_nothing_of_the_database_is_ever_let_pass(taken: Any, gateway: Gateway, run: Run) -> None:
+    """Where SQL cannot count, no other finding stands in for it."""
+    await taken.take()
+    wrong = Database(taken.database.dsn.replace(taken.database.server.password, "no"))
+    examiner = CountsExaminer(wrong, gateway, taken.directory)
+
+    [finding] = [finding async for finding in examiner(run, lambda progress: None)]
+
+    assert (finding.check, finding.verdict, finding.waivable) == ("counts-by-sql", Verdict.FAIL, False)
+    assert finding.mend == f"{DATABASE_SETTINGS.next_step} Then say the word again."

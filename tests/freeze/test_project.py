@@ -1,13 +1,24 @@
 """Which project it is, and what `doctor` says of the source."""
 
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from bot.errors import ServiceRefused, UsageError
+from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
+from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway, Uncounted, claim, host_ref
+from bot.supabase.needs import sessions_needed
+from bot.supabase.opening import look_ahead
 from bot.supabase.project import identify, preflight, refs_of
+from bot.supabase.proof.examiner import Proof
 
 REF = "abcdefghijklmnopqrst"
 
@@ -117,6 +128,79 @@ async def test_a_new_key_that_is_refused_may_be_the_right_one(standin: GatewaySt
         "API keys); if it is the right one, make a new one there or use the legacy key "
         "(github.com/orgs/supabase/discussions/52680)."
     )
+
+
+async def test_a_table_without_a_grant_is_named_days_before_and_never_a_wrong_key(
+    database: Database, gateway: Gateway, source: Company, tmp_path: Path
+) -> None:
+    """With the grant; the projects are compared by other tables, and a run that is opened knows that the API counts."""
+    source.server.sql("REVOKE ALL ON public.orders, public.messages FROM service_role", source.dbname)
+
+    findings = {finding.check: finding async for finding in preflight(database, gateway, directory=tmp_path)}
+
+    assert {check: f.verdict for check, f in findings.items() if f.verdict != "pass"} == {"api-grants": "warn"}
+    assert findings["api-grants"].evidence == (
+        "The API's secret key may not read 2 tables: public.messages, public.orders. Supabase grants new tables to "
+        "nobody. On the night SQL counts their rows instead."
+    )
+    assert findings["api-grants"].mend == (
+        "Nothing, if the API is not meant to show them; else, before the freeze: GRANT SELECT ON TABLE public.messages "
+        "TO service_role; GRANT SELECT ON TABLE public.orders TO service_role;"
+    )
+    assert await gateway.count("public", "orders") is Uncounted.NOT_GRANTED
+    nothing = Selection(workers=1, include_schemas=(), exclude_tables=())
+    assert await look_ahead(database, gateway, nothing, tmp_path) is True
+    async with Gateway(gateway.url, "not-the-key") as wrong:
+        assert await look_ahead(database, wrong, nothing, tmp_path) is False
+
+
+@pytest.fixture
+def frozen_run(freeze: Callable[[], datetime], run_since: Callable[..., Run]) -> Callable[[], Run]:
+    """Freezes, and gives the run whose word is to be checked."""
+    return lambda: run_since(freeze())
+
+
+async def test_a_disk_without_room_is_told_before_anybody_is_locked_out(
+    database: Database,
+    gateway: Gateway,
+    frozen_run: Callable[[], Run],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By `doctor`, when a run is opened, and at the freeze gate; the directory need not be there yet."""
+    directory = tmp_path / "to-be-made" / "data"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000))
+    told = "has 0 MB free, and what is still to be exported takes about"
+    way_out = f"make room on it, or move the run to a larger disk: stop the bot (Ctrl-C), `cp -a {directory}/. NEW/`, "
+
+    found = {finding.check: finding async for finding in preflight(database, gateway, directory=directory)}
+    assert found["disk-space"].verdict == "fail" and told in found["disk-space"].evidence
+    assert found["disk-space"].mend.startswith(f"M{way_out[1:]}")
+
+    with pytest.raises(UsageError) as refused:
+        await look_ahead(database, gateway, Selection(workers=1, include_schemas=(), exclude_tables=()), directory)
+    assert told in str(refused.value) and "; no run was opened, and nobody was locked out; " in str(refused.value)
+
+    proof = Proof(database, gateway, directory=directory, quiet_seconds=0.1, late_counters=0.1)
+    at_gate = [finding async for finding in proof.freeze_proof(frozen_run(), lambda progress: None)]
+    assert [(f.check, f.waivable) for f in at_gate if f.verdict == "fail"] == [("disk-space", False)]
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("workers", "hold", "verdict", "usual"),
+    [(4, False, "pass", 7), (4, True, "pass", 8), (8, True, "pass", 12), (9, False, "warn", 12)],
+)
+def test_more_workers_than_a_pool_lends_sessions_are_a_warning(
+    workers: int, hold: bool, verdict: str, usual: int
+) -> None:
+    """A run opens seven, one more with the guard, and rarely one more."""
+    finding = sessions_needed(workers, hold_locks=hold)
+    assert finding.verdict == verdict
+    assert finding.evidence.startswith(
+        f"A run opens {usual} sessions on the source, rarely {usual + 1}; a session pool"
+    )
+    assert ("Set export.workers to 8 or fewer" in finding.mend) is (verdict == "warn")
 
 
 async def test_counts_are_exact_or_none(gateway: Gateway, source: Company) -> None:

@@ -15,6 +15,7 @@ from bot.slack.look.header import parties, way_back
 
 _MOST_TABLES = 15
 _MOST_REASONS = 20
+_MOST_LEFT = 12
 _MOST_TO_DECIDE = 10
 
 
@@ -73,9 +74,19 @@ def left_out(result: ExportResult) -> list[str]:
     left_out = "; ".join(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"))
     return [
         f"*Left out:* {left_out or 'nothing'}. `metadata.json` names each with its reason.",
+        *_rows_left(result),
         f"*Not in the bundle:* {number(result.storage_objects)} files in Storage, {size(result.storage_bytes)}; only "
         "what the database says about them was exported.",
     ]
+
+
+def _rows_left(result: ExportResult) -> list[str]:
+    """The tables that hold rows and stay behind, by name."""
+    each = [f"{code(table.name)} {table.told}" for table in result.left_rows[:_MOST_LEFT]]
+    if not each:
+        return []
+    listed = ", ".join(and_more(each, result.left_with_rows, "tables"))
+    return [f"*Left out with rows in them:* {listed}."]
 
 
 def export_counts(result: ExportResult) -> dict[str, int]:

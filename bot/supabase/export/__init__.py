@@ -7,6 +7,7 @@ rows            off the server into files
 references      columns that hold users' ids though no key says so
 draft           what an attempt has finished, and when the next one may keep it
 space           room on the disk
+leftout         how many rows the tables hold that are left out
 storage         the files in Storage, which stay behind
 """
 

@@ -22,6 +22,7 @@ from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, Table, read_catalog
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
+from bot.supabase.export.leftout import with_rows
 from bot.supabase.export.references import find_references
 from bot.supabase.export.rows.crew import Crew
 from bot.supabase.export.rows.layout import read_layouts
@@ -100,6 +101,7 @@ async def take_bundle(
             storage = await count_files(source, tables)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()
+    left_out = await with_rows(database, snapshot.catalog.left_out)
     users = tables[Path(AUTH_USERS).stem]
     catalog, parties = snapshot.catalog, label.parties
     described = Metadata(
@@ -125,7 +127,7 @@ async def take_bundle(
         import_order=catalog.order.tables,
         cycles=catalog.order.cycles,
         extensions=catalog.extensions,
-        left_out=(*catalog.left_out, *left_behind(storage)),
+        left_out=(*left_out, *left_behind(storage)),
         suspects=found.suspects,
         totals=metadata.Totals(
             tables=len(tables),

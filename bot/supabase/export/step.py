@@ -33,10 +33,12 @@ from bot.plan.run import Run
 from bot.ports import Report
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import STEP, Label, Selection, take_bundle
+from bot.supabase.export.leftout import holding_rows
 from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files
 from bot.supabase.reading import reading
 
 _LARGEST = 5
+_LEFT_TOLD = 40
 
 
 class Export:
@@ -126,6 +128,7 @@ def _freeze_of(run: Run) -> metadata.Freeze:
 def _result(done: Metadata, storage: StorageFiles, digest: str) -> ExportResult:
     by_size = sorted(done.tables.items(), key=lambda item: (-item[1].bytes, item[0]))
     reasons = Counter(entry.reason for entry in done.left_out if entry.kind != STORAGE_FILES)
+    left = holding_rows(done.left_out)
     return ExportResult(
         tables=done.totals.tables,
         rows=done.totals.rows,
@@ -147,4 +150,6 @@ def _result(done: Metadata, storage: StorageFiles, digest: str) -> ExportResult:
         suspects=tuple(f"{one.table}.{one.column}" for one in done.suspects),
         kept_files=done.snapshot.kept_files,
         retaken=done.snapshot.retaken,
+        left_rows=tuple(left[:_LEFT_TOLD]),
+        left_with_rows=len(left),
     )
