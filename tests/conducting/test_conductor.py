@@ -10,7 +10,7 @@ import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
-from bot.obstacles import DATABASE_AWAY
+from bot.obstacles import DATABASE_AWAY, UNFORESEEN
 from bot.plan import commands as say
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.fold import fold
@@ -127,6 +127,32 @@ def test_a_freeze_that_nobody_has_seen_is_looked_at_before_it_is_proven() -> Non
 
     turning(play())
     assert seen == [(START, ["sessions renewed"])] * 2
+
+
+def test_an_examiner_that_says_nothing_passes_no_gate() -> None:
+    """Silence is a finding under a check's name that is never waived, and the words that stop a run still work."""
+    world = World("freeze waits")
+
+    async def silent(run: Run, report: Report) -> AsyncIterator[Finding]:
+        for finding in ():
+            yield finding
+
+    world.examiners["freeze-proof"] = silent
+
+    async def play() -> None:
+        conductor = world.conductor()
+        conducting = asyncio.create_task(conductor.conduct())
+        world.hears(conductor, "frozen")
+        await until(lambda: conductor.run.offer is not None and conductor.run.offer.status == "refused")
+        [silence, _] = conductor.run.findings
+        assert (silence.check, silence.verdict, silence.waivable) == ("freeze-layers", Verdict.FAIL, False)
+        assert silence.evidence == "This could not be checked: the examiner freeze-proof gave no answer at all."
+        assert silence.mend == f"{UNFORESEEN.next_step} Then say the word again."
+        world.hears(conductor, f"<@{BOT}> hold we look into the log")
+        await until(lambda: conductor.run.phase is Phase.HELD)
+        await _ended(conducting)
+
+    turning(play())
 
 
 def test_a_bug_in_an_examiner_passes_no_gate() -> None:

@@ -30,8 +30,8 @@ async def test_an_export_that_cannot_fit_is_refused_before_the_first_file(taken:
     assert said.startswith(f"The disk of {taken.directory} has 0 MB free, and what is still to be exported takes about")
     assert said.endswith(
         "no metadata.json was written, and no file was made half; make room on it, or move the run to a larger disk: "
-        f"stop the bot (Ctrl-C), `cp -a {taken.directory}/. NEW/`, set MIGRATION_DATA_DIR to NEW and start "
-        "`cutover run` again; it goes on where it was."
+        f"stop the bot (Ctrl-C), `mkdir -p NEW && cp -a {taken.directory}/. NEW/`, set MIGRATION_DATA_DIR to NEW and "
+        "start `cutover run` again; it goes on where it was."
     )
     assert taken.files().keys() <= {"export.partial"}
 

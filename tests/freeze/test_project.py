@@ -171,7 +171,10 @@ async def test_a_disk_without_room_is_told_before_anybody_is_locked_out(
     directory = tmp_path / "to-be-made" / "data"
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000))
     told = "has 0 MB free, and what is still to be exported takes about"
-    way_out = f"make room on it, or move the run to a larger disk: stop the bot (Ctrl-C), `cp -a {directory}/. NEW/`, "
+    way_out = (
+        "make room on it, or move the run to a larger disk: stop the bot (Ctrl-C), "
+        f"`mkdir -p NEW && cp -a {directory}/. NEW/`, "
+    )
 
     found = {finding.check: finding async for finding in preflight(database, gateway, directory=directory)}
     assert found["disk-space"].verdict == "fail" and told in found["disk-space"].evidence

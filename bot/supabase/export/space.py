@@ -64,8 +64,9 @@ class Room:
         """As a clause; it works while a run is open and the source frozen."""
         here = shlex.quote(str(self.directory))
         return (
-            f"make room on it, or move the run to a larger disk: stop the bot (Ctrl-C), `cp -a {here}/. NEW/`, "
-            "set MIGRATION_DATA_DIR to NEW and start `cutover run` again; it goes on where it was"
+            "make room on it, or move the run to a larger disk: stop the bot (Ctrl-C), "
+            f"`mkdir -p NEW && cp -a {here}/. NEW/`, set MIGRATION_DATA_DIR to NEW and start "
+            "`cutover run` again; it goes on where it was"
         )
 
     def finding(self) -> Finding:
