@@ -38,6 +38,7 @@ from psycopg.rows import dict_row
 from bot.errors import CutoverError, ServiceRefused, Unreadable
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.reading import Reading
 
 PING_SECONDS = 10.0
@@ -198,11 +199,11 @@ def require_readable(catalog: Catalog) -> None:
     if not catalog.grants:
         return
     more = len(catalog.grants) - _SHOWN
-    shown = " ".join(catalog.grants[:_SHOWN])
+    run = in_a_writing_transaction(catalog.grants[:_SHOWN]).rstrip(";")
     raise Unreadable(
         "the role of SUPABASE_DB_URL may not read all that is to be exported",
         unchanged="nothing was exported",
-        do=f"run {shown} and {more} more" if more > 0 else f"run {shown.rstrip(';')}",
+        do=f"run {run}; and {more} more grants" if more > 0 else f"run {run}",
         tables=catalog.unreadable,
     )
 

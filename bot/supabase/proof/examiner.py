@@ -32,6 +32,7 @@ from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
 from bot.supabase.freeze.kit import GATE, read_layers
 from bot.supabase.gateway import Gateway
+from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.proof.api import Api, api_hook, api_refuses
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.movement import LATE_COUNTERS_SECONDS
@@ -39,7 +40,6 @@ from bot.supabase.proof.others import old_sessions
 from bot.supabase.proof.paths import write_paths
 from bot.supabase.proof.refusals import layers_stand, session_refuses, storage_refuses
 from bot.supabase.proof.stillness import held_still, quiet_window
-from bot.supabase.proof.wording import in_a_writing_transaction
 
 _Answer = TypeVar("_Answer")
 

@@ -12,7 +12,8 @@ from psycopg import sql
 
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.proof.wording import counted, in_a_writing_transaction, listed
+from bot.supabase.pasted import in_a_writing_transaction
+from bot.supabase.proof.wording import counted, listed
 from bot.supabase.reading import reading
 from bot.supabase.sessions import shown
 

@@ -18,10 +18,3 @@ def answer(code: str) -> str:
 
 def counted(number: int, one: str) -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
-
-
-def in_a_writing_transaction(statements: Sequence[str]) -> str:
-    """SQL that works in a frozen database too, in a session begun after the freeze: its default is read-only, and only
-    a transaction that says READ WRITE writes.
-    """
-    return f"BEGIN READ WRITE; {' '.join(statements)} COMMIT;"
