@@ -174,9 +174,9 @@ async def test_a_table_that_may_not_be_read_is_told_before_anything_is_exported(
 
     assert str(caught.value) == (
         "the role of SUPABASE_DB_URL may not read all that is to be exported; nothing was exported;"
-        " run GRANT USAGE ON SCHEMA billing TO supabase_auth_admin;"
+        " run BEGIN READ WRITE; GRANT USAGE ON SCHEMA billing TO supabase_auth_admin;"
         " GRANT SELECT ON TABLE billing.invoices TO supabase_auth_admin;"
-        " GRANT SELECT ON TABLE billing.payments TO supabase_auth_admin; and 3 more."
+        " GRANT SELECT ON TABLE billing.payments TO supabase_auth_admin; COMMIT; and 3 more grants."
     )
 
 
