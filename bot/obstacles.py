@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Asked = Literal["database", "api", "storage", "page", "stack-auth", "disk"]
-"""Whom a check asks."""
+Asked = Literal["database", "tables", "api", "storage", "page", "stack-auth", "slack", "disk"]
+"""Whom a check asks; "tables" is for reading what others own (`bot.supabase.reading`)."""
 
 RESTART = "stop the bot (Ctrl-C) and start `cutover run` again; it goes on at this gate"
 
@@ -32,6 +32,15 @@ class Obstacle:
     next_step: str
 
 
+def _no_client(asked: Asked, service: str) -> Obstacle:
+    return Obstacle(
+        name=f"{asked}-client",
+        asked=asked,
+        shows=f"no client for {service} can be made with the proxy or the certificates in the bot's environment",
+        next_step=f"Correct or remove the variable that the finding names, then {RESTART}.",
+    )
+
+
 DATABASE_AWAY = Obstacle(
     name="database-away",
     asked="database",
@@ -44,6 +53,21 @@ DATABASE_SETTINGS = Obstacle(
     asked="database",
     shows="the database or its pooler does not take what SUPABASE_DB_URL says: user, password, project or database",
     next_step=f"Correct SUPABASE_DB_URL (somebody may have set a new password), then {RESTART}.",
+)
+DATABASE_UNPROVEN = Obstacle(
+    name="database-unproven",
+    asked="database",
+    shows="whoever answers does not prove to be the project's server, so the password was not given: no encryption, "
+    "another certificate, or a question for the password itself",
+    next_step="Compare host, port and sslrootcert in SUPABASE_DB_URL with the dashboard (Database, Settings), correct "
+    f"them, then {RESTART}. If they are right, somebody is in between: connect this machine by another network.",
+)
+DATABASE_BARRED = Obstacle(
+    name="database-barred",
+    asked="database",
+    shows="the pooler lets nobody in for some minutes, since wrong passwords came too often",
+    next_step="Stop whatever else connects with an old password, and wait some minutes. The direct connection is not "
+    "barred.",
 )
 DATABASE_ADDRESS = Obstacle(
     name="database-address",
@@ -87,6 +111,13 @@ DATABASE_ANSWER = Obstacle(
     next_step="Look the code up, and ask on this machine what the database says: `cutover --debug doctor --freeze`. It "
     "changes nothing and works in a frozen database.",
 )
+TABLES_DISTURBED = Obstacle(
+    name="tables-disturbed",
+    asked="tables",
+    shows="code of somebody else, run by reading a table, changed our session, so that what was read may be wrong",
+    next_step="Drop or change what `foreign-code` lists for the table (`cutover doctor` asks it too), in a transaction "
+    "that says READ WRITE, because the frozen database refuses it otherwise: BEGIN READ WRITE; DROP …; COMMIT;",
+)
 API_AWAY = Obstacle(
     name="api-away",
     asked="api",
@@ -107,6 +138,7 @@ API_ANSWER = Obstacle(
     shows="what answers at SUPABASE_URL is not the project's API",
     next_step=f"Correct SUPABASE_URL, or take away the page or proxy in front of it, then {RESTART}.",
 )
+API_CLIENT = _no_client("api", "the public API")
 STORAGE_AWAY = Obstacle(
     name="storage-away",
     asked="storage",
@@ -119,6 +151,7 @@ PAGE_AWAY = Obstacle(
     shows="the page of the maintenance notice does not answer",
     next_step="Bring the page up. Where freeze.notice_url is wrong, correct it, then " + RESTART + ".",
 )
+PAGE_CLIENT = _no_client("page", "the page of the maintenance notice")
 STACK_AUTH_AWAY = Obstacle(
     name="stack-auth-away",
     asked="stack-auth",
@@ -144,6 +177,13 @@ STACK_AUTH_ANSWER = Obstacle(
     asked="stack-auth",
     shows="what answers at STACK_AUTH_API_URL is not Stack Auth, or answers in another form",
     next_step=f"Correct STACK_AUTH_API_URL, or take away the page or proxy in front of it, then {RESTART}.",
+)
+STACK_AUTH_CLIENT = _no_client("stack-auth", "Stack Auth")
+SLACK_AWAY = Obstacle(
+    name="slack-away",
+    asked="slack",
+    shows="Slack does not say whether somebody who approved may still open the gate",
+    next_step="Wait until Slack answers again (status.slack.com).",
 )
 FILE_UNREADABLE = Obstacle(
     name="file-unreadable",
@@ -175,21 +215,28 @@ UNFORESEEN = Obstacle(
 OBSTACLES: tuple[Obstacle, ...] = (
     DATABASE_AWAY,
     DATABASE_SETTINGS,
+    DATABASE_UNPROVEN,
+    DATABASE_BARRED,
     DATABASE_ADDRESS,
     DATABASE_FULL,
     DATABASE_LOCKED,
     DATABASE_CANCELLED,
     DATABASE_RIGHTS,
     DATABASE_ANSWER,
+    TABLES_DISTURBED,
     API_AWAY,
     API_KEY,
     API_ANSWER,
+    API_CLIENT,
     STORAGE_AWAY,
     PAGE_AWAY,
+    PAGE_CLIENT,
     STACK_AUTH_AWAY,
     STACK_AUTH_LIMITED,
     STACK_AUTH_SETTINGS,
     STACK_AUTH_ANSWER,
+    STACK_AUTH_CLIENT,
+    SLACK_AWAY,
     FILE_UNREADABLE,
     FILE_DAMAGED,
     DISK_FULL,

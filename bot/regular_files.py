@@ -40,12 +40,17 @@ def require_regular(path: Path) -> None:
     try:
         open_regular(path).close()
     except OSError as error:
-        raise RecordDamaged(
-            f"{path.name} is missing or cannot be read ({os.strerror(error.errno or 0)})",
-            unchanged="nothing of it was read",
-            do="put the file back from a copy, readable for this user",
-            obstacle=FILE_UNREADABLE,
-        ) from error
+        raise unread(path.name, error) from error
+
+
+def unread(name: str, error: OSError) -> RecordDamaged:
+    """What it means that a file of a bundle, `name` where the error names none, could not be read."""
+    return RecordDamaged(
+        f"{Path(error.filename or name).name} is missing or cannot be read ({os.strerror(error.errno or 0)})",
+        unchanged="nothing of it was read",
+        do="put the file back from a copy, readable for this user",
+        obstacle=FILE_UNREADABLE,
+    )
 
 
 def _not_regular(path: Path) -> RecordDamaged:

@@ -22,6 +22,7 @@ import httpx
 
 from bot.errors import ServiceRefused, ServiceUnreachable
 from bot.loopback import is_this_machine
+from bot.obstacles import UNFORESEEN, Obstacle
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -30,12 +31,14 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 @dataclass(frozen=True)
 class Service:
     """Its name as the subject of a sentence, the setting that holds its address, and what is unchanged after it did
-    not answer, as a clause.
+    not answer, as a clause. `no_client` and `redirect` are what either is to a check that asks it.
     """
 
     name: str
     setting: str
     unchanged: str
+    no_client: Obstacle = UNFORESEEN
+    redirect: Obstacle = UNFORESEEN
 
 
 class NoClient(ServiceUnreachable):
@@ -84,6 +87,7 @@ def made(service: Service) -> Iterator[None]:
             f"({type(error).__name__})",
             unchanged=service.unchanged,
             do=f"correct or remove {named}, then try again",
+            obstacle=service.no_client,
         ) from error
 
 
@@ -92,6 +96,7 @@ def redirected(service: Service, status: int) -> ServiceRefused:
         f"{service.name} answers with a redirect ({status}), and no key is sent to another address",
         unchanged=service.unchanged,
         do=f"set {service.setting} to the address that the service itself gives, without a redirect",
+        obstacle=service.redirect,
     )
 
 

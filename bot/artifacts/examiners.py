@@ -25,6 +25,7 @@ from bot.plan.checks import unmade
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
+from bot.regular_files import unread
 
 EXPORT_AGAIN = "Say `abort`, find out what changed the files, and export again."
 MAP_AGAIN = "Put the file back from a copy, or say `abort` and begin again with `cutover run --new`."
@@ -307,7 +308,7 @@ def _resolve(
 def _not_read(check: str, name: str, error: CutoverError | OSError, mend: str) -> Finding:
     """A file that can be read and is damaged is what the check looks for; any other trouble keeps it from looking."""
     if isinstance(error, OSError):
-        error = files.unread(name, error)
+        error = unread(name, error)
     if isinstance(error, RecordDamaged) and error.obstacle is FILE_DAMAGED:
         return Finding(check=check, verdict=Verdict.FAIL, evidence=f"{error.happened}.", mend=mend)
     return unmade(check, error)

@@ -39,7 +39,7 @@ from typing import Self
 
 from bot.errors import RecordDamaged, UsageError
 from bot.journal import LOCK as _LOCK
-from bot.obstacles import DISK_FULL, FILE_UNREADABLE
+from bot.obstacles import DISK_FULL
 from bot.regular_files import open_regular
 
 METADATA = "metadata.json"
@@ -264,16 +264,6 @@ def _disk(path: Path) -> Iterator[None]:
             do="make room or mend the permissions, then go on",
             obstacle=DISK_FULL,
         ) from error
-
-
-def unread(name: str, error: OSError) -> RecordDamaged:
-    """A file of the bundle, `name` where the error names none, is not there or the disk does not give it."""
-    return RecordDamaged(
-        f"{Path(error.filename or name).name} is not there or cannot be read",
-        unchanged="nothing was written",
-        do="put it back from a copy, or give this user the right to read it",
-        obstacle=FILE_UNREADABLE,
-    )
 
 
 def _would_overwrite(path: Path) -> RecordDamaged:

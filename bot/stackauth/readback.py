@@ -25,6 +25,7 @@ from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Progress, Report
+from bot.regular_files import unread
 from bot.stackauth.carrying.matching import held
 from bot.stackauth.carrying.migrate import translations
 from bot.stackauth.likeness import BY_THE_TARGET, differing, likeness_of
@@ -63,7 +64,7 @@ class ReadBack:
         except CutoverError as error:
             yield unmade(check, error)
         except OSError as error:
-            yield unmade(check, files.unread("the export", error))
+            yield unmade(check, unread("the export", error))
 
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
         pairs = await run_blocking(lambda: _Pairs(self._directory, scratch))

@@ -1,7 +1,7 @@
 """Which tables the public API may not read, with the grants that are missing.
 
 Supabase grants new tables of `public` to no role of the API any more. Such a table is counted by SQL, so that the night
-goes on; people are told days before, since their application may expect it to be there.
+goes on; `doctor` says so days before, since their application may expect it to be there.
 """
 
 from __future__ import annotations

@@ -45,7 +45,13 @@ _ROTATED = "make a new one there or use the legacy key (github.com/orgs/supabase
 
 _NO_TABLE = "cutover_freeze_no_such_table"
 _UNCHANGED = "nothing was changed"
-_SERVICE = Service("the Supabase API", "SUPABASE_URL", unchanged=_UNCHANGED)
+_SERVICE = Service(
+    "the Supabase API",
+    "SUPABASE_URL",
+    unchanged=_UNCHANGED,
+    no_client=obstacles.API_CLIENT,
+    redirect=obstacles.API_ANSWER,
+)
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01", "404", "406"}
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
@@ -195,9 +201,12 @@ class Gateway:
 
     async def try_bucket(self, name: str) -> str:
         """Asks Storage to make a bucket that exists: "duplicate", "read-only", "made" (it did not exist), or what else
-        it answers. Raises ServiceUnreachable, or ServiceRefused when the key is wrong.
+        it answers. Raises ServiceUnreachable.
         """
-        client = await self._client("service_role")
+        try:
+            client = await self._client("service_role")
+        except web.NoClient as error:
+            raise _storage_away(error.happened) from error
         for attempt in range(_AWAY_TRIES):
             try:
                 await client.storage.create_bucket(name)
@@ -211,6 +220,8 @@ class Gateway:
                     return str(error.status)
             except httpx.TimeoutException:
                 return "nothing in time"
+            except ServiceRefused as error:  # a redirect
+                raise _storage_away(error.happened) from error
             except httpx.HTTPError as error:
                 raise _storage_away(web.why(error)) from error
             else:

@@ -193,7 +193,11 @@ async def preflight(
             yield failed("select-rights", f"{_sentence(error.happened)}.", error.do)
             return
         yield select_rights(catalog)
-        for finding in await foreign_code(session, catalog):
+        try:
+            found = await foreign_code(session, catalog)
+        except CutoverError as error:
+            found = [failed("foreign-code", f"{_sentence(error.happened)}.", error.do)]
+        for finding in found:
             yield finding
         async for finding in needs(session, catalog, workers=workers, hold_locks=hold_locks, directory=directory):
             yield finding

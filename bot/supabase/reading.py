@@ -30,6 +30,7 @@ import psycopg
 from psycopg import sql
 
 from bot.errors import ServiceRefused
+from bot.obstacles import TABLES_DISTURBED
 from bot.supabase.database import Database, Session, query, statement, translated
 
 _NO_LIMITS = sql.SQL("")
@@ -46,6 +47,7 @@ class Disturbed(ServiceRefused):
             unchanged="what was read is not used",
             do="change or drop what the check `foreign-code` lists for it (under a freeze in BEGIN READ WRITE; … "
             "COMMIT;), then try again",
+            obstacle=TABLES_DISTURBED,
         )
 
 

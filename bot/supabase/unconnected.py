@@ -115,7 +115,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the pooler lets nobody in for some minutes, since wrong passwords came too often",
             "correct the password in SUPABASE_DB_URL and in whatever else connects with an old one, then wait some "
             "minutes; the direct connection is not held up",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_BARRED,
         ),
     ),
     (r"\(emaxconnsession\)|max clients", _refused("the pooler has no session left", _SIZES, obstacles.DATABASE_FULL)),
@@ -130,7 +130,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the server offers no encryption, so the password was not sent",
             "check host and port in SUPABASE_DB_URL: Supabase always offers it, and somebody may be in between; "
             f"{_OWN_SERVER}, add sslmode=disable",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_UNPROVEN,
         ),
     ),
     (
@@ -138,7 +138,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the server asked for the password itself and is not proven to be Supabase's, so it was not sent",
             f"prove it first: {VERIFY}",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_UNPROVEN,
         ),
     ),
     (
@@ -147,7 +147,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "the server did not ask for the password by SCRAM, so it may not know it, and the connection was ended",
             "check host and port in SUPABASE_DB_URL: Supabase asks by SCRAM, and somebody may be in between; set the "
             f"role's password anew where it is an old MD5 one; {_OWN_SERVER}, add require_auth with its method",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_UNPROVEN,
         ),
     ),
     (
@@ -155,7 +155,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
         _refused(
             "the server's certificate is for another host name, so the password was not sent",
             "take the host name from the dashboard; if it is right, somebody is in between",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_UNPROVEN,
         ),
     ),
     (
@@ -165,7 +165,7 @@ _CAUSES: tuple[tuple[str, Callable[[str], CutoverError]], ...] = (
             "download the project's certificate anew from the dashboard (Database, Settings, SSL Configuration); "
             "without sslrootcert in SUPABASE_DB_URL, look for ~/.postgresql/root.crt; if it is right, somebody is in "
             "between",
-            obstacles.DATABASE_SETTINGS,
+            obstacles.DATABASE_UNPROVEN,
         ),
     ),
     (

@@ -81,7 +81,10 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
         stage.checks_end.set()
         told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 10)
         assert "Slack did not say whether `U0GRACE` may still open this gate, so it stays shut." in told.text
-        assert "When Slack answers again, say `frozen` again; then everything is checked again." in told.text
+        assert (
+            "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again."
+            in told.text
+        )
         await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "refused", 10)
         assert stage.run.freeze is None
         stage.slack.heal(method)

@@ -35,6 +35,7 @@ from bot.supabase.database import Database, Session
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
+from tests.freeze.middlemen import middleman, refusal
 
 PROJECT = "11111111-1111-4111-8111-111111111111"
 STACK_KEY = "ssk_of_the_tests"
@@ -79,6 +80,8 @@ class Front:
             return web.Response()
         if self.mode == "503":
             return web.json_response({"code": "PGRST000", "message": "no database"}, status=503)
+        if self.mode == "elsewhere":
+            return web.Response(status=307, headers={"Location": "https://elsewhere.invalid/"})
         if self.mode == "a page":
             return web.Response(text="<html>Sign in to the hotel's network</html>", content_type="text/html")
         headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
@@ -192,6 +195,41 @@ async def _new_password(frozen: Frozen) -> AsyncIterator[None]:
 
 
 @scene
+async def _no_encryption(frozen: Frozen) -> AsyncIterator[None]:
+    """Whoever answers has none to offer, as somebody in between has not."""
+    right = frozen.dsn
+    frozen.dsn = f"{right}{'&' if '?' in right else '?'}sslmode=require"
+    yield
+    frozen.dsn = right
+
+
+@scene
+async def _barred(frozen: Frozen) -> AsyncIterator[None]:
+    """A pooler after too many wrong passwords."""
+    right = frozen.dsn
+    with middleman(refusal("(ECIRCUITBREAKER) too many authentication failures")) as pooler:
+        frozen.dsn = right.replace(f":{frozen.source.server.port}/", f":{pooler.port}/")
+        yield
+    frozen.dsn = right
+
+
+@scene
+async def _disturbed(frozen: Frozen) -> AsyncIterator[None]:
+    """Planning to read a table runs a function of somebody else's that changes a setting of our session."""
+    frozen.platform(
+        "CREATE ROLE somebody",
+        "CREATE FUNCTION billing.odd(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+        "'BEGIN PERFORM set_config(''extra_float_digits'', ''-12'', false); RETURN 0; END'",
+        "ALTER FUNCTION billing.odd OWNER TO somebody",
+        "CREATE STATISTICS billing.odd ON (billing.odd(1) + id), invoice FROM billing.payments",
+    )
+    yield
+    frozen.platform(
+        "DROP STATISTICS IF EXISTS billing.odd", "DROP FUNCTION IF EXISTS billing.odd", "DROP ROLE IF EXISTS somebody"
+    )
+
+
+@scene
 async def _address_refused(frozen: Frozen) -> AsyncIterator[None]:
     [(name,)] = frozen.source.server.sql("SHOW hba_file")
     path = Path(name)
@@ -294,6 +332,27 @@ async def _wrong_key(frozen: Frozen) -> AsyncIterator[None]:
     right, frozen.key = frozen.key, "not-the-key"
     yield
     frozen.key = right
+
+
+def _unusable_proxy(setting: str = "") -> Scene:
+    """No client can be made for what is not this machine, which is asked without a proxy."""
+
+    @asynccontextmanager
+    async def unusable(frozen: Frozen) -> AsyncIterator[None]:
+        names = ("HTTPS_PROXY", "https_proxy")
+        before = {name: os.environ.get(name) for name in names}
+        os.environ |= dict.fromkeys(names, "pigeon://loft:1")
+        right = getattr(frozen, setting, "")
+        if setting:
+            setattr(frozen, setting, "https://project.invalid")
+        yield
+        if setting:
+            setattr(frozen, setting, right)
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ |= {name: value} if value is not None else {}
+
+    return unusable
 
 
 @scene
@@ -412,6 +471,14 @@ async def _end_the_holder(frozen: Frozen, finding: Finding) -> None:
         dashboard.execute(end.replace("PID", str(pid)).encode())
 
 
+async def _drop_what_runs(frozen: Frozen, finding: Finding) -> None:
+    """The finding says READ WRITE, and what runs is named by `foreign-code`."""
+    assert "BEGIN READ WRITE; DROP …; COMMIT;" in finding.mend
+    named = next(found for found in await frozen.ask("freeze-proof") if found.check == "foreign-code")
+    assert "billing.odd" in named.evidence, named
+    frozen.paste("BEGIN READ WRITE; DROP STATISTICS billing.odd; COMMIT;", frozen.source.admin_dsn)
+
+
 async def _grant(frozen: Frozen, finding: Finding) -> None:
     """The finding says READ WRITE, and what is missing is named by `select-rights`, which `doctor` asks too."""
     assert "BEGIN READ WRITE; GRANT …; COMMIT;" in finding.mend
@@ -448,6 +515,28 @@ TROUBLES: tuple[Trouble, ...] = (
         examiner="freeze-holds",
         checks=("freeze-layers",),
         scene=_new_password,
+    ),
+    Trouble(
+        name="what answers offers no encryption",
+        obstacle=obstacles.DATABASE_UNPROVEN,
+        examiner="freeze-holds",
+        checks=("freeze-layers",),
+        scene=_no_encryption,
+    ),
+    Trouble(
+        name="the pooler lets nobody in",
+        obstacle=obstacles.DATABASE_BARRED,
+        examiner="freeze-holds",
+        checks=("freeze-layers",),
+        scene=_barred,
+    ),
+    Trouble(
+        name="code of somebody else changes our session",
+        obstacle=obstacles.TABLES_DISTURBED,
+        examiner="counts",
+        checks=("counts-by-sql",),
+        scene=_disturbed,
+        step=_drop_what_runs,
     ),
     Trouble(
         name="the database refuses this address",
@@ -585,6 +674,55 @@ TROUBLES: tuple[Trouble, ...] = (
         examiner="freeze-holds",
         checks=("storage-refuses-writes",),
         scene=_front("no storage"),
+    ),
+    Trouble(
+        name="no client for the API can be made",
+        obstacle=obstacles.API_CLIENT,
+        examiner="freeze-holds",
+        checks=("api-refuses-writes",),
+        scene=_unusable_proxy("url"),
+    ),
+    Trouble(
+        name="no client for the API can be made",
+        obstacle=obstacles.API_CLIENT,
+        examiner="counts",
+        checks=("counts-by-api",),
+        scene=_unusable_proxy("url"),
+    ),
+    Trouble(
+        name="no client for Storage can be made",
+        obstacle=obstacles.STORAGE_AWAY,
+        examiner="freeze-holds",
+        checks=("storage-refuses-writes",),
+        scene=_unusable_proxy("url"),
+    ),
+    Trouble(
+        name="the API answers with a redirect",
+        obstacle=obstacles.API_ANSWER,
+        examiner="freeze-holds",
+        checks=("api-refuses-writes",),
+        scene=_front("elsewhere"),
+    ),
+    Trouble(
+        name="Storage answers with a redirect",
+        obstacle=obstacles.STORAGE_AWAY,
+        examiner="freeze-holds",
+        checks=("storage-refuses-writes",),
+        scene=_front("elsewhere"),
+    ),
+    Trouble(
+        name="no client for the page can be made",
+        obstacle=obstacles.PAGE_CLIENT,
+        examiner="notice",
+        checks=("notice",),
+        scene=_unusable_proxy(),
+    ),
+    Trouble(
+        name="no client for Stack Auth can be made",
+        obstacle=obstacles.STACK_AUTH_CLIENT,
+        examiner="users-read-back",
+        checks=("users-exactly-once",),
+        scene=_unusable_proxy("stack_url"),
     ),
     Trouble(
         name="the page of the notice is down",

@@ -9,6 +9,7 @@ from aiohttp import web as server
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable
 from bot.loopback import is_this_machine
+from bot.obstacles import PAGE_CLIENT
 from bot.plan.events import Parties, RunOpened
 from bot.plan.findings import Finding
 from bot.plan.fold import after
@@ -177,14 +178,14 @@ async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch:
 
 
 async def test_the_notice_that_cannot_be_looked_at_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As every page that does not answer; and with people's own eyes as the way on."""
+    """With the variable to correct, and the word by which people who see the page themselves let it pass."""
     monkeypatch.setenv("SSL_CERT_FILE", "/none/such.pem")
     [finding] = await _notice(_FAR)
     assert (finding.verdict, finding.evidence, finding.mend, finding.waivable) == (
         "fail",
-        "The page of the maintenance notice could not be reached: no client can be made with what SSL_CERT_FILE holds "
-        "(FileNotFoundError).",
-        "correct or remove SSL_CERT_FILE, then try again, or look at the page yourselves",
+        "This could not be checked: the page of the maintenance notice could not be reached: no client can be made "
+        "with what SSL_CERT_FILE holds (FileNotFoundError).",
+        f"{PAGE_CLIENT.next_step} Then say the word again. Or let it pass: `accept notice WHY`.",
         True,
     )
 

@@ -117,7 +117,7 @@ def test_when_slack_does_not_say_the_gate_stays_shut(answer: Standing | None) ->
     night.do(JudgeApprovals(attempt=1, standings=standings))
     assert told(night) == (
         "The checks found nothing, but Slack did not say whether `U0BEN` may still open this gate, so it stays shut.",
-        "When Slack answers again, say `frozen` again; then everything is checked again.",
+        "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again.",
     )
     assert (night.run.phase, states(night)) == (Phase.WAITING, {ANN: "refused", BEN: "refused"})
     assert night.run.freeze is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.obstacles import SLACK_AWAY
 from bot.plan.checkpoints import Checkpoint
 from bot.plan.findings import Finding, failed
 
@@ -28,7 +29,7 @@ def not_known(gate: Checkpoint, users: Sequence[str]) -> Finding:
         "approvers-entitled",
         f"The checks found nothing, but Slack did not say whether {_ids(users)} may still open this gate, so it stays "
         "shut.",
-        f"When Slack answers again, say `{gate.signal}` again; then everything is checked again.",
+        f"{SLACK_AWAY.next_step} Then say `{gate.signal}` again; everything is checked again.",
     )
 
 

@@ -36,7 +36,13 @@ from bot.errors import (
 from bot.web import Service, why
 
 _NOTHING = "nothing was changed by this request"
-SERVICE = Service("Stack Auth", "STACK_AUTH_API_URL", unchanged=_NOTHING)
+SERVICE = Service(
+    "Stack Auth",
+    "STACK_AUTH_API_URL",
+    unchanged=_NOTHING,
+    no_client=obstacles.STACK_AUTH_CLIENT,
+    redirect=obstacles.STACK_AUTH_ANSWER,
+)
 
 _EMAIL_TAKEN = {"USER_EMAIL_ALREADY_EXISTS", "CONTACT_CHANNEL_ALREADY_USED_FOR_AUTH_BY_SOMEONE_ELSE"}
 _WRONG_PROJECT = {"CURRENT_PROJECT_NOT_FOUND", "ACCESS_TYPE_WITHOUT_PROJECT_ID", "BRANCH_DOES_NOT_EXIST"}

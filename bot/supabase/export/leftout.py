@@ -1,6 +1,6 @@
 """How many rows the tables hold that are left out: whoever leaves a passkey, a queue or a secret behind has to know.
 
-A table is counted where our role may read it and that costs little; else the planner's estimate is told, or that
+A table is counted where our role may read it and that costs little; else the planner's estimate is given, or that
 nothing is known. Counting is never waited for and never stops an export.
 """
 
@@ -30,7 +30,7 @@ _CONTENT = re.compile(
     r"auth\.(webauthn_credentials|oauth_(clients|consents)|custom_oauth_providers|(sso|saml)_.*)|pgmq\.[qa]_.*|cron\.job"
     r"|vault\.secrets|storage\.(.*(analytics|vector|iceberg).*)"
 )
-"""The platform's tables in which customers keep something of their own; they are told first."""
+"""The platform's tables in which customers keep something of their own; they are named first."""
 
 
 async def with_rows(database: Database, left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:

@@ -3,7 +3,7 @@
 That is an estimate: JSON is longer than rows of small numbers and shorter than bloat. It is asked days before, by
 `doctor`; when a run is opened and at the freeze gate, so that nobody is locked out for an export that cannot fit; then
 before anything is written, and again while writing, since others may fill the disk too. A disk that is full all the
-same is told by whoever writes to it.
+same is reported by whoever writes to it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import httpx
 
 from bot import web
 from bot.errors import ServiceUnreachable
-from bot.obstacles import PAGE_AWAY
+from bot.obstacles import PAGE_AWAY, PAGE_CLIENT
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
@@ -23,7 +23,9 @@ from bot.ports import Report
 from bot.web import Service
 
 _CHECK = "notice"
-_SERVICE = Service("the page of the maintenance notice", "freeze.notice_url", unchanged="nothing was changed")
+_SERVICE = Service(
+    "the page of the maintenance notice", "freeze.notice_url", unchanged="nothing was changed", no_client=PAGE_CLIENT
+)
 _TIMEOUT = httpx.Timeout(15.0)
 _LONGEST = 2_000_000
 _UNDER_WAY = {"in_progress", "inprogress", "verifying"}
@@ -79,8 +81,7 @@ class Notice:
             yield unmade(_CHECK, _away(web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__))
             return
         except ServiceUnreachable as error:
-            evidence = f"{error.happened[0].upper()}{error.happened[1:]}."
-            yield failed(_CHECK, evidence, f"{error.do}, or look at the page yourselves", waivable=True)
+            yield unmade(_CHECK, error)
             return
         yield self._judged(page)
 
