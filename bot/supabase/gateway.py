@@ -201,12 +201,13 @@ class Gateway:
 
     async def try_bucket(self, name: str) -> str:
         """Asks Storage to make a bucket that exists: "duplicate", "read-only", "made" (it did not exist), or what else
-        it answers. Raises ServiceUnreachable.
+        it answers. Raises ServiceUnreachable, or ServiceRefused at a redirect.
         """
         try:
             client = await self._client("service_role")
         except web.NoClient as error:
-            raise _storage_away(error.happened) from error
+            error.obstacle = obstacles.STORAGE_AWAY
+            raise
         for attempt in range(_AWAY_TRIES):
             try:
                 await client.storage.create_bucket(name)
@@ -221,7 +222,8 @@ class Gateway:
             except httpx.TimeoutException:
                 return "nothing in time"
             except ServiceRefused as error:  # a redirect
-                raise _storage_away(error.happened) from error
+                error.obstacle = obstacles.STORAGE_AWAY
+                raise
             except httpx.HTTPError as error:
                 raise _storage_away(web.why(error)) from error
             else:

@@ -50,7 +50,11 @@ async def test_every_changed_file_is_a_finding_of_its_own(bundle: Any) -> None:
             Verdict.FAIL,
             "auth_users.json is not what was exported: its rows have another content (row digest).",
         ),
-        ("files-whole", Verdict.FAIL, "This could not be checked: orders.json is not there or cannot be read."),
+        (
+            "files-whole",
+            Verdict.FAIL,
+            "This could not be checked: orders.json is missing or cannot be read (No such file or directory).",
+        ),
     ]
 
 

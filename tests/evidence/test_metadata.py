@@ -62,7 +62,7 @@ def test_columns_and_keys_have_the_promised_fields() -> None:
         ["name", "columns", "references", "referencedColumns", "onDelete", "deferrable"]
     )
     assert list(metadata.LeftOut(name="v", kind="view", reason="r").model_dump(by_alias=True)) == (
-        ["name", "kind", "reason"]
+        ["name", "kind", "reason", "rowCount", "counted"]
     )
 
 
