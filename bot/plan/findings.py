@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
@@ -41,6 +43,12 @@ class Finding(BaseModel):
     facts: dict[str, Any] = {}
     waivable: bool = False
     """Approvers may let a gate pass in spite of it; never where data could be lost behind it."""
+
+    @property
+    def digest(self) -> str:
+        """What a waiver is bound to: the SHA-256 of all that was found, what is not shown included."""
+        found = self.model_dump(mode="json", include={"check", "verdict", "evidence", "mend", "facts"})
+        return hashlib.sha256(json.dumps(found, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def passed(check: str, evidence: str, **facts: Any) -> Finding:

@@ -21,6 +21,7 @@ from bot.plan.offer import Offer
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.talk import posts
 from bot.plan.talk.posts import Post
+from bot.plan.waiving import waives, waives_any
 
 
 class Phase(StrEnum):
@@ -55,7 +56,9 @@ class Delivery:
     ts: str = ""
     shown: str = ""
     posted_at: datetime | None = None
-    """When it first stood in the channel, by our clock."""
+    """When it first stood in the channel, by our clock, which may be set back: no order hangs on it."""
+    posted_as: int = 0
+    """The place, among all that has happened, of its first standing in the channel."""
     lost: tuple[str, ...] = ()
     """The ts of messages that carried it and were deleted, oldest first."""
     gone: bool = False
@@ -75,6 +78,8 @@ class Delivery:
 class Run:
     opened: e.RunOpened
     last_at: datetime
+    happened: int = 0
+    """How many events there were: the order of what Slack has not numbered, whatever becomes of a clock."""
     offers: Mapping[tuple[str, int], Offer] = field(default_factory=dict)
     current: tuple[str, int] | None = None
     attempts: Mapping[str, int] = field(default_factory=dict)
@@ -141,6 +146,10 @@ class Run:
     acted_on: frozenset[str] = frozenset()
     """The messages (ts) of which something came; told to their authors or not."""
     heard: Mapping[str, e.MessageHeard] = field(default_factory=dict)
+    heard_as: Mapping[str, int] = field(default_factory=dict)
+    """By the ts of a message, its place among all that has happened."""
+    joined: Mapping[str, str] = field(default_factory=dict)
+    """By the ts of a message whose answer said just what an earlier one's did, the ts of that one."""
     unanswered: frozenset[str] = frozenset()
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     alarms: frozenset[str] = frozenset()
@@ -235,10 +244,15 @@ class Run:
         passed = [o for o in self.offers.values() if o.checkpoint == checkpoint and o.status == "passed"]
         return passed[-1].by if passed else ()
 
-    def waived_by(self, check: str, checkpoint: str = "") -> tuple[str, ...]:
-        """Distinct approvers who waived the check, for the current gate unless another is named, in order."""
-        place = (checkpoint or self.gate.name, check)
-        return tuple(dict.fromkeys(w.user for w in self.waivers if (w.checkpoint, w.check) == place))
+    def waived_by(self, finding: Finding) -> tuple[str, ...]:
+        """Distinct approvers who waived just this finding at the current gate, in order."""
+        here = (w for w in self.waivers if w.checkpoint == self.gate.name)
+        return tuple(dict.fromkeys(w.user for w in here if waives(w, finding)))
+
+    @property
+    def waived(self) -> tuple[e.CheckWaived, ...]:
+        """The waivers that gates passed on, and those of what was found last at the gate at hand."""
+        return tuple(w for w in self.waivers if w.checkpoint in self.facts or waives_any(w, self.findings))
 
     @property
     def waivers_needed(self) -> int:
@@ -250,8 +264,7 @@ class Run:
         return tuple(
             finding
             for finding in findings
-            if blocks([finding])
-            and not (finding.waivable and len(self.waived_by(finding.check)) >= self.waivers_needed)
+            if blocks([finding]) and not (finding.waivable and len(self.waived_by(finding)) >= self.waivers_needed)
         )
 
     @property
@@ -321,23 +334,28 @@ class Run:
 
     @property
     def waivable(self) -> tuple[Finding, ...]:
-        """Findings of the last checking that stop the gate, and that approvers may let pass."""
-        refused = self.offer is not None and self.offer.status == "refused"
-        return tuple(f for f in self.stopped_by(self.findings) if f.waivable) if refused else ()
+        """Findings of the last checking that stop the gate, and that approvers may let pass; none while it is checked
+        again, or where the same check found what may not pass.
+        """
+        if self.phase is Phase.VERIFYING:
+            return ()
+        stopped = self.stopped_by(self.findings)
+        never = {finding.check for finding in stopped if not finding.waivable}
+        return tuple(finding for finding in stopped if finding.check not in never)
 
     @property
     def acceptable(self) -> tuple[str, ...]:
         """What may stand behind `accept` now."""
-        tables = (f"unreadable:{table} WHY" for table in self.open_tables)
-        return (*self.open_reasons, *(f"{finding.check} WHY" for finding in self.waivable), *tables)
+        checks = dict.fromkeys(f"{finding.check}: WHY" for finding in self.waivable)
+        return (*self.open_reasons, *checks, *(f"unreadable:{table}: WHY" for table in self.open_tables))
 
-    def told_finding(self, check: str) -> str:
+    def answer_to(self, ts: str) -> Delivery | None:
+        """The post that answers this message; None while nothing was decided to answer."""
+        return self.deliveries.get(posts.answer_key(self.run_id, self.joined.get(ts, ts)))
+
+    def told_finding(self, finding: Finding) -> str:
         """The key of the post that last told this finding at the current gate; "" when there is none."""
-        told = [
-            key
-            for key, d in self.deliveries.items()
-            if isinstance(d.post.body, Finding) and (d.post.body.check, d.post.thread) == (check, self.gate_key)
-        ]
+        told = [key for key, d in self.deliveries.items() if (d.post.body, d.post.thread) == (finding, self.gate_key)]
         return told[-1] if told else ""
 
     def status_of(self, post: Post) -> str:

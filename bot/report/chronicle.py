@@ -74,10 +74,12 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     e.SignalAccepted: lambda event: (
         f"The word of checkpoint {_gate(event.checkpoint)} was taken, for evidence {event.digest}."
     ),
-    e.ReasonAccepted: lambda event: f"The reason {event.reason} was accepted for the set {event.set_digest[:12]}.",
+    e.ReasonAccepted: lambda event: (
+        f"The reason {event.reason} was accepted for the set {event.set_digest[:12]}{f': {event.why}' if event.why else '.'}"
+    ),
     e.UnreadableAccepted: lambda event: f"The table {event.table} may be left out: {event.why}",
     e.CheckWaived: lambda event: (
-        f"The check {event.check} of checkpoint {_gate(event.checkpoint)} may be let pass: {event.why}"
+        f"What the check {event.check} of checkpoint {_gate(event.checkpoint)} found was accepted: {event.why}"
     ),
     e.UserDecided: lambda event: f"User {event.id}: {event.choice}{f' {event.stack_id}' if event.stack_id else ''}.",
     e.HoldAsked: lambda event: f"Held: {event.why}",

@@ -83,7 +83,7 @@ def test_the_page_answers_what_an_auditor_asks() -> None:
         "Window 60 min from the freeze",
         "1 Freeze: void",
         "1 Freeze, put up for the 2. time: passed",
-        f"The check notice was let pass by {BEN}",
+        f"{BEN} accepted what the check notice found",
         "the office is closed",
         "refused by what was found",
         "notice fail No notice. Switch it on.",

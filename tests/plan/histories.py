@@ -324,7 +324,9 @@ class Night:
         return self.judge(self.hear(text, user), standing)
 
     def ask(self, text: str, user: str = ANN) -> list[e.AnyEvent]:
-        """Says it to the bot by name."""
+        """Says it to the bot by name; a second yes once the channel shows what it is about."""
+        if text.casefold().endswith(" yes"):
+            self.talk()
         return self.say(f"<@{BOT}> {text}", user)
 
     # -- the conductor's part -----------------------------------------------------------------------------------------
@@ -508,8 +510,8 @@ def night_of_detours(why: str = "the office is closed") -> Night:
         night.end_checks()
         night.talk()
         if night.run.offer is not None and night.run.offer.status == "refused":
-            night.ask(f"accept notice {why}", ANN)
-            night.ask(f"accept notice {why}", BEN)
+            night.ask(f"accept notice: {why}", ANN)
+            night.ask(f"accept notice: {why}", BEN)
     night.end_step()
     night.ask(f"hold {why}", EVE)
     night.ask("retry")

@@ -64,8 +64,8 @@ def test_a_waiver_is_told_while_its_gate_stands() -> None:
     night.find([*good_findings("freeze", night.now), failed("notice", "No notice.", "Switch it on.", waivable=True)])
     night.end_checks()
     night.talk()
-    night.ask("accept notice <!channel> the office is closed", ANN)
+    night.ask("accept notice: <!channel> the office is closed", ANN)
     assert (
-        f"• The check `notice` of checkpoint 1 was let pass by `{ANN}`: &lt;!channel&gt; the office is closed"
+        f"• At checkpoint 1 `{ANN}` accepted what the check `notice` found: &lt;!channel&gt; the office is closed"
         in account(night.run).split("\n")
     )

@@ -456,7 +456,7 @@ def test_a_step_that_fails_holds_the_run_until_an_approver_says_retry() -> None:
 def test_attention_is_accepted_reason_by_reason() -> None:
     """Each acceptance is bound to the set of users shown; only when none is open does the signal count."""
     night = night_at("users waits")
-    accepted, answer = night.ask("accept phone-only they know", BEN)
+    accepted, answer = night.ask("accept phone-only: they know", BEN)
     assert isinstance(accepted, e.ReasonAccepted)
     assert (accepted.reason, accepted.set_digest, accepted.user) == ("phone-only", "aaaa", BEN)
     assert isinstance(answer, e.Answered)

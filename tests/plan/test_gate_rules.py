@@ -217,21 +217,21 @@ def test_a_waivable_check_is_waived_by_two_with_a_reason() -> None:
     """One is not enough where there are two; the gate still asks for its word, and asks everything again."""
     night = _refused(NO_NOTICE)
     assert _answer(night, "accept notice") == (
-        "Nothing was accepted: say why the gate may pass in spite of it, as in `accept notice we looked at it by hand`."
+        "Nothing was accepted: say why the gate may pass in spite of it, as in `accept notice: we "
+        "looked at it by hand`."
     )
-    assert _answer(night, "accept notice the office is closed") == (
+    assert _answer(night, "accept notice: the office is closed") == (
         "Accepted by you: `notice`. It takes another approver, who says the same; until then the gate stays shut."
     )
-    assert _answer(night, "accept notice the office is closed") == (
+    assert _answer(night, "accept notice: the office is closed") == (
         "Nothing was accepted: you have accepted `notice` already, and it takes another approver."
     )
     night.give_signal()
     _examined(night, NO_NOTICE)
     assert night.run.phase is Phase.WAITING, "one waiver does not open it"
-    assert _answer(night, "accept notice nobody looks at night", BEN) == (
-        "Accepted: the gate may pass in spite of `notice`. That stands in the record under your name, at "
-        "every later gate "
-        "and in the closing. Say `frozen` again."
+    assert _answer(night, "accept notice: nobody looks at night", BEN) == (
+        "Accepted: the gate may pass in spite of what `notice` found. If it finds anything else, that must be accepted "
+        "anew. It is recorded under your name, and shown at every later gate and in the closing. Say `frozen` again."
     )
     night.give_signal()
     _examined(night, NO_NOTICE)
@@ -243,19 +243,18 @@ def test_a_lone_approver_waives_alone() -> None:
     night = Night(approvers=(ANN,))
     night.give_signal()
     _examined(night, NO_NOTICE)
-    assert _answer(night, "accept notice the office is closed").startswith("Accepted: the gate may pass")
+    assert _answer(night, "accept notice: the office is closed").startswith("Accepted: the gate may pass")
 
 
 def test_what_loses_data_is_never_waived() -> None:
     """And a waiver for one check opens no gate that another one shuts."""
     night = _refused(NO_NOTICE, OLD_SESSION)
-    assert _answer(night, "accept old-sessions it is only me") == (
-        "Nothing was accepted: `old-sessions` can be mended and never waived, since data could be lost "
-        "behind it. Read its "
-        "finding for how."
+    assert _answer(night, "accept old-sessions: it is only me") == (
+        "Nothing was accepted: `old-sessions` cannot be waived, since data could be lost. Its "
+        "finding says how to fix it."
     )
-    night.ask("accept notice closed", ANN)
-    night.ask("accept notice closed", BEN)
+    night.ask("accept notice: closed", ANN)
+    night.ask("accept notice: closed", BEN)
     night.give_signal()
     _examined(night, NO_NOTICE, OLD_SESSION)
     assert night.run.phase is Phase.WAITING
@@ -267,7 +266,7 @@ def test_a_waiver_is_about_a_finding_that_was_read() -> None:
     night.give_signal()
     night.find([*good_findings("freeze"), NO_NOTICE])
     night.end_checks()
-    assert _answer(night, "accept notice closed") == (
+    assert _answer(night, "accept notice: closed") == (
         "Nothing was accepted: this was said before the last finding of `notice` was posted, so it cannot be "
         "about it. Read "
         "that and say it again."
@@ -277,8 +276,8 @@ def test_a_waiver_is_about_a_finding_that_was_read() -> None:
 def test_a_waiver_stands_in_later_evidence_and_falls_with_the_freeze() -> None:
     """Who opens a later gate knows of it; a freeze that is proven anew is proven whole."""
     night = _refused(NO_NOTICE)
-    night.ask("accept notice closed", ANN)
-    night.ask("accept notice closed", BEN)
+    night.ask("accept notice: closed", ANN)
+    night.ask("accept notice: closed", BEN)
     night.give_signal()
     _examined(night, NO_NOTICE)
     night.end_step()
@@ -632,7 +631,7 @@ def test_no_table_that_cannot_be_read_pings_or_formats() -> None:
     night.do(FailStep(why=f"{HOSTILE} may not be read; nothing was exported; grant it.", unreadable=(HOSTILE,)))
     night.talk()
     night.ask("status", EVE)
-    night.ask("accept unreadable:nosuch why")
+    night.ask("accept unreadable:nosuch: why")
     _told_plainly(night)
 
 

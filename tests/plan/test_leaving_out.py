@@ -29,15 +29,15 @@ def test_the_hold_names_the_way_out_and_the_export_goes_on_without_the_table() -
     """With the reason, and who said so."""
     night = held("public.caches", "public.my logs")
     [alarm] = [d.post for key, d in night.run.deliveries.items() if "/alarm/step-failed/" in key]
-    assert "`accept unreadable:public.caches WHY`, `accept unreadable:public.my logs WHY`" in alarm.body.text
-    assert "`accept unreadable:public.caches WHY` is open." in answer(night, "status")
+    assert "`accept unreadable:public.caches: WHY`, `accept unreadable:public.my logs: WHY`" in alarm.body.text
+    assert "`accept unreadable:public.caches: WHY` is open." in answer(night, "status")
 
-    said = answer(night, "accept unreadable:public.caches  it is `made` anew")
+    said = answer(night, "accept unreadable:public.caches:  it is `made` anew")
 
     assert said.startswith("Accepted: the export leaves out `public.caches`.")
-    assert said.endswith("Still to be read or left out: `accept unreadable:public.my logs WHY`.")
+    assert said.endswith("Still to be read or left out: `accept unreadable:public.my logs: WHY`.")
     assert night.run.phase is Phase.HELD
-    said = answer(night, "accept `unreadable:public.my logs` nobody reads them")
+    said = answer(night, "accept `unreadable:public.my logs`: nobody reads them")
     assert said.endswith("Say `retry` to go on without it.")
     answer(night, "retry")
     assert night.run.phase is Phase.RUNNING
@@ -49,8 +49,8 @@ def test_the_hold_names_the_way_out_and_the_export_goes_on_without_the_table() -
     ("text", "refusal"),
     [
         ("accept unreadable:public.caches", "say why the export may leave it out"),
-        ("accept unreadable:public.orders it is old", "no table of that name is open. Name one of these"),
-        ("accept unreadable:public.cache it is old", "no table of that name is open"),
+        ("accept unreadable:public.orders: it is old", "no table of that name is open. Name one of these"),
+        ("accept unreadable:public.cache: it is old", "no table of that name is open"),
         ("accept unreadable: it is old", "no table of that name is open"),
     ],
 )
@@ -67,9 +67,9 @@ def test_without_a_reason_or_for_another_table_nothing_is_accepted(text: str, re
 def test_it_is_accepted_once_by_an_approver_about_what_was_shown() -> None:
     """Not by anybody else, not before the hold was posted, not a second time, not when nothing is held."""
     night = night_at("export runs")
-    early = night.hear("<@U0BOT> accept unreadable:public.caches it is old")
+    early = night.hear("<@U0BOT> accept unreadable:public.caches: it is old")
     night.do(FailStep(why=WHY, unreadable=("public.caches",)))
-    word = "accept unreadable:public.caches it is old"
+    word = "accept unreadable:public.caches: it is old"
     night.talk()
     assert "this was said before the table was named here" in str(night.judge(early)[-1])
     assert "Nothing was" in answer(night, word, EVE)
@@ -89,9 +89,9 @@ def test_a_gate_that_was_refused_because_of_it_opens_without_it() -> None:
     night.find([failed("select-rights", "1 right is missing.", "GRANT it.", unreadable=["public.caches"])])
     night.end_checks()
     night.talk()
-    assert "`accept unreadable:public.caches WHY` is open." in answer(night, "status")
+    assert "`accept unreadable:public.caches: WHY` is open." in answer(night, "status")
 
-    said = answer(night, "accept unreadable:public.caches it is made anew")
+    said = answer(night, "accept unreadable:public.caches: it is made anew")
 
     assert said.endswith("Say `frozen` to go on without it.")
     night.pass_gate()

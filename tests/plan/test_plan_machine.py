@@ -102,9 +102,9 @@ PEOPLE = st.sampled_from([ANN, ANN, BEN, EVE, STRANGER])
 AS_SIGNALS = ["{signal}", "*{signal}*!", "<@U0BOT> `{signal}`."]
 NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
 WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
-LEAVE_OUT = "accept unreadable:public.caches it is made anew"
+LEAVE_OUT = "accept unreadable:public.caches: it is made anew"
 DECIDE = f"decide {NED} skip"
-WAIVE = "accept quiet it is known"
+WAIVE = "accept quiet: it is known"
 HOLD = "hold it is late"
 WORDS += [LEAVE_OUT, DECIDE, WAIVE, HOLD, "thaw yes", "release"]
 ROLES = [{ANN, BEN}, {ANN, EVE}, {ANN, BEN, EVE}]
@@ -549,8 +549,7 @@ class Nights(RuleBasedStateMachine):
     def the_run_is_aborted(self, word: str) -> None:
         """Or nearly."""
         for text in ("abort", word):
-            self.hear(self.post_message(ANN, f"<@{BOT}> {text}"))
-            self.answer_all()
+            self.say(ANN, f"<@{BOT}> {text}")
 
     @precondition(lambda self: not self.world.aborting)
     @rule()

@@ -57,7 +57,7 @@ class SignalAccepted(Event):
 
 class ReasonAccepted(Event):
     """An approver accepts that the users of this exact set are carried over in part. `user` is "settings" when
-    accepted ahead.
+    accepted ahead; `why` is "" when none was given.
     """
 
     type: Literal["reason-accepted"] = "reason-accepted"
@@ -65,6 +65,7 @@ class ReasonAccepted(Event):
     set_digest: str
     user: str
     ts: str | None = None
+    why: str = ""
 
 
 class UnreadableAccepted(Event):
@@ -109,7 +110,9 @@ class AbortConfirmed(Event):
 
 
 class CheckWaived(Event):
-    """An approver lets a gate pass in spite of a failing check. Where there are two approvers, it takes two."""
+    """An approver lets a gate pass in spite of what a check found: of the finding with this digest, and of no other.
+    Where there are two approvers, it takes two. `digest` is "" in journals from before a waiver was bound to it.
+    """
 
     type: Literal["check-waived"] = "check-waived"
     checkpoint: str
@@ -117,6 +120,7 @@ class CheckWaived(Event):
     why: str
     user: str
     ts: str
+    digest: str = ""
 
 
 class HoldAsked(Event):

@@ -13,6 +13,7 @@ from bot.plan.run import Run, StepState
 from bot.plan.talk import alarms, posts, way_back
 from bot.plan.talk.foreign import defused
 from bot.plan.talk.posts import Post
+from bot.plan.waiving import waives_any
 from bot.plan.window import time_left, time_needed
 
 
@@ -114,7 +115,14 @@ def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
     run = with_offer(run, run.offer.settled("passed", "spent"))
     step = StepState(name=BY_NAME[event.checkpoint].step)
     gate_alarms = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/")}
-    return replace(run, facts={**run.facts, event.checkpoint: event.facts}, step=step, alarms=run.alarms - gate_alarms)
+    return replace(
+        run,
+        facts={**run.facts, event.checkpoint: event.facts},
+        step=step,
+        alarms=run.alarms - gate_alarms,
+        # It passed on these; what others were given for was not found any more.
+        waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),
+    )
 
 
 def step_began(run: Run, event: e.StepBegan) -> Run:

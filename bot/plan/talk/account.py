@@ -32,9 +32,9 @@ def _gates(run: Run) -> Iterator[str]:
 
 
 def _waivers(run: Run) -> Iterator[str]:
-    for waiver in run.waivers:
+    for waiver in run.waived:
         gate = BY_NAME[waiver.checkpoint]
-        yield f"The check `{waiver.check}` of checkpoint {gate.number} was let pass by `{waiver.user}`: {shown(waiver.why)}"
+        yield f"At checkpoint {gate.number} `{waiver.user}` accepted what the check `{waiver.check}` found: {shown(waiver.why)}"
 
 
 def _results(run: Run) -> Iterator[str]:

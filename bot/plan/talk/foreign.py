@@ -17,11 +17,20 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 _TICK = "\u02cb"
 _MARKS = str.maketrans({"`": _TICK, "*": "\u2217", "~": "\u223c"})
 _OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_LINK = re.compile(r"<https?://[^<>|]*\|([^<>|]*)>")
 _CODE = re.compile(r"(`[^`\n]+`)")
 
 
 def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unescaped(text: str) -> str:
+    """What somebody typed, of which Slack has escaped three characters and made links of what looks like an address:
+    a table's name may well.
+    """
+    typed = _LINK.sub(r"\1", text)
+    return typed.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def plain(text: str) -> str:

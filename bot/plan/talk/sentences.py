@@ -126,6 +126,12 @@ def who(gate: Checkpoint, may: Iterable[str], needed: int, offer: Offer | None, 
     )
 
 
+def who_starts(may: Iterable[str]) -> str:
+    """Before there is a gate. Ids as code, so that asking calls nobody."""
+    listed = ", ".join(f"`{id_}`" for id_ in may)
+    return f"The run waits for `start`. These people and groups may say it: {listed}; one of them is enough."
+
+
 def words(known: Iterable[str], may: Iterable[str]) -> str:
     lines = "\n".join(f"• `{_USAGE[word][0]}`: {_USAGE[word][1]}" for word in known)
     listed = ", ".join(f"`{id_}`" for id_ in may)
@@ -140,7 +146,10 @@ _USAGE = {
     "hold": ("hold REASON", "stop at a safe point and withdraw approvals; any full member may"),
     "start": ("start", "begin a run that waits for the word"),
     "freeze": ("freeze", "let me freeze Supabase, where the settings say that the bot does it"),
-    "accept": ("accept NAME WHY", "let a reason, a check or an unreadable table pass, by its name"),
+    "accept": (
+        "accept NAME…[: why]",
+        "let reasons, checks or unreadable tables pass, by their names; for the last two say why",
+    ),
     "decide": ("decide ID match STACK_ID | create | skip", "say who a user is in Stack Auth"),
     "retry": ("retry", "go on with what is held, or with users that are not mapped"),
     "thaw": ("thaw", "let Supabase write again, after a second yes; the run goes back to checkpoint 1"),
@@ -151,6 +160,10 @@ _USAGE = {
 
 def not_started(may: Iterable[str]) -> str:
     return f"Nothing was started: this run waits for the word. {names(may)} may say `start` to me; then the first checkpoint is posted."
+
+
+def said_below_void(gate: Checkpoint, word: str) -> str:
+    return f"Nothing was changed: this was said in the thread of an earlier checkpoint {gate.number} ({gate.title}), which is void. Read the newest checkpoint and say `{word}` again there or in the channel."
 
 
 def not_yet(gate: Checkpoint) -> str:
@@ -250,7 +263,7 @@ def nothing_to_accept(name: str, known: Iterable[str]) -> str:
 
 
 def why_waived(check: str) -> str:
-    return f"Nothing was accepted: say why the gate may pass in spite of it, as in `accept {check} we looked at it by hand`."
+    return f"Nothing was accepted: say why the gate may pass in spite of it, as in `accept {check}: we looked at it by hand`."
 
 
 def older_than_finding(check: str) -> str:
@@ -258,7 +271,9 @@ def older_than_finding(check: str) -> str:
 
 
 def never_waived(check: str) -> str:
-    return f"Nothing was accepted: `{check}` can be mended and never waived, since data could be lost behind it. Read its finding for how."
+    return (
+        f"Nothing was accepted: `{check}` cannot be waived, since data could be lost. Its finding says how to fix it."
+    )
 
 
 def waived_by_you(check: str) -> str:
@@ -270,7 +285,17 @@ def waived(check: str, missing: int, word: str) -> str:
         return (
             f"Accepted by you: `{check}`. It takes another approver, who says the same; until then the gate stays shut."
         )
-    return f"Accepted: the gate may pass in spite of `{check}`. That stands in the record under your name, at every later gate and in the closing. Say `{word}` again."
+    return f"Accepted: the gate may pass in spite of what `{check}` found. If it finds anything else, that must be accepted anew. It is recorded under your name, and shown at every later gate and in the closing. Say `{word}` again."
+
+
+def waived_while_checked(check: str) -> str:
+    return f"Nothing was accepted: the gate is being checked. When the checks have ended, read the finding of `{check}` and say it again."
+
+
+def why_without_colon(left_over: str, names: Sequence[str]) -> str:
+    """`left_over` is what stands behind the names, in place of another."""
+    known = " ".join(shown(name) for name in names)
+    return f"Nothing was accepted: `{shown(left_over)}` is not a name to accept here. If it is your reason, put a colon before it: `accept {known}: {shown(left_over)}`."
 
 
 def decided(id_: str, choice: str, stack_id: str) -> str:
@@ -322,6 +347,14 @@ def nothing_to_confirm(word: str) -> str:
     return f"Nothing was stopped: nobody asked for `{word}` in the last 10 minutes. Say `{word}` to me first and read what it undoes."
 
 
+def warning_unread(word: str) -> str:
+    return f"Nothing was stopped: you said this before my answer to `{word}` was posted. Read there what it undoes, and say `{word} yes` again."
+
+
+def warning_outdated(word: str) -> str:
+    return f"Nothing was stopped: the run has moved on, and `{word}` undoes something else now. Say `{word}` to me first and read what it undoes."
+
+
 def unknown_word(word: str, known: Iterable[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in known)
     return f"Nothing was changed: I do not know {f'`{word}`' if word.isascii() and word.isalnum() else 'that word'}. I know {listed}, and the checkpoints' own words."
@@ -332,7 +365,7 @@ def waiving(check: str) -> str:
 
 
 def accepting(tables: Sequence[str]) -> str:
-    listed = ", ".join(f"`accept unreadable:{shown(table)} WHY`" for table in tables[:_MOST_TABLES])
+    listed = ", ".join(f"`accept unreadable:{shown(table)}: WHY`" for table in tables[:_MOST_TABLES])
     more = len(tables) - _MOST_TABLES
     return f"{listed} and {more} more" if more > 0 else listed
 
@@ -349,7 +382,7 @@ def no_such_table_to_leave_out(tables: Sequence[str]) -> str:
 
 
 def why_left_out(table: str) -> str:
-    return f"Nothing was accepted: say why the export may leave it out, as in `accept unreadable:{shown(table)} it holds only caches`."
+    return f"Nothing was accepted: say why the export may leave it out, as in `accept unreadable:{shown(table)}: it holds only caches`."
 
 
 def older_than_unreadable() -> str:

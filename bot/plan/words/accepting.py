@@ -5,72 +5,128 @@ who is the same person.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from bot.plan import events as e
 from bot.plan.commands import Refusal
+from bot.plan.findings import blocks
 from bot.plan.fold import after
-from bot.plan.results import Attention
 from bot.plan.run import Phase, Run
 from bot.plan.talk import sentences
+from bot.plan.talk.foreign import unescaped
+from bot.plan.words import naming
 from bot.plan.words.said import Reply, Said
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def accept(run: Run, said: Said) -> Reply | Refusal:
-    """A reason of attention, a failing check, or a table that cannot be read: by name, and the last two with a why."""
-    kind, colon, named = said.argument.partition(":")
-    if colon and kind.strip("`").casefold() == "unreadable":
-        return _leave_out(run, said, named.replace("`", ""))
-    name, _, why = said.argument.partition(" ")
-    name = name.strip("`:").casefold()
-    if run.users is not None and name in run.open_reasons:
-        return _accept_reason(run, said, run.users.attention[name], name)
-    if any(finding.check == name for finding in run.waivable):
-        return _waive(run, said, name, why.strip())
-    if any(finding.check == name for finding in run.stopped_by(run.findings)):
-        return Refusal(sentence=sentences.never_waived(name))
-    return Refusal(sentence=sentences.nothing_to_accept(name, run.acceptable))
+    """Reasons of attention, failing checks and tables that cannot be read, by their names: all of them or none."""
+    known = _known(run)
+    named = naming.named(unescaped(said.argument), known)
+    if named.left_over or not named.names:
+        return Refusal(sentence=_not_a_name(run, named))
+    happened: list[e.AnyEvent] = []
+    tells: list[_Tells] = []
+    for name in named.names:
+        verdict = known[name](run, said, named.why)
+        if isinstance(verdict, Refusal):
+            return verdict
+        events, tell = verdict
+        happened += events
+        tells.append(tell)
+    then = after(run, *happened)
+    return "\n".join(tell(then) for tell in tells), happened
 
 
-def _accept_reason(run: Run, said: Said, attention: Attention, reason: str) -> Reply | Refusal:
+_Tells = Callable[[Run], str]
+"""The sentence for its author, from the run as it is once all that they said has happened."""
+_Accepts = Callable[[Run, Said, str], tuple[Sequence[e.AnyEvent], _Tells] | Refusal]
+
+
+def _known(run: Run) -> Mapping[str, _Accepts]:
+    """By the names that mean something now, also when that is why nothing comes of it."""
+    reasons = run.users.attention if run.users is not None else {}
+    checks = dict.fromkeys(finding.check for finding in run.findings if blocks([finding]))
+    tables = dict.fromkeys((*run.open_tables, *run.left_unread))
+    return {
+        **{reason: partial(_accept_reason, reason) for reason in reasons},
+        **{check: partial(_waive, check) for check in checks},
+        **{f"unreadable:{table}": partial(_leave_out, table) for table in tables},
+    }
+
+
+def _not_a_name(run: Run, named: naming.Named) -> str:
+    """What was said in place of a name: perhaps the why, without its colon."""
+    if named.left_over.casefold().startswith("unreadable"):
+        return sentences.no_such_table_to_leave_out(run.open_tables)
+    if named.names and not named.has_why:
+        return sentences.why_without_colon(named.left_over, named.names)
+    name = named.left_over if named.has_why else named.left_over.partition(" ")[0]
+    return sentences.nothing_to_accept(name, run.acceptable)
+
+
+def _accept_reason(reason: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+    assert run.users is not None
+    if reason not in run.open_reasons:
+        return Refusal(sentence=sentences.nothing_to_accept(reason, run.acceptable))
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_list(f"accept {reason}"))
+    attention = run.users.attention[reason]
     accepted = e.ReasonAccepted(
-        at=said.now, reason=reason, set_digest=attention.digest, user=said.user, ts=said.message.ts
+        at=said.now, reason=reason, set_digest=attention.digest, user=said.user, ts=said.message.ts, why=why
     )
-    return sentences.accepted(reason, attention.count), [accepted]
+    return [accepted], lambda then: sentences.accepted(reason, attention.count)
 
 
-def _waive(run: Run, said: Said, check: str, why: str) -> Reply | Refusal:
-    """In spite of what a check found, as long as it is the last one's finding that was read."""
+def _waive(check: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+    """In spite of what the check found last, all of it, and of nothing else that it may find."""
+    found = [finding for finding in run.stopped_by(run.findings) if finding.check == check]
+    if not found:
+        return Refusal(sentence=sentences.nothing_to_accept(check, run.acceptable))
+    if not all(finding.waivable for finding in found):
+        return Refusal(sentence=sentences.never_waived(check))
+    if run.phase is Phase.VERIFYING:
+        return Refusal(sentence=sentences.waived_while_checked(check))
     if not why:
         return Refusal(sentence=sentences.why_waived(check))
-    if not (told := run.told_finding(check)) or not said.is_about(run, told):
+    if not all((told := run.told_finding(finding)) and said.is_about(run, told) for finding in found):
         return Refusal(sentence=sentences.older_than_finding(check))
-    if said.user in run.waived_by(check):
+    waived = [
+        e.CheckWaived(
+            at=said.now,
+            checkpoint=run.gate.name,
+            check=check,
+            why=why,
+            user=said.user,
+            ts=said.message.ts,
+            digest=finding.digest,
+        )
+        for finding in found
+        if said.user not in run.waived_by(finding)
+    ]
+    if not waived:
         return Refusal(sentence=sentences.waived_by_you(check))
-    waived = e.CheckWaived(
-        at=said.now, checkpoint=run.gate.name, check=check, why=why, user=said.user, ts=said.message.ts
-    )
-    missing = run.waivers_needed - len(after(run, waived).waived_by(check))
-    return sentences.waived(check, missing, run.gate.signal), [waived]
+
+    def tell(then: Run) -> str:
+        missing = max(then.waivers_needed - len(then.waived_by(finding)) for finding in found)
+        return sentences.waived(check, missing, then.gate.signal)
+
+    return waived, tell
 
 
-def _leave_out(run: Run, said: Said, named: str) -> Reply | Refusal:
-    """`named` is a table and the reason, with a space between; a table's name may hold spaces itself."""
-    table = next((t for t in run.open_tables if f"{named} ".startswith(f"{t} ")), None)
-    if table is None:
+def _leave_out(table: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+    if table not in run.open_tables:
         return Refusal(sentence=sentences.no_such_table_to_leave_out(run.open_tables))
-    why = named[len(table) :].strip()
     if not why:
         return Refusal(sentence=sentences.why_left_out(table))
     if not run.told_unreadable or not said.is_about(run, run.told_unreadable):
         return Refusal(sentence=sentences.older_than_unreadable())
     accepted = e.UnreadableAccepted(at=said.now, table=table, why=why, user=said.user, ts=said.message.ts)
     word = "retry" if run.phase is Phase.HELD else run.gate.signal
-    return sentences.left_unread(table, after(run, accepted).open_tables, word), [accepted]
+    return [accepted], lambda then: sentences.left_unread(table, then.open_tables, word)
 
 
 def decide(run: Run, said: Said) -> Reply | Refusal:

@@ -188,7 +188,7 @@ def waived(run: Run) -> str:
     """Which checks approvers let pass, who, and why; "" when there is none."""
     lines = [
         f"• {code(w.check)} at checkpoint {BY_NAME[w.checkpoint].number}, by <@{w.user}>: {code(shown(w.why))}"
-        for w in run.waivers
+        for w in run.waived
     ]
     return "\n".join(["*Waived:* these checks failed and were let pass.", *lines]) if lines else ""
 

@@ -41,10 +41,11 @@ def _listed(functions: list[str]) -> Finding:
         check,
         f"Reading the tables runs {counted(len(functions), 'function')} of other roles with our rights: "
         f"{listed(functions)}. Cutover reads so that they cannot write; they can still read, and send what they read.",
-        "look at what they do; if it is harmless, say `accept foreign-code WHY` at the freeze gate; if not, drop what "
+        "look at what they do; if it is harmless, say `accept foreign-code: WHY` at the freeze gate; if not, drop what "
         "runs them (under a freeze in BEGIN READ WRITE; … COMMIT;) or leave the tables out with export.exclude_tables "
         "in a new run",
         waivable=True,
+        functions=functions,  # those that the list above has no room for: a waiver covers these and no others
     )
 
 
