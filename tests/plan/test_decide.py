@@ -694,7 +694,11 @@ def test_a_second_yes_that_was_said_before_the_first_word_is_none() -> None:
     night.ask("abort")
     (answer,) = night.judge(night.hear(f"<@{BOT}> abort yes", ts=early))
     assert isinstance(answer, e.Answered)
-    assert (answer.status, answer.text) == ("refused", NOBODY_ASKED)
+    assert (answer.status, answer.text) == (
+        "refused",
+        "Nothing was stopped: you said this before my answer to `abort` was posted. Read there what it undoes, and say "
+        "`abort yes` again.",
+    )
     assert night.run.phase is Phase.WAITING
 
 

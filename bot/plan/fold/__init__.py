@@ -145,10 +145,10 @@ def _after(run: Run | None, event: e.Event) -> Run:
     if isinstance(event, e.RunOpened):
         header = posts.header_key(event.run_id)
         post = Post(key=header, kind="cutover_run", checkpoint="", status="waiting", thread=None, body=posts.Header())
-        return owe(Run(opened=event, last_at=event.at, started=not event.rules.start_on_word), post)
+        return owe(Run(opened=event, last_at=event.at, happened=1, started=not event.rules.start_on_word), post)
     if run is None:
         raise ValueError("a run begins with RunOpened")
-    run = replace(_AFTER[type(event)](run, event), last_at=event.at)
+    run = replace(_AFTER[type(event)](run, event), last_at=event.at, happened=run.happened + 1)
     return replace(run, acted_on=run.acted_on | {event.ts or ""}) if isinstance(event, _ACTS) else run
 
 

@@ -19,8 +19,9 @@ def post_intended(run: Run, event: e.PostIntended) -> Run:
 
 
 def posted(run: Run, event: e.Posted) -> Run:
-    at = run.deliveries[event.key].posted_at or event.at
-    return _with(run, event.key, intended=True, ts=event.ts, shown=event.face, posted_at=at)
+    first = run.deliveries[event.key]
+    at, place = first.posted_at or event.at, first.posted_as or run.happened
+    return _with(run, event.key, intended=True, ts=event.ts, shown=event.face, posted_at=at, posted_as=place)
 
 
 def post_edited(run: Run, event: e.PostEdited) -> Run:

@@ -55,13 +55,18 @@ def _looked_on(run: Run) -> datetime | None:
 
 
 def message_heard(run: Run, event: e.MessageHeard) -> Run:
-    return replace(run, heard={**run.heard, event.ts: event}, unanswered=run.unanswered | {event.ts})
+    return replace(
+        run,
+        heard={**run.heard, event.ts: event},
+        heard_as={**run.heard_as, event.ts: run.happened},
+        unanswered=run.unanswered | {event.ts},
+    )
 
 
 def answered(run: Run, event: e.Answered) -> Run:
     run = replace(run, unanswered=run.unanswered - {event.ts})
     if event.joins:
-        return run
+        return replace(run, joined={**run.joined, event.ts: event.joins})
     gate = run.current[0] if run.current else ""
     thread = run.thread_of(run.heard[event.ts].thread_ts) or run.gate_key
     post = Post(

@@ -12,8 +12,9 @@ from datetime import datetime
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME
 from bot.plan.commands import Refusal, Standing
+from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
-from bot.plan.talk import sentences, signals
+from bot.plan.talk import posts, sentences, signals
 from bot.plan.words import accepting, opening, steering, telling
 from bot.plan.words.said import Reply, Said
 
@@ -24,6 +25,8 @@ def judge(
     may = run.entitled.may
     meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
     if meaning is None or isinstance(meaning, signals.NearMiss):
+        if not run.started:
+            return Refusal(sentence=sentences.not_started(may))
         gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
         return Refusal(sentence=sentences.near_miss(gate, may))
     if isinstance(meaning, signals.Word) and meaning.name not in signals.WORDS:
@@ -39,7 +42,20 @@ def judge(
     phases, act = _WORDS[name]
     if run.phase not in phases:
         return Refusal(sentence=_why_not(run, said))
+    if not run.started and name in _ABOUT_THE_GATE | {"retry"} and run.phase is Phase.WAITING:
+        return Refusal(sentence=sentences.not_started(may))
+    if name in _ABOUT_THE_GATE and (void := _void_above(run, message.thread_ts)) is not None:
+        return Refusal(sentence=sentences.said_below_void(BY_NAME[void.checkpoint], word))
     return act(run, said)
+
+
+def _void_above(run: Run, thread_ts: str | None) -> Offer | None:
+    """The offer in whose thread this is said, if it takes no word any more."""
+    above = run.deliveries.get(run.thread_of(thread_ts) or "")
+    if above is None or not isinstance(above.post.body, posts.Gate):
+        return None
+    offer = run.offers[above.post.body.checkpoint, above.post.body.offer]
+    return offer if offer.status == "void" else None
 
 
 def kind_of(meaning: signals.Signal | signals.NearMiss | signals.Word) -> e.MessageKind:
@@ -76,10 +92,12 @@ _ALWAYS = frozenset(Phase)
 _OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING, Phase.HELD})
 _ONLY_TELLS = frozenset({"status", "who", "help", "report"})
 _FOR_ANY_MEMBER = _ONLY_TELLS | {"hold"}
+_ABOUT_THE_GATE = frozenset({"signal", "freeze", "accept", "decide"})
+"""Nothing comes of them below a gate that is gone: what stands there is not what they would be about."""
 
 _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
     "signal": (frozenset({Phase.WAITING}), opening.give_signal),
-    "start": (_ALWAYS, opening.start),
+    "start": (frozenset({Phase.WAITING}), opening.start),
     "freeze": (frozenset({Phase.WAITING}), opening.freeze),
     "accept": (_OPEN, accepting.accept),
     "decide": (frozenset({Phase.WAITING, Phase.HELD}), accepting.decide),

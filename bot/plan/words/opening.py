@@ -15,8 +15,6 @@ from bot.plan.words.said import Reply, Said
 def give_signal(run: Run, said: Said) -> Reply | Refusal:
     assert isinstance(said.meaning, signals.Signal)
     gate = run.gate
-    if not run.started:
-        return Refusal(sentence=sentences.not_started(run.entitled.may))
     if said.meaning.checkpoint != gate.name:
         return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
     if run.offer is None or not said.is_about_the_offer(run):
@@ -50,7 +48,7 @@ def freeze(run: Run, said: Said) -> Reply | Refusal:
     if run.opened.rules.freeze_mode != "bot":
         return Refusal(sentence=sentences.people_freeze())
     if run.gate is not FREEZE or run.offer is None:
-        return Refusal(sentence=sentences.frozen_already() if run.started else sentences.not_started(run.entitled.may))
+        return Refusal(sentence=sentences.frozen_already())
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(run.gate))
     return sentences.freezing(said.user), [e.FreezeAsked(at=said.now, user=said.user, ts=said.message.ts)]

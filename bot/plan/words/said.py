@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.plan import events as e
-from bot.plan.run import Run
+from bot.plan.run import Delivery, Run
 from bot.plan.talk import signals
 
 Reply = tuple[str, Sequence[e.AnyEvent]]
@@ -33,27 +33,26 @@ class Said:
         return self.meaning.argument if isinstance(self.meaning, signals.Word) else ""
 
     def is_about(self, run: Run, key: str) -> bool:
-        """Our post `key` stood in the channel before this was said.
+        """Our post `key` stood in the channel before this was said."""
+        return self.is_behind(run, run.deliveries[key])
 
-        Slack's own order tells it of messages; what has no message of its own is told by when it was heard.
-        """
-        post = run.deliveries[key]
+    def is_behind(self, run: Run, post: Delivery) -> bool:
+        """By Slack's order of messages; by the journal's for what has no message. Neither goes back as a clock may."""
         if not post.every_ts:
             return False
         if self.message.via == "message":
             return self.message.ts > post.every_ts[0]
-        return post.posted_at is not None and self.message.at > post.posted_at
+        return run.heard_as[self.message.ts] > post.posted_as
 
     def is_about_the_offer(self, run: Run) -> bool:
         """The gate at hand stood in the channel before; a button says itself beside which evidence it stood."""
-        if self.message.via == "button" and (run.offer is None or self.message.digest != run.offer.digest):
-            return False
+        if self.message.via == "button":
+            return run.offer is not None and self.message.digest == run.offer.digest
         return self.is_about(run, run.gate_key)
 
-    def confirms(self, asked: e.AbortAsked | e.ThawAsked | None) -> bool:
-        """It is the second yes to what was asked, and not one that was said before."""
-        if asked is None:
-            return False
+    def since(self, post: Delivery) -> timedelta:
+        """How long after the post it was said: by Slack's clock, or by ours where Slack does not say when."""
         if self.message.via == "message":
-            return self.message.ts > asked.ts
-        return self.message.at > asked.at
+            return timedelta(seconds=float(self.message.ts) - float(post.every_ts[0]))
+        assert post.posted_at is not None
+        return abs(self.message.at - post.posted_at)

@@ -10,7 +10,7 @@ from bot.plan.checkpoints import FREEZE
 from bot.plan.commands import Refusal
 from bot.plan.fold import after
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import sentences
+from bot.plan.talk import posts, sentences
 from bot.plan.talk.foreign import shown
 from bot.plan.talk.offers import offer
 from bot.plan.words.said import Reply, Said
@@ -59,13 +59,12 @@ def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
 def abort(run: Run, said: Said) -> Reply | Refusal:
     if run.abort == "confirmed":
         return Refusal(sentence=sentences.thaw_held(run.hold))
+    users = "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
+    warning = sentences.abort_asked(users)
     if said.argument.casefold() != "yes":
-        users = (
-            "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
-        )
-        return sentences.abort_asked(users), [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
-    if not _is_second_yes(said, run.abort_asked if run.abort == "asked" else None):
-        return Refusal(sentence=sentences.nothing_to_confirm("abort"))
+        return warning, [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if why_not := _no_second_yes(run, said, "abort", run.abort_asked if run.abort == "asked" else None, warning):
+        return Refusal(sentence=why_not)
     return sentences.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
 
 
@@ -74,15 +73,28 @@ def thaw(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.not_watched())
     if "confirmed" in {run.abort, run.thaw}:
         return Refusal(sentence=sentences.thaw_held(run.hold))
+    warning = sentences.thaw_asked(over=run.is_over)
     if said.argument.casefold() != "yes":
-        return sentences.thaw_asked(over=run.is_over), [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
-    if not _is_second_yes(said, run.thaw_asked if run.thaw == "asked" else None):
-        return Refusal(sentence=sentences.nothing_to_confirm("thaw"))
+        return warning, [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if why_not := _no_second_yes(run, said, "thaw", run.thaw_asked if run.thaw == "asked" else None, warning):
+        return Refusal(sentence=why_not)
     return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
 
 
-def _is_second_yes(said: Said, asked: e.AbortAsked | e.ThawAsked | None) -> bool:
-    return asked is not None and said.confirms(asked) and said.now - asked.at <= _SECOND_YES_WITHIN
+def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.ThawAsked | None, warning: str) -> str:
+    """Why this is no second yes; "" when it is one: in time, and about a posted warning that still says what the word
+    would undo now.
+    """
+    if asked is None or said.now - asked.at > _SECOND_YES_WITHIN:
+        return sentences.nothing_to_confirm(word)
+    warned = run.answer_to(asked.ts)
+    if warned is None or not said.is_behind(run, warned):
+        return sentences.warning_unread(word)
+    if said.since(warned) > _SECOND_YES_WITHIN:
+        return sentences.nothing_to_confirm(word)
+    if warned.post.body != posts.Prose(sentences.to_author(run.heard[asked.ts], warning)):
+        return sentences.warning_outdated(word)
+    return ""
 
 
 def release(run: Run, said: Said) -> Reply | Refusal:

@@ -22,6 +22,8 @@ def status(run: Run, said: Said) -> Reply | Refusal:
 
 
 def who(run: Run, said: Said) -> Reply | Refusal:
+    if not run.started:
+        return sentences.who_starts(run.entitled.may), []
     return (
         sentences.who(
             run.gate,

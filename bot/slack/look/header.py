@@ -58,6 +58,8 @@ def _checkpoint_line(run: Run, checkpoint: Checkpoint) -> str:
 def _next(run: Run) -> str:
     gate = run.gate
     match run.phase:
+        case Phase.WAITING if not run.started:
+            return f"{people(run.entitled.may)} may say `start` to me; then checkpoint 1 is posted."
         case Phase.WAITING:
             return (
                 f"{people(run.entitled.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
