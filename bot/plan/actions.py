@@ -128,12 +128,11 @@ def settled(run: Run) -> bool:
 
 
 def _next_question(run: Run) -> AskWho | None:
-    gate = run.deliveries[run.gate_key]
     waiting = [
         message
         for message in map(run.heard.__getitem__, run.unanswered)
-        # Whether a signal is newer than its checkpoint is known once the checkpoint is found or posted.
-        if gate.ts or not gate.intended or message.kind != "act" or not signals.may_signal(message.text)
+        # Whether it is newer than what it is about is known once that is found or posted.
+        if (about := _about(run, message)) is None or about.ts or not about.intended
     ]
     if not waiting:
         return None
@@ -144,6 +143,21 @@ def _next_question(run: Run) -> AskWho | None:
 
     first = min(waiting, key=turn)
     return AskWho(key=f"{run.run_id}/who/{first.ts}", ts=first.ts, user=first.user, team=first.team, kind=first.kind)
+
+
+def _about(run: Run, message: MessageHeard) -> Delivery | None:
+    """The post that must have stood before this was said: a signal's checkpoint, or what a second yes says yes to."""
+    if message.kind != "act":
+        return None
+    if signals.may_signal(message.text):
+        return run.deliveries[run.gate_key]
+    match signals.second_yes(message.text):
+        case "abort":
+            return run.answer_to(run.abort_asked.ts) if run.abort_asked else None
+        case "thaw":
+            return run.answer_to(run.thaw_asked.ts) if run.thaw_asked else None
+        case _:
+            return None
 
 
 def _posts(run: Run) -> Iterator[Deliver]:

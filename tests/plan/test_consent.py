@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan import actions as do
 from bot.plan import events as e
-from bot.plan.commands import EndThaw, Hear, Judge, ReportDrift
+from bot.plan.commands import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDrift
 from bot.plan.findings import failed, passed
 from bot.plan.run import Phase
 from bot.slack.look.header import header
@@ -57,6 +58,23 @@ def test_a_second_yes_without_its_warning_is_none(word: str) -> None:
     night.talk()
     said(night, f"<@{BOT}> {word} yes", BEN)
     assert night.run.phase is (Phase.ABORTING if word == "abort" else Phase.THAWING)
+
+
+def test_a_second_yes_waits_until_it_is_known_whether_its_warning_stands() -> None:
+    """Slack did not say whether it took the warning, and its author may well have read it."""
+    night = night_at("export waits")
+    asked = night.hear(f"<@{BOT}> abort")
+    night.judge(asked)
+    warning = f"{night.run.run_id}/answer/{asked}"
+    night.do(IntendPost(key=warning))
+    stood = night.new_ts()
+    night.hear(f"<@{BOT}> abort yes")
+    assert "ask" not in next_actions(night.run)
+    night.do(ConfirmPost(key=warning, ts=stood, face=""))
+    ask = next_actions(night.run)["ask"]
+    assert isinstance(ask, do.AskWho)
+    night.judge(ask.ts)
+    assert night.run.phase is Phase.ABORTING
 
 
 def test_a_warning_that_answers_two_words_is_the_warning_of_both() -> None:

@@ -95,6 +95,14 @@ def may_signal(text: str) -> bool:
     return isinstance(read(re.sub(r"<@[^>]*>", " ", text), bot_user=""), Signal)
 
 
+def second_yes(text: str) -> str:
+    """The word that it says yes to, `abort` or `thaw`, whoever the bot is; "" when it says no such thing."""
+    meaning = read(re.sub(r"<@[^>]*>", " ", text), bot_user="", addressed=True)
+    if isinstance(meaning, Word) and meaning.argument.casefold() == "yes" and meaning.name in {"abort", "thaw"}:
+        return meaning.name
+    return ""
+
+
 def read(text: str, *, bot_user: str, addressed: bool = False) -> Meaning:
     """The meaning of what a person said. `bot_user` is the bot's own Slack user id, as it stands in a mention;
     `addressed` says that it was said to the bot without one, as a slash command is.
