@@ -227,7 +227,8 @@ async def pressed_after_the_gate(stage: Stage) -> None:
     stage.presses(ADA, ts=old, as_it_was=True)
 
 
-async def pressed_on_a_void_checkpoint(stage: Stage) -> None:
+async def _made_void(stage: Stage) -> str:
+    """The ts of a checkpoint that is void; its gate is posted anew."""
     old = stage.gate_ts
     await stage.pass_gate()
     stage.source_moves()
@@ -235,7 +236,15 @@ async def pressed_on_a_void_checkpoint(stage: Stage) -> None:
     await stage.until(lambda: stage.run.gate is FREEZE and bool(stage.gate_ts))
     await stage.settles()
     stage.forget()
-    stage.presses(ADA, ts=old, as_it_was=True)
+    return old
+
+
+async def pressed_on_a_void_checkpoint(stage: Stage) -> None:
+    stage.presses(ADA, ts=await _made_void(stage), as_it_was=True)
+
+
+async def below_a_void_checkpoint(stage: Stage) -> None:
+    stage.says(ADA, "frozen", await _made_void(stage))
 
 
 async def pressed_in_another_run(stage: Stage) -> None:
@@ -311,6 +320,11 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         nothing("a sentence about it", says("the peas are frozen and so is the pizza that we had ordered")),
         nothing("talk", says("lunch?")),
         refused("another checkpoint's word: “exported”", says("exported"), sentences.other_gate(EXPORT, FREEZE)),
+        refused(
+            "in the thread of a checkpoint that is void",
+            below_a_void_checkpoint,
+            sentences.said_below_void(FREEZE, FREEZE.signal),
+        ),
         refused("“frozen”, when checkpoint 1 is passed", of_a_passed_gate, sentences.other_gate(FREEZE, EXPORT)),
         refused("an unknown word to the bot", says(f"{BOT} go"), sentences.unknown_word("go", signals.WORDS)),
     ],
