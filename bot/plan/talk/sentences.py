@@ -361,7 +361,7 @@ def unknown_word(word: str, known: Iterable[str]) -> str:
 
 
 def waiving(check: str) -> str:
-    return f"`accept {check} WHY`"
+    return f"`accept {check}: WHY`"
 
 
 def accepting(tables: Sequence[str]) -> str:
