@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import bytes_to_read, hand_over
 from bot.concurrency import run_in_slices
+from bot.plan.entitled import people_needed
 from bot.plan.events import Entitlement, Parties, Rules
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult
@@ -178,14 +179,13 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
     channel, approvers = settings.slack.channel or "", settings.approvers.users
     groups = settings.approvers.groups
-    rules = rules_of(settings)
     slack = slack_preflight(
         edges.slack,
         channel=channel,
         app_token=app_token,
         approvers=approvers,
         groups=groups,
-        people_needed=max([2 if rules.deny_same_person else 1, *rules.approvals.values()]),
+        people_needed=people_needed_by(settings),
     )
     source = project.preflight(
         edges.database,
@@ -230,6 +230,12 @@ def rules_of(settings: Settings) -> Rules:
         window_minutes=settings.window.minutes,
         start_on_word=settings.run.start == "on-word",
     )
+
+
+def people_needed_by(settings: Settings) -> int:
+    """How many different approvers the night takes."""
+    rules = rules_of(settings)
+    return people_needed(rules.approvals, deny_same_person=rules.deny_same_person)
 
 
 def entitlement_of(settings: Settings) -> Entitlement:

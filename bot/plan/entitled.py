@@ -7,9 +7,22 @@ is asked of Slack.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.plan.checkpoints import PLAN
 from bot.plan.events import Entitlement
+
+
+def people_needed(approvals: Mapping[str, int], *, deny_same_person: bool) -> int:
+    """How many different approvers all gates together take, so that whoever opens the others, enough are left for the
+    last. `approvals` is by checkpoint, 1 where none is named.
+
+    Whoever opened every earlier gate may not open the last, and of them there are as many, at most, as the earlier gate
+    that takes the fewest.
+    """
+    *earlier, last = (approvals.get(gate.name, 1) for gate in PLAN)
+    return max(*earlier, last, min(earlier) + last if deny_same_person else 0)
 
 
 @dataclass(frozen=True, kw_only=True)

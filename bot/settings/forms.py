@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.loopback import is_this_machine
+from bot.plan.entitled import people_needed
 from bot.settings.shape import Settings
 
 Need = Literal["slack", "source", "source_api", "target"]
@@ -55,11 +56,20 @@ def _too_few(settings: Settings) -> Iterator[str]:
         return
     if groups:
         return
-    for name, checkpoint in settings.checkpoints:
-        if checkpoint.approvals > len(set(users)):
-            yield f"checkpoints.{name}.approvals asks for more approvers than approvers.users names"
-    if settings.approvers.deny_same_person and len(set(users)) < 2:
-        yield "approvers.deny_same_person needs a second approver"
+    there = len(set(users))
+    approvals = {name: checkpoint.approvals for name, checkpoint in settings.checkpoints}
+    alone = [name for name, needed in approvals.items() if needed > there]
+    yield from (f"checkpoints.{name}.approvals asks for more approvers than approvers.users names" for name in alone)
+    needed = people_needed(approvals, deny_same_person=settings.approvers.deny_same_person)
+    if needed > there and not alone:
+        yield (
+            f"approvers.users names {_people(there)}, and with approvers.deny_same_person the gates together take "
+            f"{needed}, since whoever opens all the others may not open the last"
+        )
+
+
+def _people(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"
 
 
 def _without(settings: Settings, *fields: str) -> Iterator[str]:

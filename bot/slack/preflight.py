@@ -1,11 +1,15 @@
-"""What `cutover doctor` asks of Slack: tokens, scopes, channel, and whether every approver could approve."""
+"""What `cutover doctor` asks of Slack: tokens, scopes, channel, and whether every approver could approve.
+
+Whether there are enough people in the user groups is asked once more when a run is opened.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import CheckFailed, ServiceUnreachable
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.slack import authority
 from bot.slack.calls import Identity, asked, identify, understood
@@ -85,20 +89,51 @@ async def _groups(
             f"Slack did not tell who is in these user groups, which would give nobody a say: {', '.join(untold)}.",
             "Ask again; if it stays, name people in approvers.users instead.",
         )
-    named = set(approvers).union(*(people for people in told.values() if isinstance(people, frozenset)))
-    able = await _able(client, identity, sorted(named), people_needed)
-    if able < people_needed:
-        return failed(
-            check,
-            f"The night takes {people_needed} different approvers, and of the {len(named)} in approvers.users and the "
-            f"user groups only {able} could open a gate.",
-            "Put more full members of this workspace into the user groups, or ask for fewer approvals.",
-        )
+    people = (people for people in told.values() if isinstance(people, frozenset))
+    if (why := await _too_few(client, identity, set(approvers).union(*people), people_needed)) is not None:
+        return failed(check, f"{why}.", f"{_MORE_PEOPLE}.")
     return warned(
         check,
         f"The members of {len(groups)} user group{'s' if len(groups) > 1 else ''} are approvers, and whoever may "
         "edit such a group in Slack can make themselves one.",
         "let only owners and admins edit user groups (workspace settings, permissions), or name people instead",
+    )
+
+
+async def refuse_too_few(
+    client: AsyncWebClient, identity: Identity, approvers: Sequence[str], groups: Sequence[str], people_needed: int
+) -> None:
+    """Before a run is opened: with today's members of the user groups, could every gate be opened? A group that gives
+    nobody a say adds nobody.
+
+    Raises CheckFailed when there are too few people, and ServiceError when Slack does not tell who there is.
+    """
+    gone = await authority.not_living(client, groups, identity)
+    told = [await authority.members(client, group) for group in groups if group not in gone]
+    people = (people for people in told if isinstance(people, frozenset))
+    if (why := await _too_few(client, identity, set(approvers).union(*people), people_needed)) is None:
+        return
+    for untold in told:
+        if not isinstance(untold, frozenset):
+            raise ServiceUnreachable(
+                "Slack did not tell who is in the user groups of approvers.groups",
+                unchanged="nothing was started",
+                do="start the bot again, or name people in approvers.users instead",
+            ) from untold
+    raise CheckFailed(why, unchanged="nothing was started", do=f"{_MORE_PEOPLE[0].lower()}{_MORE_PEOPLE[1:]}")
+
+
+_MORE_PEOPLE = "Put more full members of this workspace into the user groups, or ask for fewer approvals"
+
+
+async def _too_few(client: AsyncWebClient, identity: Identity, named: Collection[str], needed: int) -> str | None:
+    """Why they are too few for the night, as a clause."""
+    able = await _able(client, identity, sorted(named), needed)
+    if able >= needed:
+        return None
+    return (
+        f"The night takes {needed} different approvers, and of the {len(named)} in approvers.users and the user groups "
+        f"only {able} could open a gate"
     )
 
 

@@ -198,6 +198,10 @@ def test_no_mistake_ever_shows_a_value(tmp_path_factory: pytest.TempPathFactory,
 
 
 _TOO_MANY = "checkpoints.{}.approvals asks for more approvers than approvers.users names"
+_TOO_FEW = (
+    "approvers.users names {}, and with approvers.deny_same_person the gates together take {}, since whoever opens all "
+    "the others may not open the last"
+)
 _NO_GROUP = 'approvers.groups is no list of user group ids (["S0…"], from the address of the group in Slack)'
 
 
@@ -207,7 +211,15 @@ _NO_GROUP = 'approvers.groups is no list of user group ids (["S0…"], from the 
         ({"CHECKPOINTS__USERS__APPROVALS": "3"}, _TOO_MANY.format("users")),
         (
             {"APPROVERS__USERS": '["U0ADA"]', "APPROVERS__DENY_SAME_PERSON": "true"},
-            "approvers.deny_same_person needs a second approver",
+            _TOO_FEW.format("one person", 2),
+        ),
+        (
+            {
+                "APPROVERS__DENY_SAME_PERSON": "true",
+                "CHECKPOINTS__FREEZE__APPROVALS": "2",
+                "CHECKPOINTS__EXPORT__APPROVALS": "2",
+            },
+            _TOO_FEW.format("2 people", 3),
         ),
         (
             {"APPROVERS__USERS": '["U0ADA", "U0ADA"]', "CHECKPOINTS__FREEZE__APPROVALS": "2"},
@@ -222,8 +234,14 @@ def test_a_gate_that_nobody_could_open_refuses_to_start(given: dict[str, str], t
     assert _refused(environment, tmp_path, *_ALL) == f"The settings have a mistake: {told}{_TAIL}"
 
 
-def test_the_members_of_a_group_are_counted_at_the_gate(tmp_path: Path) -> None:
-    """Who is in it may change until then."""
+def test_two_are_enough_where_one_of_them_opens_a_gate_alone(tmp_path: Path) -> None:
+    """Two at the freeze gate and one at the export gate leave one who has not opened both."""
+    several = {"CUTOVER__APPROVERS__DENY_SAME_PERSON": "true", "CUTOVER__CHECKPOINTS__FREEZE__APPROVALS": "2"}
+    assert _loaded(_WHOLE | several, tmp_path, *_ALL).checkpoints.freeze.approvals == 2
+
+
+def test_the_members_of_a_group_are_counted_when_slack_can_be_asked(tmp_path: Path) -> None:
+    """By `doctor` and when a run is opened; who is in it may change until then."""
     environment = _WHOLE | {"CUTOVER__APPROVERS__USERS": "[]", "CUTOVER__APPROVERS__GROUPS": '["S0ONCALL"]'}
     told = _loaded(environment | {"CUTOVER__CHECKPOINTS__USERS__APPROVALS": "2"}, tmp_path, *_ALL)
     assert (told.approvers.groups, told.checkpoints.users.approvals) == (("S0ONCALL",), 2)

@@ -361,8 +361,9 @@ class Night:
         for finding in findings:
             self.do(TellFinding(finding=finding))
 
-    def pass_gate(self) -> None:
-        self.give_signal()
+    def pass_gate(self, user: str = ANN) -> None:
+        """On the signal of `user`, who is the last that it takes."""
+        self.give_signal(user)
         self.find(good_findings(self.run.gate.name, self.now))
         self.end_checks()
 
