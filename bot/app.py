@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bot import practice
+from bot import practice, succession
 from bot.artifacts import files, lasting
 from bot.artifacts.examiners import BundleExaminers
 from bot.conductor import Conductor, interrupted
@@ -29,6 +29,7 @@ from bot.edges import (
     entitlement_of,
     examiners,
     parties_of,
+    people_needed_by,
     rules_of,
     secret,
     selection_of,
@@ -36,20 +37,19 @@ from bot.edges import (
     steps,
     target_edge,
 )
-from bot.errors import CheckFailed, Interrupted, ServiceError, UsageError
+from bot.errors import Interrupted, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan import commands as say
-from bot.plan.actions import settled
 from bot.plan.commands import Refusal
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
 from bot.plan.fold import after
 from bot.plan.practice import Practice
-from bot.plan.run import Phase, Run
+from bot.plan.run import Run
 from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls
+from bot.slack import calls, preflight
 from bot.slack.channel import SlackChannel
 from bot.slack.hearing import past
 from bot.slack.hearing.http_mode import HttpListener
@@ -66,7 +66,6 @@ from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
-_LAST_WORDS_SECONDS = 60
 _PROBE_SETTLES_SECONDS = 3
 
 
@@ -146,22 +145,12 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             log.warning("torn line dropped", note=record.torn_note)
         run = record.run()
         if new:
-            _must_have_ended(run)
-        elif (ended := _ended(run, once=once)) is not None:
+            succession.must_have_ended(run)
+        elif (ended := succession.nothing_is_left(run, once=once)) is not None:
             return ended
         edges = await closing.enter_async_context(services(settings))
-        if run is not None and run.phase is Phase.ABORTED:
-            await _last_words(run, record, settings, edges, is_all=not new)
-        identity = await calls.identify(
-            edges.slack,
-            channel=settings.slack.channel or "",
-            app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
-            groups=settings.approvers.groups,
-        )
-        last_there = await past.unfinished_run(
-            edges.slack, settings.slack.channel or "", bot_id=identity.bot_id, now=SystemClock().now()
-        )
-        _must_be_ours(last_there, run, abandon)
+        await succession.tell_the_rest(run, record, settings, edges, new=new)
+        identity = await _introduced(settings, edges, run, directory, new=new, abandon=abandon)
         source_project = await project.identify(edges.database, edges.gateway)
         await target.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
@@ -204,84 +193,24 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
         return await _conduct(conductor, settings, identity, edges, source=source, clock=clock)
 
 
-def _ended(run: Run | None, *, once: bool) -> int | None:
-    """The exit code for a run that leaves nothing to do; None when there is something, be it only to tell the channel
-    what a bot that died then had not told yet.
-    """
-    if run is None or not settled(run):
-        return None
-    if run.phase is Phase.ABORTED:
-        raise _aborted(run)
-    if once and run.phase is Phase.DONE:
-        print(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
-        return 0
-    return None
-
-
-async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: Services, *, is_all: bool) -> None:
-    """Tells the channel what it is owed of an aborted run, which may have been aborted without Slack. If that `is_all`
-    there is to do, it raises CheckFailed whether Slack answers or not.
-    """
-    app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
-    try:
-        identity = await calls.identify(edges.slack, channel=run.opened.channel, app_token=app_token)
-        conductor = Conductor(
-            run,
-            record=record,
-            channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
-            source=SupabaseSource(edges.database, SourceLock(edges.database), Path(files.FREEZE_PRIOR), None),
-            examiners={},
-            steps={},
-            clock=SystemClock(),
-            bot_user=identity.bot_user,
-            once=True,
-        )
-        async with asyncio.timeout(_LAST_WORDS_SECONDS):
-            await conductor.conduct()
-    except (ServiceError, TimeoutError) as error:
-        if is_all:
-            raise _aborted(run, "nothing was started, and Slack has not been told all yet") from error
-        log.warning("the aborted run could not be told to the end", why=str(error))
-    if is_all:
-        raise _aborted(run)
-
-
-def _aborted(run: Run, unchanged: str = "nothing was started") -> CheckFailed:
-    return CheckFailed(
-        f"Run {run.run_id} was aborted",
-        unchanged=unchanged,
-        do="open the next with `cutover run --new`; the aborted one moves to archive/ whole",
+async def _introduced(
+    settings: Settings, edges: Services, run: Run | None, directory: Path, *, new: bool, abandon: str
+) -> calls.Identity:
+    """Who we are in Slack, where nothing stands against going on with `run` or opening one."""
+    channel, approvers = settings.slack.channel or "", settings.approvers
+    identity = await calls.identify(
+        edges.slack,
+        channel=channel,
+        app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
+        groups=approvers.groups,
     )
-
-
-def _must_have_ended(run: Run | None) -> None:
-    if run is not None and run.phase not in {Phase.ABORTED, Phase.DONE}:
-        raise UsageError(
-            f"Run {run.run_id} has not ended, and --new was given",
-            unchanged="nothing was moved or started",
-            do="go on with it by `cutover run`, or abort it first",
+    last_there = await past.unfinished_run(edges.slack, channel, bot_id=identity.bot_id, now=SystemClock().now())
+    succession.must_be_ours(last_there, run, abandon, directory)
+    if approvers.groups and (run is None or new):  # an open run asks at each gate; of people alone the settings tell
+        await preflight.refuse_too_few(
+            edges.slack, identity, approvers.users, approvers.groups, people_needed_by(settings)
         )
-
-
-def _must_be_ours(last_there: str, run: Run | None, abandon: str) -> None:
-    """The run that the channel shows as not ended is the one in the data directory, or is given up by name."""
-    if abandon and abandon != last_there:
-        shown = (
-            f"shows run {last_there} as the one that has not ended" if last_there else "shows no run that has not ended"
-        )
-        raise UsageError(
-            f"The channel {shown}, and --abandon names {abandon}",
-            unchanged="nothing was started",
-            do="name the run that the channel's last header shows, or leave --abandon away",
-        )
-    if not last_there or abandon or (run is not None and run.run_id == last_there):
-        return
-    raise CheckFailed(
-        f"The channel shows run {last_there}, which has not ended, and this data directory has no journal of it",
-        unchanged="nothing was started",
-        do="start the bot with the data directory of that run (MIGRATION_DATA_DIR); where its disk is lost, "
-        f"`cutover run --new --abandon {last_there}` gives it up and opens another",
-    )
+    return identity
 
 
 async def _opened(
