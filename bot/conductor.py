@@ -117,13 +117,18 @@ class Conductor:
 
     def obey(self, command: say.Command) -> bool:
         """True when something followed from the command. Raises what the journal raises, with nothing changed: the
-        events of a decision are journaled together or not at all.
+        events of a decision are journaled together or not at all. The process then ends with it, also where the caller
+        is a library that swallows it: what cannot be kept must not be acted on.
         """
         decision = decide(self.run, command, self._clock.now())
         if isinstance(decision, Refusal):
             log.debug("refused", command=type(command).__name__, why=decision.sentence)
             return False
-        self._record.append(decision)
+        try:
+            self._record.append(decision)
+        except CutoverError as error:
+            self.fail(error)
+            raise
         self.run = after(self.run, *decision)
         for event in decision:
             log.info(event.type, run=self.run.run_id, **_plain(event))
@@ -329,6 +334,7 @@ class Conductor:
                         self._tell(finding)
                         found += 1
                 except CutoverError as error:
+                    self._stop_if_cut_off()
                     self._tell(unmade(FIRST[name], error))
                 else:
                     if not found:  # silence is no consent
@@ -377,9 +383,9 @@ class Conductor:
 
     def _stop_if_cut_off(self) -> None:
         """Work that was cut off has nothing to say of failures: a client may tell of a lost connection when it was cut
-        off in the middle of a question.
+        off in the middle of a question. Nor has work that meets what ends the process: it is not the work that failed.
         """
-        if self._lanes["work"].cut_off:
+        if self._lanes["work"].cut_off or self._failure is not None:
             raise asyncio.CancelledError
 
     async def _freeze(self) -> None:

@@ -274,7 +274,7 @@ def _unusable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"{path} cannot be written ({os.strerror(error.errno or 0)})",
         unchanged="nothing was added to it",
-        do="make room or mend the permissions, then start again",
+        do="make room or fix the permissions, then start again",
     )
 
 

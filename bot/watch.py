@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from bot.errors import CutoverError, LockHeld
+from bot.errors import CutoverError, LockHeld, ServiceError
 from bot.plan import commands as say
 from bot.plan.run import Run
 from bot.plan.timetable import Chore, Timer, timers
@@ -74,7 +74,7 @@ class Watch:
             async for message in self._channel.missed(self._conductor.run):
                 if self._conductor.obey(message):
                     new.append(message.ts)  # noqa: PERF401 - what came before a failure was heard
-        except CutoverError as error:
+        except ServiceError as error:
             log.warning("not all that was said could be read", why=str(error))
         return new
 

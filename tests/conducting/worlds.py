@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bot.conductor import Conductor
 from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreachable, UsageError
@@ -30,6 +30,12 @@ from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, START, good_findings, night_at, result_of, standing_of
 
 _T = TypeVar("_T")
+
+
+class SupportsBool(Protocol):
+    def __bool__(self) -> bool: ...
+
+
 LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
 LOST_MESSAGE = MessageLost("a message is gone", unchanged="nothing was changed", do="look")
 AWAY = ServiceUnreachable(
@@ -100,7 +106,7 @@ class World:
     def __init__(self, place: str = "opened", trouble: Trouble | None = None) -> None:
         night = night_at(place)
         self.disk: list[AnyEvent] = list(night.events)
-        self.full = False
+        self.full: SupportsBool = False
         self.now = night.now
         self.trouble = trouble
         self.effects: Counter[str] = Counter()

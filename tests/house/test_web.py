@@ -185,7 +185,7 @@ async def test_the_notice_that_cannot_be_looked_at_is_a_finding(monkeypatch: pyt
         "fail",
         "This could not be checked: the page of the maintenance notice could not be reached: no client can be made "
         "with what SSL_CERT_FILE holds (FileNotFoundError).",
-        f"{PAGE_CLIENT.next_step} Then say the word again. Or let it pass: `accept notice WHY`.",
+        f"{PAGE_CLIENT.next_step} Then say the word again. Or let it pass: `accept notice: WHY`.",
         True,
     )
 

@@ -170,7 +170,7 @@ def test_a_full_disk_takes_nothing_and_leaves_the_journal_usable(tmp_path: Path)
     )
     assert child.stdout == (
         f"{path} cannot be written (File too large); nothing was added to it; "
-        "make room or mend the permissions, then start again.\n"
+        "make room or fix the permissions, then start again.\n"
     )
     assert [line.record() for line in read_chain(path, torn_tail_allowed=False)] == [{"before": 1}, {"after": 2}]
 
@@ -200,7 +200,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         Journal.open(tmp_path / "j")
     assert str(refusal.value) == (
         f"{tmp_path / 'j'} cannot be written (Is a directory); nothing was added to it; "
-        "make room or mend the permissions, then start again."
+        "make room or fix the permissions, then start again."
     )
 
 
