@@ -107,23 +107,12 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
 
 
 def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
-    started = e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement)
-    return [started, *_still_to_come(after(run, started), now)]
+    """Nothing is to be made up for: of the decision that the process before died in, all was written or nothing."""
+    return [e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement)]
 
 
 def _leave(run: Run, command: Leave, now: datetime) -> Decision:
     return [e.BotLeft(at=now, why=command.why)] if run.frozen else []
-
-
-def _still_to_come(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
-    """What the process before would have written next, had it not died between two events of one decision."""
-    if run.offer is None:
-        return [offer(run, PLAN[0].name, now)] if run.started else []
-    if run.offer.status == "passed" and run.step is None and run.gate.step in run.results:
-        return _behind_step(run, run.results[run.gate.step], now)
-    if run.offer.status == "void" and run.phase is Phase.WAITING:
-        return [offer(run, FREEZE.name, now)]
-    return []
 
 
 def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:

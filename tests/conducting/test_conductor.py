@@ -68,7 +68,7 @@ def _goes_through(trouble: Trouble) -> None:
 
 @pytest.mark.parametrize("place", ["held", "drifted", "aborting", "thaw failed"])
 def test_the_process_may_die_at_any_line_of_the_way_out_of_trouble(place: str) -> None:
-    """Between two events of one decision too: the next process makes up for what was still to come."""
+    """Whatever was decided and not yet written is decided anew by the next process."""
     aborts = place in {"aborting", "thaw failed"}
     undisturbed = World(place)
     assert turning(undisturbed.play())[0] == (3 if aborts else 0)

@@ -25,9 +25,9 @@ from bot.plan.fold import after, fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
-from bot.ports import Guarded, Headway, Look, Progress, Report, ThawRecord
+from bot.ports import Guarded, Headway, Look, Progress, Record, Report, ThawRecord
 from bot.watch import Watch
-from tests.plan.histories import ANN, BOT, START, good_findings, night_at, result_of, standing_of
+from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, result_of, standing_of
 
 _T = TypeVar("_T")
 
@@ -101,10 +101,10 @@ class Died(BaseException):
 
 
 class World:
-    """`place` is where its night has come to (`tests.plan.histories.PLACES`)."""
+    """`place` is where its night has come to (`tests.plan.histories.PLACES`), or the night itself."""
 
-    def __init__(self, place: str = "opened", trouble: Trouble | None = None) -> None:
-        night = night_at(place)
+    def __init__(self, place: str | Night = "opened", trouble: Trouble | None = None) -> None:
+        night = night_at(place) if isinstance(place, str) else place
         self.disk: list[AnyEvent] = list(night.events)
         self.full: SupportsBool = False
         self.now = night.now
@@ -199,18 +199,25 @@ class World:
 
     # A process
 
-    def conductor(self, *, once: bool = True) -> Conductor:
-        """As after a start: the run is what the disk says, taken up."""
+    def opened(self) -> tuple[Record, Run]:
+        """The disk as a process that starts finds it, and the run that it holds."""
         run = fold(self.disk)
         assert run is not None
+        return _Disk(self), run
+
+    def keep(self, events: Sequence[AnyEvent]) -> None:
+        """What a process that starts writes first, and nothing meets it."""
+        self.disk.extend(events)
+
+    def conductor(self, *, once: bool = True) -> Conductor:
+        """As after a start: the run is what the disk says, taken up."""
+        record, run = self.opened()
         taken_up = decide(run, TakeUp(), self.clock())
         assert not isinstance(taken_up, Refusal)
-        for event in taken_up:
-            self.disk.append(event)
-            run = after(run, event)
+        self.keep(taken_up)
         return Conductor(
-            run,
-            record=_Disk(self),
+            after(run, *taken_up),
+            record=record,
             channel=_Channel(self),
             source=_Source(self),
             examiners=_Examiners(self),
@@ -242,16 +249,20 @@ class World:
                 conductor.fail(death)
 
         def say_what_is_next(run: Run) -> None:
-            if run.unanswered:
-                return
-            if run.phase is Phase.HELD:
-                self.hears(conductor, f"<@{BOT}> retry")
-            elif run.phase is Phase.WAITING and run.deliveries[run.gate_key].ts:
-                reason = next(iter(run.open_reasons), None)
-                self.hears(conductor, f"<@{BOT}> accept {reason}" if reason else run.gate.signal)
+            if not run.unanswered and (said := self.next_word(run)) is not None:
+                self.hears(conductor, *said)
 
         conductor.on_change = lambda run: asyncio.get_running_loop().call_soon(speak) and None
         return conductor
+
+    def next_word(self, run: Run) -> tuple[str, str] | None:
+        """What somebody says now, and who; None while nobody has anything to say."""
+        if run.phase is Phase.HELD:
+            return f"<@{BOT}> retry", ANN
+        if run.phase is Phase.WAITING and run.deliveries[run.gate_key].ts:
+            reason = next(iter(run.open_reasons), None)
+            return (f"<@{BOT}> accept {reason}" if reason else run.gate.signal), ANN
+        return None
 
     async def play(self) -> tuple[int, Run]:
         """A night with people in it to its end, started again when the process dies: exit code and run."""

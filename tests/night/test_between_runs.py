@@ -84,7 +84,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
         await night.slack.wait_until(lambda: len({p["run_id"] for p in posts(night, "cutover_run")}) == 2, 60)
         closing = [post for post in posts(night, "cutover_summary") if not post["checkpoint"]]
         assert [post["run_id"] for post in closing] == [old]
-        assert [post["status"] for post in posts(night, "cutover_run")][0] == "done"
+        assert next(post["status"] for post in posts(night, "cutover_run")) == "done"
         assert (night.directory / "archive" / old / "SHA256SUMS").exists()
         keys = [m.payload["key"] for m in night.slack.messages if m.payload]
         assert len(keys) == len(set(keys))

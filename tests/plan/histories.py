@@ -8,7 +8,7 @@ module is mended in one place.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -255,6 +255,8 @@ class Night:
     ) -> None:
         self.now = START
         self.events: list[e.AnyEvent] = []
+        self.decisions: list[list[e.AnyEvent]] = []
+        """The same events, by what decided on them."""
         command = Open(
             run_id=RUN_ID,
             parties=e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1"),
@@ -265,14 +267,14 @@ class Night:
             rules=rules or e.Rules(),
         )
         opened = open_run(command, self.now)
-        self.run = after(None, opened[0])
-        self.events.append(opened[0])
-        self._follow(opened[1:])
+        self.run = after(None, *opened)
+        self.events.extend(opened)
+        self.decisions.append(list(opened))
 
-    def _follow(self, events: Iterable[e.AnyEvent]) -> None:
-        for event in events:
-            self.events.append(event)
-            self.run = after(self.run, event)
+    def _follow(self, decision: Sequence[e.AnyEvent]) -> None:
+        self.decisions.append(list(decision))
+        self.events.extend(decision)
+        self.run = after(self.run, *decision)
 
     def later(self, **delta: float) -> None:
         self.now += timedelta(**delta)

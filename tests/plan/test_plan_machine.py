@@ -438,11 +438,10 @@ class Nights(RuleBasedStateMachine):
     @initialize(
         gates=st.sampled_from([1, 2, 3, 0, 1, 2]),
         step=st.booleans(),
-        torn=st.booleans(),
         then=TROUBLES,
         needed=NEEDED,
     )
-    def opened(self, gates: int, step: bool, torn: bool, then: str, needed: dict[str, int]) -> None:
+    def opened(self, gates: int, step: bool, then: str, needed: dict[str, int]) -> None:
         """Nights begin anywhere: so many gates have gone well, perhaps the last step has too, and then some trouble."""
         parties = e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1")
         self.world.needed = needed
@@ -455,10 +454,8 @@ class Nights(RuleBasedStateMachine):
             accepted_ahead=(),
             rules=e.Rules(groups=("S0ONCALL",), approvals=needed, window_minutes=60),
         )
-        for event in open_run(command, self.now)[: 1 if torn else None]:
+        for event in open_run(command, self.now):
             self.take(event)
-        if torn:
-            self.take_up()
         for n in range(1, gates + 1):
             self.a_whole_gate_goes_well()
             if n < gates or step:
@@ -469,7 +466,7 @@ class Nights(RuleBasedStateMachine):
     @rule(gates=st.integers(0, 2), step=st.booleans(), then=TROUBLES, needed=NEEDED)
     def another_night_begins(self, gates: int, step: bool, then: str, needed: dict[str, int]) -> None:
         self.begin_night()
-        self.opened(gates=gates, step=step, torn=False, then=then, needed=needed)
+        self.opened(gates=gates, step=step, then=then, needed=needed)
 
     def trouble(self, then: str) -> None:
         match then:
