@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from bot.plan.commands import Command, Hear, Standing
-from bot.plan.events import AnyEvent
+from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding
 from bot.plan.results import StepResult
 from bot.plan.run import Run
@@ -129,12 +129,23 @@ class Look:
 
 
 class ThawRecord(BaseModel):
-    """What a thaw did without the bot, as it stands in `thaw.json`; `thawed_at` is by the clock of its machine."""
+    """What a thaw did without the bot, as it stands in `thaw.json`; `thawed_at` is by the clock of its machine, and
+    `restored_at` by the database's, from just before it restored what was set.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
 
     thawed_at: AwareDatetime
     findings: tuple[Finding, ...]
+    restored_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """`changes` are clauses naming table and kind, empty when nothing moved; `to` is what the source is now."""
+
+    changes: tuple[str, ...]
+    to: MovedTo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +166,8 @@ class Source(Protocol):
         another took the lock.
         """
 
-    async def drift(self, run: Run) -> Sequence[str]:
-        """What is no longer as the freeze record (`run.freeze`) says, as sentences naming table and kind; empty when
-        nothing moved.
-        """
+    async def drift(self, run: Run) -> Moved:
+        """What has moved since the last drift (`run.moved_to`), or since the freeze record (`run.freeze`)."""
 
     async def guard(self) -> Guarded:
         """Holds the hard guard, and keeps it held: to be asked at least every half minute. Raises CutoverError when it

@@ -37,12 +37,15 @@ class Watch:
         self._remind_after = remind_after
         self._timers = Timers(self.fire, clock.now)
         self._misses = 0
+        self._renewed = True
+        """No session of ours is from before the freeze that was seen; one of the time before would count as old."""
         self._aside: set[asyncio.Task[None]] = set()
         self.on_unheard: Callable[[str], None] = lambda ts: None
         """Called with the ts of each message that a sweep of the timer's had to find."""
         self._chores: Mapping[Chore, Callable[[Timer], Awaitable[None]]] = {
             "look": self._look,
             "watch": self._watch,
+            "thaw-record": self._read_thaw_record,
             "sweep": self._sweep,
             "redraw": self._redraw,
             "remind": self._remind,
@@ -101,17 +104,20 @@ class Watch:
             self._conductor.fail(error)
 
     async def _sweep(self, timer: Timer) -> None:
-        await self._thawed_elsewhere()
         for ts in await self.sweep():
             self.on_unheard(ts)
 
-    async def _thawed_elsewhere(self) -> bool:
+    async def _read_thaw_record(self, timer: Timer) -> None:
+        await self._thawed_elsewhere()
+
+    async def _thawed_elsewhere(self) -> None:
         """A thaw beside the bot is told as what it is, before it is seen as a source that moves."""
         run = self._conductor.run
         record = await self._source.thawed_elsewhere(run.thawed_at or run.opened.at)
-        if record is None:
-            return False
-        return self._conductor.obey(say.ReportThaw(thawed_at=record.thawed_at, findings=record.findings))
+        if record is not None:
+            self._conductor.obey(
+                say.ReportThaw(thawed_at=record.thawed_at, findings=record.findings, restored_at=record.restored_at)
+            )
 
     async def _look(self, timer: Timer) -> None:
         try:
@@ -121,24 +127,27 @@ class Watch:
             self._missed(error)
             return
         self._saw()
-        command = say.ReportLook(frozen=look.frozen, database_time=look.database_time)
-        if self._conductor.obey(command) and look.frozen:
+        if self._conductor.obey(say.ReportLook(frozen=look.frozen, database_time=look.database_time)):
+            self._renewed = not look.frozen
+        if not self._renewed:
             await self._renew()
 
     async def _renew(self) -> None:
         try:
             await self._source.renew(self._conductor.run)
+            self._renewed = True
         except LockHeld as error:
             self._conductor.fail(error)
         except CutoverError as error:
-            log.warning("sessions could not be renewed", why=str(error))
+            log.warning("sessions could not be renewed; the next look tries again", why=str(error))
 
     async def _watch(self, timer: Timer) -> None:
-        if await self._thawed_elsewhere():
-            return
+        await self._thawed_elsewhere()
         run = self._conductor.run
+        if run.freeze is None or not run.watched:
+            return
         try:
-            changes = await self._source.drift(run)
+            moved = await self._source.drift(run)
         except LockHeld as error:
             self._conductor.fail(error)
             return
@@ -146,8 +155,9 @@ class Watch:
             self._missed(error)
             return
         self._saw()
-        if changes and self._conductor.run.freeze is run.freeze:
-            self._conductor.obey(say.ReportDrift(changes=tuple(changes)))
+        now = self._conductor.run
+        if now.freeze is run.freeze and now.moved_to is run.moved_to:  # else it was compared with what is no more
+            self._conductor.obey(say.ReportDrift(changes=moved.changes, moved_to=moved.to))
 
     async def _redraw(self, timer: Timer) -> None:
         self._conductor.redraw_header()

@@ -157,7 +157,12 @@ class MissLook:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDrift:
+    """`changes` is what moved since the freeze record or the last drift; `moved_to` what the source is now, where the
+    look knows it.
+    """
+
     changes: tuple[str, ...]
+    moved_to: e.MovedTo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,10 +215,13 @@ class FailFreeze:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportThaw:
-    """A thaw that was not this bot's, at `thawed_at`."""
+    """A thaw that was not this bot's, at `thawed_at` by the clock of its machine; `restored_at` is when it began to
+    restore, by the database's, None where that is not known.
+    """
 
     thawed_at: datetime
     findings: tuple[Finding, ...]
+    restored_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

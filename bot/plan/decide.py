@@ -20,8 +20,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.plan import events as e
-from bot.plan import verifying, window
-from bot.plan.checkpoints import BY_STEP, FREEZE, PLAN, following
+from bot.plan import thawing, verifying, watching, window
+from bot.plan.checkpoints import BY_STEP, PLAN, following
 from bot.plan.commands import (
     Abort,
     BeginStep,
@@ -67,7 +67,6 @@ from bot.plan.talk import posts, sentences, signals
 from bot.plan.talk.offers import offer
 from bot.plan.timetable import reminders_due
 from bot.plan.words import judging as words
-from bot.plan.words.steering import back_to_the_freeze
 
 Decision = Sequence[e.AnyEvent] | Refusal
 
@@ -121,7 +120,7 @@ def _tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
     if isinstance(made, Refusal):
         return made
     moved = tuple(command.finding.facts.get(MOVED, ())) if blocks([command.finding]) else ()
-    drifted = _report_drift(run, ReportDrift(changes=moved), now)
+    drifted = watching.report_drift(run, ReportDrift(changes=moved), now)
     assert not isinstance(drifted, Refusal)
     return [*made, *drifted]
 
@@ -158,44 +157,6 @@ def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
     return [e.StepFailed(at=now, step=run.step.name, **vars(command))]
 
 
-def _report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
-    if run.gate is not FREEZE or command.frozen == (run.frozen_since is not None):
-        return []
-    if command.frozen:
-        return [e.FreezeSeen(at=now, database_time=command.database_time)]
-    if run.phase is Phase.VERIFYING:  # the proof itself finds what is missing
-        return []
-    return [e.FreezeGone(at=now, database_time=command.database_time)]
-
-
-def _miss_look(run: Run, command: MissLook, now: datetime) -> Decision:
-    return [e.FreezeGone(at=now)] if run.gate is FREEZE and run.frozen_since is not None else []
-
-
-def _report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
-    if run.freeze is None or run.drift or not run.watched or not command.changes:
-        return []
-    if "confirmed" in {run.abort, run.thaw}:
-        return []
-    return [e.DriftSeen(at=now, changes=command.changes)]
-
-
-def _report_guard(run: Run, command: ReportGuard, now: datetime) -> Decision:
-    if not run.guarded:
-        return []
-    if command.since is None:
-        return [] if run.guard_lost else [e.GuardLost(at=now, why=command.why)]
-    if command.since == run.guard_since and not run.guard_lost:
-        return []
-    return [e.GuardTaken(at=now, since=command.since, tables=command.tables, unguarded=command.unguarded)]
-
-
-def _report_blindness(run: Run, command: ReportBlindness, now: datetime) -> Decision:
-    if run.blind == bool(command.why) or not run.watched:
-        return []
-    return [e.WatchBlinded(at=now, why=command.why) if command.why else e.WatchSawAgain(at=now)]
-
-
 def _report_rival(run: Run, command: ReportRival, now: datetime) -> Decision:
     if run.rival == (command.connections > 1):
         return []
@@ -214,50 +175,6 @@ def _remind(run: Run, command: Remind, now: datetime) -> Decision:
 def _tell_window(run: Run, command: TellWindow, now: datetime) -> Decision:
     percent = window.passed(run, now)
     return [e.WindowTold(at=now, percent=percent)] if percent > run.window_told else []
-
-
-def _end_freeze(run: Run, command: EndFreeze, now: datetime) -> Decision:
-    return [e.FreezeApplied(at=now, attempt=run.freeze_attempts + 1, findings=command.findings)]
-
-
-def _fail_freeze(run: Run, command: FailFreeze, now: datetime) -> Decision:
-    return [e.FreezeFailed(at=now, why=command.why)]
-
-
-def _abort(run: Run, command: Abort, now: datetime) -> Decision:
-    if run.abort == "confirmed":
-        return [e.RetryAsked(at=now, user="", ts="")] if run.hold else []
-    return [e.AbortConfirmed(at=now, user="", ts="")]
-
-
-def _end_thaw(run: Run, command: EndThaw, now: datetime) -> Decision:
-    thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings)
-    if blocks(command.findings):
-        failing = "; ".join(f.evidence.rstrip(".") for f in command.findings if blocks([f]))
-        return [thawed, e.ThawFailed(at=now, why=f"The thaw ran, and Supabase does not write as before: {failing}.")]
-    if run.abort == "confirmed":
-        return [thawed, e.RunAborted(at=now)]
-    return [thawed, *_unfrozen(after(run, thawed), now)]
-
-
-def _unfrozen(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
-    """What follows from a thaw that ends no run: before the handover all that stood on the freeze is void."""
-    if run.is_over or run.offer is None:
-        return [e.Unfrozen(at=now)]
-    return [*back_to_the_freeze(run, "the source was thawed", now), e.Unfrozen(at=now)]
-
-
-def _report_thaw(run: Run, command: ReportThaw, now: datetime) -> Decision:
-    if run.thawed_at is not None and command.thawed_at <= run.thawed_at:
-        return []
-    thawed = e.Thawed(at=now, attempt=run.thaw_attempts + 1, findings=command.findings, elsewhere=command.thawed_at)
-    if run.freeze is None:  # nothing stood on the freeze yet
-        return [thawed]
-    return [thawed, *_unfrozen(after(run, thawed), now)]
-
-
-def _fail_thaw(run: Run, command: FailThaw, now: datetime) -> Decision:
-    return [e.ThawFailed(at=now, why=command.why)]
 
 
 def _intend_post(run: Run, command: IntendPost, now: datetime) -> Decision:
@@ -371,7 +288,7 @@ def _said_already(run: Run, message: e.MessageHeard, status: str, text: str) -> 
 _ALWAYS = frozenset(Phase)
 _LIVING = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.HELD, Phase.DONE})
 
-_LOOKING = frozenset({Phase.WAITING, Phase.FREEZING, Phase.VERIFYING})
+_LOOKING = frozenset({Phase.WAITING, Phase.FREEZING, Phase.VERIFYING, Phase.HELD})
 
 _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Decision]]] = {
     TakeUp: (_ALWAYS, _take_up),
@@ -385,20 +302,20 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     BeginStep: (frozenset({Phase.RUNNING}), _begin_step),
     EndStep: (frozenset({Phase.RUNNING}), _end_step),
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),
-    ReportLook: (_LOOKING, _report_look),
-    MissLook: (_LOOKING - {Phase.VERIFYING}, _miss_look),
-    ReportDrift: (_LIVING, _report_drift),
-    ReportGuard: (_LIVING, _report_guard),
-    ReportBlindness: (_ALWAYS, _report_blindness),
+    ReportLook: (_LOOKING, watching.report_look),
+    MissLook: (_LOOKING - {Phase.VERIFYING}, watching.miss_look),
+    ReportDrift: (_LIVING, watching.report_drift),
+    ReportGuard: (_LIVING, watching.report_guard),
+    ReportBlindness: (_ALWAYS, watching.report_blindness),
     ReportRival: (_ALWAYS, _report_rival),
     Remind: (frozenset({Phase.WAITING}), _remind),
     TellWindow: (_LIVING, _tell_window),
-    EndFreeze: (frozenset({Phase.FREEZING}), _end_freeze),
-    FailFreeze: (frozenset({Phase.FREEZING}), _fail_freeze),
-    EndThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _end_thaw),
-    FailThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), _fail_thaw),
-    ReportThaw: (_LIVING, _report_thaw),
-    Abort: (_ALWAYS - {Phase.DONE, Phase.ABORTED}, _abort),
+    EndFreeze: (frozenset({Phase.FREEZING}), thawing.end_freeze),
+    FailFreeze: (frozenset({Phase.FREEZING}), thawing.fail_freeze),
+    EndThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), thawing.end_thaw),
+    FailThaw: (frozenset({Phase.ABORTING, Phase.THAWING}), thawing.fail_thaw),
+    ReportThaw: (_LIVING, thawing.report_thaw),
+    Abort: (_ALWAYS - {Phase.DONE, Phase.ABORTED}, thawing.abort),
     IntendPost: (_ALWAYS, _intend_post),
     ConfirmPost: (_ALWAYS, _confirm_post),
     ConfirmEdit: (_ALWAYS, _confirm_edit),

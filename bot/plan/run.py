@@ -7,6 +7,7 @@ on an event that `decide` can emit.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,6 +101,8 @@ class Run:
     """Of the hold: the tables that stopped the step, each `schema.table`."""
     drift: tuple[str, ...] = ()
     drifts: int = 0
+    moved_to: e.MovedTo | None = None
+    """What the watch compares with since the source has moved; None while that is the freeze record."""
     blind: bool = False
     blinds: int = 0
     rival: bool = False
@@ -133,6 +136,8 @@ class Run:
     thaw: Literal["", "asked", "confirmed"] = ""
     thaw_asked: e.ThawAsked | None = None
     thaw_attempts: int = 0
+    unthawed: bool = False
+    """The last thaw failed: what of it was done is not known."""
     thawed_at: datetime | None = None
     """When the last thaw ended, wherever it took place."""
     watched: bool = True
@@ -381,7 +386,8 @@ class Run:
                 more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
                 return f"{status} {shown.attempt}{more}"
             case posts.Header():
-                return f"{status} {self.gate_key} {self.phase}"
+                why = f" {hashlib.sha256(self.hold.encode()).hexdigest()[:8]}" if self.hold else ""
+                return f"{status} {self.gate_key} {self.phase}{why}"
             case _:
                 return status
 

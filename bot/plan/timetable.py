@@ -18,11 +18,13 @@ LOOK_EVERY = timedelta(seconds=1)
 WATCH_EVERY = timedelta(seconds=30)
 GUARD_EVERY = timedelta(seconds=10)
 """The server ends a transaction that has been idle for a minute."""
+THAW_RECORD_EVERY = timedelta(seconds=5)
+"""It asks nobody but the disk, and waits neither for Slack nor for the source."""
 SWEEP_EVERY = timedelta(seconds=30)
 """Whatever the run is at: a word that nobody heard may be `hold` or `abort`."""
 REDRAW_EVERY = timedelta(seconds=2)
 
-Chore = Literal["look", "watch", "sweep", "redraw", "remind", "window", "guard"]
+Chore = Literal["look", "watch", "thaw-record", "sweep", "redraw", "remind", "window", "guard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
     if run.guarded:
         due.append(Timer(name="guard", chore="guard", every=GUARD_EVERY, at_once=True))
     if run.phase is not Phase.ABORTED:
+        due.append(Timer(name="thaw-record", chore="thaw-record", every=THAW_RECORD_EVERY, at_once=True))
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
     if run.phase in {Phase.RUNNING, Phase.VERIFYING}:
         due.append(Timer(name="redraw", chore="redraw", every=REDRAW_EVERY))
@@ -79,17 +82,20 @@ _UNDONE = frozenset({Phase.ABORTING, Phase.ABORTED, Phase.THAWING})
 
 
 def _looks(run: Run) -> bool:
-    """The freeze is waited for. While the freeze gate is checked it is only looked for if no look has found it yet:
-    what is being checked does not change below the checks.
+    """The freeze is waited for, also while the run is held: it comes and goes whatever people say to us. While the
+    freeze gate is checked it is only looked for if no look has found it yet: what is being checked does not change
+    below the checks.
     """
     if run.freeze is not None or run.gate is not FREEZE:
         return False
     unseen = run.phase is Phase.VERIFYING and run.frozen_since is None
-    return run.phase in {Phase.WAITING, Phase.FREEZING} or unseen
+    return run.phase in {Phase.WAITING, Phase.FREEZING, Phase.HELD} or unseen
 
 
 def _watches(run: Run) -> bool:
-    """From the proof of the freeze until `release` or `thaw`, whatever the run is at: also while a gate is checked."""
-    if run.freeze is None or not run.watched or run.drift:
+    """From the proof of the freeze until `release` or `thaw`, whatever the run is at: also while a gate is checked, and
+    after a drift, which ends no watch.
+    """
+    if run.freeze is None or not run.watched:
         return False
     return run.phase not in _UNDONE and "confirmed" not in {run.abort, run.thaw}

@@ -57,7 +57,8 @@ def _by_database(at: datetime) -> str:
 
 def _thawed(event: e.Thawed) -> str:
     where = "by `cutover thaw`, without the bot" if event.elsewhere else "by the bot"
-    return f"Supabase was thawed {where}. {_found(event.findings)}"
+    then = " It was frozen again after that, so that nothing is void by it." if event.overtaken else ""
+    return f"Supabase was thawed {where}. {_found(event.findings)}{then}"
 
 
 def _found(findings: tuple[Finding, ...]) -> str:
@@ -142,6 +143,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     e.GuardTaken: _guarded,
     e.GuardLost: lambda event: f"The hard guard was lost: {event.why}",
     e.WatchBlinded: lambda event: f"The source could not be watched: {event.why}",
+    e.WatchRebased: lambda event: "Something that lasted when the source moved has ended; nothing else has moved.",
     e.WatchSawAgain: lambda event: "The source was watched again.",
     e.Thawed: _thawed,
     e.ThawFailed: lambda event: f"The thaw did not succeed: {event.why}",

@@ -15,9 +15,10 @@ from typing import Any
 
 from bot.artifacts import files
 from bot.errors import CutoverError
+from bot.plan.events import MovedTo
 from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
-from bot.ports import Guarded, Look, ThawRecord
+from bot.ports import Guarded, Look, Moved, ThawRecord
 from bot.supabase.database import Database, Session, end
 from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze import apply, kit, thaw
@@ -68,10 +69,10 @@ class SupabaseSource:
         self._database.set_run(run.run_id)
         await in_time(self._renewed(), seconds=_RENEWAL_SECONDS, hang_up=self._hang_up)
 
-    async def drift(self, run: Run) -> Sequence[str]:
-        if run.freeze is None:
-            return ()
-        return await in_time(self._drifted(run.freeze), seconds=self._look_seconds, hang_up=self._hang_up)
+    async def drift(self, run: Run) -> Moved:
+        assert run.freeze is not None
+        since = run.moved_to or stillness.as_recorded(run.freeze)
+        return await in_time(self._drifted(run.freeze, since), seconds=self._look_seconds, hang_up=self._hang_up)
 
     async def way_back(self) -> str:
         """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. Cheap."""
@@ -121,19 +122,19 @@ class SupabaseSource:
                 await self._close()
                 raise
 
-    async def _drifted(self, record: Mapping[str, Any]) -> Sequence[str]:
+    async def _drifted(self, record: Mapping[str, Any], since: MovedTo) -> Moved:
         async with self._turn:
             # Without the lock another bot may be at work; taking it again says so by LockHeld.
             await self._lock.take(wait=_LOCK_WAIT_SECONDS)
             try:
                 session = await self._opened()
-                changes = await stillness.drift(session, record)
+                moved = await stillness.drift(session, record, since)
                 if stillness.LEVERS in record:
-                    changes += await self._writes_by_trying(session)
+                    moved = stillness.lifted_too(moved, await self._writes_by_trying(session), since)
             except CutoverError:
                 await self._close()
                 raise
-        return changes
+        return moved
 
     async def _writes_by_trying(self, session: Session) -> list[str]:
         """What freezes instead of the kit cannot be looked up: it is tried."""

@@ -12,10 +12,11 @@ from bot.conductor import Conductor
 from bot.errors import LockHeld
 from bot.plan.actions import settled
 from bot.plan.commands import Hear, Judge, ReportDrift
-from bot.plan.findings import MOVED, failed
+from bot.plan.events import MovedTo
+from bot.plan.findings import MOVED, failed, passed
 from bot.plan.run import Phase, Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
-from bot.ports import Look
+from bot.ports import Look, ThawRecord
 from tests.conducting.worlds import AWAY, World, turning, until
 from tests.plan.histories import ANN, BOT, RUN_ID, START, standing_of
 
@@ -86,9 +87,16 @@ def test_the_first_look_that_finds_the_freeze_is_its_time_and_renews_our_session
 
 
 def test_a_source_that_moved_holds_the_run() -> None:
-    """The drift is told once, with what moved."""
+    """The drift is told once, with what moved; the next look compares with what the source was then."""
     world = World("export waits")
-    world.changes = _moved
+    compared_with = []
+
+    async def changes(run: Run) -> Sequence[str]:
+        compared_with.append(run.moved_to)
+        return _MOVED if run.moved_to is None else ()
+
+    world.changes = changes
+    world.moved_to = MovedTo(baseline={"public.orders": [2, 0, 0, 1]})
     conductor = world.conductor()
     watch = world.watch(conductor)
 
@@ -97,8 +105,54 @@ def test_a_source_that_moved_holds_the_run() -> None:
         await watch.fire(_WATCH)
 
     turning(play())
-    assert conductor.run.drift == _MOVED
-    assert conductor.run.drifts == 1
+    assert (conductor.run.drift, conductor.run.drifts) == (_MOVED, 1)
+    assert compared_with == [None, world.moved_to]
+
+
+def test_a_failed_renewal_is_made_up_for_by_the_next_look() -> None:
+    """Our own sessions from before the freeze would count as old, and nobody but us can open them anew."""
+    world = World("freeze waits")
+    world.looks = [_THAWED, _FROZEN]
+    world.renewing = AWAY
+    conductor = world.conductor()
+    watch = world.watch(conductor)
+
+    async def play() -> None:
+        for _ in range(3):
+            await watch.fire(_LOOK)
+        world.renewing = None
+        for _ in range(2):
+            await watch.fire(_LOOK)
+
+    turning(play())
+    assert _types(world, "freeze-seen") == 1
+    assert world.log == ["sessions renewed"]
+
+
+def test_a_thaw_beside_the_bot_is_told_while_slack_and_the_source_hang() -> None:
+    """`thaw.json` has a timer of its own: it asks nobody but the disk."""
+    world = World("export waits")
+    world.always["missed"] = (10_000, AWAY)
+
+    async def hangs(run: Run) -> Sequence[str]:
+        await asyncio.sleep(10_000)
+        return ()
+
+    world.changes = hangs
+
+    async def play() -> float:
+        conductor = world.conductor()
+        watch = world.watch(conductor)
+        watch.start()
+        await asyncio.sleep(100)  # sweep and watch are under way, and stuck
+        world.thaw_record = ThawRecord(thawed_at=world.clock(), findings=(passed("thaw-writes", "It writes."),))
+        left = asyncio.get_running_loop().time()
+        await until(lambda: conductor.run.phase is Phase.HELD)
+        watch.stop()
+        return asyncio.get_running_loop().time() - left
+
+    assert turning(play()) < 6
+    assert _types(world, "thawed") == 1
 
 
 def test_drift_from_a_freeze_that_is_no_more_is_dropped() -> None:

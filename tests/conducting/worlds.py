@@ -19,13 +19,13 @@ from bot.obstacles import DATABASE_AWAY
 from bot.plan.actions import settled
 from bot.plan.commands import Hear, Refusal, Standing, TakeUp
 from bot.plan.decide import decide
-from bot.plan.events import AnyEvent
+from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.plan.talk.posts import Post
-from bot.ports import Guarded, Headway, Look, Progress, Record, Report, ThawRecord
+from bot.ports import Guarded, Headway, Look, Moved, Progress, Record, Report, ThawRecord
 from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, result_of, standing_of
 
@@ -131,13 +131,14 @@ class World:
         self.looks: list[Look | CutoverError] = [Look(frozen=False, database_time=START)]
         """The answers to come; the last one is given again and again."""
         self.renewing: CutoverError | None = None
-        self.thaw_record: ThawRecord | None = None
         """What the source answers when our sessions are to be renewed."""
+        self.thaw_record: ThawRecord | None = None
         self.guarding: Guarded | CutoverError = Guarded(since=START, tables=3, unguarded=())
         """How the hard guard stands when it is asked."""
         self.said: list[Hear] = []
         """What the history of the channel holds."""
         self.changes: Callable[[Run], Awaitable[Sequence[str]]] = _nothing_moved
+        self.moved_to = MovedTo(baseline={})
         self.findings: dict[str, Callable[[], Finding]] = {}
         self.examiners: dict[str, Callable[[Run, Report], AsyncIterator[Finding]]] = {}
         self.steps: dict[str, Callable[[Report], Awaitable[StepResult]]] = {}
@@ -386,8 +387,9 @@ class _Source:
             raise self.world.renewing
         await self.world.effect("renew", lambda: self.world.log.append("sessions renewed"), AWAY)
 
-    async def drift(self, run: Run) -> Sequence[str]:
-        return await self.world.changes(run)
+    async def drift(self, run: Run) -> Moved:
+        """As told, though it was told before: what the source is now is not looked at here."""
+        return Moved(changes=tuple(await self.world.changes(run)), to=self.world.moved_to)
 
     async def guard(self) -> Guarded:
         if isinstance(self.world.guarding, CutoverError):

@@ -261,17 +261,22 @@ async def test_a_hung_bot_that_holds_off_writers_is_ended(
 
 
 async def test_the_record_of_a_thaw_is_read_back(
-    source: Company, database: Database, freeze: Callable[[], object], tmp_path: Path
+    source: Company, database: Database, freeze: Callable[[], datetime], tmp_path: Path
 ) -> None:
     """By a bot that was not there: only one written since, and nothing that is not ours."""
     file = tmp_path / "thaw.json"
     seen = SupabaseSource(database, SourceLock(database), tmp_path / "freeze-prior.json", None)
     noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
     assert await seen.thawed_elsewhere(noon) is None
-    freeze()
+    frozen_at = freeze()
     findings = await thaw(database)
     write_thaw_record(file, findings, at=noon)
-    assert read_thaw_record(file) == ThawRecord(thawed_at=noon, findings=tuple(findings))
+    record = read_thaw_record(file)
+    assert record is not None
+    restored_at = record.restored_at
+    assert record == ThawRecord(thawed_at=noon, findings=tuple(findings), restored_at=restored_at)
+    assert restored_at is not None
+    assert frozen_at < restored_at, "by the database's clock, whatever the machine's says"
     assert await seen.thawed_elsewhere(noon) is None
     assert await seen.thawed_elsewhere(noon - timedelta(seconds=1)) == read_thaw_record(file)
     for foreign in ("", "{}", '{"thawedAt": 5, "findings": []}', '{"thawedAt": "2026-04-01T12:00:00", "findings": []}'):

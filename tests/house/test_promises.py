@@ -150,7 +150,7 @@ def test_the_events_of_the_journal() -> None:
         "guard-taken",
         "guard-lost",
         "rival-seen", "rival-gone", "pin-given-up",
-        "checks-passed", "approval-lapsed",
+        "checks-passed", "approval-lapsed", "watch-rebased",
     }  # fmt: skip
 
 

@@ -591,7 +591,7 @@ def test_retry_after_drift_voids_the_gate_and_offers_the_first_anew(place: str) 
     assert (offered.checkpoint, offered.offer) == ("freeze", 2)
     assert offered.digest != first.digest
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Going on: gate 1 is posted anew, and all will be exported again."
+    assert answer.text == "Going on: the freeze gate is posted anew, and all will be exported again."
     run = night.run
     assert (run.phase, run.freeze, run.export, run.users) == (Phase.WAITING, None, None, None)
     assert (run.frozen_since, {run.offers[gate].status for gate in gates}) == (None, {"void"})

@@ -89,6 +89,7 @@ def _full_night() -> Night:
     night.do(Leave(why="It was told to stop."))
     night.do(TakeUp())
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.do(ReportDrift(changes=(), moved_to=e.MovedTo(baseline={"public.orders": [2, 0, 0, 1]})))
     night.ask("retry")
     night.pass_gate()
     night.do(BeginStep())

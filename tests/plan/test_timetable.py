@@ -22,27 +22,27 @@ def armed(night: Night) -> dict[str, Timer]:
 
 
 CHORES_AT = {
-    "opened": {"look", "sweep", "remind"},
-    "freeze waits": {"look", "sweep", "remind"},
-    "freeze is checked": {"look", "redraw", "sweep"},
-    "export runs": {"watch", "redraw", "sweep"},
-    "export waits": {"watch", "sweep", "remind"},
-    "export is checked": {"watch", "redraw", "sweep"},
-    "users runs": {"watch", "redraw", "sweep"},
-    "held": {"watch", "sweep"},
-    "drifted": {"sweep"},
-    "users waits": {"watch", "sweep", "remind"},
-    "users is checked": {"watch", "redraw", "sweep"},
-    "handover runs": {"watch", "redraw", "sweep"},
-    "aborting": {"sweep"},
+    "opened": {"look", "thaw-record", "sweep", "remind"},
+    "freeze waits": {"look", "thaw-record", "sweep", "remind"},
+    "freeze is checked": {"look", "redraw", "thaw-record", "sweep"},
+    "export runs": {"watch", "redraw", "thaw-record", "sweep"},
+    "export waits": {"watch", "thaw-record", "sweep", "remind"},
+    "export is checked": {"watch", "redraw", "thaw-record", "sweep"},
+    "users runs": {"watch", "redraw", "thaw-record", "sweep"},
+    "held": {"watch", "thaw-record", "sweep"},
+    "drifted": {"watch", "thaw-record", "sweep"},
+    "users waits": {"watch", "thaw-record", "sweep", "remind"},
+    "users is checked": {"watch", "redraw", "thaw-record", "sweep"},
+    "handover runs": {"watch", "redraw", "thaw-record", "sweep"},
+    "aborting": {"thaw-record", "sweep"},
     "aborted": set(),
-    "done": {"watch", "sweep"},
+    "done": {"watch", "thaw-record", "sweep"},
 }
 
 
 @pytest.mark.parametrize("place", list(CHORES_AT))
 def test_each_place_arms_its_timers(place: str) -> None:
-    """Looks until the freeze is seen and while its gate waits, the watch from its proof on, whatever the run is at,
+    """Looks until the freeze is proven, the watch from its proof on, whatever the run is at, a look for `thaw.json` and
     sweeps until the run is aborted.
     """
     assert {timer.chore for timer in armed(night_at(place)).values()} == CHORES_AT[place]
@@ -64,11 +64,14 @@ def test_a_restart_arms_the_same_timers(place: str) -> None:
 
 
 def test_how_often_is_fixed() -> None:
-    """A look a second, the watch and the sweep twice a minute, an edit every two seconds at most."""
+    """A look a second, the watch and the sweep twice a minute, `thaw.json` every five seconds, an edit every two at
+    most.
+    """
     every = {timer.name: timer.every for place in PLACES for timer in armed(night_at(place)).values() if timer.every}
     assert every == {
         "look": timedelta(seconds=1),
         "watch": timedelta(seconds=30),
+        "thaw-record": timedelta(seconds=5),
         "sweep": timedelta(seconds=30),
         "redraw": timedelta(seconds=2),
     }
@@ -111,3 +114,14 @@ def test_the_watch_goes_on_while_it_is_blind_and_while_the_run_is_held() -> None
     night.do(BeginStep())
     night.do(FailStep(why="x."))
     assert "watch" in armed(night)
+
+
+def test_the_freeze_is_looked_for_while_the_run_is_held_and_not_once_it_is_proven() -> None:
+    """What was seen before a hold says nothing of what happens during it; a step that is held has its freeze proven."""
+    night = night_at("freeze waits")
+    night.ask("hold the office is closed")
+    assert "look" in armed(night)
+    night.ask("retry")
+    night.pass_gate()
+    night.ask("hold the office is closed")
+    assert {"look", "watch"} & armed(night).keys() == {"watch"}

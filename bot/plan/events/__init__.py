@@ -78,11 +78,13 @@ from bot.plan.events.source import (
     FreezeSeen,
     GuardLost,
     GuardTaken,
+    MovedTo,
     RunAborted,
     Thawed,
     ThawFailed,
     Unfrozen,
     WatchBlinded,
+    WatchRebased,
     WatchSawAgain,
 )
 
@@ -116,6 +118,7 @@ __all__ = [
     "HoldAsked",
     "MessageHeard",
     "MessageKind",
+    "MovedTo",
     "Parties",
     "PinGivenUp",
     "PostEdited",
@@ -148,6 +151,7 @@ __all__ = [
     "VerificationBegan",
     "Via",
     "WatchBlinded",
+    "WatchRebased",
     "WatchSawAgain",
     "WindowTold",
     "from_record",
@@ -176,6 +180,7 @@ AnyEvent = Annotated[
     | FreezeGone
     | DriftSeen
     | WatchBlinded
+    | WatchRebased
     | WatchSawAgain
     | ReminderDue
     | ReasonAccepted

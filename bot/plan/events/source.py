@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from bot.plan.events.fact import Event
+from bot.plan.events.fact import Event, Fact
 from bot.plan.findings import Finding
 
 
@@ -26,11 +26,31 @@ class FreezeGone(Event):
     database_time: AwareDatetime | None = None
 
 
+class MovedTo(Fact):
+    """The source as a look found it: `baseline` as in the freeze record; `missing` layers and open `writers` as clauses
+    that hold until they end.
+    """
+
+    baseline: dict[str, Any]
+    missing: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+
+
 class DriftSeen(Event):
-    """The source is not what the freeze record says. `changes` are sentences naming table and kind of change."""
+    """The source is not what the freeze record says, or has moved again. `changes` are sentences naming table and kind
+    of change. The looks after it compare with `moved_to`, or on with what they compared with before.
+    """
 
     type: Literal["drift-seen"] = "drift-seen"
     changes: tuple[str, ...]
+    moved_to: MovedTo | None = None
+
+
+class WatchRebased(Event):
+    """Nothing has moved since the last drift, but something that lasted then has ended: it would be told again."""
+
+    type: Literal["watch-rebased"] = "watch-rebased"
+    moved_to: MovedTo
 
 
 class GuardTaken(Event):
@@ -68,17 +88,21 @@ class ThawFailed(Event):
 class Thawed(Event):
     """The way back was gone; `findings` are the same probes as at the freeze, now expected to write.
 
-    `elsewhere` is when a thaw that was not this bot's took place.
+    `elsewhere` is when a thaw that was not this bot's took place; `overtaken` says that the freeze which stands began
+    after it.
     """
 
     type: Literal["thawed"] = "thawed"
     attempt: int
     findings: tuple[Finding, ...]
     elsewhere: AwareDatetime | None = None
+    overtaken: bool = False
 
 
 class Unfrozen(Event):
-    """A thaw that ended no run has succeeded: before the handover the run is held, after it the watch ends."""
+    """A thaw that ended no run has succeeded: before the handover the run is held, after it the watch ends. One that
+    waits for `start` waits on.
+    """
 
     type: Literal["unfrozen"] = "unfrozen"
 

@@ -28,7 +28,7 @@ from bot.plan.fold.gates import (
     verification_began,
     window_told,
 )
-from bot.plan.fold.owing import over, owe, settled
+from bot.plan.fold.owing import owe, settled, unwatched, without_alarms
 from bot.plan.fold.people import (
     abort_confirmed,
     answered,
@@ -51,6 +51,7 @@ from bot.plan.fold.source import (
     thawed,
     unfrozen,
     watch_blinded,
+    watch_rebased,
 )
 from bot.plan.run import Run
 from bot.plan.talk import posts
@@ -76,12 +77,13 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.FreezeSeen: lambda run, event: replace(run, frozen_since=event.database_time),
     e.FreezeGone: lambda run, event: replace(run, frozen_since=None),
     e.DriftSeen: drift_seen,
+    e.WatchRebased: watch_rebased,
     e.GuardTaken: guard_taken,
     e.GuardLost: guard_lost,
     e.WatchBlinded: watch_blinded,
-    e.WatchSawAgain: lambda run, event: over(replace(run, blind=False), f"blind/{run.blinds}"),
+    e.WatchSawAgain: lambda run, event: without_alarms(replace(run, blind=False), "blind"),
     e.RivalSeen: rival_seen,
-    e.RivalGone: lambda run, event: over(replace(run, rival=False), f"rival/{run.rivals}"),
+    e.RivalGone: lambda run, event: without_alarms(replace(run, rival=False), "rival"),
     e.ReminderDue: reminder_due,
     e.ReasonAccepted: lambda run, event: replace(run, accepted={**run.accepted, event.reason: event.set_digest}),
     e.UnreadableAccepted: lambda run, event: replace(run, left_unread={**run.left_unread, event.table: event}),
@@ -103,7 +105,7 @@ _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.ThawAsked: lambda run, event: replace(run, thaw="asked", thaw_asked=event),
     e.ThawConfirmed: thaw_confirmed,
     e.Unfrozen: unfrozen,
-    e.Released: lambda run, event: replace(settled(run), watched=False, alarms=frozenset(), blind=False),
+    e.Released: lambda run, event: unwatched(run),
     e.WindowTold: window_told,
     e.PostIntended: post_intended,
     e.Posted: posted,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
-from bot.plan.fold.owing import finding_post, owe, settled, with_alarm, with_offer
+from bot.plan.fold.owing import finding_post, owe, settled, with_alarm, with_offer, without_alarms
 from bot.plan.offer import Offer
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
@@ -28,7 +28,8 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         needed=run.entitled.needed(event.checkpoint),
     )
     if event.checkpoint == FREEZE.name:
-        run = replace(settled(run), window_told=0, guard_since=None, guard_lost=False)
+        run = without_alarms(settled(run), "guard", "window", "waits")
+        run = replace(run, window_told=0, guard_since=None, guard_lost=False, moved_to=None)
     passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
     run = replace(
         run,
@@ -114,15 +115,15 @@ def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
     assert run.offer is not None
     run = with_offer(run, run.offer.settled("passed", "spent"))
     step = StepState(name=BY_NAME[event.checkpoint].step)
-    gate_alarms = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/")}
-    return replace(
+    run = replace(
         run,
         facts={**run.facts, event.checkpoint: event.facts},
         step=step,
-        alarms=run.alarms - gate_alarms,
         # It passed on these; what others were given for was not found any more.
         waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),
     )
+    run = without_alarms(run, "waits")
+    return run if run.guarded else without_alarms(run, "guard")
 
 
 def step_began(run: Run, event: e.StepBegan) -> Run:
@@ -155,14 +156,12 @@ def step_reopened(run: Run, event: e.StepReopened) -> Run:
     assert run.offer is not None
     gate = BY_STEP[event.step].name
     passed = max(place for place in run.offers if place[0] == gate)
-    waits = frozenset(key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/waits/"))
     return replace(
-        with_offer(run, run.offer.settled("void", "void")),
+        without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits"),
         current=passed,
         step=StepState(name=event.step),
         reopenings=run.reopenings + 1,
         results={step: result for step, result in run.results.items() if step != event.step},
-        alarms=run.alarms - waits,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from bot.plan.findings import Finding
 from bot.plan.offer import Offer
@@ -51,17 +52,35 @@ def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post
 
 
 def settled(run: Run) -> Run:
-    """The hold is over: its alarms no longer stand. What the bot cannot see or hear is another matter."""
-    others = (f"{run.run_id}/alarm/blind/", f"{run.run_id}/alarm/rival/")
-    return replace(
-        run, hold="", unreadable=(), drift=(), alarms=frozenset(key for key in run.alarms if key.startswith(others))
-    )
+    """The hold is over, and so are its alarms. Others stand as long as their own cause: a guard that is lost, say."""
+    run = without_alarms(run, "held", "step-failed", "thaw-failed", "drift")
+    return replace(run, hold="", unreadable=(), drift=())
+
+
+def undone(run: Run) -> Run:
+    """The run goes back: nothing can pass the gate at hand any more, and nobody counts on guard or window."""
+    return without_alarms(settled(voided_if_open(run)), "guard", "window")
+
+
+def unwatched(run: Run) -> Run:
+    """Nobody watches the source from now on."""
+    run = without_alarms(replace(run, hold="", drift=()), "held", "drift", "blind", "guard", "window", "waits")
+    return replace(run, watched=False, blind=False)
 
 
 def voided_if_open(run: Run) -> Run:
     """What the gate at hand stood for is gone: nothing can pass it any more."""
-    return run if run.offer is None or not run.offer.is_open else with_offer(run, run.offer.settled("void", "void"))
+    if run.offer is None or not run.offer.is_open:
+        return run
+    return without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits")
 
 
-def over(run: Run, name: str) -> Run:
-    return replace(run, alarms=run.alarms - {f"{run.run_id}/alarm/{name}"})
+def looked_on(run: Run) -> datetime | None:
+    """The freeze time, where nobody looks for a while: before the proof it is as good as the looks that it rests on."""
+    return None if run.freeze is None else run.frozen_since
+
+
+def without_alarms(run: Run, *kinds: str) -> Run:
+    """Those of these kinds no longer stand."""
+    over = tuple(f"{run.run_id}/alarm/{kind}/" for kind in kinds)
+    return replace(run, alarms=frozenset(key for key in run.alarms if not key.startswith(over)))

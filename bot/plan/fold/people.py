@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from bot.plan import events as e
-from bot.plan.fold.owing import owe, settled, voided_if_open, with_alarm, with_offer
+from bot.plan.fold.owing import looked_on, owe, undone, with_alarm, with_offer, without_alarms
 from bot.plan.offer import OfferStatus
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk import alarms, posts
@@ -23,10 +22,9 @@ def bot_started(run: Run, event: e.BotStarted) -> Run:
         verification=0,
         findings=findings,
         checked=False,
-        frozen_since=_looked_on(run),
-        alarms=frozenset(key for key in run.alarms if not key.startswith(f"{run.run_id}/alarm/left/")),
+        frozen_since=looked_on(run),
     )
-    before, run = run, _entitled(run, event)
+    before, run = run, _entitled(without_alarms(run, "left"), event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
     run = with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
     if (run.today or run.opened.entitlement).says_the_same_as(before.today or before.opened.entitlement):
@@ -47,11 +45,6 @@ def bot_left(run: Run, event: e.BotLeft) -> Run:
     run = replace(run, leavings=run.leavings + 1)
     text = alarms.left(defused(event.why))
     return with_alarm(run, f"left/{run.leavings}", text, status="waiting" if event.why else "done")
-
-
-def _looked_on(run: Run) -> datetime | None:
-    """The freeze time, where nobody looks for a while: before the proof it is as good as the looks that it rests on."""
-    return None if run.freeze is None else run.frozen_since
 
 
 def message_heard(run: Run, event: e.MessageHeard) -> Run:
@@ -87,14 +80,14 @@ def user_decided(run: Run, event: e.UserDecided) -> Run:
 def abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
     if not event.user:
         run = with_alarm(run, "aborted-at-the-terminal", alarms.aborted_at_the_terminal(), status="done")
-    return voided_if_open(replace(settled(run), abort="confirmed", step=None, freezing=False, thaw=""))
+    return replace(undone(run), abort="confirmed", step=None, freezing=False, thaw="")
 
 
 def hold_asked(run: Run, event: e.HoldAsked) -> Run:
     if run.offer is not None and run.offer.is_open:
         again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
         run = with_offer(run, run.offer.settled(again, "withdrawn"))
-    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1, frozen_since=_looked_on(run))
+    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1, frozen_since=looked_on(run))
     return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.entitled.may))
 
 

@@ -5,32 +5,43 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.plan import events as e
-from bot.plan.fold.owing import settled, tell_findings, voided_if_open, with_alarm
+from bot.plan.findings import blocks
+from bot.plan.fold.owing import (
+    looked_on,
+    settled,
+    tell_findings,
+    undone,
+    unwatched,
+    voided_if_open,
+    with_alarm,
+    with_offer,
+    without_alarms,
+)
 from bot.plan.run import Run
 from bot.plan.talk import alarms
 from bot.plan.talk.foreign import defused, some
 
 
 def drift_seen(run: Run, event: e.DriftSeen) -> Run:
-    run = replace(run, drift=event.changes, drifts=run.drifts + 1)
+    again = bool(run.drift)
+    run = replace(run, drift=event.changes, drifts=run.drifts + 1, moved_to=event.moved_to or run.moved_to)
     changes = some(event.changes)
-    if run.handover is not None:  # what is closed stays closed: told, and nothing is held
-        return with_alarm(run, f"drift/{run.drifts}", alarms.drifted_after_handover(changes))
+    if run.is_over:  # what is closed stays closed: told, and nothing is held
+        text = alarms.drifted_after_the_end(changes, handed_over=run.handover is not None, again=again)
+        return with_alarm(run, f"drift/{run.drifts}", text)
     why = "The source has moved under the freeze: " + "; ".join(changes) + "."
-    run = voided_if_open(run)
-    return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(changes))
+    run = without_alarms(voided_if_open(run), "guard")  # nobody holds it where all is exported anew
+    return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(changes, again=again))
+
+
+def watch_rebased(run: Run, event: e.WatchRebased) -> Run:
+    return replace(run, moved_to=event.moved_to)
 
 
 def guard_taken(run: Run, event: e.GuardTaken) -> Run:
     again = run.guard_since is not None
-    lost = {key for key in run.alarms if key.startswith(f"{run.run_id}/alarm/guard/")}
-    run = replace(
-        run,
-        guard_since=event.since,
-        guard_lost=False,
-        guard_changes=run.guard_changes + 1,
-        alarms=run.alarms - lost,
-    )
+    run = replace(run, guard_since=event.since, guard_lost=False, guard_changes=run.guard_changes + 1)
+    run = without_alarms(run, "guard")
     text = alarms.guarded(event.tables, event.unguarded, event.since, again=again)
     return with_alarm(run, f"guard/{run.guard_changes}", text, status="done")
 
@@ -51,13 +62,15 @@ def rival_seen(run: Run, event: e.RivalSeen) -> Run:
 
 
 def thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
-    return replace(settled(voided_if_open(run)), thaw="confirmed", freezing=False)
+    return replace(undone(run), thaw="confirmed", freezing=False)
 
 
 def unfrozen(run: Run, event: e.Unfrozen) -> Run:
     run = replace(run, thaw="", thaw_asked=None)
     if run.is_over:
-        return replace(settled(run), watched=False, alarms=frozenset(), blind=False)
+        return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
+    if run.offer is None:  # nothing has begun, and there is nothing to go on with but `start`
+        return settled(run)
     return replace(run, hold=alarms.UNFROZEN, step=None)
 
 
@@ -72,13 +85,25 @@ def freeze_failed(run: Run, event: e.FreezeFailed) -> Run:
 
 
 def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
-    run = replace(run, hold=defused(event.why), failures=run.failures + 1)
-    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(defused(event.why)))
+    """What it has come to at the source is not known. A run that is over is held by nothing: the thaw is asked anew."""
+    why = defused(event.why)
+    run = replace(run, failures=run.failures + 1, unthawed=True, frozen_since=looked_on(run))
+    run = replace(run, thaw="", thaw_asked=None) if run.is_over else replace(run, hold=why)
+    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(why, over=run.is_over))
 
 
 def thawed(run: Run, event: e.Thawed) -> Run:
-    since = None if run.freeze is None else run.frozen_since  # until it is proven, a freeze is over with its thaw
-    run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at, frozen_since=since)
+    run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at)
+    if not event.overtaken:
+        run = _unproven(replace(run, unthawed=blocks(event.findings), frozen_since=looked_on(run)))
     if event.elsewhere is not None:
-        run = with_alarm(run, f"thawed/{event.attempt}", alarms.thawed_elsewhere(event.elsewhere), status="done")
+        text = alarms.thawed_elsewhere(event.elsewhere, overtaken=event.overtaken)
+        run = with_alarm(run, f"thawed/{event.attempt}", text, status="done")
     return tell_findings(run, f"thaw/{event.attempt}", event.findings)
+
+
+def _unproven(run: Run) -> Run:
+    """Until a freeze is proven it is over with its thaw: whoever approved it meant another than comes next."""
+    if run.freeze is not None or run.offer is None or not run.offer.approvals or not run.offer.is_open:
+        return run
+    return replace(with_offer(run, run.offer.settled("waiting", "void")), verification=0, findings=(), checked=False)

@@ -79,11 +79,12 @@ def held_by(user: str, why: str, may: Iterable[str]) -> str:
     return f"*The run is held.* <@{user}> said why: `{shown(why)}`. Approvals that were not spent are withdrawn. {names(may)} may say `retry` to me to go on, or `abort`."
 
 
-UNFROZEN = "The freeze was taken back, and checkpoint 1 is posted anew."
+UNFROZEN = "The freeze was taken back, and the freeze gate is posted anew."
 
 
-def thawed_elsewhere(at: datetime) -> str:
-    return f"*Supabase was thawed at {at:%H:%M:%S} UTC, and not by me.* `cutover thaw` left a record of it, and what it found stands below."
+def thawed_elsewhere(at: datetime, *, overtaken: bool) -> str:
+    then = " It was frozen again after that: what rests on the freeze as it is now is kept." if overtaken else ""
+    return f"*Supabase was thawed at {at:%H:%M:%S} UTC, and not by me.* `cutover thaw` left a record of it, and what it found stands below.{then}"
 
 
 def window_passes(percent: int, left: float, needed: float | None) -> str:
@@ -105,19 +106,26 @@ def waits(gate: Checkpoint, may: Iterable[str], minutes: int) -> str:
     return f"Checkpoint {gate.number} ({gate.title}) has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
 
 
-def drifted(changes: Iterable[str]) -> str:
+def drifted(changes: Iterable[str], *, again: bool) -> str:
     listed = "\n".join(f"• {change}" for change in changes)
+    if again:
+        return f"*The source has moved again under the freeze.*\n{listed}\nSomebody still writes: find out who, and stop it. The run is held as before."
     return (
         f"*The source has moved under the freeze.*\n{listed}\nEvery open approval is void and the export is no longer one instant's truth. "
-        "Say `retry` to me, then freeze again: gate 1 is posted anew and all is exported again. Or say `thaw` to let users in again, or `abort`."
+        "Say `retry` to me, then freeze again: the freeze gate is posted anew and all is exported again. Or say `thaw` to let users in again, or `abort`."
     )
 
 
-def drifted_after_handover(changes: Iterable[str]) -> str:
+def drifted_after_the_end(changes: Iterable[str], *, handed_over: bool, again: bool) -> str:
+    """After the handover, or after a dry run, which hands nothing over."""
     listed = "\n".join(f"• {change}" for change in changes)
+    moved = f"*The source has moved {'again ' if again else ''}after the {'handover' if handed_over else 'dry run'}.*"
+    if not handed_over:
+        return f"{moved}\n{listed}\nThe dry run has ended, and what it found stays as it was. `cutover thaw` lets users write again."
     return (
-        f"*The source has moved after the handover.*\n{listed}\nThe bundle stays as it was handed over, and this is not in it. "
-        "Find out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands."
+        f"{moved}\n{listed}\nThe bundle stays as it was handed over, and this is not in it. "
+        "Find out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands. "
+        "I watch on until somebody says `release` or `thaw` to me."
     )
 
 
@@ -133,8 +141,10 @@ def step_failed(step: str, why: str, unreadable: Sequence[str], *, ends: bool) -
     return f"*The step `{step}` stopped at a safe point.* {why}{start} Say `retry` to me to go on from there, or `abort` to go back.{leave_out}"
 
 
-def thaw_failed(why: str) -> str:
-    return f"*The thaw did not succeed.* {why} Say `retry` to me, or run `cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
+def thaw_failed(why: str, *, over: bool) -> str:
+    """A run that is `over` has nothing that `retry` could go on with."""
+    again = "`thaw` to me again" if over else "`retry` to me"
+    return f"*The thaw did not succeed.* {why} Say {again}, or run `cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
 
 
 def aborted(run_id: str) -> str:

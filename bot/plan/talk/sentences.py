@@ -201,12 +201,16 @@ def held_now(may: Iterable[str]) -> str:
     return f"Held: what was under way stops at a safe point, and approvals that were not spent are withdrawn. {names(may)} may say `retry` to me."
 
 
-def thaw_asked(*, over: bool) -> str:
-    then = (
-        "The handover stands, and I stop watching. What is written from then on is not in the bundle."
-        if over
-        else "Every gate passed so far is void, and checkpoint 1 is posted anew; users created so far stay in Stack Auth."
-    )
+THAWED_AFTER_HANDOVER = "The handover stands, and I stop watching. What is written from then on is not in the bundle."
+THAWED_AFTER_DRY_RUN = "What the dry run found stays, and I stop watching."
+THAWED_BEFORE_HANDOVER = (
+    "Every gate passed so far is void, and the freeze gate is posted anew; users created so far stay in Stack Auth."
+)
+THAWED_BEFORE_START = "The run has not begun, and waits for `start` as before."
+
+
+def thaw_asked(then: str) -> str:
+    """`then` is one of those above."""
     return f"Nothing was thawed yet. `thaw` stops what is under way, lets Supabase write again and proves it. {then} To do it, say `thaw yes` to me within 10 minutes."
 
 
@@ -222,8 +226,16 @@ def not_handed_over() -> str:
     return "Nothing was released: the run is not handed over yet, and until then the freeze is watched. `thaw` or `abort` take it back."
 
 
-def released() -> str:
-    return "Released: the new system is live, and I no longer watch the old one. It stays frozen until somebody thaws it; the mapping stays on disk."
+def released(*, thaw_failed: bool, dry_run: bool) -> str:
+    live = (
+        "Released: I no longer watch Supabase."
+        if dry_run
+        else "Released: the new system is live, and I no longer watch the old one."
+    )
+    if thaw_failed:
+        return f"{live} Whether it is still frozen is not known, since the last thaw failed: `cutover thaw --check` tells, and `cutover thaw` lets it write again."
+    stays = "what the dry run found" if dry_run else "the mapping"
+    return f"{live} It stays frozen until somebody thaws it; {stays} stays on disk."
 
 
 def took_effect(doing: str) -> str:

@@ -34,7 +34,7 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
     if not run.drift or run.thaw == "confirmed":
         return sentences.retrying(doing(after(run, asked))), [asked]
     anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
-    return sentences.retrying("gate 1 is posted anew, and all will be exported again"), [asked, *anew]
+    return sentences.retrying("the freeze gate is posted anew, and all will be exported again"), [asked, *anew]
 
 
 def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.AnyEvent]:
@@ -73,12 +73,20 @@ def thaw(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.not_watched())
     if "confirmed" in {run.abort, run.thaw}:
         return Refusal(sentence=sentences.thaw_held(run.hold))
-    warning = sentences.thaw_asked(over=run.is_over)
+    warning = sentences.thaw_asked(_after_a_thaw(run))
     if said.argument.casefold() != "yes":
         return warning, [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
     if why_not := _no_second_yes(run, said, "thaw", run.thaw_asked if run.thaw == "asked" else None, warning):
         return Refusal(sentence=why_not)
     return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def _after_a_thaw(run: Run) -> str:
+    if run.handover is not None:
+        return sentences.THAWED_AFTER_HANDOVER
+    if run.is_over:
+        return sentences.THAWED_AFTER_DRY_RUN
+    return sentences.THAWED_BEFORE_HANDOVER if run.started else sentences.THAWED_BEFORE_START
 
 
 def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.ThawAsked | None, warning: str) -> str:
@@ -103,4 +111,6 @@ def release(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.not_handed_over())
     if not run.watched:
         return Refusal(sentence=sentences.not_watched())
-    return sentences.released(), [e.Released(at=said.now, user=said.user, ts=said.message.ts)]
+    return sentences.released(thaw_failed=run.unthawed, dry_run=run.handover is None), [
+        e.Released(at=said.now, user=said.user, ts=said.message.ts)
+    ]

@@ -77,7 +77,9 @@ def _next(run: Run) -> str:
         case Phase.FREEZING:
             return f"what was done stands in the thread of checkpoint 1; then somebody says `{gate.signal}`."
         case Phase.THAWING:
-            return "Supabase writes again; before the handover, checkpoint 1 is then posted anew."
+            if run.is_over or not run.started:
+                return "Supabase writes again."
+            return "Supabase writes again, and the freeze gate is posted anew."
         case Phase.ABORTING:
             return "Supabase is thawed and proven to write again."
         case Phase.ABORTED:

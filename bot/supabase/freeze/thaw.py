@@ -42,6 +42,8 @@ RELOAD_SECONDS = 60.0
 _DEAF_SECONDS = 10.0
 _WRITES_SECONDS = 20.0
 _PAUSE = 0.5
+_RESTORED_AT = "restoredAt"
+"""The fact of `thaw-restored`: the database's time just before anything was restored."""
 _LOCKED = "55P03"
 _REFUSES_ALL = {READ_ONLY, "3F000", "42883"}
 """Frozen still, or a hook that is not there."""
@@ -88,7 +90,8 @@ async def thaw(
         await prepare(session, fallback)
         layers = await read_layers(session)
         plan = plan_of(layers, fallback)
-        findings = [_restored(plan, layers)]
+        restored = _restored(plan, layers)
+        findings = [restored.model_copy(update={"facts": {_RESTORED_AT: layers.database_time.isoformat()}})]
         if plan.acts:
             findings += _ended(await _restore(session))
             findings += await _schema(session, gateway, reload_seconds)
@@ -101,7 +104,12 @@ async def thaw(
 
 def write_thaw_record(path: Path, findings: Sequence[Finding], *, at: datetime) -> None:
     """Leaves `thaw.json`: for the bundle, and for a bot to journal what a thaw without it did, and when."""
-    record = ThawRecord(thawed_at=at.astimezone(UTC), findings=tuple(findings))
+    began = next((f.facts[_RESTORED_AT] for f in findings if _RESTORED_AT in f.facts), None)
+    record = ThawRecord(
+        thawed_at=at.astimezone(UTC),
+        findings=tuple(findings),
+        restored_at=datetime.fromisoformat(began) if began is not None else None,
+    )
     rewrite(path, record.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.plan.events import MovedTo
 from bot.plan.findings import Finding, failed, passed
+from bot.ports import Moved
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.freeze.kit import Layers, read_layers
@@ -80,12 +82,33 @@ async def held_still(
     return passed(check, f"Nothing has moved in {len(known)} tables since {record['frozenAt']}.")
 
 
-async def drift(session: Session, record: Mapping[str, Any]) -> list[str]:
-    """What is no longer as the freeze record says, as clauses; empty when nothing moved. A write of the last ten
-    seconds may not be seen yet.
+def as_recorded(record: Mapping[str, Any]) -> MovedTo:
+    """The source as the freeze record says it was."""
+    return MovedTo(baseline=record["baseline"])
+
+
+async def drift(session: Session, record: Mapping[str, Any], since: MovedTo) -> Moved:
+    """What is no longer as it was `since`, under the freeze of the record. A write of the last ten seconds may not be
+    seen yet.
     """
     layers = await read_layers(session)
-    return [*_lifted(record, layers), *_drifted(record, await _look_again(session, record))]
+    lifted = tuple(_lifted(record, layers))
+    look = await look_closely(session, tables_of(since.baseline), sequences_of(since.baseline))
+    return Moved(
+        changes=(
+            *(layer for layer in lifted if layer not in since.missing),
+            *changes(since.baseline, look.baseline),
+            *(writer for writer in look.writers if writer not in since.writers),
+        ),
+        to=MovedTo(baseline=look.baseline, missing=lifted, writers=look.writers),
+    )
+
+
+def lifted_too(moved: Moved, lifted: Sequence[str], since: MovedTo) -> Moved:
+    """And these clauses, on what of the freeze is gone, which could not be looked up."""
+    new = tuple(clause for clause in lifted if clause not in since.missing)
+    to = moved.to.model_copy(update={"missing": (*moved.to.missing, *lifted)})
+    return Moved(changes=(*moved.changes, *new), to=to)
 
 
 def _levers(layers: Layers) -> Mapping[str, Any]:
