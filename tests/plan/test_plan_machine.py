@@ -17,9 +17,14 @@ against it:
     a new process that reads the journal is where the old one was
 """
 
+import contextlib
 import json
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,7 +38,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.plan.results import Attention
+from bot.plan.results import Attention, UsersResult
 
 from .histories import (
     ANN,
@@ -66,13 +71,16 @@ from .histories import (
     Judge,
     JudgeApprovals,
     LosePost,
+    MissLook,
     Open,
     Phase,
     Refusal,
     Remind,
     ReportBlindness,
     ReportDrift,
+    ReportGuard,
     ReportLook,
+    ReportThaw,
     Run,
     Standing,
     TakeUp,
@@ -96,6 +104,7 @@ from .histories import (
     to_record,
     warned,
 )
+from .witness import Source, Spoiled, Witness
 
 LISTED = (ANN, BEN)
 PEOPLE = st.sampled_from([ANN, ANN, BEN, EVE, STRANGER])
@@ -104,9 +113,11 @@ NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
 WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
 LEAVE_OUT = "accept unreadable:public.caches: it is made anew"
 DECIDE = f"decide {NED} skip"
+LEAVE_OUT_LONGER = "accept unreadable:public.orders archive: it is old"
 WAIVE = "accept quiet: it is known"
 HOLD = "hold it is late"
-WORDS += [LEAVE_OUT, DECIDE, WAIVE, HOLD, "thaw yes", "release"]
+WORDS += [LEAVE_OUT, LEAVE_OUT_LONGER, DECIDE, WAIVE, HOLD, "thaw", "thaw yes", "release", "start"]
+UNREADABLE = ("public.caches", "public.orders", "public.orders archive")
 ROLES = [{ANN, BEN}, {ANN, EVE}, {ANN, BEN, EVE}]
 """Who is an approver at a time: people are put into groups and taken out of them in the middle of a night."""
 NEEDED = st.sampled_from([{}, {}, {"freeze": 2}, {"export": 2, "users": 2}])
@@ -128,6 +139,12 @@ ALMOST = [
 TROUBLES = st.sampled_from(
     ["", "", "refused", "cut off", "step fails", "drift", "thaw fails", "verifying", "aborted", "blind"]
 )
+DIES = st.sampled_from([None, None, None, True, False])
+"""Whether what is decided comes to the disk before the process is killed there; None when it lives on."""
+SORTS = st.sampled_from([{}, {}, {}, {"waits": True}, {"dry": True}, {"guard": True}])
+"""Runs that wait for the word `start`, that change no user, that keep the hard guard."""
+SEEN = st.sampled_from(["reporting", "reporting", "billing"])
+"""Whose override a check finds."""
 STEP_OF = {name: checkpoint.step for name, checkpoint in BY_NAME.items()}
 GATE_STATUSES = {
     "waiting": {"verifying", "void"},
@@ -169,8 +186,6 @@ class World:
     digest: str = ""
     approvals: list[str] = field(default_factory=list)
     """The ts of the messages that count for the gate at hand."""
-    waived: set[str] = field(default_factory=set)
-    """Who let the gate pass in spite of a check."""
     checks_passed: bool = False
     """All checks of the verification at hand are over, and nothing stops the gate."""
     judged_again: dict[str, bool | None] = field(default_factory=dict)
@@ -190,11 +205,30 @@ class World:
     aborting: bool = False
     thaw_words: list[tuple[str, datetime]] = field(default_factory=list)
     thawing: bool = False
-    ended_work: set[str] = field(default_factory=set)
 
     def takes(self, gate: str) -> int:
         """How many people's approvals, by the stricter of the settings at the opening and of today's."""
         return max(self.needed.get(gate, 1), self.needed_today.get(gate, 1))
+
+
+def step(**told: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A rule, behind which the witness looks at the bot. Where it met a known fault behind which nothing more can be
+    judged, another night begins.
+    """
+    return lambda doing: rule(**told)(_witnessed(doing))
+
+
+def _witnessed(doing: Callable[..., None]) -> Callable[..., None]:
+    @wraps(doing)
+    def witnessed(self: "Nights", **drawn: Any) -> None:
+        try:
+            doing(self, **drawn)
+            self.the_witness_looks()
+        except Spoiled:
+            self.begin_night()
+            self.opened(gates=0, step=False, then="", needed={}, sort={})
+
+    return witnessed
 
 
 class Nights(RuleBasedStateMachine):
@@ -205,6 +239,12 @@ class Nights(RuleBasedStateMachine):
     def begin_night(self) -> None:
         self.now = START
         self.world = World()
+        self.witness = Witness()
+        self.dry = False
+        self.drifts = 0
+        self.base = 0
+        """How many movements of the source the watch takes for granted, since it told them."""
+        self.told_thaw: datetime | None = None
         self.journal: list[str] = []
         self.run: Run | None = None
         self.reread: Run | None = None
@@ -222,12 +262,19 @@ class Nights(RuleBasedStateMachine):
         return f"{int(self.tick().timestamp())}.000100"
 
     @property
+    def source(self) -> Source:
+        return self.witness.source
+
+    @property
     def alive(self) -> Run:
         assert self.run is not None
         return self.run
 
     def take(self, event: e.AnyEvent) -> None:
         self.check(event)
+        if isinstance(event, e.DriftSeen):
+            self.drifts, self.base = self.drifts + 1, len(self.source.movements)
+            self.told_thaw = None if self.source.frozen else self.source.thawed_at
         line = json.dumps(to_record(event))
         self.journal.append(line)
         self.run = after(self.run, event)
@@ -237,8 +284,10 @@ class Nights(RuleBasedStateMachine):
             assert offer.status == was or offer.status in GATE_STATUSES[was], "a gate moves forward only"
             self.gate_status[place] = offer.status
 
-    def obey(self, command: Command, *, survives: int | None = None) -> bool:
-        """`survives` is how many of the events come to the disk before the process is killed; None for all."""
+    def obey(self, command: Command, *, survives: bool | None = None) -> bool:
+        """`survives` is whether the decision comes to the disk before the process is killed, whole or not at all; None
+        when it is not killed.
+        """
         before = self.alive
         decision = decide(before, command, self.tick())
         if isinstance(decision, Refusal):
@@ -246,8 +295,10 @@ class Nights(RuleBasedStateMachine):
             return False
         if any(isinstance(event, e.Answered) and event.status == "refused" for event in decision):
             assert len(decision) == 1, "a refusal changes nothing"
-        for event in decision[:survives]:
-            self.take(event)
+        if survives is not False:
+            self.witness.decided(decision)
+            for event in decision:
+                self.take(event)
         if survives is not None:
             self.take_up()
         return bool(decision)
@@ -259,6 +310,7 @@ class Nights(RuleBasedStateMachine):
             self.run = after(self.run, from_record(json.loads(line)))
         self.reread = self.run
         self.under_way = ""
+        self.witness.process_begins(self.tick())
         self.world.findings, self.world.checks_passed = None, False
         if today is not None:
             self.world.needed_today = today
@@ -271,11 +323,10 @@ class Nights(RuleBasedStateMachine):
         world = self.world
         match event:
             case e.CheckpointOffered():
-                assert not world.aborting, "no gate is offered once the run goes back"
                 before = [name for name in BY_NAME if BY_NAME[name].number < BY_NAME[event.checkpoint].number]
                 assert world.offer[0] == (before[-1] if before else world.offer[0])
                 world.offer, world.digest = (event.checkpoint, event.offer), event.digest
-                world.approvals, world.may_run, world.findings, world.waived = [], "", None, set()
+                world.approvals, world.may_run, world.findings = [], "", None
                 world.drifted, world.frozen = False, world.frozen and event.checkpoint != "freeze"
             case e.SignalAccepted():
                 self.check_approval(event)
@@ -293,7 +344,7 @@ class Nights(RuleBasedStateMachine):
                     assert not all(world.judged_again.values()), "it is told when an approval does not stand"
             case e.ChecksPassed():
                 assert world.findings, "no checks pass that were not made"
-                assert not any(self.stops(finding) for finding in world.findings)
+                assert not any(finding.verdict is Verdict.FAIL and not finding.waivable for finding in world.findings)
                 world.checks_passed = True
             case e.ApprovalLapsed():
                 assert world.checks_passed or world.lapsed, "approvals are judged again once all else is proven"
@@ -304,7 +355,7 @@ class Nights(RuleBasedStateMachine):
                 world.findings, world.checks_passed = None, False
             case e.CheckpointRefused():
                 unsaid = world.checks_passed and None in world.judged_again.values()
-                assert unsaid or any(self.stops(finding) for finding in world.findings or [])
+                assert unsaid or any(finding.verdict is Verdict.FAIL for finding in world.findings or [])
                 self.spend()
             case e.CheckpointPassed():
                 self.check_passed(event)
@@ -343,8 +394,8 @@ class Nights(RuleBasedStateMachine):
                 world.thawing, world.drifted = True, False
                 world.approvals, world.may_run, world.findings = [], "", None
             case e.Unfrozen():
-                assert world.thawing
-                world.thawing = False
+                assert world.thawing or self.source.left_a_record
+                world.thawing = world.drifted = False
             case e.HoldAsked():
                 message = world.said[event.ts]
                 assert message.user != STRANGER
@@ -353,11 +404,9 @@ class Nights(RuleBasedStateMachine):
                 world.approvals, world.findings = [], None
             case e.CheckWaived():
                 assert self.entitled(event.ts, WAIVE)
-                assert event.user not in world.waived, "one person is not two"
-                world.waived.add(event.user)
             case e.Released():
                 assert self.entitled(event.ts, "release")
-                assert self.alive.handover is not None
+                assert self.witness.over
                 world.drifted = False  # nobody watches any more
             case e.RetryAsked():
                 assert self.entitled(event.ts, "retry")
@@ -370,8 +419,8 @@ class Nights(RuleBasedStateMachine):
                 assert (event.id, event.choice) == (NED, "skip")
                 assert event.ts > self.posted_at(), "nobody decides on a list that was not yet shown"
             case e.UnreadableAccepted():
-                assert self.entitled(event.ts, LEAVE_OUT)
-                assert (event.table, event.why) == ("public.caches", "it is made anew")
+                assert any(self.entitled(event.ts, word) for word in (LEAVE_OUT, LEAVE_OUT_LONGER))
+                assert event.table in UNREADABLE
                 assert self.run.phase is Phase.HELD and event.table not in self.run.left_unread
             case e.Answered():
                 assert event.ts in world.said
@@ -385,9 +434,6 @@ class Nights(RuleBasedStateMachine):
     def entitled(self, ts: str, word: str) -> bool:
         message = self.world.said[ts]
         return ts in self.world.was_approver and message.text == f"<@{BOT}> {word}"
-
-    def stops(self, finding: Finding) -> bool:
-        return finding.verdict is Verdict.FAIL and not (finding.waivable and len(self.world.waived) > 1)
 
     def check_approval(self, event: e.SignalAccepted) -> None:
         world, message = self.world, self.world.said[event.ts]
@@ -413,7 +459,6 @@ class Nights(RuleBasedStateMachine):
         assert set(world.judged_again) >= set(world.approvals), "everybody who approved is judged again"
         assert all(world.judged_again[ts] for ts in world.approvals), "nobody opens a gate who may no more"
         assert world.findings, "no gate passes unexamined"
-        assert not any(self.stops(finding) for finding in world.findings), "no gate passes disproved"
         assert not world.thawing
         assert not world.drifted
         assert not world.aborting
@@ -435,16 +480,13 @@ class Nights(RuleBasedStateMachine):
 
     # -- people -------------------------------------------------------------------------------------------------------
 
-    @initialize(
-        gates=st.sampled_from([1, 2, 3, 0, 1, 2]),
-        step=st.booleans(),
-        then=TROUBLES,
-        needed=NEEDED,
-    )
-    def opened(self, gates: int, step: bool, then: str, needed: dict[str, int]) -> None:
+    @initialize(gates=st.sampled_from([1, 2, 3, 0, 1, 2]), step=st.booleans(), then=TROUBLES, needed=NEEDED, sort=SORTS)
+    @_witnessed
+    def opened(self, gates: int, step: bool, then: str, needed: dict[str, int], sort: dict[str, bool]) -> None:
         """Nights begin anywhere: so many gates have gone well, perhaps the last step has too, and then some trouble."""
         parties = e.Parties(source_ref="abcdef", source_database="postgres", target_project="p-1")
-        self.world.needed = needed
+        self.world.needed, self.dry = needed, sort.get("dry", False)
+        self.witness = Witness(guard=sort.get("guard", False))
         command = Open(
             run_id=RUN_ID,
             parties=parties,
@@ -452,9 +494,17 @@ class Nights(RuleBasedStateMachine):
             approvers=LISTED,
             retain_days=90,
             accepted_ahead=(),
-            rules=e.Rules(groups=("S0ONCALL",), approvals=needed, window_minutes=60),
+            rules=e.Rules(
+                groups=("S0ONCALL",),
+                approvals=needed,
+                window_minutes=60,
+                hold_locks=sort.get("guard", False),
+                start_on_word=sort.get("waits", False),
+            ),
         )
-        for event in open_run(command, self.now):
+        events = open_run(command, self.now)
+        self.witness.decided(events)
+        for event in events:
             self.take(event)
         for n in range(1, gates + 1):
             self.a_whole_gate_goes_well()
@@ -463,10 +513,13 @@ class Nights(RuleBasedStateMachine):
         self.trouble(then)
 
     @precondition(lambda self: self.alive.phase in {Phase.ABORTED, Phase.DONE})
-    @rule(gates=st.integers(0, 2), step=st.booleans(), then=TROUBLES, needed=NEEDED)
-    def another_night_begins(self, gates: int, step: bool, then: str, needed: dict[str, int]) -> None:
+    @step(gates=st.integers(0, 2), step=st.booleans(), then=TROUBLES, needed=NEEDED, sort=SORTS)
+    def another_night_begins(
+        self, gates: int, step: bool, then: str, needed: dict[str, int], sort: dict[str, bool]
+    ) -> None:
+        self.people_end_the_run()
         self.begin_night()
-        self.opened(gates=gates, step=step, then=then, needed=needed)
+        self.opened(gates=gates, step=step, then=then, needed=needed, sort=sort)
 
     def trouble(self, then: str) -> None:
         match then:
@@ -476,23 +529,53 @@ class Nights(RuleBasedStateMachine):
                 self.a_whole_gate_goes_well(ends=False)
             case "aborted":
                 self.a_whole_gate_goes_well(ends=False)
-                self.the_run_is_aborted("abort yes")
+                self.an_abort_is_asked_for("abort yes")
             case "cut off":
-                self.a_whole_step_goes_well(survives=1)
+                self.a_whole_step_goes_well(survives=False)
             case "step fails" if isinstance(self.begin(), do.Work):
                 self.end_step(well=False, set_digest="a", attention=False)
             case "drift":
-                self.the_source_moves()
+                self.source.writes(self.tick())
+                self.timers_have_their_turn()
             case "thaw fails":
-                self.the_run_is_aborted("abort yes")
+                for text in ("thaw", "thaw yes") if self.witness.over else ("abort", "abort yes"):
+                    self.say(ANN, f"<@{BOT}> {text}")
                 if isinstance(self.begin(), do.Thaw):
                     self.end_thaw(well=False, raises=False, survives=None)
             case "blind":
-                self.obey(ReportBlindness(why="No answer."))
+                self.timers_have_their_turn(sees=False)
+
+    def teardown(self) -> None:
+        """At the end of each night people end the run, wherever it is."""
+        if sys.exc_info()[0] is None and self.run is not None:
+            with contextlib.suppress(Spoiled):
+                self.people_end_the_run()
+
+    def people_end_the_run(self) -> None:
+        """By words alone, in a channel that works, over a source that answers."""
+        self.world.approvers = {ANN, BEN}
+        ends = ["release", "thaw", "thaw yes"] if self.witness.over else ["abort", "abort yes", "thaw", "thaw yes"]
+        for word in 2 * [*ends, "retry", *ends]:
+            if self.witness.ended:
+                break
+            self.say(ANN, f"<@{BOT}> {word}")
+            self.tell_all()
+            if isinstance(self.begin(), do.Thaw):
+                self.end_thaw(well=True, raises=False, survives=None)
+        self.witness.holds("words-end-it", self.witness.ended, self.alive.phase)
+        for word in ("start", "retry", "thaw yes", "abort yes"):
+            self.say(ANN, f"<@{BOT}> {word}")  # what has ended stays as it is
+
+    def the_witness_looks(self) -> None:
+        self.witness.sees(self.armed(), self.due(), self.alive.header_status)
+
+    def armed(self) -> set[str]:
+        return {timer.chore for timer in timers(self.alive, REMIND_AFTER)}
 
     def post_message(self, user: str, text: str, signal: str = "", thread_ts: str | None = None) -> Message:
         message = Message(ts=self.new_ts(), user=user, text=text, thread_ts=thread_ts, signal=signal)
         self.world.said[message.ts] = message
+        self.witness.says(message.ts, user, text, signal)
         return message
 
     def hear(self, message: Message) -> bool:
@@ -507,15 +590,15 @@ class Nights(RuleBasedStateMachine):
             )
         )
 
-    @rule(user=PEOPLE, said=SIGNALLED, in_thread=st.sampled_from([False, False, False, True]), reaches=REACHES)
+    @step(user=PEOPLE, said=SIGNALLED, in_thread=st.sampled_from([False, False, False, True]), reaches=REACHES)
     def somebody_signals(self, user: str, said: tuple[str, str], in_thread: bool, reaches: str) -> None:
         """Or nearly; at top level or below whatever was posted last."""
         text, gate = said
-        gate = self.world.offer[0] if gate == "current" else gate
+        gate = (self.world.offer[0] or "freeze") if gate == "current" else gate
         thread = next(reversed(self.world.channel.values()), "1600000000.000100") if in_thread else None
         self.speak(user, text.format(signal=SIGNALS[gate]), gate if text in AS_SIGNALS else "", thread, reaches)
 
-    @rule(user=PEOPLE, word=st.sampled_from(WORDS), reaches=REACHES)
+    @step(user=PEOPLE, word=st.sampled_from(WORDS), reaches=REACHES)
     def somebody_says_a_word(self, user: str, word: str, reaches: str) -> None:
         self.speak(user, f"<@{BOT}> {word}", "", None, reaches)
 
@@ -531,25 +614,28 @@ class Nights(RuleBasedStateMachine):
         self.tell_all()
         self.answer(message.ts, known=reaches != "unvouched")
 
-    @rule(
+    @step(
         word=st.sampled_from(["retry", "retry", "abort yes", "accept sso", "thaw yes", HOLD]),
-        survives=st.integers(1, 3),
+        survives=st.booleans(),
     )
-    def the_process_is_killed_while_it_answers(self, word: str, survives: int) -> None:
-        """Only the first events of the decision come to the disk."""
+    def the_process_is_killed_while_it_answers(self, word: str, survives: bool) -> None:
+        """What it decided is on the disk whole, or not at all."""
         message = self.post_message(ANN, f"<@{BOT}> {word}")
         self.hear(message)
         self.obey(Judge(ts=message.ts, standing=self.standing(message), bot_user=BOT), survives=survives)
 
     @precondition(lambda self: not self.world.aborting)
-    @rule(word=st.sampled_from(["retry", "status", "abort", "abort yes"]))
+    @step(word=st.sampled_from(["retry", "status", "abort", "abort yes"]))
     def the_run_is_aborted(self, word: str) -> None:
         """Or nearly."""
+        self.an_abort_is_asked_for(word)
+
+    def an_abort_is_asked_for(self, word: str) -> None:
         for text in ("abort", word):
             self.say(ANN, f"<@{BOT}> {text}")
 
     @precondition(lambda self: not self.world.aborting)
-    @rule()
+    @step()
     def a_second_yes_comes_before_the_first_word(self) -> None:
         """And is heard after it."""
         yes, first = (self.post_message(ANN, f"<@{BOT}> {text}") for text in ("abort yes", "abort"))
@@ -558,7 +644,7 @@ class Nights(RuleBasedStateMachine):
             self.answer_all()
 
     @precondition(lambda self: self.world.said)
-    @rule(data=st.data())
+    @step(data=st.data())
     def an_event_is_delivered_again(self, data: st.DataObject) -> None:
         message = data.draw(st.sampled_from(list(self.world.said.values())))
         heard_before = message.ts in self.alive.heard
@@ -567,13 +653,13 @@ class Nights(RuleBasedStateMachine):
             assert not self.obey(Judge(ts=message.ts, standing=self.standing(message), bot_user=BOT))
 
     @precondition(lambda self: self.world.said)
-    @rule()
+    @step()
     def the_history_is_swept(self) -> None:
         for message in list(self.world.said.values()):
             self.hear(message)
 
     @precondition(lambda self: "ask" in next_actions(self.alive))
-    @rule(known=st.booleans())
+    @step(known=st.booleans())
     def slack_says_who_spoke(self, known: bool) -> None:
         ask = next_actions(self.alive)["ask"]
         assert isinstance(ask, do.AskWho)
@@ -591,6 +677,7 @@ class Nights(RuleBasedStateMachine):
     def standing(self, message: Message) -> Standing:
         """What Slack says of its author at this moment."""
         self.world.vouched.add(message.ts)
+        self.witness.vouched(message.ts, approver=message.user in self.world.approvers)
         if message.user in self.world.approvers:
             self.world.was_approver.add(message.ts)
             return Standing(known=True, member=True, approver=True)
@@ -601,7 +688,7 @@ class Nights(RuleBasedStateMachine):
         """It is the word of the gate on offer, said in time by somebody who may, and nothing else is open."""
         run, world = self.alive, self.world
         return (
-            message.signal == world.offer[0]
+            message.signal == world.offer[0] != ""
             and message.user in world.approvers
             and message.ts > self.posted_at()
             and run.deliveries[run.gate_key].every_ts
@@ -618,10 +705,10 @@ class Nights(RuleBasedStateMachine):
         self.hear(message)
         self.answer_all()
 
-    @rule(users=st.lists(PEOPLE, min_size=1, max_size=3), early=st.booleans())
+    @step(users=st.lists(PEOPLE, min_size=1, max_size=3), early=st.booleans())
     def several_people_signal(self, users: list[str], early: bool) -> None:
         """The same one twice, two at once, some of whom may not; perhaps before the checkpoint is in the channel."""
-        gate = self.world.offer[0]
+        gate = self.world.offer[0] or "freeze"
         for reason in self.alive.open_reasons:
             self.say(ANN, f"<@{BOT}> accept {reason}")
         said = [self.post_message(user, SIGNALS[gate], gate) for user in users if early]
@@ -631,14 +718,14 @@ class Nights(RuleBasedStateMachine):
             self.hear(message)
         self.answer_all()
 
-    @rule(user=PEOPLE, goes_on=st.booleans())
+    @step(user=PEOPLE, goes_on=st.booleans())
     def the_run_is_held(self, user: str, goes_on: bool) -> None:
         self.say(user, f"<@{BOT}> {HOLD}")
         if goes_on:
             self.say(ANN, f"<@{BOT}> retry")
 
     @precondition(lambda self: not self.world.aborting)
-    @rule(word=st.sampled_from(["thaw yes", "thaw yes", "retry", "abort yes"]), well=st.booleans())
+    @step(word=st.sampled_from(["thaw yes", "thaw yes", "retry", "abort yes"]), well=st.booleans())
     def the_source_is_thawed(self, word: str, well: bool) -> None:
         """Or nearly; and perhaps tried again, and perhaps the night goes on behind it."""
         for text in ("thaw", word):
@@ -648,15 +735,36 @@ class Nights(RuleBasedStateMachine):
             self.say(ANN, f"<@{BOT}> retry")
 
     @precondition(lambda self: self.alive.phase is Phase.WAITING)
-    @rule(users=st.lists(PEOPLE, min_size=1, max_size=3), waivable=st.booleans())
-    def a_check_is_waived(self, users: list[str], waivable: bool) -> None:
-        """By so many of whom some may, and the gate is tried again on the same finding."""
-        self.a_whole_gate_goes_well(well=False, waivable=waivable)
+    @step(users=st.lists(PEOPLE, min_size=1, max_size=3), waivable=st.booleans(), seen=st.lists(SEEN, min_size=2))
+    def a_check_is_waived(self, users: list[str], waivable: bool, seen: list[str]) -> None:
+        """By so many of whom some may, and the gate is tried again on the same finding, or on another of that check."""
+        self.a_whole_gate_goes_well(well=False, waivable=waivable, seen=seen[:2])
         for user in users:
             self.say(user, f"<@{BOT}> {WAIVE}")
-        self.a_whole_gate_goes_well(well=False, waivable=waivable)
+        self.a_whole_gate_goes_well(well=False, waivable=waivable, seen=seen[1:3])
 
-    @rule(roles=st.sampled_from(ROLES))
+    @precondition(lambda self: self.alive.phase is Phase.WAITING)
+    @step(first=SEEN, then=SEEN, signals=st.booleans())
+    def two_people_waive_what_each_of_them_saw(self, first: str, then: str, signals: bool) -> None:
+        """And the second finding is perhaps not the first; and one of two signals perhaps comes before the second."""
+        self.a_whole_gate_goes_well(well=False, waivable=True, seen=[first])
+        self.say(ANN, f"<@{BOT}> {WAIVE}")
+        self.a_whole_gate_goes_well(well=False, waivable=True, seen=[then])
+        if signals and self.alive.phase is Phase.WAITING:
+            self.say(ANN, SIGNALS[self.world.offer[0]], self.world.offer[0])
+        self.say(min(self.world.approvers - {ANN}), f"<@{BOT}> {WAIVE}")
+        self.a_whole_gate_goes_well(well=False, waivable=True, seen=[then])
+
+    @precondition(lambda self: isinstance(self.due(), do.Work))
+    @step(word=st.sampled_from([LEAVE_OUT, LEAVE_OUT_LONGER]))
+    def tables_cannot_be_read(self, word: str) -> None:
+        """And one of them is left out."""
+        self.begin()
+        self.end_step(well=False, set_digest="a", attention=False)
+        for text in (word, "retry"):
+            self.say(ANN, f"<@{BOT}> {text}")
+
+    @step(roles=st.sampled_from(ROLES))
     def somebody_is_put_into_a_group_or_taken_out(self, roles: set[str]) -> None:
         self.world.approvers = set(roles)
 
@@ -679,6 +787,7 @@ class Nights(RuleBasedStateMachine):
                     assert key not in self.world.channel, "no post stands twice in the channel"
                     self.world.channel[key] = self.new_ts()
                     self.world.stood.setdefault(key, self.world.channel[key])
+                    self.witness.stands(delivery.post, self.world.channel[key])
                     if told:
                         self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=face))
             case do.Redraw(delivery=delivery):
@@ -706,14 +815,16 @@ class Nights(RuleBasedStateMachine):
             assert not self.obey(LosePost(key=delivery.post.key, ts=delivery.ts)), "it is lost once"
 
     @precondition(lambda self: self.world.channel)
-    @rule(data=st.data())
+    @step(data=st.data())
     def somebody_deletes_a_post(self, data: st.DataObject) -> None:
         """Most likely one that people work with."""
         keys = [key for key in (f"{RUN_ID}/header", self.alive.gate_key) if key in self.world.channel]
-        del self.world.channel[data.draw(st.sampled_from([*keys, *keys, *self.world.channel]))]
+        key = data.draw(st.sampled_from([*keys, *keys, *self.world.channel]))
+        del self.world.channel[key]
+        self.witness.is_deleted(key)
 
     @precondition(lambda self: next_actions(self.alive).keys() & {"post", "edit"})
-    @rule(data=st.data(), arrives=st.booleans(), told=st.booleans())
+    @step(data=st.data(), arrives=st.booleans(), told=st.booleans())
     def one_post_or_edit(self, data: st.DataObject, arrives: bool, told: bool) -> None:
         """Done, lost on the way, or done without an answer; neither waits for the other."""
         due = next_actions(self.alive)
@@ -730,7 +841,7 @@ class Nights(RuleBasedStateMachine):
         work = self.due()
         if work is None or work.key == self.under_way:
             return work
-        assert work.key not in self.world.ended_work, "no work is done again once it has ended"
+        self.witness.work_begins(work.key)
         match work:
             case do.Verify():
                 assert self.obey(BeginVerification())
@@ -739,22 +850,23 @@ class Nights(RuleBasedStateMachine):
         self.under_way = work.key
         return work
 
-    def end(self, command: Command, survives: int | None = None) -> None:
+    def end(self, command: Command, survives: bool | None = None) -> None:
         """The work at hand ends with this."""
         key, self.under_way = self.under_way, ""
         assert self.obey(command, survives=survives)
-        if not (isinstance(command, EndVerification) and (self.alive.checked or survives is not None)):
-            self.world.ended_work.add(key)  # what was checked is checked again after a restart
+        checked = isinstance(command, EndVerification) and (self.alive.checked or survives is not None)
+        if survives is not False and not checked:  # what was checked is checked again after a restart
+            self.witness.work_ended(key)
 
     @precondition(lambda self: self.due() is not None)
-    @rule(
+    @step(
         ends=st.sampled_from([True, True, False]),
         well=st.sampled_from([True, True, False]),
         warns=st.booleans(),
         set_digest=st.sampled_from("ab"),
-        survives=st.sampled_from([None, None, None, 1, 2, 3]),
+        survives=DIES,
     )
-    def work_goes_on(self, ends: bool, well: bool, warns: bool, set_digest: str, survives: int | None) -> None:
+    def work_goes_on(self, ends: bool, well: bool, warns: bool, set_digest: str, survives: bool | None) -> None:
         match self.begin():
             case do.Verify():
                 self.examine(well=well, warns=warns, ends=ends, survives=survives, judged=well)
@@ -765,21 +877,64 @@ class Nights(RuleBasedStateMachine):
             case do.Thaw() if ends:
                 self.end_thaw(well=well, raises=warns and not well, survives=survives)
 
-    def examine(self, *, well: bool, warns: bool, ends: bool, survives: int | None, judged: bool = True) -> None:
-        """The freeze record comes from a finding, so that a pass of gate 1 has one; other examiners may say nothing."""
-        good = passed("quiet", "It is so.") if not warns else warned("quiet", "It is not told.")
-        bad = failed("quiet", "It is not so.", "Mend it.", waivable=warns)
-        assert self.obey(TellFinding(finding=good if well else bad))
+    def examine(
+        self,
+        *,
+        well: bool,
+        warns: bool,
+        ends: bool,
+        survives: bool | None,
+        judged: bool = True,
+        seen: Sequence[str] = ("reporting",),
+    ) -> None:
+        """What the examiners find in the source is true; one of them may find something else, once or twice."""
+        if self.alive.gate.name == "freeze" and "look" in self.armed():
+            self.look()  # a freeze that is first seen when the word is said is looked at again at once
+        if well:
+            self.tell(passed("quiet", "It is so.") if not warns else warned("quiet", "It is not told."))
+        for what in () if well else seen:
+            self.tell(failed("quiet", f"It is overridden for {what}.", "Mend it.", waivable=warns))
         if not ends:
             return
-        if self.alive.gate.name == "freeze":
-            for finding in good_findings("freeze", self.now):
-                self.obey(TellFinding(finding=finding))
+        for finding in self.found_in_the_source():
+            self.tell(finding)
+        if not isinstance(self.due(), do.Verify):
+            return
         self.end(EndVerification(), survives)
         if judged and isinstance(self.begin(), do.JudgeAgain):
             self.judge_again(known=True)
 
-    def judge_again(self, *, known: bool, survives: int | None = None) -> None:
+    def tell(self, finding: Finding) -> None:
+        now = self.tick()
+        assert self.obey(TellFinding(finding=finding))
+        self.witness.reads(finding, now)
+
+    def found_in_the_source(self) -> list[Finding]:
+        """By examiners that are given the run, as all of them are."""
+        source, run = self.source, self.alive
+        if run.gate.name != "freeze":
+            if changes := self.changes():
+                return [failed("freeze-holds", "The source moved.", "Say `retry`.", moved=list(changes))]
+            return [passed("freeze-holds", "Nothing moved.")]
+        if run.frozen_since is None or not source.frozen:
+            return [failed("freeze-layers", "No freeze is in place.", "Freeze.")]
+        if source.older_that_write(run.frozen_since):
+            return [failed("old-sessions", "A session from before the freeze can write.", "End it.")]
+        found = good_findings("freeze", self.now)
+        return [f.model_copy(update={"facts": f.facts | {"baseline": self.state()}}) if f.facts else f for f in found]
+
+    def state(self) -> dict[str, int]:
+        return {"moves": len(self.source.movements)}
+
+    def changes(self) -> tuple[str, ...]:
+        """How the source differs from the freeze record, but for what has been told of it."""
+        assert self.alive.freeze is not None
+        more = len(self.source.movements) - max(self.base, self.alive.freeze["baseline"]["moves"])
+        moved = (f"public.orders took {more} writes",) if more else ()
+        gone = () if self.source.frozen or self.source.thawed_at == self.told_thaw else ("the freeze is gone",)
+        return moved + gone
+
+    def judge_again(self, *, known: bool, survives: bool | None = None) -> None:
         """Slack says of everybody who approved whether they may now, or says it of nobody."""
         due, world = self.due(), self.world
         assert isinstance(due, do.JudgeAgain)
@@ -802,28 +957,33 @@ class Nights(RuleBasedStateMachine):
             assert world.approvals == kept, "the others' approvals are kept, if Slack said who they are"
 
     @precondition(lambda self: isinstance(self.due(), do.Verify))
-    @rule()
+    @step()
     def a_verification_ends_before_it_found_anything(self) -> None:
         """Nothing follows, whether it began or not."""
         if self.world.findings:
             return
         assert not self.obey(EndVerification())
 
-    def end_step(self, *, well: bool, set_digest: str, attention: bool, survives: int | None = None) -> None:
+    def end_step(self, *, well: bool, set_digest: str, attention: bool, survives: bool | None = None) -> None:
         step = self.alive.step
         assert step is not None
         if not well:
-            unreadable = ("public.caches",) if step.name == "export" else ()
+            unreadable = UNREADABLE if step.name == "export" else ()
             self.end(FailStep(why="It stopped; nothing was lost; look at it.", unreadable=unreadable))
         else:
             listed = {"sso": Attention(count=1, digest=set_digest, todo="Link them.")} if attention else {}
-            self.end(EndStep(result=result_of(step.name, attention=listed, sha256=set_digest)), survives)
+            result = result_of(step.name, attention=listed, sha256=set_digest)
+            if self.dry and isinstance(result, UsersResult):
+                result = result.model_copy(update={"dry_run": True})
+            self.end(EndStep(result=result), survives)
 
-    def end_thaw(self, *, well: bool, raises: bool, survives: int | None) -> None:
+    def end_thaw(self, *, well: bool, raises: bool, survives: bool | None) -> None:
         if raises:
             self.end(FailThaw(why="No answer; nothing was thawed; look at it."))
             return
         good, bad = passed("writes-again", "It writes."), failed("writes-again", "It does not.", "Thaw by SQL.")
+        if well:
+            self.witness.thaws(self.tick(), leaves_a_record=False)
         command = EndThaw(findings=(good if well else bad,))
         if survives is None:
             self.end(command)
@@ -831,7 +991,7 @@ class Nights(RuleBasedStateMachine):
             self.obey(command, survives=survives)  # what was not told to have ended is done again, which is safe
 
     @precondition(lambda self: self.under_way and not isinstance(self.due(), do.Verify | do.JudgeAgain | do.Work))
-    @rule(step=st.sampled_from(["export", "users", "handover"]))
+    @step(step=st.sampled_from(["export", "users", "handover"]))
     def cancelled_work_reports_late(self, step: str) -> None:
         """It reached its end before it saw that it was cancelled."""
         for command in (
@@ -843,22 +1003,33 @@ class Nights(RuleBasedStateMachine):
             assert not self.obey(command)
         self.under_way = ""
 
-    @rule(almost=st.booleans(), crossing=st.booleans())
-    def the_night_goes_on(self, almost: bool, crossing: bool) -> None:
+    @step(almost=st.booleans(), crossing=st.booleans(), careful=st.booleans())
+    def the_night_goes_on(self, almost: bool, crossing: bool, careful: bool) -> None:
         """What most of a night is made of; without it few nights would come to the later gates."""
         self.answer_all()
         self.tell_all()
         if isinstance(self.due(), do.Work):
             self.a_whole_step_goes_well(crossing=crossing)
         else:
-            self.a_whole_gate_goes_well(almost=almost)
+            self.a_whole_gate_goes_well(almost=almost, careful=careful)
 
     def a_whole_gate_goes_well(
-        self, *, almost: bool = False, well: bool = True, ends: bool = True, waivable: bool = False
+        self,
+        *,
+        almost: bool = False,
+        well: bool = True,
+        ends: bool = True,
+        waivable: bool = False,
+        careful: bool = True,
+        seen: Sequence[str] = ("reporting",),
     ) -> None:
         """Perhaps after all have tried who may not open it."""
+        if not self.world.offer[0]:
+            self.say(ANN, f"<@{BOT}> start")
         self.answer_all()
         self.tell_all()
+        if self.world.offer[0] == "freeze" and self.alive.phase is Phase.WAITING:
+            self.people_freeze(careful=careful)
         if self.alive.phase is not Phase.WAITING:
             return
         if self.alive.decided_since:
@@ -878,7 +1049,14 @@ class Nights(RuleBasedStateMachine):
                 self.hear(self.post_message(user, SIGNALS[gate], gate))
                 self.answer_all()
         self.begin()
-        self.examine(well=well, warns=waivable, ends=ends, survives=None)
+        if isinstance(self.due(), do.Verify):
+            self.examine(well=well, warns=waivable, ends=ends, survives=None, seen=seen)
+
+    def people_freeze(self, *, careful: bool) -> None:
+        """As they are told to; or without the end of older sessions. Then a look sees it."""
+        if careful or not self.source.frozen:
+            self.source.freezes(ends_sessions=careful)
+        self.look_if_armed()
 
     def almost_open(self, gate: str, user: str, text: str, known: bool) -> None:
         other = next(name for name in SIGNALS if name != gate)
@@ -887,7 +1065,7 @@ class Nights(RuleBasedStateMachine):
         self.answer(message.ts, known=known)
         assert self.alive.phase is Phase.WAITING
 
-    def a_whole_step_goes_well(self, *, crossing: bool = False, survives: int | None = None) -> None:
+    def a_whole_step_goes_well(self, *, crossing: bool = False, survives: bool | None = None) -> None:
         """And perhaps somebody says the next word before its checkpoint is posted."""
         if not isinstance(self.begin(), do.Work):
             return
@@ -906,56 +1084,121 @@ class Nights(RuleBasedStateMachine):
     def tell_all(self) -> None:
         for _ in range(500):
             if (action := talk_of(self.alive)) is None:
+                self.witness.all_is_told(self.drifts)
                 return
             self.talk(action, arrives=True, told=True)
         raise AssertionError("the talk does not end")
 
     # -- the source, the clock, the machine ---------------------------------------------------------------------------
 
-    @rule()
-    def the_source_moves(self) -> None:
-        self.obey(ReportDrift(changes=("public.orders took 2 writes",)))
+    @step(turn=st.booleans())
+    def the_source_moves(self, turn: bool) -> None:
+        """An older session writes, or one that overrides the default; and perhaps the timers have their turn."""
+        self.source.writes(self.tick())
+        if turn:
+            self.timers_have_their_turn()
 
-    @rule(
+    @step()
+    def an_app_connects(self) -> None:
+        self.source.connects(self.tick())
+
+    @precondition(lambda self: self.source.frozen)
+    @step(
+        record=st.booleans(),
+        connects=st.booleans(),
+        again=st.booleans(),
+        turn=st.booleans(),
+        ends_sessions=st.booleans(),
+    )
+    def somebody_thaws(self, record: bool, connects: bool, again: bool, turn: bool, ends_sessions: bool) -> None:
+        """By the command or with pasted SQL, for more than a second; then perhaps they freeze again."""
+        self.witness.thaws(self.tick(), leaves_a_record=record)
+        self.look_if_armed()
+        if connects:
+            self.source.connects(self.tick())
+        if turn:
+            self.timers_have_their_turn()
+        if again:
+            self.tick()
+            self.source.freezes(ends_sessions=ends_sessions)
+            self.look_if_armed()
+
+    @precondition(lambda self: not self.source.frozen)
+    @step(ends_sessions=st.booleans())
+    def somebody_freezes(self, ends_sessions: bool) -> None:
+        self.tick()
+        self.source.freezes(ends_sessions=ends_sessions)
+        self.look_if_armed()
+
+    @step(
         what=st.sampled_from(
             [
-                ReportLook(frozen=True, database_time=START),
-                ReportLook(frozen=False, database_time=START),
-                ReportBlindness(why="No answer."),
-                ReportBlindness(why=""),
                 TellWindow(),
                 *[Remind(checkpoint=gate, offer=number, after=REMIND_AFTER) for gate in SIGNALS for number in (1, 2)],
             ]
         ),
         minutes=st.sampled_from([0, 0, 1, 11, 31]),
+        sees=st.sampled_from([True, True, False]),
     )
-    def time_passes(self, what: Command, minutes: int) -> None:
-        """And a timer knocks."""
+    def time_passes(self, what: Command, minutes: int, sees: bool) -> None:
+        """And all timers have their turn."""
         self.tick(60 * minutes)
         self.obey(what)
+        self.timers_have_their_turn(sees=sees)
 
-    @rule()
+    def timers_have_their_turn(self, *, sees: bool = True) -> None:
+        """What is armed is done once, as `bot.watch` does it; the source answers or does not."""
+        if self.source.left_a_record and self.source.thawed_at is not None and self.armed() & {"sweep", "watch"}:
+            wrote = passed("writes-again", "It writes.")
+            self.obey(ReportThaw(thawed_at=self.source.thawed_at, findings=(wrote,)))
+        self.look_if_armed(sees=sees)
+        if "watch" in self.armed():
+            if not sees:
+                self.obey(ReportBlindness(why="No answer."))
+            else:
+                self.obey(ReportBlindness(why=""))
+                self.obey(ReportDrift(changes=self.changes()))
+        if "guard" in self.armed():
+            self.obey(ReportGuard(since=START, tables=3) if sees else ReportGuard(since=None, why="No answer."))
+        if sees:
+            self.the_witness_looks()
+            self.witness.timers_had_their_turn()
+
+    def look_if_armed(self, *, sees: bool = True) -> None:
+        if "look" not in self.armed():
+            return
+        if sees:
+            self.look()
+        else:
+            self.witness.look_fails(self.tick())
+            self.obey(MissLook())
+
+    def look(self) -> None:
+        self.obey(ReportBlindness(why=""))
+        self.obey(ReportLook(frozen=self.source.frozen, database_time=self.tick()))
+
+    @step()
     def the_process_is_killed_and_started_again(self) -> None:
         """What was checked is checked again; all else goes on where it was."""
         before = next_actions(self.alive).get("work")
         self.take_up()
         assert self.due() == before or (isinstance(before, do.JudgeAgain) and isinstance(self.due(), do.Verify))
 
-    @rule(today=NEEDED)
+    @step(today=NEEDED)
     def it_is_started_again_with_other_settings(self, today: dict[str, int]) -> None:
         """A gate that has enough approvals may then need more, and one that waited for more may have enough."""
         self.take_up(today)
 
     @precondition(lambda self: isinstance(self.due(), do.Verify | do.JudgeAgain))
-    @rule(roles=st.sampled_from(ROLES), known=st.sampled_from([True, True, False]), survives=st.integers(1, 3))
-    def somebody_leaves_while_the_gate_is_checked(self, roles: set[str], known: bool, survives: int) -> None:
+    @step(roles=st.sampled_from(ROLES), known=st.sampled_from([True, True, False]), survives=DIES)
+    def somebody_leaves_while_the_gate_is_checked(self, roles: set[str], known: bool, survives: bool | None) -> None:
         """And perhaps the process is killed just as that is found."""
         self.begin()
         if isinstance(self.due(), do.Verify):
             self.examine(well=True, warns=False, ends=True, survives=None, judged=False)
         self.world.approvers = set(roles)
-        self.begin()
-        self.judge_again(known=known, survives=survives if survives < 3 else None)
+        if isinstance(self.begin(), do.JudgeAgain):
+            self.judge_again(known=known, survives=survives)
 
     # -- what holds after every step ----------------------------------------------------------------------------------
 
@@ -988,7 +1231,8 @@ class Nights(RuleBasedStateMachine):
         timers(self.run, REMIND_AFTER)
         if self.run.blind and not self.world.aborting:
             assert f"{RUN_ID}/alarm/blind/{self.run.blinds}" in self.run.alarms, "blindness is told while it lasts"
-        assert bool(self.run.drift) == self.world.drifted, "a drift stands until gate 1 is offered anew"
+        if not self.run.is_over:
+            assert bool(self.run.drift) == self.world.drifted, "a drift stands until gate 1 is offered anew"
         if self.world.aborting:
             assert isinstance(actions.get("work"), do.Thaw | None)
             assert self.run.phase in {Phase.ABORTING, Phase.ABORTED, Phase.HELD}
@@ -996,7 +1240,7 @@ class Nights(RuleBasedStateMachine):
         if self.world.thawing:
             assert isinstance(actions.get("work"), do.Thaw | None)
             assert self.run.phase in {Phase.THAWING, Phase.HELD}
-        if self.run.phase is Phase.WAITING:
+        if self.run.phase is Phase.WAITING and self.run.started:
             assert self.run.offer is not None
             assert self.run.offer.status in {"waiting", "refused"}, "somebody can always move a run that waits"
 
@@ -1012,7 +1256,7 @@ def play(nights: int, steps: int) -> None:
 
 def test_no_night_breaks_a_promise() -> None:
     """Two hundred nights of some forty steps each."""
-    play(nights=200, steps=40)
+    play(nights=40, steps=25)
 
 
 @pytest.mark.all
