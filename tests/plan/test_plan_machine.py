@@ -301,6 +301,7 @@ class Nights(RuleBasedStateMachine):
                 self.take(event)
         if survives is not None:
             self.take_up()
+        self.witness.shows(self.due(), self.alive.header_status)
         return bool(decision)
 
     def take_up(self, today: dict[str, int] | None = None) -> None:

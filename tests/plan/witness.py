@@ -29,7 +29,9 @@ from bot.plan.talk.posts import Gate, Post
 
 RULES = {
     "freeze-time-is-new": "The freeze time is never older than the last thaw, hold, restart or blind look.",
+    "freeze-time-is-new-while-checked": "Also of a thaw between the word and the proof.",
     "nobody-older-writes": "When the freeze gate passes, no session from before the freeze can write.",
+    "nobody-older-writes-while-checked": "Also none from a thaw between the word and the proof.",
     "proof-is-newer": "A gate passes on a proof that is newer than the last movement of the source.",
     "proof-is-whole": "No gate passes unproven: every finding of its verification was read after it began.",
     "consent-to-the-offer": "An approval is an approver's, for the evidence that stood in the channel, and used once.",
@@ -76,6 +78,8 @@ KNOWN: dict[str, str] = {
     "alarm-while-held-for-drift": "2: no second write is reported, before the handover too",
     "thaw-is-told-while-held-for-drift": "2: no thaw is reported, before the handover too",
     "look-while-held": "1: looking goes on while held",
+    "freeze-time-is-new-while-checked": "no row yet: nobody looks while the freeze gate is checked",
+    "nobody-older-writes-while-checked": "no row yet: a session from a thaw between the word and the proof can write",
     "consent-to-the-finding": "3: two people's waivers of two different findings add up",
     "waivable-can-be-waived": "15: a waivable check 'never waived' after one of two words",
     "waivable-can-be-waived-anew": "3: whoever waived another finding of the check cannot waive this one",
@@ -87,7 +91,6 @@ KNOWN: dict[str, str] = {
     "handed-over-stays": "12: `abort yes` aborts a run that is handed over and held",
     "dry-run-stays": "15: a finished dry run becomes held by a drift, and its freeze gate is posted anew",
     "released-thaws-nothing": "12: `release` says that the source stays frozen, and thaws",
-    "words-end-it": "12: a run that is handed over and whose thaw failed",
     "longest-name": "13: the other table is left out",
     "second-yes": "15: a second yes without its warning, or carried over the handover",
     "over-is-not-held": "15: a finished dry run becomes held by a drift",
@@ -188,6 +191,7 @@ class Witness:
         self.passed: dict[str, set[str]] = {}
         """Gate -> the checks in spite of which it passed."""
         self.approvals: dict[str, str] = {}
+        self.approved_at = NEVER
         self.used: set[str] = set()
         self.findings: list[Finding] = []
         self.read: list[Finding] = []
@@ -271,6 +275,7 @@ class Witness:
                 self.is_offered(event)
             case e.SignalAccepted():
                 self.approvals[event.ts] = event.user
+                self.approved_at = event.at
             case e.VerificationBegan():
                 self.attempt, self.findings, self.read, self.refused = event.attempt, [], [], False
             case e.FindingMade():
@@ -461,9 +466,11 @@ class Witness:
         assert self.read_at is not None
         if event.checkpoint == "freeze":
             last = max((at for at in self.clouds if at < self.read_at), default=NEVER)
-            self.holds("freeze-time-is-new", self.freeze_time is not None and self.freeze_time > last, last)
+            checked = "-while-checked" if last > self.approved_at else ""
+            new = self.freeze_time is not None and self.freeze_time > last
+            self.holds(f"freeze-time-is-new{checked}", new, last)
             older = self.source.older_that_write(self.read_at)
-            self.holds("nobody-older-writes", not older, older)
+            self.holds(f"nobody-older-writes{checked}", not older, older)
             self.proof_at = self.read_at
             return
         moved = [at for at in self.source.movements if self.proof_at is None or self.proof_at < at < self.read_at]
@@ -490,9 +497,12 @@ class Witness:
             return ""
         return "-after-an-alarm" if self.over else "-while-held-for-drift"
 
+    def shows(self, work: do.Action | None, header: str) -> None:
+        self.work, self.header = work, header
+
     def sees(self, armed: Collection[str], work: do.Action | None, header: str) -> None:
         """The bot as it shows itself after a step: its timers, what is due, and the header's status."""
-        self.work, self.header = work, header
+        self.shows(work, header)
         held, after_an_alarm = header == "held", self.alarms > 0
         gate = self.on_offer[0] if self.on_offer is not None else ""
         back = self.aborting or self.aborted or self.thawing
@@ -508,7 +518,7 @@ class Witness:
         if not self.aborted:
             self.holds("sweep", "sweep" in armed, armed)
         if self.over and not self.thaw_failed and not self.thawing:
-            self.holds("over-is-not-held", header == "done", header)
+            self.holds("over-is-not-held", header == "done", header, spoils=True)
         if self.released:
             self.holds("released-thaws-nothing", not isinstance(work, do.Thaw), work)
 

@@ -1,0 +1,281 @@
+"""The witness sees what it is there to see: nights that broke its rules, and bots that were broken on purpose.
+
+Each night of `NIGHTS` is a sequence that broke the rule of its name. While that rule is in `KNOWN`, the night must
+break it still; once it is not, the night must go well.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from . import test_plan_machine as machine
+from . import witness
+from .histories import (
+    ANN,
+    BOT,
+    FailThaw,
+    ReportDrift,
+    after,
+    decide,
+    do,
+    e,
+    timers,
+)
+from .test_plan_machine import HOLD, LEAVE_OUT_LONGER, WAIVE, Nights
+from .witness import KNOWN, RULES, Spoiled
+
+MOVED = ReportDrift(changes=("public.orders took 1 write",))
+
+
+def begun(night: Nights, gates: int = 0, *, step: bool = False, then: str = "", **sort: bool) -> None:
+    night.opened(gates=gates, step=step, then=then, needed={}, sort=sort)
+
+
+def ask(night: Nights, *words: str) -> None:
+    for word in words:
+        night.say(ANN, f"<@{BOT}> {word}")
+
+
+def thaw_fails(night: Nights) -> None:
+    assert isinstance(night.begin(), do.Thaw)
+    night.end(FailThaw(why="No answer; nothing was thawed; look at it."))
+
+
+def thaw(night: Nights, *, record: bool, connects: bool = False, again: bool = False, turn: bool = True) -> None:
+    night.somebody_thaws(record=record, connects=connects, again=again, turn=turn, ends_sessions=False)
+
+
+def moves_once(night: Nights) -> None:
+    night.the_source_moves(turn=True)
+
+
+def moves_twice(night: Nights) -> None:
+    moves_once(night)
+    moves_once(night)
+
+
+def moves_and_is_thawed(night: Nights) -> None:
+    moves_once(night)
+    thaw(night, record=False)
+
+
+def handed_over(then: Callable[[Nights], None]) -> Callable[[Nights], None]:
+    def through(night: Nights) -> None:
+        begun(night, 3, step=True)
+        then(night)
+
+    return through
+
+
+def exported(then: Callable[[Nights], None]) -> Callable[[Nights], None]:
+    def through(night: Nights) -> None:
+        begun(night, 1, step=True)
+        then(night)
+
+    return through
+
+
+def held_at_the_freeze_gate(night: Nights) -> None:
+    begun(night)
+    ask(night, HOLD)
+    night.the_witness_looks()
+
+
+def thawed_while_it_is_checked(night: Nights) -> None:
+    begun(night, then="verifying")
+    thaw(night, record=False, connects=True, again=True)
+    night.work_goes_on(ends=True, well=True, warns=False, set_digest="a", survives=None)
+
+
+def waived_for_another_finding(night: Nights) -> None:
+    begun(night)
+    night.two_people_waive_what_each_of_them_saw(first="reporting", then="billing", signals=False)
+
+
+def waived_and_passed_later(night: Nights) -> None:
+    begun(night)
+    night.a_check_is_waived(users=[ANN], waivable=True, seen=["reporting", "reporting"])
+    night.a_whole_gate_goes_well()
+    night.a_whole_step_goes_well()
+
+
+def waived_after_one_of_two_signals(night: Nights) -> None:
+    night.opened(gates=0, step=False, then="", needed={"freeze": 2}, sort={})
+    night.two_people_waive_what_each_of_them_saw(first="reporting", then="reporting", signals=True)
+
+
+def waived_by_one_person_for_each_finding(night: Nights) -> None:
+    begun(night)
+    for seen in ("reporting", "billing"):
+        night.a_whole_gate_goes_well(well=False, waivable=True, seen=[seen])
+        ask(night, WAIVE)
+
+
+def thawed_before_the_proof(night: Nights) -> None:
+    begun(night)
+    night.people_freeze(careful=True)
+    thaw(night, record=True, again=True, turn=False)
+    night.a_whole_gate_goes_well()
+    night.a_whole_step_goes_well()
+    night.timers_have_their_turn()
+
+
+def aborting_and_thawed_beside_the_bot(night: Nights) -> None:
+    ask(night, "abort", "abort yes")
+    thaw_fails(night)
+    thaw(night, record=True)
+
+
+def aborting_before_the_proof(night: Nights) -> None:
+    begun(night)
+    night.people_freeze(careful=True)
+    aborting_and_thawed_beside_the_bot(night)
+
+
+def started_when_it_was_aborted(night: Nights) -> None:
+    begun(night, waits=True)
+    ask(night, "abort", "abort yes")
+    night.begin()
+    night.end_thaw(well=True, raises=False, survives=None)
+    ask(night, "start")
+
+
+def aborted_behind_a_thaw_that_failed(night: Nights) -> None:
+    ask(night, "thaw", "thaw yes")
+    thaw_fails(night)
+    ask(night, "abort", "abort yes")
+
+
+def released_behind_a_thaw_that_failed(night: Nights) -> None:
+    ask(night, "thaw", "thaw yes")
+    thaw_fails(night)
+    ask(night, "release")
+    night.the_witness_looks()
+
+
+def dry_run_that_moves(night: Nights) -> None:
+    begun(night, 2, step=True, dry=True)
+    moves_once(night)
+
+
+def dry_run_that_moved_and_goes_on(night: Nights) -> None:
+    begun(night, 2, step=True, dry=True)
+    night.source.writes(night.tick())
+    night.obey(MOVED)
+    ask(night, "retry")
+
+
+def two_tables_of_which_one_begins_like_the_other(night: Nights) -> None:
+    begun(night, 1)
+    night.tables_cannot_be_read(word=LEAVE_OUT_LONGER)
+
+
+def second_yes_behind_the_handover(night: Nights) -> None:
+    begun(night, 3)
+    ask(night, "thaw")
+    night.a_whole_step_goes_well()
+    ask(night, "thaw yes")
+
+
+NIGHTS: dict[str, Callable[[Nights], None]] = {
+    "look-while-held": held_at_the_freeze_gate,
+    "freeze-time-is-new-while-checked": thawed_while_it_is_checked,
+    "nobody-older-writes-while-checked": thawed_while_it_is_checked,
+    "watch-after-an-alarm": handed_over(moves_once),
+    "alarm-after-an-alarm": handed_over(moves_twice),
+    "thaw-is-told-after-an-alarm": handed_over(moves_and_is_thawed),
+    "watch-while-held-for-drift": exported(moves_once),
+    "alarm-while-held-for-drift": exported(moves_twice),
+    "thaw-is-told-while-held-for-drift": exported(moves_and_is_thawed),
+    "consent-to-the-finding": waived_for_another_finding,
+    "waived-means-failed": waived_and_passed_later,
+    "waivable-can-be-waived": waived_after_one_of_two_signals,
+    "waivable-can-be-waived-anew": waived_by_one_person_for_each_finding,
+    "old-thaw-voids-nothing": thawed_before_the_proof,
+    "no-gate-after-an-abort": exported(aborting_and_thawed_beside_the_bot),
+    "aborted-when-thawed": aborting_before_the_proof,
+    "aborted-stays": started_when_it_was_aborted,
+    "handed-over-stays": handed_over(aborted_behind_a_thaw_that_failed),
+    "released-thaws-nothing": handed_over(released_behind_a_thaw_that_failed),
+    "over-is-not-held": dry_run_that_moves,
+    "dry-run-stays": dry_run_that_moved_and_goes_on,
+    "longest-name": two_tables_of_which_one_begins_like_the_other,
+    "second-yes": second_yes_behind_the_handover,
+}
+
+
+@pytest.mark.parametrize("name", NIGHTS)
+def test_a_night_that_broke_a_rule_breaks_it_as_long_as_that_is_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no longer."""
+    expected: Any = pytest.raises(AssertionError, match=f"^{name}: ") if name in KNOWN else contextlib.nullcontext()
+    monkeypatch.setattr(witness, "KNOWN", {rule: row for rule, row in KNOWN.items() if rule != name})
+    with expected, contextlib.suppress(Spoiled):
+        NIGHTS[name](Nights())
+
+
+def test_every_known_fault_has_its_night() -> None:
+    """So that whoever fixes it sees which sequence it was."""
+    assert KNOWN.keys() <= NIGHTS.keys() <= RULES.keys()
+
+
+# -- bots that are broken on purpose ----------------------------------------------------------------------------------
+
+
+def without(chore: str) -> Callable[..., Any]:
+    return lambda run, remind_after: tuple(t for t in timers(run, remind_after) if t.chore != chore)
+
+
+def keeps_the_freeze_time(run: Any, *events: Any) -> Any:
+    """Through a hold, as it was seen before it."""
+    done = after(run, *events)
+    return replace(done, frozen_since=run.frozen_since) if isinstance(events[0], e.HoldAsked) else done
+
+
+def tells_no_drift(run: Any, command: Any, now: Any) -> Any:
+    return [] if isinstance(command, ReportDrift) else decide(run, command, now)
+
+
+def begins_no_thaw(run: Any, *resting: Any) -> Any:
+    return {lane: action for lane, action in do.next_actions(run).items() if not isinstance(action, do.Thaw)}
+
+
+def held_and_thawed(night: Nights) -> None:
+    begun(night)
+    night.people_freeze(careful=True)
+    ask(night, HOLD)
+    thaw(night, record=False, connects=True, again=True)
+    ask(night, "retry")
+    night.a_whole_gate_goes_well()
+
+
+def goes_on_behind_a_movement(night: Nights) -> None:
+    begun(night, 1, step=True)
+    night.source.writes(night.tick())
+    night.a_whole_gate_goes_well()
+
+
+BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
+    "look": ("timers", without("look"), begun),
+    "watch": ("timers", without("watch"), exported(Nights.the_witness_looks)),
+    "sweep": ("timers", without("sweep"), begun),
+    "guard": ("timers", without("guard"), lambda night: begun(night, 1, guard=True)),
+    "alarm": ("decide", tells_no_drift, exported(moves_once)),
+    "freeze-time-is-new": ("after", keeps_the_freeze_time, held_and_thawed),
+    "proof-is-newer": ("Nights.changes", lambda night: (), goes_on_behind_a_movement),
+    "words-end-it": ("next_actions", begins_no_thaw, exported(Nights.people_end_the_run)),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_bot_that_is_broken_on_purpose_is_found_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of what it breaks."""
+    name, broken, night = BROKEN[rule]
+    place, _, attribute = name.rpartition(".")
+    monkeypatch.setattr(Nights if place else machine, attribute, broken)
+    with pytest.raises(AssertionError, match=f"^{rule}: "):
+        night(Nights())
