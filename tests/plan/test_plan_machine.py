@@ -104,7 +104,7 @@ from .histories import (
     to_record,
     warned,
 )
-from .witness import Source, Spoiled, Witness
+from .witness import Source, Spoiled, Spoken, Witness
 
 LISTED = (ANN, BEN)
 PEOPLE = st.sampled_from([ANN, ANN, BEN, EVE, STRANGER])
@@ -164,6 +164,7 @@ class Message:
     text: str
     thread_ts: str | None
     signal: str
+    button: bool = False
 
 
 @dataclass
@@ -201,9 +202,9 @@ class World:
     frozen: bool = False
     """Whether there is a freeze record to hold the source against."""
     drifted: bool = False
-    abort_words: list[tuple[str, datetime]] = field(default_factory=list)
+    abort_words: list[str] = field(default_factory=list)
     aborting: bool = False
-    thaw_words: list[tuple[str, datetime]] = field(default_factory=list)
+    thaw_words: list[str] = field(default_factory=list)
     thawing: bool = False
 
     def takes(self, gate: str) -> int:
@@ -238,6 +239,9 @@ class Nights(RuleBasedStateMachine):
 
     def begin_night(self) -> None:
         self.now = START
+        """Of the world, of Slack and of the database."""
+        self.skew = timedelta(0)
+        """How far the bot's clock is off."""
         self.world = World()
         self.witness = Witness()
         self.dry = False
@@ -289,14 +293,15 @@ class Nights(RuleBasedStateMachine):
         when it is not killed.
         """
         before = self.alive
-        decision = decide(before, command, self.tick())
+        now = self.tick()
+        decision = decide(before, command, now + self.skew)
         if isinstance(decision, Refusal):
             assert decision.sentence
             return False
         if any(isinstance(event, e.Answered) and event.status == "refused" for event in decision):
             assert len(decision) == 1, "a refusal changes nothing"
         if survives is not False:
-            self.witness.decided(decision)
+            self.witness.decided(decision, now)
             for event in decision:
                 self.take(event)
         if survives is not None:
@@ -378,18 +383,17 @@ class Nights(RuleBasedStateMachine):
             case e.AbortAsked():
                 assert self.entitled(event.ts, "abort")
                 assert not world.aborting, "it goes back already"
-                world.abort_words.append((event.ts, event.at))
+                world.abort_words.append(event.ts)
             case e.AbortConfirmed():
                 self.check_abort(event)
                 world.aborting, world.drifted, world.thawing = True, False, False
                 world.approvals, world.may_run, world.findings = [], "", None
             case e.ThawAsked():
                 assert self.entitled(event.ts, "thaw")
-                world.thaw_words.append((event.ts, event.at))
+                world.thaw_words.append(event.ts)
             case e.ThawConfirmed():
                 assert self.entitled(event.ts, "thaw yes")
-                asked = [ts for ts, at in world.thaw_words if ts < event.ts and event.at - at <= timedelta(minutes=10)]
-                assert asked, "a thaw wants a second yes within ten minutes"
+                assert any(ts < event.ts for ts in world.thaw_words), "a thaw wants a second yes"
                 assert not world.aborting
                 assert not world.thawing
                 world.thawing, world.drifted = True, False
@@ -441,7 +445,7 @@ class Nights(RuleBasedStateMachine):
         assert message.signal == event.checkpoint == world.offer[0], "the word of the gate on offer"
         assert message.user == event.user
         assert event.ts in world.was_approver
-        assert event.ts > self.posted_at(), "it was said after its offer stood in the channel"
+        assert message.button or event.ts > self.posted_at(), "it was said after its offer stood in the channel"
         assert event.digest == world.digest, "it is bound to what is on offer"
         assert event.ts not in world.spent, "it is used once"
         assert message.user not in [world.said[ts].user for ts in world.approvals], "one person is not two"
@@ -467,8 +471,7 @@ class Nights(RuleBasedStateMachine):
     def check_abort(self, event: e.AbortConfirmed) -> None:
         assert self.entitled(event.ts, "abort yes")
         assert not self.world.aborting
-        asked = [ts for ts, at in self.world.abort_words if ts < event.ts and event.at - at <= timedelta(minutes=10)]
-        assert asked, "an abort wants a second yes within ten minutes"
+        assert any(ts < event.ts for ts in self.world.abort_words), "an abort wants a second yes"
 
     def posted_at(self) -> str:
         """When the gate on offer came to stand in the channel; later than everything while it does not."""
@@ -504,7 +507,7 @@ class Nights(RuleBasedStateMachine):
             ),
         )
         events = open_run(command, self.now)
-        self.witness.decided(events)
+        self.witness.decided(events, self.now)
         for event in events:
             self.take(event)
         for n in range(1, gates + 1):
@@ -576,7 +579,7 @@ class Nights(RuleBasedStateMachine):
     def post_message(self, user: str, text: str, signal: str = "", thread_ts: str | None = None) -> Message:
         message = Message(ts=self.new_ts(), user=user, text=text, thread_ts=thread_ts, signal=signal)
         self.world.said[message.ts] = message
-        self.witness.says(message.ts, user, text, signal)
+        self.witness.says(message.ts, Spoken(self.now, user, text, signal))
         return message
 
     def hear(self, message: Message) -> bool:
@@ -598,6 +601,35 @@ class Nights(RuleBasedStateMachine):
         gate = (self.world.offer[0] or "freeze") if gate == "current" else gate
         thread = next(reversed(self.world.channel.values()), "1600000000.000100") if in_thread else None
         self.speak(user, text.format(signal=SIGNALS[gate]), gate if text in AS_SIGNALS else "", thread, reaches)
+
+    @precondition(lambda self: self.posted_at() != "~")
+    @step(user=PEOPLE, number=st.sampled_from(["", "", "an older one"]), known=st.sampled_from([True, True, False]))
+    def somebody_presses_a_button(self, user: str, number: str, known: bool) -> None:
+        """Beside the evidence of the gate on offer, or of one that was shown before it; what they press has no ts."""
+        self.tell_all()
+        gate, digest = self.world.offer[0], number or self.world.digest
+        heard = self.obey(
+            Hear(
+                ts="",
+                user=user,
+                team="T0",
+                text=SIGNALS[gate],
+                thread_ts=None,
+                bot_user=BOT,
+                via="button",
+                request=f"request {len(self.journal)}",
+                digest=digest,
+            )
+        )
+        assert heard
+        ts = next(reversed(self.alive.heard))
+        self.world.said[ts] = Message(ts, user, SIGNALS[gate], None, "" if number else gate, button=True)
+        self.witness.says(ts, Spoken(self.now, user, SIGNALS[gate], gate, digest))
+        self.answer(ts, known=known)
+
+    @step()
+    def the_clock_of_the_bot_is_set_back(self) -> None:
+        self.skew = timedelta(hours=-2)
 
     @step(user=PEOPLE, word=st.sampled_from(WORDS), reaches=REACHES)
     def somebody_says_a_word(self, user: str, word: str, reaches: str) -> None:
@@ -644,20 +676,24 @@ class Nights(RuleBasedStateMachine):
             self.hear(message)
             self.answer_all()
 
-    @precondition(lambda self: self.world.said)
+    @precondition(lambda self: self.messages())
     @step(data=st.data())
     def an_event_is_delivered_again(self, data: st.DataObject) -> None:
-        message = data.draw(st.sampled_from(list(self.world.said.values())))
+        message = data.draw(st.sampled_from(self.messages()))
         heard_before = message.ts in self.alive.heard
         assert not (self.hear(message) and heard_before)
         if message.ts in self.world.answered:
             assert not self.obey(Judge(ts=message.ts, standing=self.standing(message), bot_user=BOT))
 
-    @precondition(lambda self: self.world.said)
+    @precondition(lambda self: self.messages())
     @step()
     def the_history_is_swept(self) -> None:
-        for message in list(self.world.said.values()):
+        for message in self.messages():
             self.hear(message)
+
+    def messages(self) -> list[Message]:
+        """What stands in the channel's history."""
+        return [message for message in self.world.said.values() if not message.button]
 
     @precondition(lambda self: "ask" in next_actions(self.alive))
     @step(known=st.booleans())
@@ -673,7 +709,9 @@ class Nights(RuleBasedStateMachine):
         assert self.obey(Judge(ts=ts, standing=standing, bot_user=BOT))
         assert ts in self.world.answered
         if counts:
-            assert ts in [a.given.ts for offer in self.alive.offers.values() for a in offer.approvals], "none is lost"
+            late = message.button and self.skew
+            name = "no-approval-is-lost" + ("-to-a-clock" if late else "")
+            self.witness.holds(name, self.witness.has_approved(ts), message)
 
     def standing(self, message: Message) -> Standing:
         """What Slack says of its author at this moment."""
@@ -691,7 +729,7 @@ class Nights(RuleBasedStateMachine):
         return (
             message.signal == world.offer[0] != ""
             and message.user in world.approvers
-            and message.ts > self.posted_at()
+            and (message.button or message.ts > self.posted_at())
             and run.deliveries[run.gate_key].every_ts
             and not (world.drifted or world.aborting or world.thawing or world.may_run or run.hold or run.is_over)
             and not (run.open_reasons or run.decided_since)
@@ -788,7 +826,7 @@ class Nights(RuleBasedStateMachine):
                     assert key not in self.world.channel, "no post stands twice in the channel"
                     self.world.channel[key] = self.new_ts()
                     self.world.stood.setdefault(key, self.world.channel[key])
-                    self.witness.stands(delivery.post, self.world.channel[key])
+                    self.witness.stands(delivery.post, self.now)
                     if told:
                         self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=face))
             case do.Redraw(delivery=delivery):

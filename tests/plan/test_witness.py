@@ -180,6 +180,13 @@ def second_yes_behind_the_handover(night: Nights) -> None:
     ask(night, "thaw yes")
 
 
+def pressed_when_the_clock_was_set_back(night: Nights) -> None:
+    begun(night)
+    night.tell_all()
+    night.the_clock_of_the_bot_is_set_back()
+    night.somebody_presses_a_button(user=ANN, number="", known=True)
+
+
 NIGHTS: dict[str, Callable[[Nights], None]] = {
     "look-while-held": held_at_the_freeze_gate,
     "freeze-time-is-new-while-checked": thawed_while_it_is_checked,
@@ -203,6 +210,7 @@ NIGHTS: dict[str, Callable[[Nights], None]] = {
     "over-is-not-held": dry_run_that_moves,
     "dry-run-stays": dry_run_that_moved_and_goes_on,
     "longest-name": two_tables_of_which_one_begins_like_the_other,
+    "no-approval-is-lost-to-a-clock": pressed_when_the_clock_was_set_back,
     "second-yes": second_yes_behind_the_handover,
 }
 

@@ -18,7 +18,7 @@ A rule that today's code breaks is in `KNOWN`, with the words of its row, and is
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from bot.plan import actions as do
@@ -35,6 +35,8 @@ RULES = {
     "proof-is-newer": "A gate passes on a proof that is newer than the last movement of the source.",
     "proof-is-whole": "No gate passes unproven: every finding of its verification was read after it began.",
     "consent-to-the-offer": "An approval is an approver's, for the evidence that stood in the channel, and used once.",
+    "no-approval-is-lost": "What an approver says in time, of what is on offer, counts.",
+    "no-approval-is-lost-to-a-clock": "Also what has no message of its own, when the bot's clock was set back.",
     "consent-to-the-finding": "A waiver is for the finding that stood in the channel, and for no other.",
     "consent-of-two": "What fails and is waivable is let pass by two people; what is not waivable by nobody.",
     "consent-to-the-set": "A reason is accepted for the set of users that stood in the channel.",
@@ -93,6 +95,7 @@ KNOWN: dict[str, str] = {
     "released-thaws-nothing": "12: `release` says that the source stays frozen, and thaws",
     "longest-name": "13: the other table is left out",
     "second-yes": "15: a second yes without its warning, or carried over the handover",
+    "no-approval-is-lost-to-a-clock": "15: a clock that goes back 2 h kills buttons and commands",
     "over-is-not-held": "15: a finished dry run becomes held by a drift",
 }
 """Rules that today's code breaks -> the row that says so. They are counted and not held against it."""
@@ -141,20 +144,28 @@ class Source:
 
 @dataclass(frozen=True)
 class Spoken:
+    """`signal` is the gate whose word it is, "" for anything else; `digest` is that beside which a button stood."""
+
+    at: datetime
     user: str
     text: str
     signal: str
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class Waiver:
+    """One word may waive several findings of one check."""
+
+    ts: str
     user: str
     check: str
     covers: frozenset[str]
     """What the findings said that stood in the channel then."""
 
 
-NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER, NOT_YET = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+SECOND_YES_WITHIN = timedelta(minutes=10)
 
 
 class Witness:
@@ -165,9 +176,10 @@ class Witness:
         self.source = Source()
         self.guard = guard
         self.waivers_needed = waivers_needed
+        self.now = NEVER
         # the channel and the people
-        self.stood: dict[str, str] = {}
-        """Key -> ts at which it first stood in the channel."""
+        self.stood: dict[str, datetime] = {}
+        """When each post, by its key, first stood in the channel."""
         self.deleted: set[str] = set()
         self.said: dict[str, Spoken] = {}
         self.approvers_word: set[str] = set()
@@ -201,8 +213,8 @@ class Witness:
         self.waivers: list[Waiver] = []
         self.sets: dict[str, str] = {}
         """Attention reason -> the set of users that the last result of the users step left."""
-        self.sets_shown: dict[str, str] = {}
-        """Set -> ts at which a gate that named it first stood in the channel."""
+        self.sets_shown: dict[str, datetime] = {}
+        """When a gate that named the set first stood in the channel."""
         self.sets_accepted: set[tuple[str, str]] = set()
         self.unreadable: tuple[str, ...] = ()
         # the ways
@@ -237,21 +249,21 @@ class Witness:
     def look_fails(self, now: datetime) -> None:
         self.clouds.append(now)
 
-    def says(self, ts: str, user: str, text: str, signal: str) -> None:
-        self.said[ts] = Spoken(user, text, signal)
+    def says(self, ts: str, spoken: Spoken) -> None:
+        self.said[ts] = spoken
 
     def vouched(self, ts: str, *, approver: bool) -> None:
         """Slack was asked who said this."""
         (self.approvers_word.add if approver else self.approvers_word.discard)(ts)
 
-    def stands(self, post: Post, ts: str) -> None:
+    def stands(self, post: Post, now: datetime) -> None:
         """A post came to stand in the channel."""
         self.holds("no-effect-twice", post.key not in self.stood or post.key in self.deleted, post.key)
         self.deleted.discard(post.key)
-        self.stood.setdefault(post.key, ts)
+        self.stood.setdefault(post.key, now)
         if isinstance(post.body, Gate) and (post.body.checkpoint, post.body.offer) == self.on_offer:
             for shown in self.sets.values():
-                self.sets_shown.setdefault(shown, ts)
+                self.sets_shown.setdefault(shown, now)
 
     def is_deleted(self, key: str) -> None:
         self.deleted.add(key)
@@ -263,8 +275,13 @@ class Witness:
 
     # -- what the bot did ---------------------------------------------------------------------------------------------
 
-    def decided(self, events: Sequence[e.AnyEvent]) -> None:
-        """The events of one decision, once all of them are on the disk."""
+    def stood_at(self, ending: str) -> datetime:
+        """When the post whose key ends so first stood in the channel; later than everything while it does not."""
+        return next((at for key, at in self.stood.items() if key.endswith(ending)), NOT_YET)
+
+    def decided(self, events: Sequence[e.AnyEvent], now: datetime) -> None:
+        """The events of one decision, once all of them are on the disk. `now` is the world's; the bot's may be off."""
+        self.now = now
         self.thaw_older_than_the_proof(events)
         for event in events:
             self.happened(event)
@@ -275,7 +292,7 @@ class Witness:
                 self.is_offered(event)
             case e.SignalAccepted():
                 self.approvals[event.ts] = event.user
-                self.approved_at = event.at
+                self.approved_at = self.now
             case e.VerificationBegan():
                 self.attempt, self.findings, self.read, self.refused = event.attempt, [], [], False
             case e.FindingMade():
@@ -299,11 +316,11 @@ class Witness:
             case e.StepFailed():
                 self.unreadable = event.unreadable
             case e.DriftSeen():
-                self.alarmed_at, self.alarms = event.at, self.alarms + 1
+                self.alarmed_at, self.alarms = self.now, self.alarms + 1
                 if not self.over:
                     self.approvals.clear()
             case e.HoldAsked():
-                self.clouds.append(event.at)
+                self.clouds.append(self.now)
                 self.approvals.clear()
             case e.StepReopened():
                 self.approvals.clear()
@@ -337,7 +354,7 @@ class Witness:
             case e.ThawFailed():
                 self.thaw_failed = True
             case e.Thawed():
-                self.thaw_told_at = event.at
+                self.thaw_told_at = self.now
             case e.Unfrozen():
                 self.thawing = self.thaw_failed = False
                 self.unfrozen = self.over
@@ -371,6 +388,9 @@ class Witness:
             self.over, self.dry_run = True, event.step != "handover"
             self.asked.clear()  # what they warned of is another thing from now on
 
+    def has_approved(self, ts: str) -> bool:
+        return ts in self.approvals
+
     def spend(self) -> None:
         self.used |= set(self.approvals)
         self.approvals.clear()
@@ -391,11 +411,12 @@ class Witness:
     def consent_to_the_offer(self, event: e.CheckpointPassed) -> None:
         assert self.on_offer is not None
         gate, number = self.on_offer
-        stood = next((ts for key, ts in self.stood.items() if key.endswith(f"/checkpoint/{gate}/{number}")), "~")
+        stood = self.stood_at(f"/checkpoint/{gate}/{number}")
         self.holds("consent-to-the-offer", event.by == tuple(self.approvals.values()) != (), event.by)
         for ts, user in self.approvals.items():
             told = self.said[ts]
-            ok = (told.user, told.signal) == (user, event.checkpoint) and stood < ts
+            ok = (told.user, told.signal) == (user, event.checkpoint) and stood < told.at
+            ok = ok and told.digest in {"", self.digest}
             self.holds("consent-to-the-offer", ok and ts in self.approvers_word and ts not in self.used, told)
 
     def consent_in_spite_of_findings(self) -> None:
@@ -412,22 +433,23 @@ class Witness:
         assert self.on_offer is not None
         said = set()
         for n, finding in enumerate(self.findings, 1):
-            name = f"/finding/{self.on_offer[0]}/{self.attempt}/{n}"
-            stood = next((at for key, at in self.stood.items() if key.endswith(name)), "~")
-            if finding.check == check and finding.verdict is Verdict.FAIL and stood < ts:
+            stood = self.stood_at(f"/finding/{self.on_offer[0]}/{self.attempt}/{n}")
+            if finding.check == check and finding.verdict is Verdict.FAIL and stood < self.said[ts].at:
                 said.add(finding.evidence)
         return frozenset(said)
 
     def is_waived(self, event: e.CheckWaived) -> None:
         covers = self.shown(event.check, event.ts)
-        before = {said for w in self.waivers if (w.user, w.check) == (event.user, event.check) for said in w.covers}
+        theirs = [w for w in self.waivers if (w.user, w.check) == (event.user, event.check) and w.ts != event.ts]
+        before = {said for w in theirs for said in w.covers}
         ok = bool(covers - before) and event.ts in self.approvers_word and self.said[event.ts].user == event.user
         self.holds("consent-to-the-finding", ok, event)
-        self.waivers.append(Waiver(user=event.user, check=event.check, covers=covers))
+        self.waivers.append(Waiver(ts=event.ts, user=event.user, check=event.check, covers=covers))
 
     def is_accepted(self, event: e.ReasonAccepted) -> None:
         if event.ts is not None:
-            ok = self.sets_shown.get(event.set_digest, "~") < event.ts and event.ts in self.approvers_word
+            shown = self.sets_shown.get(event.set_digest, NOT_YET)
+            ok = shown < self.said[event.ts].at and event.ts in self.approvers_word
             self.holds("consent-to-the-set", ok and self.sets.get(event.reason) == event.set_digest, event)
         self.sets_accepted.add((event.reason, event.set_digest))
 
@@ -443,10 +465,12 @@ class Witness:
         free = self.refused and self.work is None and self.header == "waiting" and not self.aborting
         if event.status == "done" or not why or not free or event.ts not in self.approvers_word:
             return
-        waived = {s for w in self.waivers if (w.user, w.check) == (event.user, check) for s in w.covers}
+        user, meant = self.said[event.ts].user, [w for w in self.waivers if w.check == check]
         waivable = {finding.evidence for finding in self.findings if finding.check == check and finding.waivable}
-        anew = "-anew" if waived else ""
-        self.holds(f"waivable-can-be-waived{anew}", not (self.shown(check, event.ts) & waivable) - waived, event.text)
+        by = {said: {w.user for w in meant if said in w.covers} for said in self.shown(check, event.ts) & waivable}
+        untold = [said for said, users in by.items() if user not in users and len(users) < self.waivers_needed]
+        anew = "-anew" if any(not w.covers & set(untold) for w in meant) else ""
+        self.holds(f"waivable-can-be-waived{anew}", not untold, event.text)
 
     def is_second_yes(self, word: str, ts: str) -> None:
         if not ts:  # at the terminal
@@ -454,9 +478,8 @@ class Witness:
         asked = self.asked.pop(word, None)
         self.holds("second-yes", asked is not None, f"Nobody asked for `{word}`, or before the handover.")
         if asked is not None:
-            key = f"/answer/{self.answered_with.get(asked, asked)}"
-            warned = next((at for k, at in self.stood.items() if k.endswith(key)), "~")
-            self.holds("second-yes", asked < warned < ts, (asked, warned, ts))
+            warned, yes = self.stood_at(f"/answer/{self.answered_with.get(asked, asked)}"), self.said[ts].at
+            self.holds("second-yes", warned < yes <= warned + SECOND_YES_WITHIN, (warned, yes))
 
     # -- the freeze ---------------------------------------------------------------------------------------------------
 
