@@ -395,7 +395,7 @@ class Nights(RuleBasedStateMachine):
                 assert self.entitled(event.ts, "thaw yes")
                 assert any(ts < event.ts for ts in world.thaw_words), "a thaw wants a second yes"
                 assert not world.aborting
-                assert not world.thawing
+                assert not world.thawing or self.witness.thaw_failed
                 world.thawing, world.drifted = True, False
                 world.approvals, world.may_run, world.findings = [], "", None
             case e.Unfrozen():
@@ -969,9 +969,9 @@ class Nights(RuleBasedStateMachine):
         """How the source differs from the freeze record, but for what has been told of it."""
         assert self.alive.freeze is not None
         more = len(self.source.movements) - max(self.base, self.alive.freeze["baseline"]["moves"])
-        moved = (f"public.orders took {more} writes",) if more else ()
-        gone = () if self.source.frozen or self.source.thawed_at == self.told_thaw else ("the freeze is gone",)
-        return moved + gone
+        moved = (f"public.orders is at write {len(self.source.movements)}",) if more > 0 else ()
+        thawed = None if self.source.frozen else self.source.thawed_at
+        return moved + ((f"the freeze is gone since {thawed:%T}",) if thawed and thawed != self.told_thaw else ())
 
     def judge_again(self, *, known: bool, survives: bool | None = None) -> None:
         """Slack says of everybody who approved whether they may now, or says it of nobody."""
@@ -1187,7 +1187,11 @@ class Nights(RuleBasedStateMachine):
 
     def timers_have_their_turn(self, *, sees: bool = True) -> None:
         """What is armed is done once, as `bot.watch` does it; the source answers or does not."""
-        if self.source.left_a_record and self.source.thawed_at is not None and self.armed() & {"sweep", "watch"}:
+        if (
+            self.source.left_a_record
+            and self.source.thawed_at is not None
+            and self.armed() & {"thaw-record", "sweep", "watch"}
+        ):
             wrote = passed("writes-again", "It writes.")
             self.obey(ReportThaw(thawed_at=self.source.thawed_at, findings=(wrote,)))
         self.look_if_armed(sees=sees)
@@ -1278,7 +1282,7 @@ class Nights(RuleBasedStateMachine):
             assert {offer.status for offer in self.run.offers.values()} <= {"passed", "void"}
         if self.world.thawing:
             assert isinstance(actions.get("work"), do.Thaw | None)
-            assert self.run.phase in {Phase.THAWING, Phase.HELD}
+            assert self.run.phase in {Phase.THAWING, Phase.HELD, Phase.DONE}
         if self.run.phase is Phase.WAITING and self.run.started:
             assert self.run.offer is not None
             assert self.run.offer.status in {"waiting", "refused"}, "somebody can always move a run that waits"

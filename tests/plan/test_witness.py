@@ -21,7 +21,6 @@ from .histories import (
     after,
     decide,
     do,
-    e,
     timers,
 )
 from .test_plan_machine import HOLD, LEAVE_OUT_LONGER, WAIVE, Nights
@@ -143,17 +142,15 @@ def started_when_it_was_aborted(night: Nights) -> None:
     ask(night, "start")
 
 
-def aborted_behind_a_thaw_that_failed(night: Nights) -> None:
-    ask(night, "thaw", "thaw yes")
-    thaw_fails(night)
-    ask(night, "abort", "abort yes")
+def whose_thaw_fails(*words: str) -> Callable[[Nights], None]:
+    def through(night: Nights) -> None:
+        begun(night, 3, step=True)
+        ask(night, "thaw", "thaw yes")
+        thaw_fails(night)
+        ask(night, *words)
+        night.the_witness_looks()
 
-
-def released_behind_a_thaw_that_failed(night: Nights) -> None:
-    ask(night, "thaw", "thaw yes")
-    thaw_fails(night)
-    ask(night, "release")
-    night.the_witness_looks()
+    return through
 
 
 def dry_run_that_moves(night: Nights) -> None:
@@ -188,6 +185,7 @@ def pressed_when_the_clock_was_set_back(night: Nights) -> None:
 
 
 NIGHTS: dict[str, Callable[[Nights], None]] = {
+    "thaw-record": begun,
     "look-while-held": held_at_the_freeze_gate,
     "freeze-time-is-new-while-checked": thawed_while_it_is_checked,
     "nobody-older-writes-while-checked": thawed_while_it_is_checked,
@@ -205,8 +203,9 @@ NIGHTS: dict[str, Callable[[Nights], None]] = {
     "no-gate-after-an-abort": exported(aborting_and_thawed_beside_the_bot),
     "aborted-when-thawed": aborting_before_the_proof,
     "aborted-stays": started_when_it_was_aborted,
-    "handed-over-stays": handed_over(aborted_behind_a_thaw_that_failed),
-    "released-thaws-nothing": handed_over(released_behind_a_thaw_that_failed),
+    "handed-over-stays": whose_thaw_fails("abort", "abort yes"),
+    "released-thaws-nothing": whose_thaw_fails("release"),
+    "over-is-not-held-by-a-thaw": whose_thaw_fails(),
     "over-is-not-held": dry_run_that_moves,
     "dry-run-stays": dry_run_that_moved_and_goes_on,
     "longest-name": two_tables_of_which_one_begins_like_the_other,
@@ -239,9 +238,9 @@ def without(chore: str) -> Callable[..., Any]:
 
 
 def keeps_the_freeze_time(run: Any, *events: Any) -> Any:
-    """Through a hold, as it was seen before it."""
+    """As it was seen first, whatever comes between."""
     done = after(run, *events)
-    return replace(done, frozen_since=run.frozen_since) if isinstance(events[0], e.HoldAsked) else done
+    return replace(done, frozen_since=done.frozen_since or run.frozen_since) if run is not None else done
 
 
 def tells_no_drift(run: Any, command: Any, now: Any) -> Any:

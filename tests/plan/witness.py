@@ -53,6 +53,7 @@ RULES = {
     "watch-ends": "Nobody watches what was released, thawed or aborted.",
     "guard": "Where the settings want it, the hard guard is kept from the export until it is checked.",
     "sweep": "The channel is swept for as long as the run can be moved by words.",
+    "thaw-record": "So is the record of a thaw beside the bot, by a timer of its own.",
     "alarm": "Each movement under the freeze is an alarm within one turn of the watch.",
     "alarm-while-held-for-drift": "Also one while the run is held for an earlier one.",
     "alarm-after-an-alarm": "Also one after an earlier alarm behind the handover.",
@@ -68,6 +69,7 @@ RULES = {
     "dry-run-stays": "A dry run that has ended offers no gate.",
     "released-thaws-nothing": "After `release` the source is left as it is.",
     "over-is-not-held": "A run that is over is not held by what moves.",
+    "over-is-not-held-by-a-thaw": "Nor by a thaw that failed: it is done, with an alarm.",
     "no-effect-twice": "No post stands twice, and no work is begun again that has ended.",
     "words-end-it": "From every state people can end the run by words.",
 }  # fmt: skip
@@ -76,6 +78,7 @@ KNOWN: dict[str, str] = {
     "watch-after-an-alarm": "2: after the handover an alarm disarms its sensor",
     "alarm-after-an-alarm": "2: after the handover nothing is ever reported again",
     "thaw-is-told-after-an-alarm": "2: after the handover nothing is ever reported again, no thaw",
+    "thaw-record": "2: `thaw.json` has its own timer",
     "watch-while-held-for-drift": "2: an alarm disarms its sensor, before the handover too",
     "alarm-while-held-for-drift": "2: no second write is reported, before the handover too",
     "thaw-is-told-while-held-for-drift": "2: no thaw is reported, before the handover too",
@@ -93,6 +96,7 @@ KNOWN: dict[str, str] = {
     "handed-over-stays": "12: `abort yes` aborts a run that is handed over and held",
     "dry-run-stays": "15: a finished dry run becomes held by a drift, and its freeze gate is posted anew",
     "released-thaws-nothing": "12: `release` says that the source stays frozen, and thaws",
+    "over-is-not-held-by-a-thaw": "12: a run that is handed over and whose thaw failed is held",
     "longest-name": "13: the other table is left out",
     "second-yes": "15: a second yes without its warning, or carried over the handover",
     "no-approval-is-lost-to-a-clock": "15: a clock that goes back 2 h kills buttons and commands",
@@ -540,8 +544,11 @@ class Witness:
             self.holds("guard", "guard" in armed, armed)
         if not self.aborted:
             self.holds("sweep", "sweep" in armed, armed)
+            self.holds("thaw-record", "thaw-record" in armed, armed)
         if self.over and not self.thaw_failed and not self.thawing:
             self.holds("over-is-not-held", header == "done", header, spoils=True)
+        if self.over and self.thaw_failed:
+            self.holds("over-is-not-held-by-a-thaw", header == "done" or isinstance(work, do.Thaw), header)
         if self.released:
             self.holds("released-thaws-nothing", not isinstance(work, do.Thaw), work)
 
