@@ -20,6 +20,7 @@ _TABLE = "unreadable:"
 _ENDS = re.compile(r"$|[ ,]|:(?:$| )")
 _WHY = re.compile(r":(?:$| )")
 _QUOTED = re.compile(r"([^\s`,]*)`([^`]+)`")
+_CODE = re.compile(r"`[^`]+`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def named(argument: str, known: Iterable[str]) -> Named:
             return Named(names=tuple(names), why=_plain(rest[1:]), has_why=True)
         found = _quoted(rest, forms) if _QUOTED.match(rest) else _longest(rest, forms)
         if found is None:
-            colon = _WHY.search(_QUOTED.sub(lambda quoted: "x" * len(quoted[0]), rest))
+            colon = _WHY.search(_CODE.sub(lambda code: "x" * len(code[0]), rest))
             end = colon.start() if colon else len(rest)
             why = _plain(rest[end + 1 :])
             return Named(names=tuple(names), left_over=_plain(rest[:end]), why=why, has_why=colon is not None)
@@ -54,10 +55,10 @@ def named(argument: str, known: Iterable[str]) -> Named:
 
 
 def _forms(known: Iterable[str]) -> Mapping[str, str]:
-    """The names by what people can type for them; without those that nobody could tell apart."""
+    """The names by what people can type for them, the longest first; without those that nobody could tell apart."""
     forms = [(_form(" ".join(name.replace("`", "\u02cb").split())), name) for name in known]
     times = Counter(form for form, _ in forms)
-    return {form: name for form, name in forms if times[form] == 1}
+    return {form: name for form, name in sorted(forms, key=lambda f: -len(f[0])) if times[form] == 1}
 
 
 def _form(text: str) -> str:
@@ -76,10 +77,9 @@ def _quoted(rest: str, forms: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _longest(rest: str, forms: Mapping[str, str]) -> tuple[str, str] | None:
-    for form in sorted(forms, key=len, reverse=True):
-        behind = rest[len(form) :]
-        if _form(rest[: len(form)]) == form and _ENDS.match(behind):
-            return forms[form], behind
+    for form, name in forms.items():
+        if _form(rest[: len(form)]) == form and _ENDS.match(rest, len(form)):
+            return name, rest[len(form) :]
     return None
 
 
