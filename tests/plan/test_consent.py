@@ -8,7 +8,7 @@ import pytest
 
 from bot.plan import actions as do
 from bot.plan import events as e
-from bot.plan.commands import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDrift
+from bot.plan.commands import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.findings import failed, passed
 from bot.plan.run import Phase
 from bot.slack.look.header import header
@@ -221,3 +221,27 @@ def test_a_word_below_a_gate_that_is_void_opens_no_other() -> None:
     assert said(night, f"<@{BOT}> status", thread_ts=stood["freeze/1"]).startswith("Run ")
     assert said(night, "frozen", thread_ts=stood["freeze/2"]).startswith(f"<@{ANN}> said `frozen`")
     assert night.run.phase is Phase.VERIFYING
+
+
+def test_what_is_owed_below_a_gate_that_is_gone_is_posted_all_the_same() -> None:
+    """Its post was deleted, is not posted anew since the gate is void, and somebody speaks in what is left of it."""
+    night = night_at("freeze waits")
+    night.pass_gate()
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.ask("retry")
+    night.talk()
+    void = f"{night.run.run_id}/checkpoint/freeze/1"
+    ts = night.run.deliveries[void].ts
+    night.do(ReportDeletion(ts=ts))
+    night.talk()
+    assert night.run.deliveries[void].gone
+    heard = night.hear(f"<@{BOT}> status", thread_ts=ts)
+    night.judge(heard)
+    owed = next_actions(night.run)["post"]
+    assert isinstance(owed, do.Deliver)
+    assert (owed.delivery.post.key, owed.delivery.post.thread) == (f"{night.run.run_id}/answer/{heard}", void)
+    night.talk()
+    assert night.run.deliveries[owed.delivery.post.key].ts
+    assert said(night, "frozen", thread_ts=ts).startswith(
+        "Nothing was changed: this was said in the thread of an earlier"
+    )
