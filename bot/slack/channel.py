@@ -33,7 +33,8 @@ from bot.slack.payloads import Posted, own_key
 
 log = structlog.get_logger("cutover.slack")
 
-_CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+_CLOCKS_MAY_DIFFER = timedelta(days=30)
+"""Ours and Slack's. A header is told by its run and key, so looking too far back finds no wrong one."""
 _LOST = frozenset(
     {
         "message_not_found",

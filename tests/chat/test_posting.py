@@ -1,13 +1,16 @@
 """Posts: sent once, looked for when nobody knows, edited to the newest, refused with a mend."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnreachable
 from bot.plan import events as e
+from bot.plan.commands import Open
+from bot.plan.decide import open_run
+from bot.plan.fold import after
 from bot.plan.talk.posts import Post, Prose
 from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import identify
@@ -373,6 +376,29 @@ async def test_what_belongs_below_a_post_that_stays_away_stands_in_the_channel(
     ts = await night.channel.find(night.run, key)
     [told] = [message for message in posts(slack) if message.payload.get("key") == key]
     assert (told.ts, told.thread_ts) == (ts, None)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(hours=14), timedelta(days=-1)])
+async def test_a_header_that_was_stored_though_no_answer_came_is_found_whatever_our_clock_says(
+    slack: Any, channel: SlackChannel, ahead: timedelta
+) -> None:
+    """Our clock may be hours from Slack's: it is the run and the key that tell a header, or a second one is posted."""
+    for n in range(3):
+        slack.say("U0ADA", f"as every night {n}")
+    command = Open(
+        run_id="20241124-ab12",
+        parties=e.Parties(source_ref="abcdefgh", source_database="postgres", target_project="p-1"),
+        channel=slack.channel.id,
+        approvers=("U0ADA",),
+        retain_days=90,
+        accepted_ahead=(),
+    )
+    run = after(None, *open_run(command, datetime.now(UTC) + ahead))
+    header = next(iter(run.deliveries.values())).post
+    slack.drop_after_next_post()
+    with pytest.raises(OutcomeUnknown):
+        await channel.post(run, header, None, HEAD)
+    assert await channel.find(run, header.key) == posts(slack)[-1].ts
 
 
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])

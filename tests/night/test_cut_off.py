@@ -1,15 +1,15 @@
 """Long reading at the end of a step: `hold`, TERM and `abort` end it within seconds, and the second try passes.
 
-A file of the bundle is made so long that reading it takes a minute (it is sparse, and takes no room), and is put back as
-it was before the try that is to pass.
+A file of the bundle is made so long that reading it takes a minute (it is sparse, and takes no room), and is put back
+as it was before the try that is to pass.
 """
 
 import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,8 +50,8 @@ def _table_file(night: Night) -> Path:
     return night.directory / table["file"]
 
 
-@asynccontextmanager
-async def _long(path: Path) -> AsyncIterator[None]:
+@contextmanager
+def _long(path: Path) -> Iterator[None]:
     """As it was when this ends."""
     size = path.stat().st_size
     os.truncate(path, _LONG)
@@ -89,7 +89,7 @@ async def _to_the_handover(night: Night) -> Path:
 async def test_a_handover_that_is_held_and_stopped(tmp_path: Path) -> None:
     """The next one hands over what is there, and `verify` has nothing to say."""
     async with fast_night(tmp_path / "night") as night:
-        async with _long(await _to_the_handover(night)):
+        with _long(await _to_the_handover(night)):
             await pass_gate(night, "users")
             await _runs(night, "handover", 1)
             await _held_and_stopped(night, "handover")
@@ -101,7 +101,8 @@ async def test_a_handover_that_is_held_and_stopped(tmp_path: Path) -> None:
 @pytest.mark.all
 async def test_a_handover_that_is_aborted(tmp_path: Path) -> None:
     """Supabase writes again before the file would have been read."""
-    async with fast_night(tmp_path / "night") as night, _long(await _to_the_handover(night)):
+    async with fast_night(tmp_path / "night") as night:
+        os.truncate(await _to_the_handover(night), _LONG)
         await pass_gate(night, "users")
         await _runs(night, "handover", 1)
         assert (await told(night, "ada", "@cutover abort"))[0] == "done"
@@ -131,7 +132,7 @@ async def test_an_export_that_looks_at_its_files_after_a_crash_is_held_and_stopp
         longer = json.loads(described)
         next(t for t in longer["tables"].values() if t["file"] == table.name)["bytes"] = _LONG
         metadata.write_text(json.dumps(longer))
-        async with _long(table):
+        with _long(table):
             await night.start_bot()
             await _runs(night, "export", 2)
             await _held_and_stopped(night, "export")
