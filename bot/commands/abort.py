@@ -60,7 +60,9 @@ def _aborted(chosen: WayBack, directory: Path) -> int:
     with lock:
         try:
             record = EventRecord.open(directory)
-            run = _obeyed(record, record.run(), say.Abort())
+            run = record.run()
+            _must_not_have_ended(run)
+            run = _obeyed(record, run, say.Abort())
         except (RecordDamaged, UsageError) as error:
             raise _thawed_unrecorded(chosen, error) from error
         findings = _thaw_recorded(chosen, record, run)
@@ -121,6 +123,25 @@ def _to_be_aborted(directory: Path) -> Run | None:
     return run
 
 
+def _must_not_have_ended(run: Run | None) -> None:
+    """The bot may have ended it while we asked, or while it stopped. Raises CheckFailed."""
+    if run is None or run.phase not in {Phase.DONE, Phase.ABORTED}:
+        return
+    if run.phase is Phase.ABORTED:
+        raise CheckFailed(
+            f"Run {run.run_id} was aborted in the channel meanwhile",
+            unchanged="nothing else was changed",
+            do="look with `cutover thaw --check`, and open the next with `cutover run --new`",
+        )
+    raise CheckFailed(
+        f"Run {run.run_id} came to its end before it could be aborted",
+        unchanged="nothing was changed, but a bot that still ran was told to stop"
+        + (", and nobody watches the freeze now" if run.frozen else ""),
+        do="start `cutover run` to go on watching, or take the freeze back with `cutover thaw`, and the users with "
+        "`cutover undo-users`",
+    )
+
+
 def _must_be_confirmed(run: Run | None) -> None:
     which = f"Run {run.run_id}: {doing(run).rstrip('.')}." if run is not None else "The journal of the run is damaged."
     print(
@@ -173,7 +194,7 @@ def _thaw_recorded(chosen: WayBack, record: EventRecord, run: Run) -> list[Findi
 def _obeyed(record: EventRecord, run: Run | None, command: say.Command) -> Run:
     assert run is not None
     decision = decide(run, command, SystemClock().now())
-    if isinstance(decision, Refusal):  # the bot has ended the run meanwhile
+    if isinstance(decision, Refusal):
         raise CheckFailed(decision.sentence, unchanged="nothing was changed", do="look with `cutover status`")
     record.append(decision)
     return after(run, *decision)
@@ -187,6 +208,8 @@ async def _thaw(chosen: WayBack) -> list[Finding]:
 
 def _thawed_beside(chosen: WayBack, held: LockHeld) -> LockHeld:
     """Thaws without the lock; the error that says so."""
+    with contextlib.suppress(RecordDamaged):
+        _must_not_have_ended(read_run(chosen.settings.migration_data_dir))
     thawed = _thawed_alone(chosen)
     pid = holder_of(chosen.settings.migration_data_dir)
     return LockHeld(

@@ -24,6 +24,7 @@ from tests.night.playing import (
     mapped,
     pass_gate,
     play,
+    play_on,
     posts,
     restarted,
     settings_of,
@@ -292,6 +293,38 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         assert await writes(night) == WRITES
         assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
         await header_shows(night, "aborted", within=1)
+
+
+async def test_an_abort_that_is_confirmed_after_the_handover(tmp_path: Path) -> None:
+    """The run ended while it asked: nothing is thawed or journaled, and what to do instead is said."""
+    async with fast_night(tmp_path / "night") as night:
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        await night.freeze()
+        await pass_gate(night, "freeze")
+        await pass_gate(night, "export")
+        await shows(night, "users", "waiting")
+        asked = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "abort"),
+            env=night.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert asked.stdout is not None
+        await asked.stdout.readuntil(b"Type yes to abort: ")
+        assert await play_on(night) == 0
+        run, lines = journal(night)[0]["run_id"], len(journal(night))
+        _, complaint = await asked.communicate(b"yes\n")
+        assert (asked.returncode, complaint.decode()) == (
+            3,
+            f"cutover: Run {run} came to its end before it could be aborted; nothing was changed, but a bot that still "
+            "ran was told to stop, and nobody watches the freeze now; start `cutover run` to go on watching, or take "
+            "the freeze back with `cutover thaw`, and the users with `cutover undo-users`.\n",
+        )
+        assert len(journal(night)) == lines
+        assert await writes(night) != WRITES
+        assert not (night.directory / "thaw.json").exists()
 
 
 @asynccontextmanager
