@@ -206,6 +206,7 @@ class World:
     aborting: bool = False
     thaw_words: list[str] = field(default_factory=list)
     thawing: bool = False
+    handed_over: bool = False
 
     def takes(self, gate: str) -> int:
         """How many people's approvals, by the stricter of the settings at the opening and of today's."""
@@ -372,6 +373,7 @@ class Nights(RuleBasedStateMachine):
             case e.StepEnded():
                 assert event.step == world.may_run
                 world.may_run = ""
+                world.handed_over = event.step == "handover"
             case e.StepReopened():
                 assert world.offer == ("users", world.offer[1]), "only what stands before its gate is taken up again"
                 assert event.step == STEP_OF["export"]
@@ -401,6 +403,8 @@ class Nights(RuleBasedStateMachine):
             case e.Unfrozen():
                 assert world.thawing or self.source.left_a_record
                 world.thawing = world.drifted = False
+            case e.ThawFailed() if world.handed_over:
+                world.thawing = False  # it is held by nothing, and the thaw is said anew
             case e.HoldAsked():
                 message = world.said[event.ts]
                 assert message.user != STRANGER
