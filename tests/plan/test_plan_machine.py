@@ -390,6 +390,9 @@ class Nights(RuleBasedStateMachine):
                 self.check_abort(event)
                 world.aborting, world.drifted, world.thawing = True, False, False
                 world.approvals, world.may_run, world.findings = [], "", None
+            case e.Thawed() if not getattr(event, "overtaken", True) and world.offer[0] == "freeze":
+                if not world.may_run:  # who approved it meant another freeze than comes next
+                    world.approvals, world.findings, world.checks_passed = [], None, False
             case e.ThawAsked():
                 assert self.entitled(event.ts, "thaw")
                 world.thaw_words.append(event.ts)
@@ -397,7 +400,9 @@ class Nights(RuleBasedStateMachine):
                 assert self.entitled(event.ts, "thaw yes")
                 assert any(ts < event.ts for ts in world.thaw_words), "a thaw wants a second yes"
                 assert not world.aborting
-                assert not world.thawing or self.witness.thaw_failed
+                assert not world.thawing or self.witness.over, (
+                    "a thaw that failed may be asked for anew where nothing is held"
+                )
                 world.thawing, world.drifted = True, False
                 world.approvals, world.may_run, world.findings = [], "", None
             case e.Unfrozen():
