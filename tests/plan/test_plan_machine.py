@@ -1,9 +1,12 @@
 """Nights that nobody would script: people, faults and crashes at any time, against a small model of what happened.
 
-The machine does what the conductor does (`decide`, journal, `after`, `next_actions`) and plays the world around it: the
-channel as it really stands, what was said there and by whom, findings, results, drift. The model keeps only facts of
-that world and the events of the journal; it never asks the run what is true. After every step the promises are held
-against it:
+The machine does what the conductor does (`decide`, journal, `after`, `next_actions`), does with its timers what
+`bot.watch` does, and plays the world around it: the source with its freezes, thaws, sessions and writes, the channel as
+it really stands, what was said there and by whom, results. A process is killed at any time, also in the middle of an
+append: of a decision all events come to the disk or none. Each night ends with people who end the run by words.
+
+Two hold it against what happened. The witness (`tests.plan.witness`) knows the source, the channel and the people, and
+judges by the contract. The model here keeps what the journal says; after every step the promises are held against it:
 
     no gate passes but on its word, said by as many distinct people as it needs, each entitled when Slack was asked,
     after the present offer stood in the channel, and on findings of which none fails that was not waived by two;
@@ -113,9 +116,9 @@ NEARLY = ["not {signal} yet", "{signal}?", "froze", "good morning"]
 WORDS = ["status", "retry", "retry", "abort", "abort yes", "accept phone-only", "accept sso", "coffee", "signal"]
 LEAVE_OUT = "accept unreadable:public.caches: it is made anew"
 DECIDE = f"decide {NED} skip"
-LEAVE_OUT_LONGER = "accept unreadable:public.orders archive: it is old"
 WAIVE = "accept quiet: it is known"
 HOLD = "hold it is late"
+LEAVE_OUT_LONGER = "accept unreadable:public.orders archive: it is old"
 WORDS += [LEAVE_OUT, LEAVE_OUT_LONGER, DECIDE, WAIVE, HOLD, "thaw", "thaw yes", "release", "start"]
 UNREADABLE = ("public.caches", "public.orders", "public.orders archive")
 ROLES = [{ANN, BEN}, {ANN, EVE}, {ANN, BEN, EVE}]
@@ -1307,11 +1310,12 @@ def play(nights: int, steps: int) -> None:
 
 
 def test_no_night_breaks_a_promise() -> None:
-    """Two hundred nights of some forty steps each."""
+    """Forty nights of some twenty-five steps each, and the words that end them."""
     play(nights=40, steps=25)
 
 
 @pytest.mark.all
-def test_no_long_night_breaks_a_promise() -> None:
-    """The same, two thousand of them."""
-    play(nights=2_000, steps=50)
+@pytest.mark.parametrize("part", range(6))
+def test_no_long_night_breaks_a_promise(part: int) -> None:
+    """Three thousand of them, in six parts for as many cores."""
+    play(nights=500, steps=40)
