@@ -82,14 +82,12 @@ _UNDONE = frozenset({Phase.ABORTING, Phase.ABORTED, Phase.THAWING})
 
 
 def _looks(run: Run) -> bool:
-    """The freeze is waited for, also while the run is held: it comes and goes whatever people say to us. While the
-    freeze gate is checked it is only looked for if no look has found it yet: what is being checked does not change
-    below the checks.
+    """The freeze is waited for, also while the run is held: it comes and goes whatever people say to us. And while its
+    gate is checked: somebody who lifts it meanwhile, and freezes again, would leave sessions that no check tells apart.
     """
     if run.freeze is not None or run.gate is not FREEZE:
         return False
-    unseen = run.phase is Phase.VERIFYING and run.frozen_since is None
-    return run.phase in {Phase.WAITING, Phase.FREEZING, Phase.HELD} or unseen
+    return run.phase in {Phase.WAITING, Phase.FREEZING, Phase.HELD, Phase.VERIFYING}
 
 
 def _watches(run: Run) -> bool:

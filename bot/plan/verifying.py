@@ -48,6 +48,8 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
     """The last thing before a gate passes: is everybody who approved it still somebody who may?"""
     if run.offer is None or not run.checked or command.attempt != run.verification:
         return Refusal(sentence="These approvals are not to be judged now")
+    if run.stopped_by(run.findings):  # seen meanwhile
+        return [e.CheckpointRefused(at=now, checkpoint=run.gate.name, attempt=run.verification)]
     lapsed: dict[str, e.ApprovalLapsed] = {}
     unknown: list[str] = []
     for given in run.offer.checking:

@@ -17,7 +17,9 @@ from datetime import datetime
 from bot.plan import events as e
 from bot.plan.checkpoints import FREEZE
 from bot.plan.commands import MissLook, Refusal, ReportBlindness, ReportDrift, ReportGuard, ReportLook
+from bot.plan.findings import failed
 from bot.plan.run import Phase, Run
+from bot.plan.talk import sentences
 
 Decision = Sequence[e.AnyEvent] | Refusal
 
@@ -27,9 +29,11 @@ def report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
         return []
     if command.frozen:
         return [e.FreezeSeen(at=now, database_time=command.database_time)]
-    if run.phase is Phase.VERIFYING:  # the checks find it out themselves
-        return []
-    return [e.FreezeGone(at=now, database_time=command.database_time)]
+    gone = e.FreezeGone(at=now, database_time=command.database_time)
+    if run.phase is not Phase.VERIFYING or not run.verification:
+        return [gone]
+    lifted = failed("freeze-layers", sentences.LIFTED_WHILE_CHECKED, sentences.FREEZE_AGAIN)
+    return [gone, e.FindingMade(at=now, checkpoint=run.gate.name, attempt=run.verification, finding=lifted)]
 
 
 def miss_look(run: Run, command: MissLook, now: datetime) -> Decision:

@@ -372,6 +372,10 @@ def unknown_word(word: str, known: Iterable[str]) -> str:
     return f"Nothing was changed: I do not know {f'`{word}`' if word.isascii() and word.isalnum() else 'that word'}. I know {listed}, and the checkpoints' own words."
 
 
+LIFTED_WHILE_CHECKED = "The freeze was lifted while it was being checked, so that what was found before proves nothing."
+FREEZE_AGAIN = "freeze again, which ends the sessions that began meanwhile, and say `frozen` again"
+
+
 def waiving(check: str) -> str:
     return f"`accept {check}: WHY`"
 
