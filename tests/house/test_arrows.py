@@ -43,10 +43,11 @@ def test_a_planted_arrow_upwards_breaks_its_contract(tmp_path: Path) -> None:
 
 
 def test_only_those_who_construct_see_the_settings() -> None:
-    """Edges and the core take values: nobody but `app` and the commands imports the settings."""
+    """Edges and the core take values: nobody but those and the commands imports the settings."""
     graph = grimp.build_graph("bot", cache_dir=None)
     importers = graph.find_modules_that_directly_import("bot.settings")
-    assert {module for module in importers if not module.startswith("bot.commands.")} == {"bot.app", "bot.edges"}
+    construct = {"bot.app", "bot.succession", "bot.edges"}
+    assert {module for module in importers if not module.startswith("bot.commands.")} == construct
 
 
 def test_only_its_command_starts_the_rehearsal() -> None:

@@ -34,8 +34,8 @@ def silence() -> Iterator[Silence]:
 def _journaled(place: str, directory: Path) -> None:
     directory.mkdir()
     record = EventRecord.open(directory)
-    for event in night_at(place).events:
-        record.append([event])
+    for decision in night_at(place).decisions:
+        record.append(decision)
     record.close()
 
 
