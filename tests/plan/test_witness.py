@@ -15,12 +15,22 @@ from . import test_plan_machine as machine
 from . import witness
 from .histories import (
     ANN,
+    BEN,
     BOT,
+    MEMBER,
+    REMIND_AFTER,
+    SIGNALS,
     FailThaw,
+    Judge,
     ReportDrift,
+    ReportThaw,
+    TellFinding,
+    Timer,
     after,
     decide,
     do,
+    good_findings,
+    talk_of,
     timers,
 )
 from .test_plan_machine import HOLD, LEAVE_OUT_LONGER, WAIVE, Nights
@@ -225,9 +235,10 @@ def test_a_night_that_broke_a_rule_breaks_it_as_long_as_that_is_known(
         NIGHTS[name](Nights())
 
 
-def test_every_known_fault_has_its_night() -> None:
-    """So that whoever fixes it sees which sequence it was."""
-    assert KNOWN.keys() <= NIGHTS.keys() <= RULES.keys()
+def test_every_rule_was_seen_to_fail() -> None:
+    """The known ones in their nights, so that whoever fixes one sees which sequence it was."""
+    assert NIGHTS.keys() >= KNOWN.keys()
+    assert NIGHTS.keys() | BROKEN.keys() | UNSAID.keys() == RULES.keys()
 
 
 # -- bots that are broken on purpose ----------------------------------------------------------------------------------
@@ -237,18 +248,45 @@ def without(chore: str) -> Callable[..., Any]:
     return lambda run, remind_after: tuple(t for t in timers(run, remind_after) if t.chore != chore)
 
 
+def watches_for_ever(run: Any, remind_after: Any) -> Any:
+    return (*timers(run, remind_after), Timer(name="watch", chore="watch", every=REMIND_AFTER))
+
+
 def keeps_the_freeze_time(run: Any, *events: Any) -> Any:
     """As it was seen first, whatever comes between."""
     done = after(run, *events)
     return replace(done, frozen_since=done.frozen_since or run.frozen_since) if run is not None else done
 
 
-def tells_no_drift(run: Any, command: Any, now: Any) -> Any:
-    return [] if isinstance(command, ReportDrift) else decide(run, command, now)
+def posts_no_alarm(run: Any, *events: Any) -> Any:
+    done = after(run, *events)
+    kept = {key: delivery for key, delivery in done.deliveries.items() if "/alarm/drift/" not in key}
+    return replace(done, deliveries=kept)
+
+
+def forgets_what_it_intends(run: Any, *events: Any) -> Any:
+    done = after(run, *events)
+    return replace(done, deliveries={key: replace(d, intended=False) for key, d in done.deliveries.items()})
+
+
+def deaf_to(*commands: type) -> Callable[..., Any]:
+    return lambda run, command, now: [] if isinstance(command, commands) else decide(run, command, now)
+
+
+def takes_nobody_for_an_approver(run: Any, command: Any, now: Any) -> Any:
+    return decide(run, replace(command, standing=MEMBER) if isinstance(command, Judge) else command, now)
 
 
 def begins_no_thaw(run: Any, *resting: Any) -> Any:
     return {lane: action for lane, action in do.next_actions(run).items() if not isinstance(action, do.Thaw)}
+
+
+def finds_nothing_wrong(night: Nights) -> Any:
+    return [f.model_copy(update={"facts": f.facts | {"baseline": night.state()}}) for f in good_findings("freeze")]
+
+
+def makes_it_up(night: Nights, finding: Any) -> None:
+    night.obey(TellFinding(finding=finding))
 
 
 def held_and_thawed(night: Nights) -> None:
@@ -260,10 +298,37 @@ def held_and_thawed(night: Nights) -> None:
     night.a_whole_gate_goes_well()
 
 
+def frozen_over_an_older_session(night: Nights) -> None:
+    begun(night)
+    night.an_app_connects()
+    night.a_whole_gate_goes_well(careful=False)
+
+
 def goes_on_behind_a_movement(night: Nights) -> None:
     begun(night, 1, step=True)
     night.source.writes(night.tick())
     night.a_whole_gate_goes_well()
+
+
+def thawed_under_the_freeze(night: Nights) -> None:
+    thaw(night, record=True)
+
+
+def posted_twice(night: Nights) -> None:
+    for _ in range(2):
+        action = talk_of(night.alive)
+        assert action is not None
+        night.talk(action, arrives=True, told=False)
+
+
+def released(night: Nights) -> None:
+    ask(night, "release")
+    night.the_witness_looks()
+
+
+def begun_and_posted_twice(night: Nights) -> None:
+    begun(night)
+    posted_twice(night)
 
 
 BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
@@ -271,9 +336,16 @@ BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
     "watch": ("timers", without("watch"), exported(Nights.the_witness_looks)),
     "sweep": ("timers", without("sweep"), begun),
     "guard": ("timers", without("guard"), lambda night: begun(night, 1, guard=True)),
-    "alarm": ("decide", tells_no_drift, exported(moves_once)),
+    "watch-ends": ("timers", watches_for_ever, handed_over(released)),
+    "alarm": ("decide", deaf_to(ReportDrift), exported(moves_once)),
+    "alarm-is-posted": ("after", posts_no_alarm, exported(lambda night: (moves_once(night), night.tell_all()))),
+    "thaw-is-told": ("decide", deaf_to(ReportDrift, ReportThaw), exported(thawed_under_the_freeze)),
     "freeze-time-is-new": ("after", keeps_the_freeze_time, held_and_thawed),
+    "nobody-older-writes": ("Nights.found_in_the_source", finds_nothing_wrong, frozen_over_an_older_session),
     "proof-is-newer": ("Nights.changes", lambda night: (), goes_on_behind_a_movement),
+    "proof-is-whole": ("Nights.tell", makes_it_up, lambda night: begun(night, 1)),
+    "no-approval-is-lost": ("decide", takes_nobody_for_an_approver, lambda night: begun(night, 1)),
+    "no-effect-twice": ("after", forgets_what_it_intends, begun_and_posted_twice),
     "words-end-it": ("next_actions", begins_no_thaw, exported(Nights.people_end_the_run)),
 }
 
@@ -286,3 +358,48 @@ def test_a_bot_that_is_broken_on_purpose_is_found_out(rule: str, monkeypatch: py
     monkeypatch.setattr(Nights if place else machine, attribute, broken)
     with pytest.raises(AssertionError, match=f"^{rule}: "):
         night(Nights())
+
+
+# -- people who did not say what the bot believes ---------------------------------------------------------------------
+
+
+def nobody_was_an_approver(night: Nights) -> None:
+    night.witness.approvers_word.clear()
+
+
+def three_must_waive(night: Nights) -> None:
+    night.witness.waivers_needed = 3
+
+
+def nobody_accepted(night: Nights) -> None:
+    night.witness.sets_accepted.clear()
+
+
+UNSAID: dict[str, tuple[int, Callable[[Nights], None], Callable[[Nights], None]]] = {
+    "consent-to-the-offer": (0, nobody_was_an_approver, lambda night: night.judge_again(known=True)),
+    "consent-of-two": (0, three_must_waive, lambda night: night.judge_again(known=True)),
+    "consent-to-the-set": (2, nobody_accepted, lambda night: night.judge_again(known=True)),
+}
+
+
+@pytest.mark.parametrize("rule", UNSAID)
+def test_a_gate_does_not_pass_on_what_nobody_said(rule: str) -> None:
+    """What the witness did not hear is no consent, whatever the journal says."""
+    gates, unsaid, passes = UNSAID[rule]
+    night = Nights()
+    begun(night, gates, step=gates > 0)
+    for reason in night.alive.open_reasons:
+        ask(night, f"accept {reason}")
+    waivable = rule == "consent-of-two"
+    if waivable:
+        night.a_whole_gate_goes_well(well=False, waivable=True)
+        for user in (ANN, BEN):
+            night.say(user, f"<@{BOT}> {WAIVE}")
+    night.people_freeze(careful=True)
+    night.say(ANN, SIGNALS[night.world.offer[0]], night.world.offer[0])
+    night.begin()
+    night.examine(well=not waivable, warns=True, ends=True, survives=None, judged=False)
+    night.begin()
+    unsaid(night)
+    with pytest.raises(AssertionError, match=f"^{rule}: "):
+        passes(night)
