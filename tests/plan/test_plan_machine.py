@@ -393,7 +393,7 @@ class Nights(RuleBasedStateMachine):
                 self.check_abort(event)
                 world.aborting, world.drifted, world.thawing = True, False, False
                 world.approvals, world.may_run, world.findings = [], "", None
-            case e.Thawed() if not getattr(event, "overtaken", True) and world.offer[0] == "freeze":
+            case e.Thawed(overtaken=False) if world.offer[0] == "freeze":
                 if not world.may_run:  # who approved it meant another freeze than comes next
                     world.approvals, world.findings, world.checks_passed = [], None, False
             case e.ThawAsked():

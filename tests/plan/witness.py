@@ -332,7 +332,7 @@ class Witness:
                 self.thaw_failed = True
             case e.Thawed():
                 self.thaw_told_at = self.now
-                if self.proof_at is None and not getattr(event, "overtaken", True):
+                if self.proof_at is None and not event.overtaken:
                     self.approvals.clear()  # they were for another freeze than comes next
             case e.Unfrozen():
                 self.thawing = self.thaw_failed = False
