@@ -1198,11 +1198,7 @@ class Nights(RuleBasedStateMachine):
 
     def timers_have_their_turn(self, *, sees: bool = True) -> None:
         """What is armed is done once, as `bot.watch` does it; the source answers or does not."""
-        if (
-            self.source.left_a_record
-            and self.source.thawed_at is not None
-            and self.armed() & {"thaw-record", "sweep", "watch"}
-        ):
+        if self.source.left_a_record and self.source.thawed_at is not None and self.armed() & {"thaw-record", "watch"}:
             wrote = passed("writes-again", "It writes.")
             self.obey(ReportThaw(thawed_at=self.source.thawed_at, findings=(wrote,)))
         self.look_if_armed(sees=sees)
