@@ -295,6 +295,7 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         await header_shows(night, "aborted", within=1)
 
 
+@pytest.mark.all
 async def test_an_abort_that_is_confirmed_after_the_handover(tmp_path: Path) -> None:
     """The run ended while it asked: nothing is thawed or journaled, and what to do instead is said."""
     async with fast_night(tmp_path / "night") as night:

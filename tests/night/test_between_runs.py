@@ -3,7 +3,11 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
+from bot.errors import CheckFailed
 from bot.rehearsal.night import Night, until
+from bot.succession import must_be_ours
 from tests.night.playing import (
     ended,
     fast_night,
@@ -13,6 +17,7 @@ from tests.night.playing import (
     shows,
     told,
 )
+from tests.plan.histories import Night as PlanNight
 
 
 def _last_line(night: Night) -> str:
@@ -119,3 +124,13 @@ async def test_groups_with_too_few_people_for_the_gates_open_no_run(tmp_path: Pa
         night.slack.groups["S0OPS"] = ["U0ADA", "U0GRACE", "U0LINUS"]
         await night.start_bot()
         await shows(night, "freeze", "waiting")
+
+
+def test_a_run_that_moved_to_the_archive_is_known(tmp_path: Path) -> None:
+    """Its header may show for ever that it has not ended, where Slack let it be edited no more."""
+    run = PlanNight().run
+    with pytest.raises(CheckFailed, match=r"^The channel shows run 20260101-beef, which has not ended, and this data"):
+        must_be_ours("20260101-beef", run, "", tmp_path)
+    (tmp_path / "archive" / "20260101-beef").mkdir(parents=True)
+    (tmp_path / "archive" / "20260101-beef" / "journal.jsonl").touch()
+    must_be_ours("20260101-beef", run, "", tmp_path)

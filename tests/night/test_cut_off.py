@@ -86,6 +86,7 @@ async def _to_the_handover(night: Night) -> Path:
     return _table_file(night)
 
 
+@pytest.mark.all
 async def test_a_handover_that_is_held_and_stopped(tmp_path: Path) -> None:
     """The next one hands over what is there, and `verify` has nothing to say."""
     async with fast_night(tmp_path / "night") as night:
