@@ -197,7 +197,7 @@ _SCENES: Mapping[str, Scene] = {
     "held and gone on with": Scene("export waits", [(_AT_EXPORT, _to("hold the office is closed"), EVE)]),
     "a check waived by two": Scene(
         "freeze waits",
-        [(_refused, _to("accept notice it is up"), ANN), (_refused, _to("accept notice I see it"), BEN)],
+        [(_refused, _to("accept notice: it is up"), ANN), (_refused, _to("accept notice: I see it"), BEN)],
         _no_notice,
     ),
     "somebody decided on": Scene(

@@ -142,10 +142,10 @@ async def test_the_watch_tries_what_it_cannot_look_up(
     seen = SupabaseSource(database, lock, tmp_path / "prior.json", gateway)
     await lock.take()
     try:
-        assert await seen.drift(run) == []
+        assert (await seen.drift(run)).changes == ()
         replaced = _hook("")[0].replace("CREATE", "CREATE OR REPLACE")
         source.server.sql(f"BEGIN READ WRITE; {replaced}; COMMIT", source.dbname)
-        [clause] = await seen.drift(run)
+        [clause] = (await seen.drift(run)).changes
         assert clause.startswith("The public API does not refuse writes: with the key service_role a write (POST)")
     finally:
         await seen.close()

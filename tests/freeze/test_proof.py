@@ -14,7 +14,7 @@ from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.examiner import Proof
-from bot.supabase.proof.stillness import as_recorded, drift
+from bot.supabase.proof.stillness import drift
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]
@@ -210,7 +210,7 @@ async def test_a_committed_write_is_movement(
     assert findings["quiet-window"].verdict == "fail"
     assert told in findings["quiet-window"].evidence
     async with database.session("test") as session:
-        [sentence] = [clause for clause in (await drift(session, as_recorded(record))).changes if told in clause]
+        [sentence] = [clause for clause in (await drift(session, record)).changes if told in clause]
     held = await _all(proof.freeze_holds(run_since(since, record), lambda _: None))
     assert _failing(held) == {"no-drift"}
     assert sentence in held["no-drift"].evidence
@@ -316,11 +316,11 @@ async def test_a_lifted_freeze_is_drift(
     since = freeze()
     record = (await _prove(proof, run_since(since)))["quiet-window"].facts
     async with database.session("test") as session:
-        assert (await drift(session, as_recorded(record))).changes == ()
+        assert (await drift(session, record)).changes == ()
         source.server.sql(
             f"BEGIN READ WRITE; ALTER DATABASE {source.dbname} RESET default_transaction_read_only; COMMIT"
         )
-        assert (await drift(session, as_recorded(record))).changes == ("the database's default is not read-only",)
+        assert (await drift(session, record)).changes == ("the database's default is not read-only",)
 
 
 async def test_what_the_platform_makes_by_the_day_is_no_drift(
@@ -332,11 +332,11 @@ async def test_what_the_platform_makes_by_the_day_is_no_drift(
     record = (await _prove(proof, run_since(since)))["quiet-window"].facts
     source.server.sql("BEGIN READ WRITE; CREATE TABLE realtime.messages_2026_04_02 (id uuid); COMMIT", source.dbname)
     async with database.session("test") as session:
-        assert await drift(session, record) == []
+        assert (await drift(session, record)).changes == ()
         source.server.sql("BEGIN READ WRITE; ALTER TABLE auth.users ADD COLUMN since date; COMMIT", source.dbname)
-        assert "tables or columns were made, changed or dropped" in await drift(session, record)
+        assert "tables or columns were made, changed or dropped" in (await drift(session, record)).changes
         older = {**record, "baseline": {**record["baseline"], "shape": "d41d8cd98f00b204e9800998ecf8427e"}}
-        assert "tables or columns were made, changed or dropped" not in await drift(session, older)
+        assert "tables or columns were made, changed or dropped" not in (await drift(session, older)).changes
 
 
 def _clock(source: Company) -> datetime:

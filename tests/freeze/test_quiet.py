@@ -13,7 +13,7 @@ from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
 from bot.supabase.proof.examiner import select_rights
-from bot.supabase.proof.stillness import as_recorded, drift, held_still, quiet_window
+from bot.supabase.proof.stillness import drift, held_still, quiet_window
 
 
 async def _again_and_again(dsn: str, *statements: str) -> None:
@@ -40,7 +40,7 @@ async def _windows(tries: int, source: Company, database: Database, elsewhere: C
         for _ in range(tries):
             window = await quiet_window(session, catalog, seconds=0.2, late_counters=0.3)
             moved += [window.evidence] if window.verdict != "pass" else []
-            moved += (await drift(session, as_recorded(record))).changes
+            moved += (await drift(session, record)).changes
         held = await held_still(session, catalog, record, late_counters=0.3)
         moved += [held.evidence] if held.verdict != "pass" else []
     for task in busy:

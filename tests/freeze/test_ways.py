@@ -18,7 +18,7 @@ from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.examiner import Proof
-from bot.supabase.proof.stillness import as_recorded, drift
+from bot.supabase.proof.stillness import drift
 from tests.freeze.servers import GivenPostgres
 from tests.freeze.ways import WAYS, Way, as_platform
 
@@ -115,13 +115,12 @@ async def _seen_by_the_watch(way: Way, proof: Proof, source: Company, database: 
     proven = {finding.check: finding async for finding in proof.freeze_proof(run, lambda _: None)}
     record = proven["quiet-window"].facts
     async with database.session("watch") as session:
-        assert (await drift(session, as_recorded(record))).changes == ()
+        assert (await drift(session, record)).changes == ()
         assert way.act is not None
         await way.act(source)
         began = time.monotonic()
         async with asyncio.timeout(12):  # so long may a counter lag behind its write
-            since = as_recorded(record)
-            while not (told := [c for c in (await drift(session, since)).changes if way.told in c]):  # noqa: ASYNC110
+            while not (told := [c for c in (await drift(session, record)).changes if way.told in c]):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
     assert told
     print(f"\nthe watch, {time.monotonic() - began:.1f} s after it happened and at its next look: {way.name}")

@@ -87,10 +87,11 @@ def as_recorded(record: Mapping[str, Any]) -> MovedTo:
     return MovedTo(baseline=record["baseline"])
 
 
-async def drift(session: Session, record: Mapping[str, Any], since: MovedTo) -> Moved:
-    """What is no longer as it was `since`, under the freeze of the record. A write of the last ten seconds may not be
+async def drift(session: Session, record: Mapping[str, Any], since: MovedTo | None = None) -> Moved:
+    """What is no longer as it was `since`, or as the freeze record says. A write of the last ten seconds may not be
     seen yet.
     """
+    since = since or as_recorded(record)
     layers = await read_layers(session)
     lifted = tuple(_lifted(record, layers))
     look = await look_closely(session, tables_of(since.baseline), sequences_of(since.baseline))
