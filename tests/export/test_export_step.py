@@ -269,8 +269,8 @@ async def test_a_table_that_may_not_be_read_is_one_sentence_with_the_grant(taken
 
     assert str(caught.value) == (
         "the role of SUPABASE_DB_URL may not read all that is to be exported; nothing was exported;"
-        ' run GRANT USAGE ON SCHEMA "Closed Room" TO postgres;'
-        ' GRANT SELECT ON TABLE "Closed Room".plans TO postgres.'
+        ' run BEGIN READ WRITE; GRANT USAGE ON SCHEMA "Closed Room" TO postgres;'
+        ' GRANT SELECT ON TABLE "Closed Room".plans TO postgres; COMMIT.'
     )
     assert list(taken.directory.iterdir()) == []
 

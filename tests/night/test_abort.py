@@ -91,6 +91,7 @@ async def _next_run(night: Night) -> str:
     return old
 
 
+@pytest.mark.all
 async def test_an_abort_among_the_users_and_the_night_after_it(tmp_path: Path) -> None:
     """Aborted among the users, Supabase writes again, and the next run recognises those whom the first one created."""
     async with fast_night(tmp_path / "night") as night:
@@ -243,9 +244,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
 
 
 async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
-    """Supabase is thawed all the same, and told so; once the bot is gone, the abort is marked. What was read-only
-    before stays so, and is said.
-    """
+    """Supabase is thawed all the same, and told so; once the bot is gone, the abort is marked."""
     async with fast_night(tmp_path / "night") as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
@@ -270,17 +269,6 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         assert {finding.verdict for finding in record.findings} == {"pass"}
         assert "abort-confirmed" not in {event["type"] for event in journal(night)}
         await night.kill_bot()
-
-        with as_platform(night) as session:
-            session.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
-        await night.freeze()
-        code, told, complaint = await night.command("abort", "--yes")
-        assert (code, complaint) == (3, "")
-        assert "the database was read-only then too" in told
-        assert journal(night)[-1]["type"] == "thaw-failed"
-        with as_platform(night) as session:
-            session.execute("SET default_transaction_read_only = off")
-            session.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
         asked = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot", "abort"),
             env=night.environment,
@@ -293,6 +281,30 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         assert await writes(night) == WRITES
         assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
         await header_shows(night, "aborted", within=1)
+
+
+@pytest.mark.all
+async def test_an_abort_of_a_source_that_was_read_only_before(tmp_path: Path) -> None:
+    """It stays so, which is said and ends with 3; once it writes again, the abort is done."""
+    async with fast_night(tmp_path / "night") as night:
+        await night.start_bot()
+        await shows(night, "freeze", "waiting")
+        run = journal(night)[0]["run_id"]
+        await night.kill_bot()
+        with as_platform(night) as session:
+            session.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        await night.freeze()
+        code, told, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (3, "")
+        assert "the database was read-only then too" in told
+        assert journal(night)[-1]["type"] == "thaw-failed"
+        with as_platform(night) as session:
+            session.execute("SET default_transaction_read_only = off")
+            session.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        code, told, complaint = await night.command("abort", "--yes")
+        assert (code, complaint) == (0, "")
+        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nStack Auth was not touched.\n" in told
+        assert await writes(night) == WRITES
 
 
 @pytest.mark.all

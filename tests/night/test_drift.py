@@ -101,6 +101,7 @@ async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> No
         await assert_handed_over(night, code, users=night.users)
 
 
+@pytest.mark.all
 async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp_path: Path) -> None:
     """Thawed behind the bot's back at the last gate, it is drift at once, and the freeze gate is asked anew."""
     async with fast_night(tmp_path / "night") as night:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bot.rehearsal.night import Night
 from tests.night.playing import as_platform, fast_night, post_of, shows, told
 
@@ -20,6 +22,7 @@ async def _refused(night: Night, attempt: int) -> None:
     )
 
 
+@pytest.mark.all
 async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_path: Path) -> None:
     """Two people accept two different findings of `overrides`: the gate stays shut until both accepted the same."""
     async with fast_night(tmp_path / "night") as night:

@@ -4,9 +4,12 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.night.playing import SIGNALS, assert_handed_over, fast_night, journal, play
 
 
+@pytest.mark.all
 async def test_every_checkpoint_and_finding_is_posted_once(tmp_path: Path) -> None:
     """A tenth of all calls is rate-limited, a twentieth of all posts is stored without an answer, and every five
     seconds the socket breaks.

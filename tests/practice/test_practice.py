@@ -261,6 +261,7 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             6 × a one-time token is worth nothing elsewhere
             1 × a materialized view is computed from other tables
             1 × a view has no rows of its own
+            tables with rows in them: 10 (auth.sso_providers: 1 row …); metadata.json names each
   files     All were read again and are what was written
   users     132: 81 will be carried over whole, 51 need attention; none was created
             password hashes: 72 bcrypt of cost 10, 3 argon2, 3 scrypt, 3 encrypted, 3 an unknown kind, 2

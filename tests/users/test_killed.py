@@ -89,7 +89,7 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     assert kills
 
 
-@pytest.mark.parametrize("generation", ["new", "old"])
+@pytest.mark.parametrize("generation", ["new", pytest.param("old", marks=pytest.mark.all)])
 async def test_six_hundred_users_and_a_kill_again_and_again(tmp_path: Path, generation: str) -> None:
     """Each is there exactly once, mapped, and holds what was exported."""
     await night_of_kills(tmp_path, generation, users=600, kill_every=1.5, share=0.02)
