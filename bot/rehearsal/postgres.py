@@ -49,6 +49,8 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     # What a hosted project has: a session that does not lift it is cut off after two minutes.
     "statement_timeout": "2min",
+    # Who has connected and says nothing holds up whoever drops a database.
+    "authentication_timeout": "10s",
 }
 """What the server is started with, over PostgreSQL's own defaults."""
 

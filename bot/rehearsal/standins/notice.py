@@ -8,6 +8,8 @@ from typing import Self
 
 from aiohttp import web
 
+from bot.rehearsal.standins.closing import close
+
 MAINTENANCE_TEXT = "We are moving house. Nothing can be changed until we are done."
 MAINTENANCE_HEADER = "X-Maintenance"
 RETRY_AFTER_SECONDS = 3600
@@ -41,7 +43,7 @@ class NoticeStandin:
     async def stop(self) -> None:
         """Close the port."""
         if self._runner is not None:
-            await self._runner.cleanup()
+            await close(self._runner)
             self._runner = None
 
     async def __aenter__(self) -> Self:

@@ -48,6 +48,9 @@ def most_connections(open_files: int) -> int:
     return _MOST_CONNECTIONS if open_files < 0 else max(1, min(_MOST_CONNECTIONS, open_files // _SHARE_OF_FILES))
 
 
+_LET_IN_SECONDS = 0.01
+
+
 class _Connections(web.Server):
     """All that are open, and of those that have not brought their whole request, when they are broken off."""
 
@@ -161,3 +164,4 @@ class Door:
         if self._runner is not None and self._server is not None:
             self._server.shut()
             await self._runner.cleanup()
+            await asyncio.sleep(_LET_IN_SECONDS)  # whoever had knocked before is let in, and sent away

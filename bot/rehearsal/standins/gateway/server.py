@@ -6,6 +6,8 @@ from typing import Self
 
 from aiohttp import web
 
+from bot.rehearsal.standins.closing import close
+
 from .auth import Auth
 from .rest import Refused, Rest
 from .storage import Storage
@@ -79,7 +81,7 @@ class GatewayStandin:
     async def stop(self) -> None:
         """Close the port, then the sessions."""
         if self._runner is not None:
-            await self._runner.cleanup()
+            await close(self._runner)
             self._runner = None
         for service in (self._rest, self._auth, self._storage):
             await service.stop()

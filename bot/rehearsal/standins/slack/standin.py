@@ -18,6 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.rehearsal.standins.closing import close
 from bot.rehearsal.standins.slack import interactions, shapes
 from bot.rehearsal.standins.slack.delivery import Delivery, Road
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
@@ -99,7 +100,7 @@ class SlackStandin:
         await self._sockets.stop()
         await self._http.stop()
         if self._runner is not None:
-            await self._runner.cleanup()
+            await close(self._runner)
 
     async def set_request_url(self, url: str, signing_secret: str) -> None:
         """From now on the app is told by signed HTTP requests to this URL. Raises ValueError when the URL does not

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 
+from bot.rehearsal.standins.closing import close
+
 from .access import Generation, authorize, parsed_body
 from .answers import (
     Answer,
@@ -154,7 +156,7 @@ class StackAuthStandin:
         """End every connection, those that hang included."""
         self._stopping.set()
         if self._runner is not None:
-            await self._runner.cleanup()
+            await close(self._runner)
             self._runner = None
 
     def _note_change(self, event: str, user: StoredUser) -> None:
