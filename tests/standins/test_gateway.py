@@ -333,13 +333,21 @@ async def test_a_listener_that_may_not_write_hears_nothing_and_a_hook_that_is_go
     own = sql.SQL("ALTER ROLE authenticator IN DATABASE {} ").format(name)
     await owner.execute(
         "CREATE SCHEMA cutover_probe; GRANT USAGE ON SCHEMA cutover_probe TO PUBLIC; "
-        "CREATE FUNCTION cutover_probe.gate() RETURNS void LANGUAGE sql AS ''"
+        "CREATE FUNCTION cutover_probe.gate() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+        "IF strpos(current_setting('request.headers', true), 'x-probe') > 0 THEN RAISE 'called'; END IF; END $$"
     )
     await owner.execute(own + sql.SQL("SET pgrst.db_pre_request = {}").format(sql.Literal(_HOOK)))
     await owner.execute("NOTIFY pgrst, 'reload config'")
-    await set_default(owner, database.dbname, "SET default_transaction_read_only = on")
-    await end_sessions(owner)
-    async with httpx.AsyncClient(headers={"apikey": gateway.anon_key}) as http:
+    key = gateway.service_role_key
+    async with httpx.AsyncClient(headers={"apikey": key, "authorization": f"Bearer {key}"}) as http:
+
+        async def hooked() -> bool:
+            asked = await http.get(f"{gateway.url}/rest/v1/settings?limit=1", headers={"x-probe": "1"})
+            return asked.status_code == 400
+
+        await until(hooked)
+        await set_default(owner, database.dbname, "SET default_transaction_read_only = on")
+        await end_sessions(owner)
 
         async def ready() -> int:
             return (await http.get(f"{gateway.url}/rest-admin/v1/ready")).status_code
