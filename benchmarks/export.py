@@ -35,7 +35,7 @@ COMPARED = 1_000_000
 """The size at which the slow ways are measured too."""
 ROUNDS = 3
 LARGE_ROW = 200_000_000
-PAIRS = 7
+PAIRS = 17
 SMALL_TABLES = 1_000
 
 _PARTS = ("files", "digests")
