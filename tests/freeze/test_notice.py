@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.plan.findings import Finding
 from bot.plan.run import Run
+from bot.port import Port
 from bot.rehearsal.standins.notice import MAINTENANCE_TEXT, NoticeStandin
 from bot.supabase.proof.notice import Notice
 
@@ -45,7 +46,7 @@ async def test_no_page_is_a_warning(run_since: Callable[..., Run]) -> None:
 @pytest.fixture
 async def answering() -> AsyncIterator[Callable[[str, Mapping[str, str]], Awaitable[str]]]:
     """A page that answers with a body and headers; gives its address."""
-    runners: list[web.AppRunner] = []
+    ports: list[Port] = []
 
     async def serve(body: str, headers: Mapping[str, str]) -> str:
         async def page(request: web.Request) -> web.Response:
@@ -54,15 +55,12 @@ async def answering() -> AsyncIterator[Callable[[str, Mapping[str, str]], Awaita
 
         app = web.Application()
         app.router.add_get("/", page)
-        runner = web.AppRunner(app)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        ports.append(await Port(web.AppRunner(app)).open())
+        return f"{ports[-1].url}/"
 
     yield serve
-    for runner in runners:
-        await runner.cleanup()
+    for port in ports:
+        await port.close()
 
 
 @pytest.mark.parametrize(

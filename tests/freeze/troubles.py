@@ -24,6 +24,7 @@ from bot.artifacts.examiners import BundleExaminers
 from bot.obstacles import Obstacle
 from bot.plan.findings import Finding
 from bot.plan.run import Run
+from bot.port import Port
 from bot.ports import Examiner, Progress, Report
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.notice import NoticeStandin
@@ -61,16 +62,14 @@ class Front:
     async def __aenter__(self) -> "Front":
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._port = await Port(web.AppRunner(app, access_log=None)).open()
+        self.url = self._port.url
         self._client = aiohttp.ClientSession(auto_decompress=False)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
-        await self._runner.cleanup()
+        await self._port.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         storage = request.path.startswith("/storage/")

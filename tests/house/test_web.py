@@ -13,6 +13,7 @@ from bot.obstacles import PAGE_CLIENT
 from bot.plan.events import Parties, RunOpened
 from bot.plan.findings import Finding
 from bot.plan.fold import after
+from bot.port import Port
 from bot.slack.calls import asked, done
 from bot.slack.client import connect
 from bot.stackauth.service.api import StackAuth
@@ -79,13 +80,8 @@ async def _listening(answer: Callable[[server.Request], server.Response]) -> Asy
 
     app = server.Application()
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = server.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await server.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with Port(server.AppRunner(app, access_log=None)) as port:
+        yield port.url
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.port import Port
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel, Person, SlackStandin
 
 ADA, EVE = "U0ADA", "U0EVE"
@@ -82,19 +83,9 @@ async def bolt(slack: SlackStandin, transport: str) -> AsyncIterator[list[dict[s
             await handler.close_async()
         return
     runner = web.AppRunner(app.web_app(path="/slack/events"), access_log=None)
-    async with served(runner) as url:
-        await slack.set_request_url(f"{url}/slack/events", SECRET)
+    async with Port(runner) as port:
+        await slack.set_request_url(f"{port.url}/slack/events", SECRET)
         yield heard
-
-
-@asynccontextmanager
-async def served(runner: web.AppRunner) -> AsyncIterator[str]:
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -229,8 +220,8 @@ async def endpoint(answers: list[web.Response]) -> AsyncIterator[tuple[str, list
 
     app = web.Application()
     app.router.add_post("/", answer)
-    async with served(web.AppRunner(app, access_log=None)) as url:
-        yield url, asked
+    async with Port(web.AppRunner(app, access_log=None)) as port:
+        yield port.url, asked
 
 
 def retries(asked: list[web.Request]) -> list[tuple[str, str]]:
@@ -283,9 +274,9 @@ async def test_an_address_that_does_not_give_the_challenge_back_is_refused(start
     """So it is when the app verifies with another secret: it answers 401."""
     slack = await start()
     app = AsyncApp(client=client_of(slack), signing_secret="another")
-    async with served(web.AppRunner(app.web_app(path="/slack/events"), access_log=None)) as url:
+    async with Port(web.AppRunner(app.web_app(path="/slack/events"), access_log=None)) as port:
         with pytest.raises(ValueError, match="did not give the challenge back"):
-            await slack.set_request_url(f"{url}/slack/events", SECRET)
+            await slack.set_request_url(f"{port.url}/slack/events", SECRET)
     assert slack.deliveries == []
 
 

@@ -20,6 +20,7 @@ from bot.journal import read_chain
 from bot.plan.events import Parties, RunOpened, UserDecided, UsersMode
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
+from bot.port import Port
 from bot.ports import Progress
 from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
 from bot.stackauth.carrying.migrate import UsersStep
@@ -274,7 +275,7 @@ class Make:
     project: str = PROJECT
     key: str = KEY
     services: list[StackAuthStandin] = field(default_factory=list)
-    runners: list[web.AppRunner] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
 
     async def service(self, **given: Any) -> StackAuthStandin:
         standin = StackAuthStandin(
@@ -297,12 +298,8 @@ class Make:
         """The address of something that answers every request by `handler`."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        self.runners.append(runner)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        return f"http://{host}:{port}"
+        self.ports.append(await Port(web.AppRunner(app)).open())
+        return self.ports[-1].url
 
 
 @pytest.fixture(scope="session")
@@ -318,8 +315,8 @@ async def make() -> AsyncIterator[Make]:
     yield made
     for service in made.services:
         await service.stop()
-    for runner in made.runners:
-        await runner.cleanup()
+    for port in made.ports:
+        await port.close()
 
 
 @pytest.fixture(params=["new", "old"])

@@ -8,7 +8,7 @@ from typing import Self
 
 from aiohttp import web
 
-from bot.rehearsal.standins.closing import close
+from bot.port import Port
 
 MAINTENANCE_TEXT = "We are moving house. Nothing can be changed until we are done."
 MAINTENANCE_HEADER = "X-Maintenance"
@@ -22,29 +22,25 @@ class NoticeStandin:
 
     def __init__(self, *, maintenance: bool = False) -> None:
         self.maintenance = maintenance
-        self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._port: Port | None = None
 
     @property
     def url(self) -> str:
         """Return the page's address."""
-        return f"http://127.0.0.1:{self._port}/"
+        assert self._port is not None, "not started"
+        return f"{self._port.url}/"
 
     async def start(self, port: int = 0) -> Self:
         """Open the port (a free one for 0)."""
         app = web.Application()
         app.router.add_get("/{path:.*}", self._show)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self._port = self._runner.addresses[0][1]
+        self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1), port).open()
         return self
 
     async def stop(self) -> None:
         """Close the port."""
-        if self._runner is not None:
-            await close(self._runner)
-            self._runner = None
+        if self._port is not None:
+            await self._port.close()
 
     async def __aenter__(self) -> Self:
         """Start."""

@@ -22,6 +22,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from bot.errors import UsageError
+from bot.port import Port
 from bot.slack.calls import LIBRARY_LOG
 
 log = structlog.get_logger("cutover.slack")
@@ -48,9 +49,6 @@ def most_connections(open_files: int) -> int:
     return _MOST_CONNECTIONS if open_files < 0 else max(1, min(_MOST_CONNECTIONS, open_files // _SHARE_OF_FILES))
 
 
-_LET_IN_SECONDS = 0.01
-
-
 class _Connections(web.Server):
     """All that are open, and of those that have not brought their whole request, when they are broken off."""
 
@@ -62,19 +60,12 @@ class _Connections(web.Server):
         self._read_seconds = read_seconds
         self._unfinished: dict[RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
         """In the order in which they came."""
-        self._shut = False
-
-    def shut(self) -> None:
-        """Whoever is let in from now on, because they had knocked before, is sent away at once."""
-        self._shut = True
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         deadline = asyncio.get_running_loop().call_later(self._read_seconds, self._break_off, handler)
         self._unfinished[handler] = (transport, deadline)
-        if self._shut:
-            self._break_off(handler)
-        elif len(self.connections) > self._most:
+        if len(self.connections) > self._most:
             self._break_off(next(iter(self._unfinished)))
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
@@ -135,7 +126,7 @@ class Door:
         self._most = most or most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._read_seconds = read_seconds
         self._server: _Connections | None = None
-        self._runner: web.ServerRunner | None = None
+        self._port: Port | None = None
         self.port = port
 
     @property
@@ -146,22 +137,18 @@ class Door:
     async def open(self) -> None:
         """Raises UsageError when the port cannot be had."""
         self._server = _Connections(self._answer, self._path, most=self._most, read_seconds=self._read_seconds)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=_STOP_SECONDS)
-        await self._runner.setup()
+        runner = web.ServerRunner(self._server, shutdown_timeout=_STOP_SECONDS)
         try:
             # As many as wait to be taken in are taken in at once, on top of those that are there.
-            await web.TCPSite(self._runner, "0.0.0.0", self.port, backlog=self._most).start()
+            self._port = await Port(runner, self.port, host="0.0.0.0", backlog=self._most).open()
         except OSError as error:
-            await self._runner.cleanup()
             raise UsageError(
                 f"Port {self.port} cannot be listened on",
                 unchanged="nothing was heard or said",
                 do="set PORT to a free one",
             ) from error
-        self.port = self._runner.addresses[0][1]
+        self.port = self._port.number
 
     async def close(self) -> None:
-        if self._runner is not None and self._server is not None:
-            self._server.shut()
-            await self._runner.cleanup()
-            await asyncio.sleep(_LET_IN_SECONDS)  # whoever had knocked before is let in, and sent away
+        if self._port is not None:
+            await self._port.close()

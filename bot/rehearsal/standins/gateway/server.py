@@ -6,7 +6,7 @@ from typing import Self
 
 from aiohttp import web
 
-from bot.rehearsal.standins.closing import close
+from bot.port import Port
 
 from .auth import Auth
 from .rest import Refused, Rest
@@ -37,13 +37,13 @@ class GatewayStandin:
         self._rest = Rest(authenticator_dsn, exposed_schemas=exposed_schemas, max_rows=max_rows)
         self._auth = Auth(auth_dsn, self._signer)
         self._storage = Storage(storage_dsn, self._signer)
-        self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._port: Port | None = None
 
     @property
     def url(self) -> str:
         """Return what a customer is given as SUPABASE_URL."""
-        return f"http://127.0.0.1:{self._port}"
+        assert self._port is not None, "not started"
+        return self._port.url
 
     def switch_data_api(self, *, on: bool) -> None:
         """Do as the dashboard's switch does."""
@@ -65,14 +65,10 @@ class GatewayStandin:
         app.router.add_get("/storage/v1/bucket", self._storage.buckets)
         app.router.add_post("/storage/v1/bucket", self._storage.create_bucket)
         app.router.add_post("/storage/v1/object/list/{bucket}", self._storage.objects)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         try:
             for service in (self._rest, self._auth, self._storage):
                 await service.start()
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", port)
-            await site.start()
-            self._port = self._runner.addresses[0][1]
+            self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1), port).open()
         except BaseException:
             await self.stop()
             raise
@@ -80,9 +76,8 @@ class GatewayStandin:
 
     async def stop(self) -> None:
         """Close the port, then the sessions."""
-        if self._runner is not None:
-            await close(self._runner)
-            self._runner = None
+        if self._port is not None:
+            await self._port.close()
         for service in (self._rest, self._auth, self._storage):
             await service.stop()
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.rehearsal.standins.closing import close
+from bot.port import Port
 from bot.rehearsal.standins.slack import interactions, shapes
 from bot.rehearsal.standins.slack.delivery import Delivery, Road
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
@@ -80,7 +80,7 @@ class SlackStandin:
         self._http = HttpMode(ack_seconds, self._workspace.stir)
         self._lose_events = 0
         self._payloads: dict[str, Json] = {}
-        self._runner: web.AppRunner | None = None
+        self._port: Port | None = None
 
     # The server
 
@@ -90,17 +90,14 @@ class SlackStandin:
         app.router.add_route("*", "/api/{method}", self._api.serve)
         app.router.add_get("/link/", self._sockets.link)
         app.router.add_post("/upload/v1/{file}", self._api.upload)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        bound_port = self._runner.addresses[0][1]
-        self._api.api_url = f"http://127.0.0.1:{bound_port}/api/"
+        self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1.0), port).open()
+        self._api.api_url = f"{self._port.url}/api/"
 
     async def stop(self) -> None:
         await self._sockets.stop()
         await self._http.stop()
-        if self._runner is not None:
-            await close(self._runner)
+        if self._port is not None:
+            await self._port.close()
 
     async def set_request_url(self, url: str, signing_secret: str) -> None:
         """From now on the app is told by signed HTTP requests to this URL. Raises ValueError when the URL does not

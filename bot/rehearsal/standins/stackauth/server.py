@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from bot.rehearsal.standins.closing import close
+from bot.port import Port
 
 from .access import Generation, authorize, parsed_body
 from .answers import (
@@ -110,13 +110,13 @@ class StackAuthStandin:
             new_id=lambda: str(uuid.uuid4()),
             changed=self._note_change,
         )
-        self._runner: web.AppRunner | None = None
+        self._port: Port | None = None
         self._stopping = asyncio.Event()
-        self._url = ""
 
     @property
     def url(self) -> str:
-        return self._url
+        assert self._port is not None, "not started"
+        return self._port.url
 
     @property
     def users(self) -> Mapping[str, StoredUser]:
@@ -146,18 +146,13 @@ class StackAuthStandin:
         self._stopping.clear()
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self._url = f"http://{host}:{port}"
+        self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1.0)).open()
 
     async def stop(self) -> None:
         """End every connection, those that hang included."""
         self._stopping.set()
-        if self._runner is not None:
-            await close(self._runner)
-            self._runner = None
+        if self._port is not None:
+            await self._port.close()
 
     def _note_change(self, event: str, user: StoredUser) -> None:
         if event == "user.created":
