@@ -167,11 +167,16 @@ class Snapshot(_Part):
 
 
 class Sequence(_Part):
-    """`last_value` is the last value handed out, None if none was. `owned_by` is `schema.table.column`."""
+    """As the sequence itself holds them: the next value is `last_value` while not `is_called`, and one `increment`
+    further once it is. `owned_by` is `schema.table.column`, a partition's by the table that it is a part of.
+    """
 
-    last_value: Number | None
+    last_value: Number
+    is_called: bool
     increment: Number
     owned_by: Name | None
+    schema_name: Name = Field(alias="schema")
+    name: Name
 
 
 class LeftOut(_Part):

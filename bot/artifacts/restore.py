@@ -16,9 +16,10 @@ last one; docs/restore.md shows where.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable
 
-from bot.artifacts.metadata import Column, Metadata, Table
+from bot.artifacts.metadata import Column, Metadata, Sequence, Table
+from bot.artifacts.quoting import do, identifier, literal, qualified
 from bot.errors import RecordDamaged, UsageError
 
 _UNCHANGED = "nothing was printed"
@@ -75,6 +76,20 @@ BEGIN
   END IF;
 END """
 
+_SETVAL = """
+DECLARE
+  one record;
+BEGIN
+  FOR one IN SELECT * FROM (VALUES
+    {wanted}) AS wanted (name, last_value, is_called)
+  LOOP
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(one.name) AND relkind = 'S') THEN
+      RAISE EXCEPTION 'nothing was loaded: there is no sequence %; make it and load again', one.name;
+    END IF;
+    PERFORM setval(one.name::regclass, one.last_value, one.is_called);
+  END LOOP;
+END """
+
 
 def find(metadata: Metadata, name: str) -> Table:
     """By its key in metadata.json, or as `schema.table`. Raises UsageError."""
@@ -91,18 +106,31 @@ def find(metadata: Metadata, name: str) -> Table:
 
 
 def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
-    """A script for psql, which reads the file at `path`; one transaction. Raises UsageError for a path that psql cannot
-    be told, and RecordDamaged for a type that is none.
+    """A script for psql, which reads the file at `path`; one transaction. Sets the sequences that the table's columns
+    own. Raises UsageError for a path that psql cannot be told, and RecordDamaged for a type that is none.
+    """
+    own = [sequence for sequence in metadata.sequences.values() if _numbers(sequence, table)]
+    return in_one_transaction(load(table, path), set_sequences(own))
+
+
+def in_one_transaction(*parts: str) -> str:
+    """A script for psql of these parts, with the settings that decide what a text means."""
+    return "\n".join([_SETTINGS, *(part for part in parts if part), "COMMIT;"])
+
+
+def load(table: Table, path: str) -> str:
+    """What loads the file at `path` and compares the table with what was exported; once in a transaction. Raises what
+    `restore_sql` raises.
     """
     if "\n" in path or "\r" in path:
         raise UsageError(
             "The path of the bundle holds a line break, which psql cannot read", unchanged=_UNCHANGED, do="rename it"
         )
-    target = f"{_identifier(table.schema_name)}.{_identifier(table.table)}"
+    target = qualified(table.schema_name, table.table)
     written = [column for column in table.columns if not column.generated]
-    names = ", ".join(_identifier(column.name) for column in written)
+    names = ", ".join(identifier(column.name) for column in written)
     declared = ", ".join(
-        f"{_identifier(column.name)} {'text' if column.encoding == 'text' else _type(column)}" for column in written
+        f"{identifier(column.name)} {'text' if column.encoding == 'text' else _type(column)}" for column in written
     )
     insert = _INSERT.format(
         table=target,
@@ -112,34 +140,46 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     )
     texts = ", ".join(_text(column) for column in table.columns)
     check = _CHECK.format(
-        name=_literal(target), texts=_literal(texts), rows=table.row_count, digest=_literal(table.row_digest)
+        name=literal(target), texts=literal(texts), rows=table.row_count, digest=literal(table.row_digest)
     )
-    do = f"DO {_dollar_quoted(check)};"
-    parts = [_SETTINGS, _LINES.format(path=_literal(path)), insert, do, *_sequences(metadata, table), "COMMIT;"]
-    return "\n".join(parts)
+    return "\n".join([_LINES.format(path=literal(path)), insert, do(check)])
+
+
+def set_sequences(sequences: Iterable[Sequence]) -> str:
+    """What sets each by its own name to what it held; one that is not there is an error."""
+    wanted = ",\n    ".join(
+        f"({literal(qualified(one.schema_name, one.name))}, '{one.last_value}'::bigint, {str(one.is_called).lower()})"
+        for one in sequences
+    )
+    return do(_SETVAL.format(wanted=wanted)) if wanted else ""
+
+
+def _numbers(sequence: Sequence, table: Table) -> bool:
+    """Whether a column of the table owns it."""
+    return sequence.owned_by in {f"{table.schema_name}.{table.table}.{column.name}" for column in table.columns}
 
 
 def _value(column: Column) -> str:
     """The column as it comes out of its line."""
-    name = _identifier(column.name)
+    name = identifier(column.name)
     if _is_own(column):
         return f"own.{name}" if _is_array(column) else f"(own.{name})[1]"
     return f"row.{name}::{_type(column)}" if column.encoding == "text" else f"row.{name}"
 
 
-def _own(columns: Sequence[Column]) -> str:
+def _own(columns: Collection[Column]) -> str:
     """What reads the text of columns whose type somebody has made: an array's by itself, any other's in an array."""
     own = [column for column in columns if _is_own(column)]
     if not own:
         return ""
-    texts = {column.name: f"row.{_identifier(column.name)}" for column in own}
+    texts = {column.name: f"row.{identifier(column.name)}" for column in own}
     return _OWN.format(
-        names=", ".join(_literal(column.name) for column in own),
+        names=", ".join(literal(column.name) for column in own),
         values=", ".join(
             texts[column.name] if _is_array(column) else f"ARRAY[{texts[column.name]}]::text" for column in own
         ),
         declared=", ".join(
-            f"{_identifier(column.name)} {_type(column)}{'' if _is_array(column) else '[]'}" for column in own
+            f"{identifier(column.name)} {_type(column)}{'' if _is_array(column) else '[]'}" for column in own
         ),
     )
 
@@ -165,37 +205,7 @@ def _type(column: Column) -> str:
 
 def _text(column: Column) -> str:
     """The column as it was selected for its text."""
-    name = _identifier(column.name)
+    name = identifier(column.name)
     if column.encoding == "json":
         return name
     return f"CASE WHEN {name} IS DISTINCT FROM NULL THEN format('%s', {name}) END AS {name}"
-
-
-def _sequences(metadata: Metadata, table: Table) -> Sequence[str]:
-    """The sequences that the table's columns own go on behind the last value that was handed out."""
-    columns: Mapping[str, str] = {
-        f"{table.schema_name}.{table.table}.{column.name}": column.name for column in table.columns
-    }
-    target = _literal(f"{_identifier(table.schema_name)}.{_identifier(table.table)}")
-    return [
-        f"SELECT setval(pg_get_serial_sequence({target}, {_literal(columns[sequence.owned_by])}),"
-        f" {sequence.last_value});"
-        for sequence in metadata.sequences.values()
-        if sequence.owned_by and sequence.owned_by in columns and sequence.last_value is not None
-    ]
-
-
-def _dollar_quoted(body: str) -> str:
-    """Between a quote that occurs nowhere in what it encloses."""
-    tag = "cutover"
-    while f"${tag}$" in body:
-        tag += "_"
-    return f"${tag}${body}${tag}$"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -63,7 +63,16 @@ def describe(directory: Path, tables: list[metadata.Table], **given: Any) -> met
         target=metadata.Target(project_id="p"),
         freeze=metadata.Freeze(frozen_at=AT, lsn="0/1", xmax=7, frozen_by="U1"),
         snapshot=metadata.Snapshot(taken_at=AT, xmax=7),
-        sequences={"public.orders_id_seq": metadata.Sequence(last_value=2, increment=1, owned_by="public.orders.id")},
+        sequences={
+            "public.orders_id_seq": metadata.Sequence(
+                last_value=2,
+                is_called=True,
+                increment=1,
+                owned_by="public.orders.id",
+                schema_name="public",
+                name="orders_id_seq",
+            )
+        },
         import_order=tuple(by_name),
         cycles=(),
         extensions=(),

@@ -96,6 +96,7 @@ async def test_no_text_in_metadata_becomes_a_command(
     database.server.sql(
         "CREATE TABLE public.small (id integer PRIMARY KEY DEFAULT 7, made integer GENERATED ALWAYS AS (1) STORED);"
         "ALTER TABLE public.small ADD COLUMN doc json; ALTER TABLE public.small OWNER TO postgres;"
+        "SET ROLE postgres; CREATE SEQUENCE public.small_id_seq OWNED BY public.small.id; RESET ROLE;"
         "INSERT INTO public.small VALUES (1, DEFAULT, '{}')",
         database.dbname,
     )
@@ -109,7 +110,14 @@ async def test_no_text_in_metadata_becomes_a_command(
     document["tables"] = {name: document["tables"][name] for name in ("auth_users", "small")}
     database.server.sql("ALTER TABLE public.small DROP CONSTRAINT small_pkey; TRUNCATE public.small", database.dbname)
     document["sequences"] = {
-        "public.small_id_seq": {"lastValue": 1, "increment": 1, "ownedBy": "public.small.id"},
+        "public.small_id_seq": {
+            "lastValue": 1,
+            "isCalled": True,
+            "increment": 1,
+            "ownedBy": "public.small.id",
+            "schema": "public",
+            "name": "small_id_seq",
+        },
     }
     pwned = tmp_path / "pwned"
     hostile = [

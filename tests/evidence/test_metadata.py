@@ -22,7 +22,7 @@ FIELDS = {
     "target": "projectId",
     "freeze": "frozenAt lsn xmax frozenBy",
     "snapshot": "takenAt xmax keptFiles retaken",
-    "sequences.public.orders_id_seq": "lastValue increment ownedBy",
+    "sequences.public.orders_id_seq": "lastValue isCalled increment ownedBy schema name",
     "totals": "tables rows bytes",
 }
 

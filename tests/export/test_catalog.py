@@ -82,14 +82,14 @@ async def test_encodings_are_judged_by_the_real_types(company: Company) -> None:
     assert found["surveys", "places"] is Doubt.BOUNDS
 
 
-async def test_sequences_tell_the_last_value_handed_out(company: Company) -> None:
-    """None for one never used, and no number that was never handed out."""
+async def test_sequences_are_those_that_are_not_the_platforms(company: Company) -> None:
+    """Owned by a column or by nothing, with what they count by."""
     catalog = await catalog_of(company)
 
-    found = catalog.sequence_records()
-    assert found["public.never_used_numbers"].last_value is None
-    assert (found["public.ticket_numbers"].last_value, found["public.ticket_numbers"].increment) == (1040, 10)
-    assert found["billing.payments_id_seq"].owned_by == "billing.payments.id"
+    found = {sequence.relation: (sequence.increment, sequence.owned_by) for sequence in catalog.sequences}
+    assert found["public.never_used_numbers"] == (1, None)
+    assert found["public.ticket_numbers"] == (10, None)
+    assert found["billing.payments_id_seq"] == (5, "billing.payments.id")
     assert "auth.refresh_tokens_id_seq" not in found
 
 

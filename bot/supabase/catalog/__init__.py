@@ -1,8 +1,8 @@
 """What there is in the source: the tables to be exported with all that an import needs to know, and what is left out.
 
-A catalog sees what its session sees: inside a snapshot's transaction that is the snapshot, but for the last value of
-a sequence, which no snapshot holds still. A table that inherits from another is a table of its own, and its parent is
-read with ONLY; a partitioned table is one table, read through its parent.
+A catalog sees what its session sees: inside a snapshot's transaction that is the snapshot. A table that inherits from
+another is a table of its own, and its parent is read with ONLY; a partitioned table is one table, read through its
+parent. What a sequence holds no snapshot holds still: see `bot.supabase.sequences`.
 
 inventory       the values
 reading         asks PostgreSQL for them
@@ -12,7 +12,7 @@ importorder     the order in which an import can fill the tables
 userreferences  which columns hold users' ids
 """
 
-from bot.supabase.catalog.inventory import Catalog, Column, SequenceState, Table
+from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.reading import read_catalog
 
-__all__ = ["Catalog", "Column", "SequenceState", "Table", "read_catalog"]
+__all__ = ["Catalog", "Column", "NumberSequence", "Table", "read_catalog"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
@@ -14,6 +15,7 @@ from bot.artifacts.metadata import ForeignKey, LeftOut, UserReference
 from bot.supabase.catalog import userreferences
 from bot.supabase.catalog.encoding import Doubt, Encoding
 from bot.supabase.catalog.importorder import Order, import_order
+from bot.supabase.sequences import Named, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +66,18 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceState:
-    """`last_value` is the last value handed out, None if none was; `owned_by` is `schema.table.column`."""
+class NumberSequence:
+    """`owned_by` is `schema.table.column`, a partition's by its root. What it holds now is no matter of the catalog:
+    see `bot.supabase.sequences`.
+    """
 
-    oid: int
-    schema: str
-    name: str
-    last_value: int | None
+    named: Named
     increment: int
     owned_by: str | None
 
     @property
     def relation(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return self.named.relation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ class Catalog:
     """
 
     tables: tuple[Table, ...]
-    sequences: tuple[SequenceState, ...]
+    sequences: tuple[NumberSequence, ...]
     extensions: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     grants: tuple[str, ...]
@@ -115,9 +116,17 @@ class Catalog:
         found = userreferences.user_references({table.relation: table.foreign_keys for table in self.tables})
         return {table.key: found[table.relation] for table in self.tables if table.relation in found}
 
-    def sequence_records(self) -> dict[str, metadata.Sequence]:
-        """As metadata.json has them."""
+    def sequence_records(self, states: Mapping[int, State]) -> dict[str, metadata.Sequence]:
+        """As metadata.json has them; `states` by oid."""
         return {
-            s.relation: metadata.Sequence(last_value=s.last_value, increment=s.increment, owned_by=s.owned_by)
-            for s in self.sequences
+            sequence.relation: metadata.Sequence(
+                last_value=state.last_value,
+                is_called=state.is_called,
+                increment=sequence.increment,
+                owned_by=sequence.owned_by,
+                schema_name=sequence.named.schema,
+                name=sequence.named.name,
+            )
+            for sequence in self.sequences
+            for state in [states[sequence.named.oid]]
         }

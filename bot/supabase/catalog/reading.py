@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any
 
@@ -13,14 +13,16 @@ from bot.artifacts.metadata import ForeignKey, LeftOut
 from bot.errors import UsageError
 from bot.supabase.catalog import selection as select
 from bot.supabase.catalog.encoding import TypeFacts, judge
-from bot.supabase.catalog.inventory import Catalog, Column, SequenceState, Table
+from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.database import Session, query, translated
+from bot.supabase.sequences import Named
 
 _Row = Mapping[str, Any]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NEVER_LEFT_OUT = {"auth.users", "auth.identities"}
 """Without which no user can be created."""
 _TABLES = ("r", "p")
+_SEQUENCE = "S"
 
 
 async def read_catalog(
@@ -37,8 +39,8 @@ async def read_catalog(
     """
     selection = select.Selection(include_schemas=include_schemas, exclude_tables=exclude_tables)
     with translated("the catalog of the source could not be read"):
-        relations = await _ask(session, "catalog_relations")
-        _check(selection, relations)
+        relations, numbered = _apart(await _ask(session, "catalog_relations"))
+        _check(selection, relations, {row["schema"] for row in numbered})
         taken, left_out = _select(selection, relations)
         taken, unread = _left_unread(taken, left_unread)
         left_out += unread
@@ -46,20 +48,23 @@ async def read_catalog(
         columns = await _ask(session, "catalog_columns", tables=oids)
         types = await _ask(session, "catalog_types", types=sorted({row["type_oid"] for row in columns}))
         keys = await _ask(session, "catalog_keys", tables=oids)
-        own_schemas = sorted({row["schema"] for row in relations if selection.takes_schema(row["schema"])})
-        sequences = await _ask(session, "catalog_sequences", schemas=own_schemas, tables=oids)
+        oids_of_sequences = [row["oid"] for row in numbered]
+        details = {row["oid"]: row for row in await _ask(session, "catalog_sequences", sequences=oids_of_sequences)}
         [database] = await _ask(session, "catalog_database")
     tables, tokens = _tables(taken, columns, types, keys)
     left_out += tokens
+    roots = _roots(details, relations)
+    kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
+    left_out += untold
     if database["large_objects"]:
         name = f"{database['large_objects']} large objects"
         left_out.append(LeftOut(name=name, kind="large objects", reason=select.LARGE_OBJECTS))
     return Catalog(
         tables=tables,
-        sequences=tuple(_sequence(row) for row in sequences),
+        sequences=tuple(_sequence(row, details[row["oid"]], roots.get(row["oid"])) for row in kept),
         extensions=tuple(database["extensions"]),
         left_out=tuple(sorted(left_out, key=lambda entry: (entry.kind, entry.name))),
-        grants=_grants(taken, sequences, database["role"]),
+        grants=_grants(taken, kept, database["role"]),
         unreadable=tuple(name for row in taken if _unreadable(row) and (name := _name(row)) not in _NEVER_LEFT_OUT),
     )
 
@@ -70,7 +75,8 @@ async def _ask(session: Session, name: str, **parameters: object) -> list[dict[s
         return await cursor.fetchall()
 
 
-def _check(selection: select.Selection, relations: Sequence[_Row]) -> None:
+def _check(selection: select.Selection, relations: Sequence[_Row], numbered: Set[str]) -> None:
+    """`numbered` are the schemas with sequences."""
     there = {(row["schema"], row["name"]) for row in relations}
     if ("auth", "users") not in there:
         raise UsageError(
@@ -93,7 +99,7 @@ def _check(selection: select.Selection, relations: Sequence[_Row]) -> None:
                 do="write it as schema.table, a partition by its parent, in upper and lower case as it is",
             )
     for schema in selection.include_schemas:
-        if not any(row["schema"] == schema for row in relations):
+        if schema not in numbered and not any(row["schema"] == schema for row in relations):
             raise UsageError(
                 f"export.include_schemas names {schema}, which holds no table of the source",
                 unchanged="nothing was exported",
@@ -124,6 +130,43 @@ def _select(selection: select.Selection, relations: Sequence[_Row]) -> tuple[lis
     orphans = (row for row in partitions if row["partition_of"] not in parents)
     left_out += [_left_out(row, select.PARTITION) for row in orphans if selection.takes_schema(row["schema"])]
     return taken, left_out
+
+
+def _apart(rows: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
+    """What has rows or looks like it, and the sequences."""
+    return [row for row in rows if row["kind"] != _SEQUENCE], [row for row in rows if row["kind"] == _SEQUENCE]
+
+
+def _roots(details: Mapping[int, _Row], relations: Sequence[_Row]) -> dict[int, _Row]:
+    """By a sequence's oid, the table whose column owns it; that of a partition is a column of its root as well."""
+    by_oid = {row["oid"]: row for row in relations}
+    owners = {oid: by_oid[row["owner"]] for oid, row in details.items() if row["owner"] in by_oid}
+    return {oid: by_oid.get(owner["partition_of"], owner) for oid, owner in owners.items()}
+
+
+def _select_sequences(
+    selection: select.Selection,
+    rows: Sequence[_Row],
+    roots: Mapping[int, _Row],
+    taken: Set[int],
+    left_unread: Mapping[str, str],
+) -> tuple[list[_Row], list[LeftOut]]:
+    """One that a column owns goes with its table, where that is taken or left out because somebody said so."""
+    kept: list[_Row] = []
+    left_out: list[LeftOut] = []
+    for row in rows:
+        root = roots.get(row["oid"])
+        reason = selection.reason(row["schema"], row["name"], row["kind"], of_extension=row["of_extension"])
+        if root is not None and root["oid"] in taken:
+            reason = None
+        elif root is not None and reason is None:
+            excluded = selection.excludes(root["schema"], root["name"])
+            reason = select.EXCLUDED_TABLE if excluded else left_unread.get(_name(root))
+        if reason is None:
+            kept.append(row)
+        elif reason != select.PLATFORM:
+            left_out.append(_left_out(row, reason))
+    return kept, left_out
 
 
 def _unreadable(row: _Row) -> bool:
@@ -221,23 +264,19 @@ def _foreign_key(row: _Row) -> ForeignKey:
     )
 
 
-def _sequence(row: _Row) -> SequenceState:
-    owner = [row["owner_schema"], row["owner_name"], row["owner_column"]]
-    return SequenceState(
-        oid=row["oid"],
-        schema=row["schema"],
-        name=row["name"],
-        last_value=row["last_value"],
-        increment=row["increment"],
-        owned_by=".".join(owner) if row["owner_name"] is not None else None,
+def _sequence(row: _Row, details: _Row, root: _Row | None) -> NumberSequence:
+    return NumberSequence(
+        named=Named(row["oid"], row["schema"], row["name"]),
+        increment=details["increment"],
+        owned_by=None if root is None else f"{_name(root)}.{details['owner_column']}",
     )
 
 
 def _grants(taken: Sequence[_Row], sequences: Sequence[_Row], role: str) -> tuple[str, ...]:
-    closed = sorted({row["quoted_schema"] for row in taken if not row["schema_usable"]})
+    closed = sorted({row["quoted_schema"] for row in (*taken, *sequences) if not row["schema_usable"]})
     statements = [f"GRANT USAGE ON SCHEMA {schema} TO {role};" for schema in closed]
     statements += [f"GRANT SELECT ON TABLE {row['quoted']} TO {role};" for row in taken if not row["selectable"]]
-    statements += [f"GRANT SELECT ON SEQUENCE {row['quoted']} TO {role};" for row in sequences if not row["readable"]]
+    statements += [f"GRANT SELECT ON SEQUENCE {row['quoted']} TO {role};" for row in sequences if not row["selectable"]]
     if any(row["filtered"] for row in taken):
         statements.append(f"ALTER ROLE {role} BYPASSRLS;")
     return tuple(statements)

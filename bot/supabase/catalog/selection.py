@@ -37,6 +37,7 @@ KINDS: Mapping[str, str] = {
     "v": "view",
     "m": "materialized view",
     "f": "foreign table",
+    "S": "sequence",
 }
 """pg_class.relkind -> the word in `leftOut`."""
 
@@ -49,6 +50,7 @@ _NOT_ROWS: Mapping[str, str] = {
 PLATFORM = "it is the platform's own"
 NOT_INCLUDED = "its schema is not among export.include_schemas"
 EXCLUDED = "export.exclude_tables names it"
+EXCLUDED_TABLE = "export.exclude_tables names the table that it numbers"
 EXTENSION = "it belongs to an extension"
 PARTITION = "it is a partition of a table that is left out"
 TOKEN = "a one-time token is worth nothing elsewhere"  # noqa: S105 (a reason, no token)

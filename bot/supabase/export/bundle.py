@@ -30,6 +30,8 @@ from bot.supabase.export.rows.tablework import OnDisk
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readable
 from bot.supabase.export.space import Space, stored
 from bot.supabase.export.storage import count_files, left_behind
+from bot.supabase.reading import Reading
+from bot.supabase.sequences import read_states
 
 STEP = "export"
 SUMS = "sums"
@@ -99,6 +101,7 @@ async def take_bundle(
                 for key, table in tables.items()
             }
             storage = await count_files(source, tables)
+            sequences = await _sequences(source, snapshot.catalog)
         # Also the proof that the locks were held to the end: a lost session would have let tables change.
         exported_at = await snapshot.clock()
     left_out = await with_rows(database, snapshot.catalog.left_out)
@@ -123,7 +126,7 @@ async def take_bundle(
             kept_files=len(kept),
             retaken=leavings.there and not kept,
         ),
-        sequences=catalog.sequence_records(),
+        sequences=sequences,
         import_order=catalog.order.tables,
         cycles=catalog.order.cycles,
         extensions=catalog.extensions,
@@ -137,6 +140,21 @@ async def take_bundle(
     )
     await asyncio.to_thread(_publish, directory, described)
     return described
+
+
+async def _sequences(source: Reading, catalog: Catalog) -> dict[str, metadata.Sequence]:
+    """Read after the rows, so that none has a number that its sequence has still to hand out."""
+    unchanged = "no metadata.json was written"
+    with translated("the sequences could not be read", unchanged=unchanged):
+        states = await read_states(source, [sequence.named for sequence in catalog.sequences])
+    for sequence in catalog.sequences:
+        if sequence.named.oid not in states:
+            raise ServiceRefused(
+                f"the sequence {sequence.relation} was dropped or replaced while the tables were exported",
+                unchanged=unchanged,
+                do="stop whoever changes the schema, and try again",
+            )
+    return catalog.sequence_records(states)
 
 
 def _publish(directory: Path, described: Metadata) -> None:

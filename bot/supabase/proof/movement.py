@@ -14,23 +14,25 @@ further look by whoever asks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.supabase.catalog.selection import is_platform
 from bot.supabase.database import Session, query, translated
+from bot.supabase.sequences import Named, State, look_at_states
 from bot.supabase.sessions import shown
 
 LATE_COUNTERS_SECONDS = 11.0
 """After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""
 
 Baseline = Mapping[str, Any]
-"""`{"schema.table": [inserted, updated, deleted, file], …, "sequences": {"schema.sequence": [last value, file]},
-"shape": "…"}`: JSON values only, since it is journaled in the freeze record. No table is called `sequences` or `shape`,
-since each name has a schema. `shape` is a digest over the columns of every table, in the platform's schemas of the
-exported ones only: there, tables come and go by the day. It begins with the number of the rule it was made by.
+"""`{"schema.table": [inserted, updated, deleted, file], …, "sequences": {"schema.sequence": [last value, file, is
+called]}, "shape": "…"}`: JSON values only, since it is journaled in the freeze record; null stands for what a sequence
+holds that we may not read. No table is called `sequences` or `shape`, since each name has a schema. `shape` is a digest
+over the columns of every table, in the platform's schemas of the exported ones only: there, tables come and go by the
+day. It begins with the number of the rule it was made by.
 """
 
 SEQUENCES = "sequences"
@@ -52,20 +54,36 @@ class CloseLook:
     writers: tuple[str, ...]
 
 
+class _Place(NamedTuple):
+    """Where a sequence lies; `readable` when we may read what it holds."""
+
+    named: Named
+    file: int
+    readable: bool
+
+
 async def look_closely(session: Session, tables: Sequence[str], sequences: Sequence[str]) -> CloseLook:
     """Names are `schema.name`. No lock is waited for."""
-    tables, sequences = [*tables, *(name for name in _LARGE_OBJECTS if name not in tables)], list(sequences)
+    tables = [*tables, *(name for name in _LARGE_OBJECTS if name not in tables)]
     with translated("the exported tables could not be watched"):
         position = await (await session.execute(query("position"))).fetchone()
         assert position is not None
         moved = await (await session.execute(query("movement_tables"), {"tables": tables})).fetchall()
-        drawn = await (await session.execute(query("movement_sequences"), {"sequences": sequences})).fetchall()
+        found = await _found(session, set(sequences))
+        states = await look_at_states(session, [place.named for place in found.values() if place.readable])
         shapes = await (await session.execute(query("movement_shape"), {"tables": tables})).fetchall()
         holders = await (
-            await session.execute(query("movement_writers"), {"relations": [*tables, *sequences]})
+            await session.execute(
+                query("movement_writers"),
+                {"relations": [*tables, *(f"{place.named.schema}.{place.named.name}" for place in found.values())]},
+            )
         ).fetchall()
     baseline: dict[str, Any] = {name: list(counts) for name, *counts in sorted(moved)}
-    baseline[SEQUENCES] = {name: list(values) for name, *values in sorted(drawn)}
+    baseline[SEQUENCES] = {
+        name: [state and state.last_value, place.file, state and state.is_called]
+        for name, place in sorted(found.items())
+        for state in [states.get(place.named.oid)]
+    }
     baseline[SHAPE] = _shape(shapes)
     return CloseLook(
         database_time=position[0].astimezone(UTC),
@@ -74,6 +92,12 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
         baseline=baseline,
         writers=tuple(_holds(*holder) for holder in holders),
     )
+
+
+async def _found(session: Session, wanted: Collection[str]) -> dict[str, _Place]:
+    rows = await (await session.execute(query("movement_sequences"))).fetchall()
+    places = (_Place(Named(oid, schema, name), file, readable) for oid, schema, name, file, readable in rows)
+    return {place.named.relation: place for place in places if place.named.relation in wanted}
 
 
 def _shape(schemas: Sequence[tuple[str, str, str]]) -> str:
@@ -114,8 +138,8 @@ def changes(before: Baseline, after: Baseline) -> list[str]:
         now = after.get(SEQUENCES, {}).get(name)
         if now is None:
             told.append(f"the sequence {name} is gone or renamed")
-        elif now[0] != then[0]:
-            told.append(f"the sequence {name} moved from {_value(then[0])} to {_value(now[0])}")
+        elif (was := _state(then)) not in {None, is_ := _state(now)}:
+            told.append(f"the sequence {name} moved from {_value(was)} to {_value(is_)}")
         elif now[1] != then[1]:
             told.append(f"the sequence {name} was restarted or rewritten")
     return told
@@ -127,5 +151,11 @@ def _holds(relation: str, pid: int | None, role: str, application: str) -> str:
     return f"pid {pid} ({role}, {shown(application)}) is writing to {relation}"
 
 
-def _value(last: int | None) -> str:
-    return "unused" if last is None else str(last)
+def _state(values: Sequence[Any]) -> State | None:
+    """None when it is not known. A record of an earlier version has no third value: it knew what was handed out."""
+    last_value, _, *is_called = values
+    return None if last_value is None else State(last_value, is_called != [False])
+
+
+def _value(state: State | None) -> str:
+    return "unknown" if state is None else str(state)

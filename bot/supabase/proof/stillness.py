@@ -60,7 +60,7 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
 async def held_still(
     session: Session, catalog: Catalog, record: Mapping[str, Any] | None, *, late_counters: float
 ) -> Finding:
-    """Nothing has moved since the freeze record was made, and no table is new."""
+    """Nothing has moved since the freeze record was made, and no table or sequence is new."""
     check = "no-drift"
     if record is None:
         return failed(check, "There is no freeze record to compare with.", "pass the gate `freeze` first")
@@ -69,9 +69,9 @@ async def held_still(
     if not moved and first.xmax != record["xmax"]:
         await asyncio.sleep(late_counters)
         moved = _drifted(record, await _look_again(session, record))
-    known = set(tables_of(record["baseline"]))
-    new = [table.relation for table in catalog.tables if table.relation not in known]
-    moved += [f"{name} is new" for name in new]
+    known, numbered = set(tables_of(record["baseline"])), set(sequences_of(record["baseline"]))
+    moved += [f"{table.relation} is new" for table in catalog.tables if table.relation not in known]
+    moved += [f"the sequence {one.relation} is new" for one in catalog.sequences if one.relation not in numbered]
     if moved:
         return failed(
             check,

@@ -1,4 +1,5 @@
--- Everything outside the system's own schemas that has rows or looks like it; partitions are told apart from tables of their own.
+-- Everything outside the system's own schemas that has rows or looks like it, and every sequence; partitions are told apart
+-- from tables of their own.
 -- Sizes are pg_class's estimates: pg_table_size would wait for whoever holds an exclusive lock.
 WITH RECURSIVE partitions (root, leaf) AS (
   SELECT c.oid, c.oid FROM pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
@@ -31,6 +32,6 @@ SELECT c.oid::bigint AS oid,
   LEFT JOIN storage s ON s.root = c.oid
   LEFT JOIN partitions part ON part.leaf = c.oid AND part.root <> c.oid
   LEFT JOIN pg_class root ON root.oid = part.root
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"

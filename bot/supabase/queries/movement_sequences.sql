@@ -1,6 +1,6 @@
--- The last value of each sequence, by schema.sequence, and the number of its file. NULL for one never used or not readable to us.
-SELECT n.nspname || '.' || c.relname,
-       CASE WHEN has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(c.oid) END,
-       coalesce(pg_relation_filenode(c.oid)::bigint, 0)
+-- Every sequence outside the system's own schemas: its name, the number of its file, and whether we may read what it holds.
+SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
+       coalesce(pg_relation_filenode(c.oid)::bigint, 0) AS file,
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'S' AND n.nspname || '.' || c.relname = ANY (%(sequences)s::text[])
+ WHERE c.relkind = 'S' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
