@@ -136,12 +136,17 @@ def _report(
 
 @app.command("restore-sql")
 def _restore_sql(
-    table: Annotated[str, typer.Argument(help="By its key in metadata.json, or as schema.table.")],
+    table: Annotated[
+        str | None, typer.Argument(help="By its key in metadata.json, or as schema.table; not with --all.")
+    ] = None,
     directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
     config: Config = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Every table and every sequence, into an empty copy of the schema.")
+    ] = False,
 ) -> _Chosen:
-    """Print the SQL that loads one exported table, for psql."""
-    return _Chosen("restore-sql", config, lambda: restore_sql.restore_sql(config, table, directory))
+    """Print the SQL that loads exported tables, for psql."""
+    return _Chosen("restore-sql", config, lambda: restore_sql.chosen(config, table, directory, whole=whole))
 
 
 @app.command("freeze-sql")

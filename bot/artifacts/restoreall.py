@@ -83,7 +83,8 @@ END """
 
 def restore_all_sql(metadata: Metadata, directory: PurePath) -> str:
     """A script for psql, which reads the files in `directory`. Raises what `restore_sql` raises."""
-    tables = [metadata.tables[key] for key in metadata.import_order]
+    place = {key: number for number, key in enumerate(metadata.import_order)}
+    tables = [metadata.tables[key] for key in sorted(metadata.tables, key=lambda key: place.get(key, len(place)))]
     names = ",\n        ".join(literal(qualified(table.schema_name, table.table)) for table in tables)
     loads = (f"{load(table, str(directory / table.file))}\nDROP TABLE cutover_lines;" for table in tables)
     return in_one_transaction(

@@ -1,18 +1,44 @@
-"""`cutover restore-sql`: the SQL that loads one exported table, for psql. It contacts nothing."""
+"""`cutover restore-sql`: the SQL that loads one exported table, or all of them, for psql. It contacts nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from bot import settings
-from bot.artifacts import files, metadata, restore
+from bot.artifacts import files, metadata, restore, restoreall
+from bot.errors import UsageError
 from bot.regular_files import require_regular
 
 
+def chosen(config: Path | None, table: str | None, directory: Path | None, *, whole: bool) -> int:
+    """As its arguments say; with `whole` the only one is the bundle's directory."""
+    if whole and directory is None:
+        return restore_all_sql(config, None if table is None else Path(table))
+    if whole or table is None:
+        raise UsageError(
+            "restore-sql prints either one table or, with --all, the whole bundle",
+            unchanged="nothing was printed",
+            do="name a table and after it the directory, or --all and the directory",
+        )
+    return restore_sql(config, table, directory)
+
+
 def restore_sql(config: Path | None, table: str, directory: Path | None) -> int:
-    bundle = (directory or settings.load(config=config).migration_data_dir).absolute()
-    described = metadata.read(bundle / files.METADATA)
+    bundle, described = _bundle(config, directory)
     found = restore.find(described, table)
     require_regular(bundle / found.file)  # psql opens whatever has this name
     print(restore.restore_sql(described, found, str(bundle / found.file)))
     return 0
+
+
+def restore_all_sql(config: Path | None, directory: Path | None) -> int:
+    bundle, described = _bundle(config, directory)
+    for table in described.tables.values():
+        require_regular(bundle / table.file)
+    print(restoreall.restore_all_sql(described, bundle))
+    return 0
+
+
+def _bundle(config: Path | None, directory: Path | None) -> tuple[Path, metadata.Metadata]:
+    bundle = (directory or settings.load(config=config).migration_data_dir).absolute()
+    return bundle, metadata.read(bundle / files.METADATA)

@@ -79,7 +79,7 @@ Commands:
   status       Where the run in the data directory stands.
   verify       Read a whole bundle again, offline, and name every damage.
   report       Write the evidence page of a run: report.html.
-  restore-sql  Print the SQL that loads one exported table, for psql.
+  restore-sql  Print the SQL that loads exported tables, for psql.
   freeze-sql   Print the SQL that freezes Supabase, to paste or pipe.
   thaw         Take the freeze back, exactly.
   abort        End the run, and take the freeze back.

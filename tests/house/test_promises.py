@@ -32,7 +32,7 @@ def test_the_commands_and_their_options() -> None:
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config"},
         "report": {"directory", "--config"},
-        "restore-sql": {"table", "directory", "--config"},
+        "restore-sql": {"table", "directory", "--config", "--all"},
         "freeze-sql": {"--thaw"},
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},
