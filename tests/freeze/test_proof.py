@@ -171,6 +171,10 @@ async def test_an_open_transaction_that_may_write_is_movement(
         ("DELETE FROM public.notifications", "rows were deleted in public.notifications"),
         ("TRUNCATE public.session_cache", "public.session_cache was truncated or rewritten"),
         ("SELECT nextval('public.ticket_numbers')", "the sequence public.ticket_numbers moved from "),
+        (
+            "SELECT setval('public.never_used_numbers', 1)",
+            "the sequence public.never_used_numbers moved from 1 (not handed out) to 1",
+        ),
         ("INSERT INTO public.events (occurred_at, name) VALUES (now(), 'x')", "1 row was inserted in public.events"),
     ],
 )
