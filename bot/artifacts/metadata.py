@@ -53,9 +53,15 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
+class CompositeField(_Part):
+    name: Name
+    type: Name
+
+
 class Column(_Part):
     """`encoding` is `text` where the file holds a JSON string to be cast to `type`. `generated` columns must not be
-    inserted. `default` is SQL.
+    inserted. `default` is SQL. `base_type` is a domain's; `enum_labels` and `fields` are those of an enum and of a
+    composite, also under domains and arrays. `non_null`: some exported row has a value here.
     """
 
     name: Name
@@ -66,6 +72,16 @@ class Column(_Part):
     identity: Literal["always", "by default"] | None
     enum_labels: tuple[Sql, ...] | None
     encoding: Literal["json", "text"]
+    base_type: Name | None = None
+    fields: tuple[CompositeField, ...] | None = None
+    non_null: bool
+
+
+class Check(_Part):
+    """A CHECK constraint; `expression` is SQL."""
+
+    name: Name
+    expression: Sql
 
 
 class ForeignKey(_Part):
@@ -119,6 +135,7 @@ class Table(_Part):
     foreign_keys: tuple[ForeignKey, ...]
     depends_on: tuple[Name, ...]
     user_references: tuple[UserReference, ...]
+    checks: tuple[Check, ...] = ()
 
 
 class AuthUsers(_Part):

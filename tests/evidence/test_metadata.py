@@ -14,7 +14,7 @@ FIELDS = {
     "": "exportedAt sourceDatabase version totalDurationMs tables authUsers runId practice tool source target freeze "
     "snapshot sequences importOrder cycles extensions leftOut suspects totals",
     "tables.orders": "rowCount durationMs exportMethod schema table file bytes sha256 rowDigest columns primaryKey "
-    "foreignKeys dependsOn userReferences",
+    "foreignKeys dependsOn userReferences checks",
     "tables.orders.userReferences.0": "column found orphans",
     "authUsers": "rowCount durationMs file bytes sha256",
     "tool": "name version",
@@ -49,15 +49,17 @@ def test_columns_and_keys_have_the_promised_fields() -> None:
     """So have the parts that the small bundle has none of."""
     column = metadata.Column(
         name="id", type="uuid", nullable=False, default=None, generated=False, identity=None, enum_labels=None,
-        encoding="json",
+        encoding="json", fields=(metadata.CompositeField(name="x", type="text"),), non_null=True,
     )  # fmt: skip
     key = metadata.ForeignKey(
         name="k", columns=("a",), references="public.b", referenced_columns=("id",), on_delete="cascade",
         deferrable=False,
     )  # fmt: skip
-    assert list(column.model_dump(by_alias=True)) == (
-        ["name", "type", "nullable", "default", "generated", "identity", "enumLabels", "encoding"]
+    assert " ".join(column.model_dump(by_alias=True)) == (
+        "name type nullable default generated identity enumLabels encoding baseType fields nonNull"
     )
+    assert column.model_dump(by_alias=True)["fields"] == ({"name": "x", "type": "text"},)
+    assert list(metadata.Check(name="c", expression="(n > 0)").model_dump(by_alias=True)) == ["name", "expression"]
     assert list(key.model_dump(by_alias=True)) == (
         ["name", "columns", "references", "referencedColumns", "onDelete", "deferrable"]
     )

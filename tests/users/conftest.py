@@ -155,6 +155,7 @@ class Night:
                 identity=None,
                 enum_labels=None,
                 encoding="text",
+                non_null=True,
             )
             for column in text_columns
         )

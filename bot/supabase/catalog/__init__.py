@@ -7,6 +7,7 @@ parent. What a sequence holds no snapshot holds still: see `bot.supabase.sequenc
 inventory       the values
 reading         asks PostgreSQL for them
 selection       what is taken and what is left out, with the reason
+typedetails     what an importer wants to know of a type
 encoding        how a column's values are written
 importorder     the order in which an import can fill the tables
 userreferences  which columns hold users' ids

@@ -11,7 +11,7 @@ from typing import Literal
 from psycopg import sql
 
 from bot.artifacts import metadata
-from bot.artifacts.metadata import ForeignKey, LeftOut, UserReference
+from bot.artifacts.metadata import Check, CompositeField, ForeignKey, LeftOut, UserReference
 from bot.supabase.catalog import userreferences
 from bot.supabase.catalog.encoding import Doubt, Encoding
 from bot.supabase.catalog.importorder import Order, import_order
@@ -20,7 +20,9 @@ from bot.supabase.sequences import Named, State
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """As in metadata.json, but that `encoding` may still be a doubt, which the data have to resolve."""
+    """As in metadata.json, but that `encoding` may still be a doubt, which the data have to resolve, and that only they
+    tell whether it has a value anywhere.
+    """
 
     name: str
     type: str
@@ -30,6 +32,8 @@ class Column:
     identity: Literal["always", "by default"] | None
     enum_labels: tuple[str, ...] | None
     encoding: Encoding | Doubt
+    base_type: str | None = None
+    fields: tuple[CompositeField, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,7 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    checks: tuple[Check, ...] = ()
 
     @property
     def relation(self) -> str:

@@ -1,4 +1,4 @@
-"""From PostgreSQL's catalogs to ours: six questions, whatever the number of tables, and no lock on any of them."""
+"""From PostgreSQL's catalogs to ours: seven questions, whatever the number of tables, and no lock on any of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from bot.artifacts.files import table_files
-from bot.artifacts.metadata import ForeignKey, LeftOut
+from bot.artifacts.metadata import Check, ForeignKey, LeftOut
 from bot.errors import UsageError
 from bot.supabase.catalog import selection as select
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
+from bot.supabase.catalog.typedetails import TypeDetails, Types, base_type, enum_labels, fields
 from bot.supabase.database import Session, query, translated
 from bot.supabase.sequences import Named
 
@@ -48,10 +49,11 @@ async def read_catalog(
         columns = await _ask(session, "catalog_columns", tables=oids)
         types = await _ask(session, "catalog_types", types=sorted({row["type_oid"] for row in columns}))
         keys = await _ask(session, "catalog_keys", tables=oids)
+        checks = await _ask(session, "catalog_checks", tables=oids)
         oids_of_sequences = [row["oid"] for row in numbered]
         details = {row["oid"]: row for row in await _ask(session, "catalog_sequences", sequences=oids_of_sequences)}
         [database] = await _ask(session, "catalog_database")
-    tables, tokens = _tables(taken, columns, types, keys)
+    tables, tokens = _tables(taken, columns, types, keys, checks)
     left_out += tokens
     roots = _roots(details, relations)
     kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
@@ -188,7 +190,11 @@ def _left_out(row: _Row, reason: str) -> LeftOut:
 
 
 def _tables(
-    taken: Sequence[_Row], columns: Sequence[_Row], types: Sequence[_Row], keys: Sequence[_Row]
+    taken: Sequence[_Row],
+    columns: Sequence[_Row],
+    types: Sequence[_Row],
+    keys: Sequence[_Row],
+    checks: Sequence[_Row],
 ) -> tuple[tuple[Table, ...], list[LeftOut]]:
     """The tables, and the columns that are left out of them."""
     files = table_files((row["schema"], row["name"]) for row in taken)
@@ -202,7 +208,13 @@ def _tables(
         )
         for row in types
     }
-    columns_of, keys_of = _by_table(columns), _by_table(keys)
+    details = {
+        row["oid"]: TypeDetails(
+            shape=row["shape"], parts=row["parts"], base=row["base"], labels=row["labels"], fields=row["fields"]
+        )
+        for row in types
+    }
+    columns_of, keys_of, checks_of = _by_table(columns), _by_table(keys), _by_table(checks)
     tables: list[Table] = []
     left_out: list[LeftOut] = []
     for row in taken:
@@ -213,7 +225,7 @@ def _tables(
                 full = f"{schema}.{name}.{column['name']}"
                 left_out.append(LeftOut(name=full, kind="column", reason=select.TOKEN))
             else:
-                kept.append(_column(column, facts))
+                kept.append(_column(column, facts, details))
         own_keys = keys_of.get(row["oid"], [])
         tables.append(
             Table(
@@ -228,6 +240,7 @@ def _tables(
                 columns=tuple(kept),
                 primary_key=next((tuple(k["columns"]) for k in own_keys if k["kind"] == "p"), ()),
                 foreign_keys=tuple(_foreign_key(k) for k in own_keys if k["kind"] == "f"),
+                checks=tuple(Check(name=c["name"], expression=c["expression"]) for c in checks_of.get(row["oid"], [])),
             )
         )
     return tuple(tables), left_out
@@ -240,7 +253,7 @@ def _by_table(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
     return found
 
 
-def _column(row: _Row, types: Mapping[int, TypeFacts]) -> Column:
+def _column(row: _Row, types: Mapping[int, TypeFacts], details: Types) -> Column:
     return Column(
         name=row["name"],
         type=row["type"],
@@ -248,8 +261,10 @@ def _column(row: _Row, types: Mapping[int, TypeFacts]) -> Column:
         default=row["default"],
         generated=row["generated"],
         identity=row["identity"],
-        enum_labels=None if row["enum_labels"] is None else tuple(row["enum_labels"]),
+        enum_labels=enum_labels(details, row["type_oid"]),
         encoding=judge(types, row["type_oid"]),
+        base_type=base_type(details, row["type_oid"]),
+        fields=fields(details, row["type_oid"]),
     )
 
 

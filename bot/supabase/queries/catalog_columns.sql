@@ -6,16 +6,8 @@ SELECT a.attrelid::bigint AS "table",
        NOT a.attnotnull AS nullable,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS "default",
        a.attgenerated <> '' AS generated,
-       CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END AS identity,
-       labels.names AS enum_labels
+       CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END AS identity
   FROM pg_attribute a
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-  LEFT JOIN LATERAL (
-    SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) AS names
-      FROM pg_enum e
-      JOIN pg_type t ON t.oid = a.atttypid
-     -- Of an array of an enum the labels of its elements.
-     WHERE e.enumtypid IN (t.oid, t.typelem)
-  ) labels ON true
  WHERE a.attrelid = ANY (%(tables)s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum

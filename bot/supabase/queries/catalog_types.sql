@@ -26,6 +26,11 @@ SELECT t.oid::bigint AS oid,
             WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN ARRAY[t.typelem::bigint]
             ELSE ARRAY(SELECT a.atttypid::bigint FROM pg_attribute a
                         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS parts,
+       CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
+       ARRAY(SELECT ARRAY[a.attname::text, format_type(a.atttypid, a.atttypmod)] FROM pg_attribute a
+              WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum) AS fields,
        -- row_to_json obeys a cast to json that somebody made for a type of their own; reading it back has no such cast. And
        -- a domain over a type that cannot be received in binary is refused when it is read from JSON, though it would be text.
        t.oid >= 16384 AND EXISTS (

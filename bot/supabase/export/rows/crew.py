@@ -151,7 +151,8 @@ class Crew:
             largest = max(work.layout.parts, key=lambda part: part.blocks)
             if work.layout.ranges:
                 select = statements.page_bytes(work.table, largest, work.as_text, samples=_SAMPLES)
-                [[page_bytes]] = await source.ask(select, of=work.table.relation)
+                [[page_bytes, filled]] = await source.ask(select, of=work.table.relation)
+                work.saw(work.table.columns, filled)
                 work.span_blocks = span_blocks(int(page_bytes))
             work.file = TableFile(self._directory / work.table.file, strands=work.strands)
             work.ready.set()
@@ -279,8 +280,9 @@ class Crew:
     async def _sum_batch(
         self, batch: Sequence[tuple[TableWork, Part, tuple[int, int] | None]], source: Reading
     ) -> None:
+        unseen = [tuple(work.unseen) for work, _, _ in batch]
         texts = (
-            statements.digest(work.table, part, place, work.as_text, blocks=blocks)
+            statements.digest(work.table, part, place, work.as_text, unseen[place], blocks=blocks)
             for place, (work, part, blocks) in enumerate(batch)
         )
         try:
@@ -292,8 +294,9 @@ class Crew:
             for one in batch:
                 await self._sum_batch([one], source)
             return
-        for place, rows, digest in summed:
+        for place, rows, digest, filled in summed:
             work = batch[place][0]
+            work.saw(unseen[place], filled)
             work.add_sum(rows, int(digest))
             self._told.summed(work.table, rows)
 

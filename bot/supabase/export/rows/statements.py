@@ -11,7 +11,7 @@ one that takes them row by row, and the server is no slower than at writing sing
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from psycopg import sql
 
@@ -67,13 +67,20 @@ def whole(
 
 
 def digest(
-    table: Table, part: Part, place: int, as_text: Collection[str], *, blocks: tuple[int, int] | None = None
+    table: Table,
+    part: Part,
+    place: int,
+    as_text: Collection[str],
+    unseen: Sequence[Column],
+    *,
+    blocks: tuple[int, int] | None = None,
 ) -> sql.Composed:
-    """Gives a row: the place, the count, and the sum as decimal text; of the rows in `blocks`, from the first to before
-    the second, or of all.
+    """Gives a row: the place, the count, the sum as decimal text, and for each of `unseen` whether there is a value; of
+    the rows in `blocks`, from the first to before the second, or of all.
     """
-    rows = _rows(table, part, as_text, (), span=blocks is not None)
-    summed = statement("rows_digest", place=sql.Literal(place), rows=rows)
+    rows = _rows(table, part, as_text, (), span=blocks is not None, values=unseen)
+    filled = sql.SQL(", ").join(sql.SQL("count({}) > 0").format(_value(n, "texts")) for n in range(len(unseen)))
+    summed = statement("rows_digest", place=sql.Literal(place), rows=rows, filled=filled)
     if blocks is None:
         return summed
     first, following = (sql.Literal(block) for block in blocks)
@@ -81,10 +88,15 @@ def digest(
 
 
 def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: int) -> sql.Composed:
-    """Gives one number: how long the text of a block's rows is at most, by `samples` of the part's blocks."""
+    """Gives how long the text of a block's rows is at most, by `samples` of the part's blocks, and for each column
+    whether there is a value in these.
+    """
+    numbers = range(len(table.columns))
     return statement(
         "rows_page_bytes",
-        rows=_rows(table, part, as_text, (), span=True),
+        rows=_rows(table, part, as_text, (), span=True, values=table.columns),
+        values=sql.Composed([sql.SQL(", count({}) > 0 AS {}").format(_value(n, "texts"), _value(n)) for n in numbers]),
+        filled=sql.SQL(", ").join(sql.SQL("coalesce(bool_or({}), false)").format(_value(n, "page")) for n in numbers),
         last=sql.Literal(max(0, part.blocks - 1)),
         stride=sql.Literal(max(1, part.blocks // samples)),
     )
@@ -124,9 +136,21 @@ def _look(column: Column) -> sql.Composed:
             return statement("doubt_deep", type=sql.SQL(column.type), **names)
 
 
+def _value(number: int, *of: str) -> sql.Identifier:
+    """The name under which the value of the column of this number stands beside the rows' text."""
+    return sql.Identifier(*of, f"value_{number}")
+
+
 def _rows(
-    table: Table, part: Part, as_text: Collection[str], doubts: Collection[Column], *, span: bool
+    table: Table,
+    part: Part,
+    as_text: Collection[str],
+    doubts: Collection[Column],
+    *,
+    span: bool,
+    values: Sequence[Column] = (),
 ) -> sql.Composed:
+    """`values` are columns that stand beside the text as well."""
     columns = sql.SQL(", ").join(
         sql.SQL("{} AS {}").format(statement("value_text", value=name), name) if column.name in as_text else name
         for column in table.columns
@@ -136,6 +160,12 @@ def _rows(
     return statement(
         "rows_text",
         doubt=sql.SQL(" OR ").join(looks) if looks else sql.SQL("false"),
+        values=sql.Composed(
+            [
+                sql.SQL(", {} AS {}").format(sql.Identifier("x", column.name), _value(number))
+                for number, column in enumerate(values)
+            ]
+        ),
         columns=columns,
         table=_from(part),
         span=statement("rows_span") if span else _NOTHING,

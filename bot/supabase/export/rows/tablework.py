@@ -39,12 +39,16 @@ class OnDisk:
 
 @dataclass(kw_only=True)
 class TableWork:
-    """`as_text` are the columns that are exported in their text form; `doubts` those of which it is not known yet."""
+    """`as_text` are the columns that are exported in their text form; `doubts` those of which it is not known yet;
+    `unseen` those in which no value was met so far. A look at a few blocks meets nearly all, so that the sums have to
+    look for the rest alone.
+    """
 
     table: Table
     layout: Layout
     as_text: set[str] = field(init=False)
     doubts: list[Column] = field(init=False)
+    unseen: list[Column] = field(init=False)
     strands: int = 1
     strands_left: int = 0
     span_blocks: int = 1
@@ -61,6 +65,7 @@ class TableWork:
     def __post_init__(self) -> None:
         self.as_text = {column.name for column in self.table.columns if column.encoding is Encoding.TEXT}
         self.doubts = [column for column in self.table.columns if isinstance(column.encoding, Doubt)]
+        self.unseen = list(self.table.columns)
 
     @property
     def deep(self) -> list[Column]:
@@ -71,6 +76,11 @@ class TableWork:
         """These columns are in doubt no more."""
         self.as_text |= {column.name for column, there in zip(columns, found, strict=True) if there}
         self.doubts = [column for column in self.doubts if column not in columns]
+
+    def saw(self, columns: Collection[Column], filled: Collection[bool]) -> None:
+        """Whether a value was met in each of these columns."""
+        met = {column.name for column, there in zip(columns, filled, strict=True) if there}
+        self.unseen = [column for column in self.unseen if column.name not in met]
 
     def keep(self, done: OnDisk) -> None:
         """The file is there already."""
@@ -104,15 +114,18 @@ class TableWork:
             bytes=done.bytes,
             sha256=done.sha256,
             row_digest=str(self.digest),
-            columns=tuple(_column(column, done.as_text) for column in table.columns),
+            columns=tuple(
+                _column(column, done.as_text, non_null=column not in self.unseen) for column in table.columns
+            ),
             primary_key=table.primary_key,
             foreign_keys=table.foreign_keys,
             depends_on=catalog.depends_on[table.key],
             user_references=catalog.user_references.get(table.key, ()),
+            checks=table.checks,
         )
 
 
-def _column(column: Column, as_text: Collection[str]) -> metadata.Column:
+def _column(column: Column, as_text: Collection[str], *, non_null: bool) -> metadata.Column:
     return metadata.Column(
         name=column.name,
         type=column.type,
@@ -122,4 +135,7 @@ def _column(column: Column, as_text: Collection[str]) -> metadata.Column:
         identity=column.identity,
         enum_labels=column.enum_labels,
         encoding="text" if column.name in as_text else "json",
+        base_type=column.base_type,
+        fields=column.fields,
+        non_null=non_null,
     )
