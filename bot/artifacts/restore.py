@@ -2,9 +2,11 @@
 
 The file stays with whoever runs psql and is read line by line: a line is one row. Each is taken apart once, by
 `json_to_record`, by the names and types of the columns as they were in the source; a column of encoding text is taken
-out as text and then read by its type's input function: a type that somebody has made may have a cast from text that
-does something else, so its value is read as the one element of an array. At the end count and row digest of the table
-are those of metadata.json, or all is undone: the restore is its own proof.
+out as text and then read by its type's input function. No cast does that: whoever owns a type may have made one from
+text that does something else, and the target's superuser one for any type. `json_to_record` knows input functions only,
+so the text of an array is given to it by itself, that of json to json's own function, and any other as the one element
+of an array. At the end count and row digest of the table are those of metadata.json, or all is undone: the restore is
+its own proof.
 
 The bundle may come from somebody else, and psql obeys what it reads: names and texts are quoted, quotes are chosen over
 all that they enclose, and a type that is none is refused.
@@ -29,6 +31,8 @@ _TYPE = re.compile(
     rf"{_NAME}(?:\.{_NAME})?(?: {_NAME})*(?:\(-?\w+(?:, ?-?\w+)*\))?(?: {_NAME})*(?:\(\d\))?(?:\[\])*", re.ASCII
 )
 """What format_type() makes of a type, as in `interval day to second(3)`, `numeric(3,-2)` or `app."Mood"[]`."""
+_JSON = ("json", "jsonb")
+"""The server's own: types of somebody else stand with their schema."""
 
 _SETTINGS = """\
 \\set ON_ERROR_STOP on
@@ -43,7 +47,9 @@ SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL extra_float_digits = 1;
 SET LOCAL bytea_output = 'hex';
 SET LOCAL xmloption = content;
-SET LOCAL statement_timeout = 0;"""
+SET LOCAL statement_timeout = 0;
+-- Of servers from 17 on.
+SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) IS NOT NULL;"""
 
 _LINES = """\
 CREATE TEMPORARY TABLE cutover_lines (line text) ON COMMIT DROP;
@@ -53,7 +59,8 @@ CREATE TEMPORARY TABLE cutover_lines (line text) ON COMMIT DROP;
 _INSERT = """\
 INSERT INTO {table} {columns}
 SELECT {values}
-  FROM (SELECT rtrim(line, ',')::json AS line FROM cutover_lines WHERE line NOT IN ('[', ']')) AS lines{record};"""
+  FROM (SELECT json_in(textout(rtrim(line, ','))) AS line FROM cutover_lines WHERE line NOT IN ('[', ']'))
+    AS lines{record};"""
 
 _RECORD = """
  CROSS JOIN LATERAL json_to_record(lines.line) AS row ({declared})"""
@@ -68,8 +75,8 @@ DECLARE
   -- A partitioned table has its rows in its partitions; any other is looked at without those that inherit from it.
   what text := (SELECT CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END FROM pg_class WHERE oid = {name}::regclass);
 BEGIN
-  EXECUTE 'SELECT count(*), coalesce(sum((''x'' || substr(md5(row_to_json(x.*)::text), 1, 16))::bit(64)::bigint), 0)'
-    || '::text FROM (SELECT ' || {texts} || ' FROM ' || what || {name} || ') AS x' INTO n, digest;
+  EXECUTE 'SELECT count(*), coalesce(sum((''x'' || substr(md5(convert_to(row_to_json(x.*)::text, ''UTF8'')), 1, 16))'
+    || '::bit(64)::bigint), 0)::text FROM (SELECT ' || {texts} || ' FROM ' || what || {name} || ') AS x' INTO n, digest;
   IF (n, digest) IS DISTINCT FROM ({rows}::bigint, {digest}::text) THEN
     RAISE EXCEPTION 'nothing was loaded: % would have % rows with digest %, and exported were {rows} with digest %',
       {name}, n, digest, {digest};
@@ -162,31 +169,28 @@ def _numbers(sequence: Sequence, table: Table) -> bool:
 def _value(column: Column) -> str:
     """The column as it comes out of its line."""
     name = identifier(column.name)
-    if _is_own(column):
-        return f"own.{name}" if _is_array(column) else f"(own.{name})[1]"
-    return f"row.{name}::{_type(column)}" if column.encoding == "text" else f"row.{name}"
+    if column.encoding == "json":
+        return f"row.{name}"
+    if column.type in _JSON:
+        return f"{column.type}_in(textout(row.{name}))"
+    return f"own.{name}" if _is_array(column) else f"(own.{name})[1]"
 
 
 def _own(columns: Collection[Column]) -> str:
-    """What reads the text of columns whose type somebody has made: an array's by itself, any other's in an array."""
-    own = [column for column in columns if _is_own(column)]
+    """What reads the text of columns: an array's by itself, any other's in an array."""
+    own = [column for column in columns if column.encoding == "text" and column.type not in _JSON]
     if not own:
         return ""
     texts = {column.name: f"row.{identifier(column.name)}" for column in own}
     return _OWN.format(
         names=", ".join(literal(column.name) for column in own),
         values=", ".join(
-            texts[column.name] if _is_array(column) else f"ARRAY[{texts[column.name]}]::text" for column in own
+            texts[column.name] if _is_array(column) else f"format('%s', ARRAY[{texts[column.name]}])" for column in own
         ),
         declared=", ".join(
             f"{identifier(column.name)} {_type(column)}{'' if _is_array(column) else '[]'}" for column in own
         ),
     )
-
-
-def _is_own(column: Column) -> bool:
-    """Written as text, and of a type outside pg_catalog, whose names stand with their schema."""
-    return column.encoding == "text" and "." in re.sub(r'"(?:[^"]|"")*"', '""', column.type)
 
 
 def _is_array(column: Column) -> bool:

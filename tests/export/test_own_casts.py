@@ -1,4 +1,4 @@
-"""A type with casts of its own: they may say anything, and the value comes back all the same."""
+"""A type with casts of its own, or of a superuser's: they may say anything, and the value comes back all the same."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,19 +30,25 @@ _TABLE = """
 CREATE TABLE app.moods (
   id int, m app.mood, ms app.mood[], p app."Pair, (odd)", ps app."Pair, (odd)"[], d app.dear, ds app.dear[],
   noted app.noted, j app.jsonb, u app.uuid, us app.uuid[], doc json, fixed char(6),
-  sets app.settings[]
+  sets app.settings[], plain jsonb, vector int2vector, shifted int[]
 );
 INSERT INTO app.moods VALUES
   (1, 'sad', '{sad,NULL,happy}', ROW('sad', 1), ARRAY[ROW('happy', 0.1), NULL, ROW(NULL, NULL)]::app."Pair, (odd)"[],
-   'happy', '[0:1]={happy,sad}', '{"a":  1}', 'null', 'me', '{me}', '{"b":  null}', 'ab', '{"null","{}"}'),
+   'happy', '[0:1]={happy,sad}', '{"a":  1}', 'null', 'me', '{me}', '{"b":  null}', 'ab', '{"null","{}"}', 'null',
+   '1 2', '[0:1]={3,4}'),
   (2, '{"a b"\\\\}', '{"{\\"a b\\"\\\\\\\\}"}', ROW('{"a b"\\\\}', 'NaN'), '{}', '{"a b"\\\\}', '{}', ' null ',
-   'not', NULL, '{}', 'null', '', NULL),
-  (3, NULL, NULL, ROW(NULL, NULL), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+   'not', NULL, '{}', 'null', '', NULL, '{"a": 1}', '', '{}'),
+  (3, NULL, NULL, ROW(NULL, NULL), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 GRANT USAGE ON SCHEMA app TO postgres; GRANT SELECT ON app.moods TO postgres;
 """
 _HIDES = """
 CREATE FUNCTION app.hide(app.settings[]) RETURNS jsonb[] LANGUAGE sql AS $$ SELECT '{}'::jsonb[] $$;
 CREATE CAST (app.settings[] AS jsonb[]) WITH FUNCTION app.hide(app.settings[]);
+"""
+_SUPERUSERS = """
+CREATE FUNCTION app.to_lie(text) RETURNS {type} LANGUAGE sql AS $$ SELECT NULL::{type} $$;
+CREATE CAST (text AS {type}) WITH FUNCTION app.to_lie(text);
+ALTER FUNCTION app.to_lie(text) RENAME TO to_{name};
 """
 _CASTS = """
 CREATE FUNCTION app.to_json({type}) RETURNS json LANGUAGE sql AS $$ SELECT '{{"hi":1}}'::json $$;
@@ -52,6 +58,8 @@ CREATE CAST ({type} AS json) WITH FUNCTION app.to_json({type});
 CREATE CAST ({type} AS text) WITH FUNCTION app.to_text({type}) AS IMPLICIT;
 CREATE CAST (text AS {type}) WITH FUNCTION app.{of}(text) AS ASSIGNMENT;
 """
+SERVERS = {"json": "json", "jsonb": "jsonb", "vector": "int2vector", "list": "int[]"}
+"""Types to which the superuser has made a cast from text."""
 CAST = {
     "of_mood": "app.mood",
     "of_moods": "app.mood[]",
@@ -71,6 +79,8 @@ def small(request: pytest.FixtureRequest) -> Iterator[Company]:
         template.server.sql(_HIDES, template.dbname)
         for of, type_ in CAST.items():
             template.server.sql(_CASTS.format(of=of, type=type_), template.dbname)
+        for name, type_ in SERVERS.items():
+            template.server.sql(_SUPERUSERS.format(name=name, type=type_), template.dbname)
         yield template
 
 
@@ -100,10 +110,10 @@ async def test_the_files_hold_what_the_types_write_and_not_what_their_casts_say(
     assert first == (
         '{"id":1,"m":"sad","ms":"{sad,NULL,happy}","p":"(sad,1)","ps":"{\\"(happy,0.1)\\",NULL,\\"(,)\\"}","d":"happy",'
         '"ds":"[0:1]={happy,sad}","noted":"{\\"a\\":  1}","j":"null","u":"me","us":["me"],"doc":"{\\"b\\":  null}",'
-        '"fixed":"ab    ","sets":"{\\"null\\",\\"{}\\"}"},'
+        '"fixed":"ab    ","sets":"{\\"null\\",\\"{}\\"}","plain":"null","vector":"1 2","shifted":"[0:1]={3,4}"},'
     )
     assert {column.name for column in table.columns if column.encoding == "text"} == {
-        "m", "ms", "p", "ps", "d", "ds", "noted", "doc", "sets",
+        "m", "ms", "p", "ps", "d", "ds", "noted", "doc", "sets", "plain", "vector", "shifted",
     }  # fmt: skip
 
 
