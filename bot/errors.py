@@ -81,7 +81,7 @@ class CredentialRefused(ServiceRefused):
 
 
 class Unreadable(ServiceRefused):
-    """Our role may not read `tables` (each `schema.table`), which an approver may choose to leave out."""
+    """`tables` (each `schema.table`) cannot be read, and an approver may choose to leave them out."""
 
     def __init__(self, happened: str, *, unchanged: str, do: str, tables: tuple[str, ...]) -> None:
         super().__init__(happened, unchanged=unchanged, do=do)

@@ -26,6 +26,7 @@ have to be filled in. Files that take parameters hold no other per cent sign.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
@@ -54,6 +55,9 @@ _END_SECONDS = 2.0
 _END = b"SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"
 _NAME_BYTES = 63
 _UNCHANGED = "nothing was changed"
+_ALLOCATION = re.compile(r"invalid memory alloc request size (\d+)")
+"""No translation has it in another language."""
+_BEYOND_ANY_TEXT = 1 << 36
 
 _CLIENT_SIDE: dict[str, str | int] = {
     "connect_timeout": _CONNECT_SECONDS,
@@ -178,6 +182,21 @@ def translated(happened: str, *, unchanged: str = _UNCHANGED) -> Iterator[None]:
         raise _ours(error, happened, unchanged) from error
 
 
+def too_long(error: BaseException | None) -> bool:
+    """Whether a text is beyond what the server can have in one piece, which is 1 GB. A size that no text can reach is a
+    sign of damage in the database instead.
+    """
+    if isinstance(error, pg.InternalError_):
+        asked = _ALLOCATION.match(error.diag.message_primary or "")
+        return asked is not None and int(asked[1]) < _BEYOND_ANY_TEXT
+    return isinstance(error, pg.ProgramLimitExceeded)
+
+
+def not_utf8(error: BaseException | None) -> bool:
+    """Whether text of the database, which has another encoding or none, cannot be written as UTF-8."""
+    return isinstance(error, pg.CharacterNotInRepertoire | pg.UntranslatableCharacter)
+
+
 def _ours(error: psycopg.Error, happened: str, unchanged: str) -> CutoverError:
     """Most specific first."""
     match error:
@@ -191,6 +210,14 @@ def _ours(error: psycopg.Error, happened: str, unchanged: str) -> CutoverError:
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_RIGHTS)
         case pg.TooManyConnections():
             return none_left(unchanged)
+        case _ if too_long(error):
+            do = "shorten it in the living source, or leave its table out with export.exclude_tables"
+            happened = f"{happened}: a row is longer as text than the server's 1 GB ({error.sqlstate})"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_ANSWER)
+        case _ if not_utf8(error):
+            do = "see what the check `database-encoding` of `cutover doctor` names"
+            happened = f"{happened}: text in it is no UTF-8 ({error.sqlstate})"
+            return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_ANSWER)
         case pg.LockNotAvailable():
             do = "look in pg_locks for who holds it, end that session, and try again"
             happened = f"{happened}: a lock could not be had in time (55P03)"

@@ -16,7 +16,7 @@ same, `Disturbed` names the table, and nothing that was read may be believed.
 
 What this cannot see is code that runs with the rows and sets back what it changed. The server has three kinds: a cast,
 hence a value's text is made by its type's output function alone (`catalog.encoding`); a domain's CHECK, hence no value
-with one inside is read back to look at it; a view, hence none is read. Nor does it stop such code from reading, or a
+is read back to look at it; a view, hence none is read. Nor does it stop such code from reading, or a
 superuser's rights from anything: the checks `foreign-code` and `superuser-role` say so beforehand.
 """
 

@@ -9,7 +9,7 @@ from bot.errors import UsageError
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.catalog import Catalog, read_catalog
-from bot.supabase.catalog.encoding import Doubt, Encoding
+from bot.supabase.catalog.encoding import Bounds, Encoding, JsonNull
 from bot.supabase.database import Database
 
 
@@ -76,10 +76,10 @@ async def test_encodings_are_judged_by_the_real_types(company: Company) -> None:
     assert found["products", "attributes"] is Encoding.TEXT
     assert found["products", "embedding"] is Encoding.JSON
     assert found["customers", "home"] is Encoding.JSON
-    assert found["documents", "body"] is Doubt.JSON_NULL
-    assert found["documents", "versions"] is Doubt.JSONB_ARRAY
-    assert found["surveys", "shares"] is Doubt.BOUNDS
-    assert found["surveys", "places"] is Doubt.BOUNDS
+    assert found["documents", "body"] == JsonNull()
+    assert found["documents", "versions"] == Bounds(JsonNull(listed=True))
+    assert found["surveys", "shares"] == Bounds()
+    assert found["surveys", "places"] == Bounds()
 
 
 async def test_sequences_are_those_that_are_not_the_platforms(company: Company) -> None:

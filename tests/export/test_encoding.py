@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.supabase.catalog.encoding import Doubt, Encoding, TypeFacts, judge
+from bot.supabase.catalog.encoding import Bounds, Doubt, Encoding, Fields, JsonNull, TypeFacts, judge
 
 TYPES = {
     1: TypeFacts(name="text", shape="scalar"),
@@ -15,11 +15,11 @@ TYPES = {
     11: TypeFacts(name="_text", shape="array", parts=(1,)),
     12: TypeFacts(name="_jsonb", shape="array", parts=(2,)),
     13: TypeFacts(name="_json", shape="array", parts=(3,)),
-    21: TypeFacts(name="address", shape="composite", parts=(1, 7)),
-    22: TypeFacts(name="labelled", shape="composite", parts=(1, 11)),
-    23: TypeFacts(name="noted", shape="composite", parts=(1, 2)),
-    25: TypeFacts(name="versioned", shape="composite", parts=(1, 12)),
-    24: TypeFacts(name="recorded", shape="composite", parts=(13,)),
+    21: TypeFacts(name="address", shape="composite", parts=(1, 7), fields=("a", "b")),
+    22: TypeFacts(name="labelled", shape="composite", parts=(1, 11), fields=("a", "b")),
+    23: TypeFacts(name="noted", shape="composite", parts=(1, 2), fields=("a", "b")),
+    25: TypeFacts(name="versioned", shape="composite", parts=(1, 12), fields=("a", "b")),
+    24: TypeFacts(name="recorded", shape="composite", parts=(13,), fields=("a",)),
     31: TypeFacts(name="email", shape="domain", parts=(1,)),
     32: TypeFacts(name="settings", shape="domain", parts=(2,)),
     33: TypeFacts(name="shares", shape="domain", parts=(11,)),
@@ -33,9 +33,9 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize("oid", [3, 4, 5, 6, 13, 24, 25, 43, 46])
+@pytest.mark.parametrize("oid", [3, 4, 5, 6, 13, 24, 43, 45, 46])
 def test_json_and_types_that_are_read_back_otherwise_are_text_wherever_they_stand(oid: int) -> None:
-    """json inside anything, hstore, geometry and arrays of jsonb deeper inside never travel as JSON."""
+    """json inside anything, hstore, geometry and arrays of arrays never travel as JSON."""
     assert judge(TYPES, oid) is Encoding.TEXT
 
 
@@ -48,20 +48,20 @@ def test_what_json_carries_stays_readable(oid: int) -> None:
 @pytest.mark.parametrize(
     ("oid", "doubt"),
     [
-        (2, Doubt.JSON_NULL),
-        (32, Doubt.JSON_NULL),
-        (11, Doubt.BOUNDS),
-        (33, Doubt.BOUNDS),
-        (41, Doubt.BOUNDS),
-        (12, Doubt.JSONB_ARRAY),
-        (34, Doubt.JSONB_ARRAY),
-        (44, Doubt.JSONB_ARRAY),
-        (22, Doubt.DEEP),
-        (23, Doubt.DEEP),
-        (42, Doubt.DEEP),
-        (45, Doubt.DEEP),
+        (2, JsonNull()),
+        (32, JsonNull()),
+        (11, Bounds()),
+        (33, Bounds()),
+        (41, Bounds()),
+        (12, Bounds(JsonNull(listed=True))),
+        (34, Bounds(JsonNull(listed=True))),
+        (44, Bounds(JsonNull(listed=True))),
+        (22, Fields((("b", Bounds()),))),
+        (23, Fields((("b", JsonNull()),))),
+        (25, Fields((("b", Bounds(JsonNull(listed=True))),))),
+        (42, Bounds(Fields((("b", Bounds()),)))),
     ],
 )
 def test_what_depends_on_the_data_is_a_doubt(oid: int, doubt: Doubt) -> None:
-    """jsonb and arrays are looked at before it is decided."""
-    assert judge(TYPES, oid) is doubt
+    """jsonb and arrays are looked at before it is decided, wherever they are inside."""
+    assert judge(TYPES, oid) == doubt

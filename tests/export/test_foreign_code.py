@@ -178,7 +178,7 @@ async def test_a_large_table_read_in_spans_is_not_believed_either(taken: Taken) 
 
 
 async def test_a_domains_check_never_runs_to_look_at_a_value(taken: Taken) -> None:
-    """What would have to be read back to know whether it comes back is exported as text without asking."""
+    """A value is taken apart, and never read back, to know whether it comes back."""
     as_app(
         taken.database,
         NEVER,
@@ -192,7 +192,7 @@ async def test_a_domains_check_never_runs_to_look_at_a_value(taken: Taken) -> No
     files = await take(taken)
 
     assert files["app_words.json"] == (
-        b'[\n{"w":"a","ws":["b","c"],"p":"(d,\\"[0:1]={1,2}\\")","ps":"{\\"(e,)\\"}"}\n]\n'
+        b'[\n{"w":"a","ws":["b","c"],"p":"(d,\\"[0:1]={1,2}\\")","ps":[{"one":"e","many":null}]}\n]\n'
     )
 
 

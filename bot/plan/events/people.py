@@ -69,7 +69,7 @@ class ReasonAccepted(Event):
 
 
 class UnreadableAccepted(Event):
-    """An approver lets the export go on without a table (`schema.table`) that our role may not read."""
+    """An approver lets the export go on without a table (`schema.table`) that cannot be read."""
 
     type: Literal["unreadable-accepted"] = "unreadable-accepted"
     table: str

@@ -14,6 +14,6 @@ userreferences  which columns hold users' ids
 """
 
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
-from bot.supabase.catalog.reading import read_catalog
+from bot.supabase.catalog.reading import NEVER_LEFT_OUT, read_catalog
 
-__all__ = ["Catalog", "Column", "NumberSequence", "Table", "read_catalog"]
+__all__ = ["NEVER_LEFT_OUT", "Catalog", "Column", "NumberSequence", "Table", "read_catalog"]

@@ -9,25 +9,25 @@ writes as the type's own text, which comes back whole. What does not come back, 
     a domain over a type that has   refused when it is read from JSON
     no binary input (aclitem, isbn)                                                      text, always
     int2vector, oidvector           count from 0 and would come back counting from 1     text, always
-    an array of jsonb inside        what holds for one by itself, and to look for it
-                                    by reading it back may raise an error                text, always
+    an array of arrays (there is    would be read as one array of more dimensions
+    a domain in between)                                                                 text, always
     jsonb with a JSON null          comes back as SQL NULL                               text if the data have one
     an array not counting from 1    comes back counting from 1                           text if the data have one
     an array of jsonb with a JSON   comes back as an array of more dimensions, or not
     array in it                     at all                                               text if the data have one
-    the first two deeper inside     an array in a composite, say                         text if the data have one,
-                                                                                         text always beside a domain
-                                                                                         with a CHECK
 
 The text of a value is what its type's output function makes of it, never a cast to text or json: a cast is code of the
-type's owner, and may say anything. For the same reason no domain with a CHECK is read back to look at its values.
+type's owner, and may say anything.
 
-The last four are a `Doubt` that a look at the data resolves (see `rowtext`), so that ordinary jsonb stays readable.
+The last three are a `Doubt` that a look at the data resolves, so that ordinary jsonb stays readable. They are looked
+for wherever they can be inside a value, by taking it apart (`export.rows.statements`). No value is ever read back to
+see whether it comes back: that would run a domain's rules, whoever has written them, and it may raise (a rule that old
+rows break, the name of a function or role that is gone or not the only one) for a value that is carried well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -42,24 +42,40 @@ _BY_NAME = {"hstore", "geometry", "geography"}
 @dataclass(frozen=True, kw_only=True)
 class TypeFacts:
     """`name` is empty for a type that somebody has made, but for those of extensions that are known by name. `parts`
-    are the oids of a domain's base, an array's element or a composite's fields, which row_to_json enters. `has_rule`:
-    a domain with a CHECK.
+    are the oids of a domain's base, an array's element or a composite's fields, which row_to_json enters; `fields` are
+    the names of the latter.
     """
 
     name: str
     shape: Shape
     parts: tuple[int, ...] = ()
+    fields: tuple[str, ...] = ()
     not_read_back: bool = False
-    has_rule: bool = False
 
 
-class Doubt(Enum):
-    """What in a column's data would be lost in JSON, if it is there."""
+@dataclass(frozen=True)
+class JsonNull:
+    """A JSON null; `listed`: a JSON array as well."""
 
-    JSON_NULL = "a JSON null"
-    BOUNDS = "an array that does not count from 1"
-    JSONB_ARRAY = "an array with a JSON null or a JSON array in it, or that does not count from 1"
-    DEEP = "a value inside that does not come back"
+    listed: bool = False
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An array that does not count from 1, or an element in doubt."""
+
+    elements: Doubt | None = None
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Of a composite, by name, those in doubt."""
+
+    fields: tuple[tuple[str, Doubt], ...]
+
+
+Doubt = JsonNull | Bounds | Fields
+"""What in a column's data would be lost in JSON, if it is there."""
 
 
 class Encoding(Enum):
@@ -72,35 +88,34 @@ def judge(types: Mapping[int, TypeFacts], oid: int) -> Encoding | Doubt:
 
     `types` holds the type and everything inside it.
     """
-    within = [types[part] for part in _within(types, oid)]
-    if any(t.not_read_back or t.name in _NEVER_JSON or t.name in _BY_NAME for t in within):
+    one = types[oid]
+    if one.not_read_back or one.name in _NEVER_JSON or one.name in _BY_NAME:
         return Encoding.TEXT
-    top = _base(types, oid)
-    if top.name == "jsonb":
-        return Doubt.JSON_NULL
-    if any(t.shape == "array" and _base(types, t.parts[0]).name == "jsonb" for t in within if t is not top):
+    match one.shape:
+        case "domain":
+            return judge(types, one.parts[0])
+        case "array":
+            return _judge_array(types, one)
+        case "composite":
+            return _judge_composite(types, one)
+    return JsonNull() if one.name == "jsonb" else Encoding.JSON
+
+
+def _judge_array(types: Mapping[int, TypeFacts], array: TypeFacts) -> Encoding | Doubt:
+    element = judge(types, array.parts[0])
+    match element:
+        case Encoding.TEXT | Bounds():
+            return Encoding.TEXT
+        case JsonNull():
+            return Bounds(JsonNull(listed=True))
+        case Fields():
+            return Bounds(element)
+    return Bounds()
+
+
+def _judge_composite(types: Mapping[int, TypeFacts], composite: TypeFacts) -> Encoding | Doubt:
+    within = [(name, judge(types, part)) for name, part in zip(composite.fields, composite.parts, strict=True)]
+    if any(judged is Encoding.TEXT for _, judged in within):
         return Encoding.TEXT
-    deep = Encoding.TEXT if any(t.has_rule for t in within) else Doubt.DEEP
-    risky = [t for t in within if t is not top and (t.name == "jsonb" or t.shape == "array")]
-    if top.shape != "array":
-        return deep if risky else Encoding.JSON
-    if not risky:
-        return Doubt.BOUNDS
-    return Doubt.JSONB_ARRAY if _base(types, top.parts[0]).name == "jsonb" else deep
-
-
-def _base(types: Mapping[int, TypeFacts], oid: int) -> TypeFacts:
-    """The type under any number of domains."""
-    while types[oid].shape == "domain":
-        oid = types[oid].parts[0]
-    return types[oid]
-
-
-def _within(types: Mapping[int, TypeFacts], oid: int) -> Iterator[int]:
-    seen, waiting = set[int](), [oid]
-    while waiting:
-        oid = waiting.pop()
-        if oid not in seen:
-            seen.add(oid)
-            yield oid
-            waiting.extend(types[oid].parts)
+    doubts = tuple((name, judged) for name, judged in within if not isinstance(judged, Encoding))
+    return Fields(doubts) if doubts else Encoding.JSON

@@ -20,7 +20,7 @@ from bot.supabase.sequences import Named
 
 _Row = Mapping[str, Any]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_NEVER_LEFT_OUT = {"auth.users", "auth.identities"}
+NEVER_LEFT_OUT = {"auth.users", "auth.identities"}
 """Without which no user can be created."""
 _TABLES = ("r", "p")
 _SEQUENCE = "S"
@@ -67,7 +67,7 @@ async def read_catalog(
         extensions=tuple(database["extensions"]),
         left_out=tuple(sorted(left_out, key=lambda entry: (entry.kind, entry.name))),
         grants=_grants(taken, kept, database["role"]),
-        unreadable=tuple(name for row in taken if _unreadable(row) and (name := _name(row)) not in _NEVER_LEFT_OUT),
+        unreadable=tuple(name for row in taken if _unreadable(row) and (name := _name(row)) not in NEVER_LEFT_OUT),
     )
 
 
@@ -177,7 +177,7 @@ def _unreadable(row: _Row) -> bool:
 
 def _left_unread(taken: Sequence[_Row], reasons: Mapping[str, str]) -> tuple[list[_Row], list[LeftOut]]:
     """What is taken all the same, and what need not be."""
-    unread = [row for row in taken if _name(row) in reasons.keys() - _NEVER_LEFT_OUT]
+    unread = [row for row in taken if _name(row) in reasons.keys() - NEVER_LEFT_OUT]
     return [row for row in taken if row not in unread], [_left_out(row, reasons[_name(row)]) for row in unread]
 
 
@@ -203,8 +203,8 @@ def _tables(
             name=row["name"],
             shape=row["shape"],
             parts=tuple(row["parts"]),
+            fields=tuple(name for name, _ in row["fields"]),
             not_read_back=row["not_read_back"],
-            has_rule=row["has_rule"],
         )
         for row in types
     }

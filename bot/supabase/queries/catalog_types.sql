@@ -25,7 +25,8 @@ SELECT t.oid::bigint AS oid,
        CASE WHEN t.typtype = 'd' THEN ARRAY[t.typbasetype::bigint]
             WHEN t.typsubscript = 'array_subscript_handler'::regproc THEN ARRAY[t.typelem::bigint]
             ELSE ARRAY(SELECT a.atttypid::bigint FROM pg_attribute a
-                        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END AS parts,
+                        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                        ORDER BY a.attnum) END AS parts,
        CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels,
        ARRAY(SELECT ARRAY[a.attname::text, format_type(a.atttypid, a.atttypmod)] FROM pg_attribute a
@@ -35,7 +36,6 @@ SELECT t.oid::bigint AS oid,
        -- a domain over a type that cannot be received in binary is refused when it is read from JSON, though it would be text.
        t.oid >= 16384 AND EXISTS (
          SELECT FROM pg_cast k WHERE k.castsource = t.oid AND k.casttarget = 'json'::regtype AND k.castmethod = 'f'
-       ) OR EXISTS (SELECT FROM pg_type base WHERE base.oid = nullif(t.typbasetype, 0) AND base.typreceive = 0) AS not_read_back,
-       EXISTS (SELECT FROM pg_constraint rule WHERE rule.contypid = t.oid AND rule.contype = 'c') AS has_rule
+       ) OR EXISTS (SELECT FROM pg_type base WHERE base.oid = nullif(t.typbasetype, 0) AND base.typreceive = 0) AS not_read_back
   FROM inside
   JOIN pg_type t USING (oid)

@@ -5,7 +5,7 @@ a pass of their own behind them, divided otherwise than the writing, so that row
 one would be missing in the other.
 
 Whether a column has to be written as text is seen on the way, by a flag that the server sends along with each chunk;
-only then the table is begun again. Doubts that cost as much as the rows themselves are looked for beforehand.
+only then the table is begun again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,18 +23,19 @@ from psycopg import sql
 
 from bot.artifacts import metadata
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
-from bot.supabase.catalog import Column, Table
+from bot.errors import ServiceRefused
+from bot.supabase.catalog import Table
 from bot.supabase.database import translated
 from bot.supabase.export.rows import statements
+from bot.supabase.export.rows.explained import UNCHANGED, explained, named
 from bot.supabase.export.rows.layout import Layout, Part, Slice, span_blocks
 from bot.supabase.export.rows.tablefile import TableFile
 from bot.supabase.export.rows.tablework import Broken, OnDisk, TableWork
 from bot.supabase.export.rows.todo import Item, Todo
-from bot.supabase.export.rows.wire import Chunk, Malformed, chunks
+from bot.supabase.export.rows.wire import Chunk, chunks
 from bot.supabase.export.snapshot import PING_SECONDS, Snapshot, ungrouped
-from bot.supabase.reading import Disturbed, Reading
+from bot.supabase.reading import Reading
 
-_UNCHANGED = "no metadata.json was written"
 _TABLES_A_STATEMENT = 100
 _SAMPLES = 16
 _PILE_BYTES = 1 << 18
@@ -121,13 +122,13 @@ class Crew:
                 self._todo.end()
 
     async def _ping(self, source: Reading) -> None:
-        with translated("a worker's session was lost", unchanged=_UNCHANGED):
+        with translated("a worker's session was lost", unchanged=UNCHANGED):
             await source.stay()
 
     # -- big tables ---------------------------------------------------------------------------------------------------
 
     async def _strand(self, work: TableWork, number: int, source: Reading) -> None:
-        with _explained(work.table):
+        with explained(work.table):
             await self._prepared(source, work, first=number == 0)
             file = work.file
             assert file is not None
@@ -147,7 +148,6 @@ class Crew:
         """The first strand prepares the table, the others wait for it."""
         if first:
             work.began = time.monotonic()
-            await self._settle(source, work, work.deep)
             largest = max(work.layout.parts, key=lambda part: part.blocks)
             if work.layout.ranges:
                 select = statements.page_bytes(work.table, largest, work.as_text, samples=_SAMPLES)
@@ -165,7 +165,7 @@ class Crew:
         self._told.wrote(work.table, -file.rows, -file.size)
         await file.close()
         before = set(work.as_text)
-        await self._settle(source, work, work.doubts)
+        await self._settle(source, work)
         if work.as_text == before:
             raise Broken(work.table, "a value that JSON cannot carry was seen, and was not found again")
         work.doubted = False
@@ -217,21 +217,22 @@ class Crew:
     # -- small tables -------------------------------------------------------------------------------------------------
 
     async def _write_small(self, works: Sequence[TableWork], source: Reading) -> None:
-        with _explained(*(work.table for work in works)):
-            doubted = await self._write_batch(source, works)
-            for work in doubted:
-                await self._settle(source, work, work.doubts)
-            if doubted and await self._write_batch(source, doubted):
-                raise Broken(doubted[0].table, "a value that JSON cannot carry was seen, and was not found before")
+        doubted = await self._write_batch(source, works)
+        for work in doubted:
+            with explained(work.table):
+                await self._settle(source, work)
+        if doubted and await self._write_batch(source, doubted):
+            raise Broken(doubted[0].table, "a value that JSON cannot carry was seen, and was not found before")
         self._todo.last(*self._sums(works))
 
     async def _write_batch(self, source: Reading, works: Sequence[TableWork]) -> list[TableWork]:
-        """Those that were not written, because a value in them is in doubt. Where code of some table disturbs the
-        reading of all, each is read alone, so that the error names that table.
+        """Those that were not written, because a value in them is in doubt. Where some table is in the way of reading
+        all, each is read alone, so that the error names that table.
         """
         try:
-            came = await self._read_batch(source, works)
-        except Disturbed:
+            with explained(*(work.table for work in works)):
+                came = await self._read_batch(source, works)
+        except ServiceRefused:
             if len(works) == 1:
                 raise
             return [doubted for work in works for doubted in await self._write_batch(source, [work])]
@@ -254,7 +255,7 @@ class Crew:
             statements.whole(work.table, work.layout.parts[0], place, work.as_text, work.doubts, one=True)
             for place, work in enumerate(works)
         )
-        of = _named([work.table for work in works])
+        of = named([work.table for work in works])
         async with aclosing(chunks(source, statements.one_after_the_other(*selects), of=of)) as copied:
             async for chunk in copied:
                 came[chunk.number] = chunk
@@ -273,9 +274,8 @@ class Crew:
 
     async def _sum(self, slices: Sequence[tuple[TableWork, Iterable[Slice]]], source: Reading) -> None:
         wanted = [(work, part, blocks) for work, own in slices for part, blocks in own]
-        with _explained(*dict.fromkeys(work.table for work, _ in slices)):
-            for batch in _batches(wanted):
-                await self._sum_batch(batch, source)
+        for batch in _batches(wanted):
+            await self._sum_batch(batch, source)
 
     async def _sum_batch(
         self, batch: Sequence[tuple[TableWork, Part, tuple[int, int] | None]], source: Reading
@@ -285,10 +285,11 @@ class Crew:
             statements.digest(work.table, part, place, work.as_text, unseen[place], blocks=blocks)
             for place, (work, part, blocks) in enumerate(batch)
         )
+        tables = [work.table for work, _, _ in batch]
         try:
-            of = _named([work.table for work, _, _ in batch])
-            summed = await source.ask(statements.one_after_the_other(*texts), of=of)
-        except Disturbed:
+            with explained(*dict.fromkeys(tables)):
+                summed = await source.ask(statements.one_after_the_other(*texts), of=named(tables))
+        except ServiceRefused:
             if len(batch) == 1:
                 raise
             for one in batch:
@@ -302,14 +303,12 @@ class Crew:
 
     # -- what all need ------------------------------------------------------------------------------------------------
 
-    async def _settle(self, source: Reading, work: TableWork, columns: Sequence[Column]) -> None:
-        if not columns:
-            return
-        found = [False] * len(columns)
+    async def _settle(self, source: Reading, work: TableWork) -> None:
+        found = [False] * len(work.doubts)
         for part in work.layout.parts:
-            [looks] = await source.ask(statements.doubts(part, columns), of=work.table.relation)
+            [looks] = await source.ask(statements.doubts(part, work.doubts), of=work.table.relation)
             found = [was or is_ for was, is_ in zip(found, looks, strict=True)]
-        work.settle(columns, found)
+        work.settle(found)
 
     def _done(self, work: TableWork, rows: int, written: Written) -> None:
         work.put_on_disk(rows=rows, bytes_=written.bytes, sha256=written.sha256)
@@ -353,18 +352,3 @@ def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     rest = iter(items)
     while batch := list(islice(rest, _TABLES_A_STATEMENT)):
         yield batch
-
-
-def _named(tables: Sequence[Table]) -> str:
-    first, last = tables[0].relation, tables[-1].relation
-    return first if first == last else f"one of the tables {first} to {last}"
-
-
-@contextmanager
-def _explained(*tables: Table) -> Iterator[None]:
-    """Errors of the server and of the wire become ours, with the table in them."""
-    try:
-        with translated(f"{_named(tables)} could not be exported", unchanged=_UNCHANGED):
-            yield
-    except Malformed as error:
-        raise Broken(tables[0], str(error)) from error

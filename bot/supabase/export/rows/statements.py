@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from psycopg import sql
 
 from bot.supabase.catalog import Column, Table
-from bot.supabase.catalog.encoding import Doubt
+from bot.supabase.catalog.encoding import Bounds, Doubt, Encoding, Fields, JsonNull
 from bot.supabase.database import statement
 from bot.supabase.export.rows.layout import Part, Spans
 
@@ -124,16 +124,23 @@ def doubts(part: Part, columns: Collection[Column]) -> sql.Composed:
 
 
 def _look(column: Column) -> sql.Composed:
-    names = {"column": sql.Identifier("x", column.name)}
-    match column.encoding:
-        case Doubt.JSON_NULL:
-            return statement("doubt_json_null", **names)
-        case Doubt.BOUNDS:
-            return statement("doubt_bounds", **names)
-        case Doubt.JSONB_ARRAY:
-            return statement("doubt_jsonb_array", **names)
-        case _:
-            return statement("doubt_deep", type=sql.SQL(column.type), **names)
+    assert not isinstance(column.encoding, Encoding)
+    return _doubted(sql.Identifier("x", column.name), column.encoding)
+
+
+def _doubted(value: sql.Composable, doubt: Doubt) -> sql.Composed:
+    """A boolean or NULL: it takes the value apart and never reads any of it back."""
+    match doubt:
+        case JsonNull(listed=listed):
+            return statement("doubt_json_element" if listed else "doubt_json_null", value=value)
+        case Bounds(elements=None):
+            return statement("doubt_bounds", value=value)
+        case Bounds(elements=elements):
+            look = _doubted(sql.Identifier("element", "value"), elements)
+            return statement("doubt_elements", value=value, bounds=statement("doubt_bounds", value=value), look=look)
+        case Fields(fields=fields):
+            looks = [_doubted(sql.SQL("({}).{}").format(value, sql.Identifier(name)), field) for name, field in fields]
+            return sql.SQL(" OR ").join(sql.SQL("({})").format(look) for look in looks)
 
 
 def _value(number: int, *of: str) -> sql.Identifier:

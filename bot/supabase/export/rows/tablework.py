@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bot.artifacts import metadata
 from bot.errors import ServiceUnintelligible
 from bot.supabase.catalog import Catalog, Column, Table
-from bot.supabase.catalog.encoding import Doubt, Encoding
+from bot.supabase.catalog.encoding import Encoding
 from bot.supabase.export.rows.layout import Layout
 from bot.supabase.export.rows.tablefile import TableFile
 
@@ -64,18 +64,13 @@ class TableWork:
 
     def __post_init__(self) -> None:
         self.as_text = {column.name for column in self.table.columns if column.encoding is Encoding.TEXT}
-        self.doubts = [column for column in self.table.columns if isinstance(column.encoding, Doubt)]
+        self.doubts = [column for column in self.table.columns if not isinstance(column.encoding, Encoding)]
         self.unseen = list(self.table.columns)
 
-    @property
-    def deep(self) -> list[Column]:
-        """Those whose values have to be written and read back to know: as dear as the whole row."""
-        return [column for column in self.doubts if column.encoding is Doubt.DEEP]
-
-    def settle(self, columns: Collection[Column], found: Collection[bool]) -> None:
-        """These columns are in doubt no more."""
-        self.as_text |= {column.name for column, there in zip(columns, found, strict=True) if there}
-        self.doubts = [column for column in self.doubts if column not in columns]
+    def settle(self, found: Collection[bool]) -> None:
+        """For each of the doubts whether it is true; none is left."""
+        self.as_text |= {column.name for column, there in zip(self.doubts, found, strict=True) if there}
+        self.doubts = []
 
     def saw(self, columns: Collection[Column], filled: Collection[bool]) -> None:
         """Whether a value was met in each of these columns."""
