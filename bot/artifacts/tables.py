@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from bot.artifacts import rowsums
+from bot.artifacts import arrays, rowsums
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.rowsums import Unshaped, digest_of
@@ -224,17 +224,18 @@ class Reference(NamedTuple):
 
 def references(directory: Path, metadata: Metadata) -> Iterator[Reference]:
     """Every user id in the columns of all tables that metadata.json says refer to users; null refers to nobody. A
-    column may hold an array of ids. Raises like `rows`.
+    column may hold an array of ids, also as the array's text. Raises like `rows`.
     """
     for name, table in metadata.tables.items():
         columns = [reference.column for reference in table.user_references]
         if not columns:
             continue
+        as_text = {column.name for column in table.columns if column.encoding == "text"}
         path = directory / table.file
         for n, row in enumerate(rows(path), 2):
             values = _parsed(path, n, row)
             for column in columns:
-                for value in _ids(values.get(column)):
+                for value in _ids(values.get(column), as_text=column in as_text):
                     yield Reference(name, column, value)
             if n % _YIELD_ROWS == 0:
                 yield Reference(name, "", "")
@@ -268,9 +269,12 @@ def _parsed(path: Path, n: int, row: bytes) -> dict[str, Any]:
     return values
 
 
-def _ids(value: object) -> Iterator[str]:
+def _ids(value: object, *, as_text: bool) -> Iterator[str]:
     if isinstance(value, str):
-        yield value
+        if as_text and arrays.is_array(value):
+            yield from arrays.elements(value)
+        else:
+            yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _ids(item)
+            yield from _ids(item, as_text=False)

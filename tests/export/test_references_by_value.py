@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.artifacts import tables
+from bot.artifacts import arrays, tables
 from bot.rehearsal.company import Company
 
 
@@ -74,6 +74,56 @@ async def test_ids_are_found_by_their_values(owner: Any, taken: Any) -> None:
     assert "own_kinds.plain" in result.by_value and "own_kinds.doc" in result.suspects
     ids = [one.id for one in tables.references(taken.directory, taken.metadata) if one.column == "listed"]
     assert len(ids) == 40
+
+
+async def test_ids_in_arrays_are_found_however_the_array_is_made_and_written(owner: Any, taken: Any) -> None:
+    """Under domains of the array and of its elements, and where the file has the array's text; a type of one's own that
+    is called uuid holds none.
+    """
+    owner.execute(
+        """
+        CREATE DOMAIN own.who AS uuid; CREATE DOMAIN own.dear AS own.who; CREATE DOMAIN own.team AS own.dear[];
+        CREATE DOMAIN own.label AS text; CREATE TYPE own.uuid AS ENUM ('me'); CREATE TYPE own.jsonb AS ENUM ('null');
+        CREATE TABLE own.arrays AS
+        SELECT ARRAY[u.id]::own.who[] AS domains, ARRAY[u.id, NULL]::own.team AS team,
+               format('[0:1]={%s,NULL}', u.id)::uuid[] AS shifted, format('[2:2]={%s}', u.id)::own.team AS shifted_team,
+               ARRAY[u.id]::text[]::own.label[] AS labels,
+               format('[0:2]={"%s","a,%s\\"}",%s}', u.id, u.id, u.id)::text[] AS words,
+               ARRAY['me']::own.uuid[] AS own, 'me'::own.uuid AS me, 'null'::own.jsonb AS doc
+          FROM (SELECT id FROM auth.users ORDER BY id LIMIT 3) u
+        """
+    )
+
+    await taken.take(include_schemas=["own"])
+
+    table = taken.metadata.tables["own_arrays"]
+    as_text = {column.name for column in table.columns if column.encoding == "text"}
+    assert as_text == {"shifted", "shifted_team", "words"}
+    assert found_in(taken) == {
+        "arrays.domains": ("value", 0),
+        "arrays.team": ("value", 0),
+        "arrays.shifted": ("value", 0),
+        "arrays.shifted_team": ("value", 0),
+        "arrays.labels": ("value", 0),
+        "arrays.words": ("value", 3),
+    }
+    users = [str(row[0]) for row in owner.execute("SELECT id FROM auth.users ORDER BY id LIMIT 3")]
+    by = tables.referenced_by(taken.directory, taken.metadata, users)
+    columns = {f"own_arrays.{name}": 1 for name in ("domains", "team", "shifted", "shifted_team", "labels")}
+    assert by[users[0]].items() >= (columns | {"own_arrays.words": 2}).items()
+
+
+ELEMENTS = st.lists(st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(elements=ELEMENTS | st.lists(st.sampled_from(["NULL", "null", "", " ", '"', "\\", "{", "},", "[0:1]={", None])))
+def test_the_text_of_any_array_is_taken_apart_as_the_server_made_it(owner: Any, elements: list[str | None]) -> None:
+    """With any bounds."""
+    for bounds in ("", f"[-1:{len(elements) - 2}]=" if elements else ""):
+        [text] = owner.execute("SELECT (%s::text || %s::text[]::text)::text[]::text", [bounds, elements]).fetchone()
+        assert arrays.is_array(text)
+        assert list(arrays.elements(text)) == [element for element in elements if element is not None]
 
 
 async def test_a_large_table_is_sampled_and_what_was_hit_is_counted_in_full(owner: Any, taken: Any) -> None:

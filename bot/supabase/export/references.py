@@ -1,10 +1,10 @@
 """Which columns hold users' ids though no key says so, by the values in them.
 
-Every column of uuid, text or json, or an array of the first two, is looked at: small tables whole, of large ones some
-hundred blocks from all over. A column with a user's id in what was looked at is counted in full. If at least half of
-its values are users' ids it is a reference (`found: "value"`), which the import rewrites, and the others are its
-orphans. If fewer are, or if ids were only seen inside of values (in documents, in the paths of Storage), it is a
-suspect: named and counted, never rewritten.
+Every column of uuid, text or json, or an array of the first two, under any domain, is looked at: small tables whole, of
+large ones some hundred blocks from all over. A column with a user's id in what was looked at is counted in full. If at
+least half of its values are users' ids it is a reference (`found: "value"`), which the import rewrites, and the others
+are its orphans. If fewer are, or if ids were only seen inside of values (in documents, in the paths of Storage), it is
+a suspect: named and counted, never rewritten. Composites are not looked into.
 
 What a sample cannot show is not claimed: ids in less than one of some hundred blocks of a large table may go unseen.
 Text counts only as uuid writes itself, in lower case with hyphens.
@@ -21,12 +21,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.artifacts.metadata import Suspect, UserReference
+from bot.errors import ServiceRefused
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Session, query, statement, translated
 from bot.supabase.export.rows import statements
 from bot.supabase.export.rows.layout import Layout, Part, Spans
-from bot.supabase.reading import Disturbed, Reading
+from bot.supabase.reading import Reading
 
+_UNCHANGED = "no metadata.json was written"
 _WHOLE_BLOCKS = 256
 _SPAN_BLOCKS = 2
 _COLUMNS_A_STATEMENT = 50
@@ -70,16 +72,12 @@ class _Count(NamedTuple):
 
 async def find_references(session: Session, source: Reading, catalog: Catalog, layouts: Mapping[int, Layout]) -> Found:
     """Both are inside the snapshot: `session` knows the catalog, `source` the values. Raises CutoverError."""
-    with translated(
-        "the columns that hold users' ids could not be looked for", unchanged="no metadata.json was written"
-    ):
+    with translated("the columns that hold users' ids could not be looked for", unchanged=_UNCHANGED):
         columns = await _columns(session, catalog, layouts)
-        looks = [_Look(column, inside, column.sampled) for column in columns for inside in _ways(column)]
-        counts = await _count(source, looks)
-        again = [
-            look._replace(sampled=False) for look in looks if not look.inside and counts[look].found and look.sampled
-        ]
-        counts |= await _count(source, again)
+    looks = [_Look(column, inside, column.sampled) for column in columns for inside in _ways(column)]
+    counts = await _count(source, looks)
+    again = [look._replace(sampled=False) for look in looks if not look.inside and counts[look].found and look.sampled]
+    counts |= await _count(source, again)
     return _judged(catalog, columns, counts)
 
 
@@ -146,13 +144,17 @@ async def _count(source: Reading, looks: Sequence[_Look]) -> dict[_Look, _Count]
 
 
 async def _counted(source: Reading, looks: Sequence[_Look]) -> dict[_Look, _Count]:
-    """In one statement; one by one when code of some table disturbs it, so that the error names that table."""
+    """In one statement; one by one when some column is in the way of it, so that the error names that one."""
+    first, *others = looks
     selects = [select for place, look in enumerate(looks) for select in _selects(place, look)]
     count = statement("reference_count", seen=sql.SQL(" UNION ALL ").join(selects))
+    relation = first.column.table.relation
+    happened = f"{relation}, column {first.column.name}, could not be searched for users' ids"
     try:
-        rows = await source.ask(count, of=looks[0].column.table.relation)
-    except Disturbed:
-        if len(looks) == 1:
+        with translated(happened, unchanged=_UNCHANGED):
+            rows = await source.ask(count, of=relation)
+    except ServiceRefused:
+        if not others:
             raise
         return {look: found for one in looks for look, found in (await _counted(source, [one])).items()}
     return {looks[place]: _Count(number, users) for place, number, users in rows}
@@ -173,7 +175,7 @@ def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:
         if column.kind == "uuid":
             id_ = sql.SQL("{}::uuid").format(value)
         else:
-            id_ = sql.SQL("CASE WHEN {0}::text ~ {1} THEN {0}::text::uuid END").format(value, sql.Literal(_UUID))
+            id_ = statement("reference_text", value=value, pattern=sql.Literal(_UUID))
         yield statement("reference_values", place=sql.Literal(place), rows=rows, id=id_, value=value)
 
 
