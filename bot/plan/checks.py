@@ -47,6 +47,7 @@ CHECKS: Mapping[str, Check] = {
     "write-paths": Check(asks=("database", "tables")),
     "select-rights": _DATABASE,
     "foreign-code": _DATABASE,
+    "database-encoding": Check(asks=("database", "tables")),
     "disk-space": Check(asks=("database", "disk")),
     "quiet-window": _DATABASE,
     "no-drift": _DATABASE,

@@ -27,6 +27,7 @@ from bot.supabase.freeze.foresight import room
 from bot.supabase.freeze.kit import SCHEMA, Layers, read_layers
 from bot.supabase.gateway import DataApiOff, Gateway, Uncounted, host_ref
 from bot.supabase.needs import needs
+from bot.supabase.proof.encoding import database_encoding
 from bot.supabase.proof.examiner import select_rights
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.reading import Reading, reading
@@ -199,6 +200,12 @@ async def preflight(
             found = [failed("foreign-code", f"{_sentence(error.happened)}.", error.do)]
         for finding in found:
             yield finding
+        try:
+            encoding = await database_encoding(database, session, catalog)
+        except CutoverError as error:
+            encoding = failed("database-encoding", f"{_sentence(error.happened)}.", error.do)
+        if encoding is not None:
+            yield encoding
         async for finding in needs(session, catalog, workers=workers, hold_locks=hold_locks, directory=directory):
             yield finding
         async for finding in _two_roads(database, gateway, catalog):

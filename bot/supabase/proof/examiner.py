@@ -34,6 +34,7 @@ from bot.supabase.freeze.kit import GATE, read_layers
 from bot.supabase.gateway import Gateway
 from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.proof.api import Api, api_hook, api_refuses
+from bot.supabase.proof.encoding import database_encoding
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.movement import LATE_COUNTERS_SECONDS
 from bot.supabase.proof.others import old_sessions
@@ -129,12 +130,16 @@ class Proof:
         async def foreign() -> Sequence[Finding]:
             return await foreign_code(shared.session, await shared.catalog())
 
+        async def encoding() -> Finding | None:
+            return await database_encoding(self._database, shared.session, await shared.catalog())
+
         async def space(directory: Path) -> Finding:
             return (await room_for(shared.session, await shared.catalog(), directory)).finding()
 
         yield "write-paths", lambda: write_paths(self._database, shared.session)
         yield "select-rights", rights
         yield "foreign-code", foreign
+        yield "database-encoding", encoding
         if (directory := self._directory) is not None:
             yield "disk-space", lambda: space(directory)
 

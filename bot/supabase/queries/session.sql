@@ -19,6 +19,8 @@ SET constraint_exclusion = off;
 -- A hosted project cuts off after two minutes; an export may rightly take longer.
 SET statement_timeout = 0;
 SET idle_session_timeout = 0;
+-- Of servers from 17 on; others do not know it.
+SELECT pg_catalog.set_config('transaction_timeout', '0', false) WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
 -- A dead client must not hold snapshot or locks for hours: whoever is idle in a transaction has to ping.
 SET idle_in_transaction_session_timeout = '60s';
 SET tcp_keepalives_idle = 30;
