@@ -32,6 +32,7 @@ from bot.commands import (
 from bot.commands.interrupted import SAYS_ITSELF, interrupted, left_frozen, under_a_freeze
 from bot.errors import CutoverError, Interrupted, UsageError
 from bot.logs import cleaned
+from bot.terminal import below, complain, prepare
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ def main() -> None:
     """The command `cutover`. Errors of `bot.errors` end with their sentence and code; anything else is a bug and ends
     with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point.
     """
+    prepare()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     chosen = _parsed()
@@ -240,7 +242,7 @@ def main() -> None:
         _tell(error, what)
         code = 1
     if chosen.name == "run" and code != Interrupted.exit_code and (left := left_frozen(chosen.config)):
-        print(f"cutover: {left}", file=sys.stderr)
+        complain(f"cutover: {left}")
     raise SystemExit(code)
 
 
@@ -251,14 +253,14 @@ def _parsed() -> _Chosen:
     except typer.TyperException as error:
         said = error.format_message().rstrip(".?").replace(". Did you mean", ", did you mean")
         wrong = UsageError(said, unchanged="nothing was done", do="see `cutover --help`")
-        print(f"cutover: {wrong}", file=sys.stderr)
+        complain(f"cutover: {wrong}")
         raise SystemExit(wrong.exit_code) from None
     except typer.Abort:
         chosen = Interrupted.exit_code
     if isinstance(chosen, _Chosen):
         return chosen
     if chosen == Interrupted.exit_code:  # typer makes this of a KeyboardInterrupt
-        print("cutover: Interrupted before it began; nothing was done; start the command again.", file=sys.stderr)
+        complain("cutover: Interrupted before it began; nothing was done; start the command again.")
     raise SystemExit(chosen or 0)
 
 
@@ -277,5 +279,5 @@ def _at_once(number: int, frame: object) -> None:
 
 def _tell(error: BaseException, sentence: str) -> None:
     if "--debug" in sys.argv[1:]:
-        print(cleaned("".join(traceback.format_exception(error))), file=sys.stderr)
-    print(f"cutover: {sentence}", file=sys.stderr)
+        complain(cleaned("".join(traceback.format_exception(error))))
+    complain(f"cutover: {below(sentence)}")

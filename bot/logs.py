@@ -16,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from bot.terminal import shown
+
 _PERSONAL = re.compile(
     r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]+\.[\w-]+\.[\w-]* | \bsb_(?:secret|publishable)_\w+
       | (?<=ticket=)[\w-]+ | (?<=password=)(?:'[^']*'|\S+)
@@ -61,7 +63,7 @@ class Line(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
-        return json.dumps(self._cleaned(line), ensure_ascii=False)
+        return shown(json.dumps(self._cleaned(line), ensure_ascii=False))
 
     def _cleaned(self, value: Any) -> Any:
         """Before it is JSON: in its escapes a secret would hide, and a removal could take a closing quote along."""

@@ -26,6 +26,7 @@ from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.supabase.lock import SourceLock
 from bot.supabase.source import SupabaseSource
+from bot.terminal import tell
 
 _LAST_WORDS_SECONDS = 60
 _ENDED = frozenset({Phase.ABORTED, Phase.DONE})
@@ -40,7 +41,7 @@ def nothing_is_left(run: Run | None, *, once: bool) -> int | None:
     if run.phase is Phase.ABORTED:
         raise _aborted(run)
     if once and run.phase is Phase.DONE:
-        print(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
+        tell(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
         return 0
     return None
 

@@ -63,8 +63,12 @@ class Scratch:
         self._execute(statement, values)
 
     def changed(self, statement: str, *values: object) -> bool:
-        """True when the statement changed a row."""
-        return self._execute(statement, values).rowcount > 0
+        """True when the statement changed a row. `rowcount` is not asked: under some locales Python does not see that a
+        statement is an INSERT, and then it is -1.
+        """
+        before = self._database.total_changes
+        self._execute(statement, values)
+        return self._database.total_changes > before
 
     def put(self, statement: str, rows: Iterable[Sequence[object] | Mapping[str, object]]) -> None:
         """The statement for each of the rows, which are taken one by one."""

@@ -33,6 +33,7 @@ from bot.plan.talk.amounts import number
 from bot.record import EventRecord, read_run
 from bot.settings import WayBack
 from bot.supabase.freeze.thaw import thaw
+from bot.terminal import tell
 
 _STOPS_WITHIN_SECONDS = 15
 
@@ -70,7 +71,7 @@ def _aborted(chosen: WayBack, directory: Path) -> int:
     show(findings)
     if blocks(findings):
         return 3
-    print(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
+    tell(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
     _offer_undo(directory)
     return exit_code(findings)
 
@@ -144,16 +145,16 @@ def _must_not_have_ended(run: Run | None) -> None:
 
 def _must_be_confirmed(run: Run | None) -> None:
     which = f"Run {run.run_id}: {doing(run).rstrip('.')}." if run is not None else "The journal of the run is damaged."
-    print(
+    tell(
         f"{which}\n"
         "This stops the bot at a safe point, thaws Supabase and proves that it writes again; the run cannot be taken "
         "up after it.\nUsers created so far stay in Stack Auth until `cutover undo-users`; no file is removed."
     )
     try:
-        print("Type yes to abort: ", end="", flush=True)
+        tell("Type yes to abort: ", end="", flush=True)
         confirmed = sys.stdin.readline().strip().casefold() == "yes"
     except KeyboardInterrupt:
-        print(flush=True)
+        tell(flush=True)
         raise Interrupted(
             "`cutover abort` was interrupted before it was confirmed",
             unchanged="nothing was stopped and nothing was changed",
@@ -174,7 +175,7 @@ def _lock_taken(directory: Path) -> DataDirectoryLock:
         return DataDirectoryLock.take(directory)
     pid = holder_of(directory)
     if pid is not None:
-        print(f"Telling the bot (process {pid}) to stop; it has {_STOPS_WITHIN_SECONDS} s.", flush=True)
+        tell(f"Telling the bot (process {pid}) to stop; it has {_STOPS_WITHIN_SECONDS} s.", flush=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
     return DataDirectoryLock.take(directory, wait_seconds=_STOPS_WITHIN_SECONDS)
@@ -239,16 +240,16 @@ def _thawed_alone(chosen: WayBack) -> str:
 def _offer_undo(directory: Path) -> None:
     path = directory / files.USERS
     if not path.exists():
-        print("Stack Auth was not touched.")
+        tell("Stack Auth was not touched.")
         return
     with Scratch(directory) as scratch:
         states = UserStates(scratch)
         states.take(line.record() for line in read_chain(path, torn_tail_allowed=True))
         created = sum(state.outcome in {"created", "unknown"} for state in states.values())
     if created:
-        print(
+        tell(
             f"Up to {number(created)} users that it created are in Stack Auth: `cutover undo-users` looks who of them "
             "has signed in since, and `cutover undo-users --yes` removes them."
         )
     else:
-        print("It created no user in Stack Auth.")
+        tell("It created no user in Stack Auth.")

@@ -5,8 +5,9 @@ and contacts nothing.
 from __future__ import annotations
 
 from bot.supabase.freeze import kit
+from bot.terminal import print_sql
 
 
 def freeze_sql(*, thaw: bool) -> int:
-    print(kit.thaw_sql() if thaw else kit.freeze_sql())
+    print_sql(kit.thaw_sql() if thaw else kit.freeze_sql())
     return 0

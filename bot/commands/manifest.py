@@ -6,6 +6,7 @@ import json
 
 from bot.errors import UsageError
 from bot.slack.manifest import manifest as made
+from bot.terminal import tell
 
 _LONGEST_NAME = 35
 
@@ -24,5 +25,5 @@ def manifest(*, name: str, url: str | None) -> int:
             unchanged="nothing was printed",
             do="name the bot's public address in --url, or leave it away for Socket Mode",
         )
-    print(json.dumps(made(name, url), indent=2))
+    tell(json.dumps(made(name, url), indent=2))
     return 0

@@ -18,11 +18,14 @@ from bot.practice import Practised
 from bot.stackauth.people.reasons import REASONS
 from bot.supabase.export.leftout import holding_rows
 from bot.supabase.export.storage import STORAGE_FILES
+from bot.terminal import tell
 
 _WIDEST = 110
 _LONGEST = 5
 _WORTH_TELLING_MS = 1_000
 _REASONS = 8
+_SPACE_WITHIN = "\N{UNIT SEPARATOR}"
+"""In the place of a space at which no line may be broken."""
 
 
 def practise(config: Path | None, named: Path | None, *, probe_users: int | None) -> int:
@@ -38,7 +41,7 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
         practised = run_async(app.practise(chosen, directory, ticker.hear, probe_users=probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
-    print("\n".join(told(practised, width)))
+    tell("\n".join(told(practised, width)))
     return 0
 
 
@@ -48,7 +51,8 @@ def told(practised: Practised, width: int) -> Iterator[str]:
     below = textwrap.TextWrapper(width, subsequent_indent=_heading(""), break_long_words=False, break_on_hyphens=False)
     plain = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
     for line in _told(practised):
-        yield from (below if line.startswith("  ") else plain).wrap(line) or [""]
+        for part in (below if line.startswith("  ") else plain).wrap(line) or [""]:
+            yield part.replace(_SPACE_WITHIN, " ")
 
 
 def _told(practised: Practised) -> Iterator[str]:
@@ -72,9 +76,13 @@ def _told(practised: Practised) -> Iterator[str]:
         "counting at the source, and people's decisions come on top."
     )
     yield (
-        f"Checkpoint 1 will say so. The bundle is in {practised.directory}: it holds every row and every password "
-        "hash, and no run takes it. Delete it once you have seen what you want."
+        f"Checkpoint 1 will say so. The bundle is in {_whole(str(practised.directory))}: it holds every row and every "
+        "password hash, and no run takes it. Delete it once you have seen what you want."
     )
+
+
+def _whole(name: str) -> str:
+    return name.replace(" ", _SPACE_WITHIN)
 
 
 def _listed(heading: str, lines: Iterable[str]) -> Iterator[str]:
@@ -93,7 +101,7 @@ def _longest(practised: Practised) -> Iterator[str]:
     if not long:
         yield "no table took a second"
     for table in long:
-        name = f"{table.schema_name}.{table.table}"
+        name = _whole(f"{table.schema_name}.{table.table}")
         yield f"{name}: {duration(table.duration_ms / 1000)}, {number(table.row_count)} rows, {size(table.bytes)}"
 
 

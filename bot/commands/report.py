@@ -11,6 +11,7 @@ from bot.errors import UsageError
 from bot.record import read_events
 from bot.report.evidence import gathered
 from bot.report.page import page
+from bot.terminal import tell
 
 
 def report(config: Path | None, directory: Path | None) -> int:
@@ -30,5 +31,5 @@ def report(config: Path | None, directory: Path | None) -> int:
         )
     html = page(evidence)
     files.rewrite(bundle / files.REPORT, html)
-    print(f"{bundle / files.REPORT}\nSHA-256 {hashlib.sha256(html).hexdigest()}, from line {head[0]} of the journal")
+    tell(f"{bundle / files.REPORT}\nSHA-256 {hashlib.sha256(html).hexdigest()}, from line {head[0]} of the journal")
     return 0

@@ -8,6 +8,7 @@ from bot import settings
 from bot.artifacts import files, metadata, restore, restoreall
 from bot.errors import UsageError
 from bot.regular_files import require_regular
+from bot.terminal import print_sql
 
 
 def chosen(config: Path | None, table: str | None, directory: Path | None, *, whole: bool) -> int:
@@ -27,7 +28,7 @@ def restore_sql(config: Path | None, table: str, directory: Path | None) -> int:
     bundle, described = _bundle(config, directory)
     found = restore.find(described, table)
     require_regular(bundle / found.file)  # psql opens whatever has this name
-    print(restore.restore_sql(described, found, str(bundle / found.file)))
+    print_sql(restore.restore_sql(described, found, str(bundle / found.file)))
     return 0
 
 

@@ -7,34 +7,30 @@ from collections.abc import Callable, Iterable
 from typing import Self
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bot.pace import Gauge, in_words
 from bot.plan.findings import Finding, Verdict
 from bot.ports import Progress
+from bot.terminal import below, shown, tell
 
 _MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}
 
 
 def show(findings: Iterable[Finding]) -> None:
-    """A table as wide as the terminal; for a file or another program each sentence on a line of its own, uncut."""
-    console = Console()
-    if not console.is_terminal:
-        for finding in findings:
-            print(f"{_MARKS[finding.verdict][0]:<4}  {finding.check}  {finding.evidence}")
-            if finding.mend:
-                print(f"      → {finding.mend}")
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    """Each sentence on a line of its own, uncut and not broken, so that paths and SQL in it can be copied; a terminal
+    breaks it where it ends. What fails stands out by its colour there.
+    """
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     for finding in findings:
         mark, style = _MARKS[finding.verdict]
-        said = f"{finding.evidence}\n→ {finding.mend}" if finding.mend else finding.evidence
-        table.add_row(Text(mark, style=style), finding.check, Text(said))
-    console.print(table)
+        said = f"  {finding.check}  {below(finding.evidence)}"
+        if console.is_terminal:
+            console.print(Text.assemble((f"{mark:<4}", style), shown(said)))
+        else:
+            tell(f"{mark:<4}{said}")
+        if finding.mend:
+            tell(f"      → {below(finding.mend)}")
 
 
 class Ticker:
@@ -55,7 +51,9 @@ class Ticker:
         self._step = ""
         self._drawn_at = 0.0
         on_a_terminal = self._console.is_terminal
-        self._line = self._console.status(beginning, refresh_per_second=4) if on_a_terminal else None
+        spinner = "dots" if self._console.encoding.startswith("utf") else "line"
+        beginning_line = self._console.status(beginning, spinner=spinner, refresh_per_second=4)
+        self._line = beginning_line if on_a_terminal else None
 
     def hear(self, progress: Progress) -> None:
         now = self._clock()
@@ -65,7 +63,7 @@ class Ticker:
             return
         self._step, self._drawn_at = progress.step, now
         headway = self._gauge.headway(now)
-        said = f"{progress.step}: {in_words(headway)}" if headway else ""
+        said = shown(f"{progress.step}: {in_words(headway)}") if headway else ""
         if self._line is None:
             self._console.print(said)
         else:

@@ -15,6 +15,7 @@ from bot.plan.checkpoints import FREEZE, PLAN
 from bot.plan.run import Phase, Run, doing
 from bot.plan.talk.alarms import time_needed
 from bot.record import read_run
+from bot.terminal import tell
 
 
 def status(config: Path | None, *, as_json: bool) -> int:
@@ -23,12 +24,12 @@ def status(config: Path | None, *, as_json: bool) -> int:
     running = is_locked(directory)
     if as_json:
         bot = {"running": running, "pid": holder_of(directory) if running else None}
-        print(json.dumps(summary(run) | {"bot": bot, "frozen": run is not None and run.frozen}, indent=2))
+        tell(json.dumps(summary(run) | {"bot": bot, "frozen": run is not None and run.frozen}, indent=2))
     elif run is None:
-        print(f"No run in {directory}. `cutover run` opens one.")
+        tell(f"No run in {directory}. `cutover run` opens one.")
     else:
-        print(_told(run))
-        print("\n".join(_watched(run, holder_of(directory)) if running else _alone(run)))
+        tell(_told(run))
+        tell("\n".join(_watched(run, holder_of(directory)) if running else _alone(run)))
     return 0
 
 

@@ -17,6 +17,7 @@ from bot.plan.run import Phase, Run
 from bot.plan.talk.amounts import number
 from bot.record import read_run
 from bot.stackauth.undo import Found, Undo
+from bot.terminal import tell
 
 _SHOWN = 20
 
@@ -32,7 +33,7 @@ def undo_users(config: Path | None, *, yes: bool) -> int:
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(files.open_directory(directory)), Scratch(directory) as scratch:
         found = run_async(_undo(chosen, run, scratch, yes=yes))
-    print("\n".join(_told(run, found, yes=yes)))
+    tell("\n".join(_told(run, found, yes=yes)))
     return 0
 
 

@@ -1,0 +1,43 @@
+"""Locales that are made for a test, as an environment for a child process or for a while in this one."""
+
+import contextlib
+import locale
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_MADE_OF = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1")}
+
+
+def environment_of(name: str, directory: Path) -> dict[str, str]:
+    """With the locale compiled into `directory`; the test is skipped where the machine cannot."""
+    territory, charset = _MADE_OF[name]
+    if shutil.which("localedef") is None:
+        pytest.skip("no localedef here")
+    command = ["localedef", "-i", territory, "-f", charset, str(directory / name)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not (directory / name / "LC_CTYPE").exists():
+        pytest.skip(f"localedef makes no {name} here: {made.stderr}")
+    return {"LOCPATH": str(directory), "LC_ALL": name}
+
+
+@contextlib.contextmanager
+def spoken_here(name: str, directory: Path) -> Iterator[None]:
+    """This process classifies letters as there, as one started under that locale does."""
+    environment, before = environment_of(name, directory), locale.setlocale(locale.LC_CTYPE)
+    had = {key: os.environ.get(key) for key in environment}
+    os.environ.update(environment)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+        yield
+    finally:
+        for key, value in had.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+        locale.setlocale(locale.LC_CTYPE, before)
