@@ -1,13 +1,15 @@
 """Which project is it, do SQL and the public API lead to the same one, and may our role do what the night needs?
 
 A project's ref can stand in the connection string (`db.REF.supabase.co`, user `postgres.REF`), in the API's address
-and in the claims of legacy keys. Where it can be read on both roads it must be the same; where it cannot, three
-tables must have the same number of rows on both, since exporting one project while freezing another would be found
-out too late.
+and in the claims of legacy keys. Where it can be read by both methods it must be the same, and that is enough; where it
+cannot, three tables must have the same number of rows by both, since exporting one project while freezing another would
+be found out too late. Rows of a living project come and go while they are counted: numbers that differ are counted
+again before anything is refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ from bot.supabase.reading import Reading, reading
 _COMPARED = 3
 _TRIED = 12
 _LARGEST_COMPARED = 100_000
+_COUNTINGS = 6
+_BETWEEN_COUNTINGS = 0.25
 _OLDEST_VERSION = 15
 _LOOKS = 3
 
@@ -59,7 +63,7 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
     async with database.session("identity") as session:
         await refuse_transaction_pooling(database, session)
         rights = await _rights(session)
-        compares = serves and ("SUPABASE_DB_URL" not in refs or len(refs) < 2)
+        compares = serves and not _named_by_both(refs)
         catalog = await read_catalog(session, include_schemas=(), exclude_tables=()) if compares else None
     if catalog is not None:
         await _compare_counts(database, gateway, catalog)
@@ -223,13 +227,14 @@ async def _two_roads(database: Database, gateway: Gateway | None, catalog: Catal
     try:
         _agree(refs)
         serves = await _serves(gateway)
-        compared = await _compare_counts(database, gateway, catalog) if serves else []
+        named = _named_by_both(refs)
+        compared = await _compare_counts(database, gateway, catalog) if serves and not named else []
     except CutoverError as error:
         yield failed(check, f"{_sentence(error.happened)}.", error.do)
         return
     if compared:
         yield passed(check, f"SQL and the public API lead to the same project: {', '.join(compared)} count the same.")
-    elif "SUPABASE_DB_URL" in refs and len(refs) > 1:
+    elif named:
         yield passed(check, "SQL and the public API name the same project.")
     elif not serves:
         yield warned(
@@ -311,10 +316,13 @@ def _agree(refs: Mapping[str, str]) -> None:
         )
 
 
+def _named_by_both(refs: Mapping[str, str]) -> bool:
+    """Those that can be read agree; see `_agree`."""
+    return "SUPABASE_DB_URL" in refs and len(refs) > 1
+
+
 async def _compare_counts(database: Database, gateway: Gateway, catalog: Catalog) -> list[str]:
-    """The tables that were counted on both roads. Raises UsageError when one differs. The project may be alive, so the
-    API's count has to lie between two of SQL's.
-    """
+    """The tables that were counted by both methods. Raises UsageError when one differs."""
     compared: list[str] = []
     # Rows tell projects apart, and a table that is counted at once costs nobody anything.
     by_use = sorted(
@@ -325,20 +333,32 @@ async def _compare_counts(database: Database, gateway: Gateway, catalog: Catalog
         for table in by_use[:_TRIED]:
             if len(compared) == _COMPARED:
                 break
-            before = await _count(source, table)
-            count = await gateway.count(table.schema, table.name)
-            after = await _count(source, table)
-            if isinstance(count, Uncounted):
-                continue
-            if not min(before, after) <= count <= max(before, after):
-                raise UsageError(
-                    f"SQL and the public API do not lead to the same project: {table.relation} has {after} rows by SQL "
-                    f"and {count} by the API",
-                    unchanged="nothing was changed",
-                    do="take SUPABASE_DB_URL, SUPABASE_URL and the keys from one project",
-                )
-            compared.append(table.relation)
+            if await _counts_agree(source, gateway, table):
+                compared.append(table.relation)
     return compared
+
+
+async def _counts_agree(source: Reading, gateway: Gateway, table: Table) -> bool:
+    """False when the API does not count the table. The project may be alive: a count of the API has to lie among
+    those of SQL, and none of several countings by which it does not is believed alone. Raises UsageError.
+    """
+    by_sql, by_api = [await _count(source, table)], list[int]()
+    for attempt in range(_COUNTINGS):
+        if attempt:
+            await asyncio.sleep(_BETWEEN_COUNTINGS)
+        count = await gateway.count(table.schema, table.name)
+        if isinstance(count, Uncounted):
+            return False
+        by_api.append(count)
+        by_sql.append(await _count(source, table))
+        if any(min(by_sql) <= one <= max(by_sql) for one in by_api):
+            return True
+    raise UsageError(
+        f"SQL and the public API do not lead to the same project: {table.relation} has {by_sql[-1]} rows by SQL "
+        f"and {by_api[-1]} by the API",
+        unchanged="nothing was changed",
+        do="take SUPABASE_DB_URL, SUPABASE_URL and the keys from one project",
+    )
 
 
 async def _count(source: Reading, table: Table) -> int:

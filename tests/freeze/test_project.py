@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from bot.errors import ServiceRefused, UsageError
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase import project
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway, Uncounted, claim, host_ref
@@ -56,6 +58,50 @@ async def test_two_projects_are_told_apart_by_their_rows(
     findings = [finding async for finding in preflight(Database(template.dsn), gateway)]
     assert findings[-1].verdict == "fail"
     assert findings[-1].evidence.startswith("SQL and the public API do not lead to the same project: public.")
+
+
+class _Restless:
+    """A gateway that counts rows which have come since SQL counted and are gone when it counts again, so many times."""
+
+    def __init__(self, gateway: Gateway, times: int) -> None:
+        self._gateway, self._times = gateway, times
+        self.counts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    async def count(self, schema: str, table: str) -> int | Uncounted:
+        self.counts += 1
+        count = await self._gateway.count(schema, table)
+        assert isinstance(count, int)
+        return count + (5 if self.counts <= self._times else 0)
+
+
+async def test_rows_that_come_and_go_make_no_other_project(database: Database, gateway: Gateway) -> None:
+    """Numbers that differ are counted again; only what never agrees is refused."""
+    restless = _Restless(gateway, times=4)
+    found = await identify(database, restless)  # type: ignore[arg-type]
+    assert (found.ref, restless.counts) == (REF, 4 + 3)
+    with pytest.raises(UsageError, match="do not lead to the same project: public"):
+        await identify(database, _Restless(gateway, times=6))  # type: ignore[arg-type]
+
+
+async def test_refs_that_agree_are_enough(
+    monkeypatch: pytest.MonkeyPatch, database: Database, gateway: Gateway
+) -> None:
+    """Then no row is counted, whatever the tables do meanwhile."""
+
+    async def counted(self: Gateway, schema: str, table: str) -> int:
+        raise AssertionError(f"{schema}.{table} was counted")
+
+    monkeypatch.setattr(Gateway, "count", counted)
+    monkeypatch.setattr(project, "refs_of", lambda *_: {"SUPABASE_DB_URL": REF, "SUPABASE_URL": REF})
+    findings = {finding.check: finding async for finding in preflight(database, gateway)}
+    assert (findings["same-project"].verdict, findings["same-project"].evidence) == (
+        "pass",
+        "SQL and the public API name the same project.",
+    )
+    assert (await identify(database, gateway)).ref == REF
 
 
 async def test_refs_that_differ_are_refused_without_asking(standin: GatewayStandin) -> None:
