@@ -150,6 +150,7 @@ class Conductor:
 
     async def conduct(self) -> int:
         """The exit code, once there is nothing left to do; raises what `fail` was given."""
+        self._loop = asyncio.get_running_loop()
         self.on_change(self.run)
         try:
             while True:
@@ -316,10 +317,11 @@ class Conductor:
         self.obey(say.LosePost(key=delivery.post.key, ts=delivery.ts))
 
     def _report(self, progress: Progress) -> None:
-        self._gauge.hear(progress, asyncio.get_running_loop().time())
+        """In whichever thread the work is done."""
+        self._gauge.hear(progress, self._loop.time())
 
     def _headway(self) -> Headway | None:
-        return self._gauge.headway(asyncio.get_running_loop().time())
+        return self._gauge.headway(self._loop.time())
 
     async def _verify(self, action: do.Verify) -> None:
         self.obey(say.BeginVerification())

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from statistics import median
+from threading import Lock
 
 from bot.plan.talk.amounts import counted, duration, number, speed
 from bot.ports import Headway, Progress
@@ -29,7 +30,9 @@ _LEAP = 4
 
 
 class Gauge:
-    """Hears one work at a time. Times are seconds of any steady clock; memory does not grow with the reports."""
+    """Hears one work at a time, from whichever thread that is done in. Times are seconds of any steady clock; memory
+    does not grow with the reports.
+    """
 
     def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
         self._window = window_seconds
@@ -37,8 +40,13 @@ class Gauge:
         self._since = 0.0
         self._slices: deque[tuple[float, int]] = deque()
         """When a slice of time began, and how much was done in it; slices in which nothing was done are missing."""
+        self._turn = Lock()
 
     def hear(self, progress: Progress, now: float) -> None:
+        with self._turn:
+            self._hear(progress, now)
+
+    def _hear(self, progress: Progress, now: float) -> None:
         last = self._progress
         self._progress = progress
         if last is None or (last.step, last.unit) != (progress.step, progress.unit) or progress.done < last.done:
@@ -49,10 +57,15 @@ class Gauge:
 
     def clear(self) -> None:
         """The work has ended."""
-        self._progress = None
+        with self._turn:
+            self._progress = None
 
     def headway(self, now: float) -> Headway | None:
         """None when no work is under way."""
+        with self._turn:
+            return self._headway(now)
+
+    def _headway(self, now: float) -> Headway | None:
         progress = self._progress
         if progress is None:
             return None

@@ -41,7 +41,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-"""Called often and cheaply; the newest value wins."""
+"""Called often and cheaply, from the event loop or from any thread; the newest value wins."""
 
 
 @dataclass(frozen=True, kw_only=True)

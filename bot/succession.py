@@ -41,7 +41,8 @@ def nothing_is_left(run: Run | None, *, once: bool) -> int | None:
     if run.phase is Phase.ABORTED:
         raise _aborted(run)
     if once and run.phase is Phase.DONE:
-        tell(f"Run {run.run_id} is handed over; there is nothing left to do. `cutover run --new` opens the next.")
+        has_ended = "is handed over" if run.handover is not None else "has ended as a dry run"
+        tell(f"Run {run.run_id} {has_ended}; there is nothing left to do. `cutover run --new` opens the next.")
         return 0
     return None
 
@@ -86,7 +87,7 @@ async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: 
         run,
         record=record,
         channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
-        source=SupabaseSource(edges.database, SourceLock(edges.database), prior, edges.gateway, edges.guard),
+        source=SupabaseSource(edges.database, SourceLock(edges.database), prior, edges.gateway),
         examiners={},
         steps={},
         clock=SystemClock(),

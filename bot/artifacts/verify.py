@@ -270,8 +270,16 @@ def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Fi
     assert closing is None or isinstance(closing, HandoverResult)
     if sums_damage:
         yield failed("sums", sums_damage, _RESTORE)
+    users = chain.results.get("users")
+    users = chain.results.get("users")
     if closing is None and sums is None:
-        if not sums_damage:
+        if isinstance(users, UsersResult) and users.dry_run:
+            yield warned(
+                "handover",
+                "This bundle is of a dry run, which hands nothing over; what there is was checked.",
+                "Open the run that creates the users with `cutover run --new`.",
+            )
+        elif not sums_damage:
             yield warned(
                 "handover", "This bundle is not handed over yet; what there is was checked.", "Finish the run first."
             )

@@ -114,6 +114,8 @@ class Run:
     starts: int = 0
     today: e.Entitlement | None = None
     """What the settings of this process say about who may open gates; None when it is the one that opened the run."""
+    kept: tuple[str, ...] = ()
+    """The settings that said otherwise at a start than when the run was opened; that the run keeps its own was told."""
     leavings: int = 0
     """How often the bot ended while a freeze was in place, and could still say so."""
     accepted: Mapping[str, str] = field(default_factory=dict)
@@ -289,8 +291,10 @@ class Run:
 
     @property
     def open_reasons(self) -> tuple[str, ...]:
-        """Attention reasons that nobody has accepted for the set of users as it is now."""
-        attention = self.users.attention if self.users else {}
+        """Attention reasons that nobody has accepted for the set of users as it is now; none after a dry run, since no
+        gate asks for it.
+        """
+        attention = self.users.attention if self.users and not self.users.dry_run else {}
         return tuple(sorted(reason for reason, a in attention.items() if self.accepted.get(reason) != a.digest))
 
     @property
