@@ -42,20 +42,30 @@ class Timer:
 
 def reminders_due(offer: Offer, after: timedelta, now: datetime) -> int:
     """How many reminders a gate that has waited till now has deserved: the first after `after`, the next after twice
-    that, and so on. A bot that was away tells the last of them only.
+    that, and so on; none where `after` is 0. A bot that was away tells the last of them only.
     """
     nth = 0
-    while offer.at + _waited(nth + 1, after) <= now:
+    while (at := _reminder_at(offer, nth + 1, after)) is not None and at <= now:
         nth += 1
     return nth
 
 
-def _waited(nth: int, after: timedelta) -> timedelta:
-    return after * int(2**nth - 1)
+def _reminder_at(offer: Offer, nth: int, after: timedelta) -> datetime | None:
+    """None when it never comes: where `after` is 0, or at no date that a calendar has, since a gate that was reminded
+    of every second for days may be taken up by a bot that is to wait for a year.
+    """
+    if not after:
+        return None
+    try:
+        return offer.at + after * int(2**nth - 1)
+    except OverflowError:
+        return None
 
 
 def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
-    """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on."""
+    """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on;
+    never where it is 0.
+    """
     due: list[Timer] = []
     gate_waits = run.phase is Phase.WAITING
     if _looks(run):
@@ -72,7 +82,8 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
     if gate_waits and run.offer is not None:
         nth = run.offer.reminders + 1
         name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
-        due.append(Timer(name=name, chore="remind", at=run.offer.at + _waited(nth, remind_after)))
+        if (at := _reminder_at(run.offer, nth, remind_after)) is not None:
+            due.append(Timer(name=name, chore="remind", at=at))
     if not run.is_over and run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
         due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))
     return tuple(due)

@@ -522,6 +522,67 @@ def test_a_freeze_that_is_proven_anew_has_a_window_of_its_own() -> None:
     night.talk()
 
 
+def _window_alarms(night: Night) -> list[str]:
+    """By their keys, those of the window that stand."""
+    return [key.split("/alarm/")[1] for key in night.run.alarms if "/alarm/window/" in key]
+
+
+def test_a_later_alarm_of_the_window_ends_the_earlier_and_the_handover_the_last() -> None:
+    """One stands at a time, and none once what the window is for has been done in it."""
+    night = _night(window_minutes=60)
+    night.pass_gate()
+    for minutes, percent in ((30, 50), (20, 80), (20, 100)):
+        night.later(minutes=minutes)
+        night.do(TellWindow())
+        assert _window_alarms(night) == [f"window/1/{percent}"]
+    for _ in range(2):
+        night.end_step()
+        night.pass_gate()
+    assert _window_alarms(night) == ["window/1/100"]
+    night.end_step()
+    assert night.run.is_over
+    assert _window_alarms(night) == []
+    night.talk()
+
+
+def test_retry_ends_no_alarm_of_the_window() -> None:
+    """Users are kept out as before, after a step that failed and after a drift, when the freeze gate is posted anew."""
+    night = _night(window_minutes=60)
+    night.pass_gate()
+    night.later(minutes=31)
+    night.do(TellWindow())
+    night.do(BeginStep())
+    night.do(FailStep(why="No answer."))
+    night.ask("retry")
+    assert _window_alarms(night) == ["window/1/50"]
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.ask("retry")
+    night.talk()
+    assert night.run.freeze is None
+    assert _window_alarms(night) == ["window/1/50"]
+    night.pass_gate()
+    night.later(minutes=31)
+    night.do(TellWindow())
+    assert _window_alarms(night) == ["window/2/50"]
+
+
+@pytest.mark.parametrize("by", ["the bot", "a terminal"])
+def test_a_thaw_ends_the_alarm_of_the_window(by: str) -> None:
+    """Whoever it is that lets users in again."""
+    night = _night(window_minutes=60)
+    night.pass_gate()
+    night.later(minutes=31)
+    night.do(TellWindow())
+    if by == "the bot":
+        night.ask("thaw")
+        night.ask("thaw yes")
+        night.do(EndThaw(findings=(WRITES,)))
+    else:
+        night.do(ReportThaw(thawed_at=night.now, findings=(WRITES,)))
+    assert _window_alarms(night) == []
+    night.talk()
+
+
 # -- a process that dies between what a word did and its answer -------------------------------------------------------
 
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from .histories import (
     PLACES,
@@ -10,6 +12,8 @@ from .histories import (
     BeginStep,
     FailStep,
     Night,
+    Phase,
+    Remind,
     ReportBlindness,
     Timer,
     night_at,
@@ -86,6 +90,36 @@ def test_reminders_come_at_growing_intervals() -> None:
         name = f"remind/export/1/{nth}"
         assert armed(night)[name] == Timer(name=name, chore="remind", at=offer.at + timedelta(minutes=minutes))
         night.remind("export", 1)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_without_an_interval_nobody_is_reminded(place: str) -> None:
+    """`reminders.minutes = 0`: no timer, and one of an earlier process that rings all the same brings about nothing."""
+    night = night_at(place)
+    night.later(days=400)
+    assert not any(timer.chore == "remind" for timer in timers(night.run, timedelta()))
+    offer = night.run.offer
+    if offer is not None and night.run.phase is Phase.WAITING:
+        assert night.do(Remind(checkpoint=offer.checkpoint, offer=offer.number, after=timedelta())) == []
+
+
+@given(
+    after=st.floats(0.01, 525_600).map(lambda minutes: timedelta(minutes=minutes)),
+    before=st.floats(0.01, 525_600).map(lambda minutes: timedelta(minutes=minutes)),
+    waited=st.timedeltas(timedelta(), timedelta(days=3650)),
+)
+def test_any_interval_is_kept_and_may_be_changed(after: timedelta, before: timedelta, waited: timedelta) -> None:
+    """From the shortest to the longest, also by a start that says another than the one before: a reminder is in the
+    future or due, never in another calendar's.
+    """
+    night = night_at("export waits")
+    night.later(seconds=waited.total_seconds())
+    for interval in (before, after):
+        assert night.run.offer is not None
+        night.do(Remind(checkpoint="export", offer=1, after=interval))
+        due = [timer.at for timer in timers(night.run, interval) if timer.chore == "remind"]
+        assert len(due) <= 1
+        assert all(at is not None and at >= night.run.offer.at for at in due)
 
 
 def test_another_gate_is_reminded_of_anew() -> None:

@@ -28,7 +28,7 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         needed=run.entitled.needed(event.checkpoint),
     )
     if event.checkpoint == FREEZE.name:
-        run = without_alarms(settled(run), "guard", "window", "waits")
+        run = without_alarms(settled(run), "guard", "waits")
         run = replace(run, window_told=0, guard_since=None, guard_lost=False, moved_to=None)
     passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
     run = replace(
@@ -134,6 +134,8 @@ def step_ended(run: Run, event: e.StepEnded) -> Run:
     decided = frozenset[str]() if isinstance(event.result, UsersResult) else run.decided_since
     run = replace(run, step=None, results={**run.results, event.step: event.result}, decided_since=decided)
     closing = isinstance(event.result, HandoverResult)
+    if run.is_over:  # what the window is for has been done in it
+        run = without_alarms(run, "window")
     post = Post(
         key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
         kind="cutover_summary",
@@ -174,7 +176,7 @@ def reminder_due(run: Run, event: e.ReminderDue) -> Run:
 
 
 def window_told(run: Run, event: e.WindowTold) -> Run:
-    run = replace(run, window_told=event.percent)
+    run = replace(without_alarms(run, "window"), window_told=event.percent)
     assert run.frozen_at is not None
     freezes = sum(checkpoint == FREEZE.name for checkpoint, _ in run.offers)
     text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))

@@ -66,7 +66,7 @@ def thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
 
 
 def unfrozen(run: Run, event: e.Unfrozen) -> Run:
-    run = replace(run, thaw="", thaw_asked=None)
+    run = without_alarms(replace(run, thaw="", thaw_asked=None), "window")
     if run.is_over:
         return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
     if run.offer is None:  # nothing has begun, and there is nothing to go on with but `start`
