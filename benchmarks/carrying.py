@@ -74,7 +74,6 @@ async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResul
             directory,
             service,
             concurrency=concurrency,
-            retain_days=90,
             clock=Standing(),
             settle_seconds=0.1,
             first_wait_seconds=0.05,

@@ -81,11 +81,9 @@ def _exported(company: Company) -> Iterator[Path]:
             Database(company.dsn),
             Path(directory),
             workers=2,
-            include_schemas=["public"],
-            exclude_tables=[],
             tool_version="bench",
         )
-        asyncio.run(step(run(), lambda progress: None))
+        asyncio.run(step(run(["public"]), lambda progress: None))
         yield Path(directory) / "bench.json"
 
 

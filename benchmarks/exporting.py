@@ -38,11 +38,19 @@ from bot.supabase.reading import Reading
 _AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def run() -> Run:
-    """A run behind gate `freeze`; the same for every process, so that one goes on where another was killed."""
+def run(schemas: Sequence[str]) -> Run:
+    """A run of these schemas behind gate `freeze`; the same for every process, so that one goes on where another was
+    killed.
+    """
     parties = e.Parties(source_ref="bench", source_database="postgres", target_project="none")
     opened = e.RunOpened(
-        at=_AT, run_id="20260102-0000", parties=parties, channel="C0", approvers=("U0",), retain_days=90
+        at=_AT,
+        run_id="20260102-0000",
+        parties=parties,
+        channel="C0",
+        approvers=("U0",),
+        retain_days=90,
+        rules=e.Rules(include_schemas=tuple(schemas)),
     )
     record = {"frozenAt": "2026-01-02T00:00:00Z", "lsn": "0/0", "xmax": 1, "baseline": {}}
     return Run(opened=opened, last_at=_AT, facts={"freeze": record})
@@ -64,11 +72,9 @@ async def export(dsn: str, directory: Path, workers: int, schemas: Sequence[str]
         Database(dsn),
         directory,
         workers=workers,
-        include_schemas=schemas,
-        exclude_tables=[],
         tool_version="bench",
     )
-    await step(run(), report)
+    await step(run(schemas), report)
     ended = time.monotonic()
     longest = max(table.duration_ms for table in metadata.read(directory / "metadata.json").tables.values())
     return {"files": on_disk - began, "digests": ended - on_disk, "table": longest / 1000}

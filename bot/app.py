@@ -26,11 +26,9 @@ from bot.conductor import Conductor, interrupted
 from bot.edges import (
     Services,
     SystemClock,
-    entitlement_of,
     examiners,
+    guard_of,
     parties_of,
-    people_needed_by,
-    rules_of,
     secret,
     selection_of,
     services,
@@ -62,6 +60,7 @@ from bot.supabase.export.bundle import Label
 from bot.supabase.gateway import Gateway
 from bot.supabase.lock import SourceLock
 from bot.supabase.source import SupabaseSource
+from bot.terms import entitlement_of, open_by, otherwise, people_needed_by, rules_of
 from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
@@ -164,7 +163,8 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             record, run = EventRecord.open(directory), None
             closing.callback(record.close)
         prior = directory / files.FREEZE_PRIOR
-        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, edges.guard)
+        guard = guard_of(rules_of(settings) if run is None else run.opened.rules, edges.database)
+        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, guard)
         if run is not None:
             run = _taken_up(run, record, parties, settings)
         else:
@@ -185,7 +185,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
             source=source,
             examiners=examiners(settings, edges, directory, bundle),
-            steps=steps(settings, edges, directory, record, bundle),
+            steps=steps(settings, edges, directory, guard=guard, record=record, bundle=bundle),
             clock=clock,
             bot_user=identity.bot_user,
             once=once,
@@ -228,15 +228,10 @@ async def _opened(
     way_back = await source.way_back()
     await source.close()  # its session does not yet bear the run's name
     now = SystemClock().now()
-    command = say.Open(
+    command = open_by(
+        settings,
         run_id=new_run_id(now),
         parties=parties,
-        channel=settings.slack.channel or "",
-        approvers=settings.approvers.users,
-        retain_days=settings.users.retain_days,
-        accepted_ahead=settings.users.accept,
-        users_mode=settings.users.mode,
-        rules=rules_of(settings),
         way_back=way_back,
         source_tls=open_question(edges.database.dsn),
         abandons=abandons,
@@ -256,7 +251,8 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
             unchanged="nothing was started",
             do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
         )
-    decision = decide(run, say.TakeUp(entitlement=entitlement_of(settings)), SystemClock().now())
+    taken_up = say.TakeUp(entitlement=entitlement_of(settings), otherwise=otherwise(run.opened, settings))
+    decision = decide(run, taken_up, SystemClock().now())
     assert not isinstance(decision, Refusal)
     record.append(decision)
     return after(run, *decision)

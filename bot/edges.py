@@ -18,8 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import bytes_to_read, hand_over
 from bot.concurrency import run_in_slices
-from bot.plan.entitled import people_needed
-from bot.plan.events import Entitlement, Parties, Rules
+from bot.plan.events import Parties, Rules
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult
 from bot.plan.run import Run
@@ -44,6 +43,7 @@ from bot.supabase.guard import Guard
 from bot.supabase.living import auth_rows
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
+from bot.terms import people_needed_by, rules_of
 
 
 def _wall() -> datetime:
@@ -74,7 +74,6 @@ class Services:
     slack: AsyncWebClient
     database: Database
     gateway: Gateway
-    guard: Guard
     stack: StackAuth
 
 
@@ -105,11 +104,9 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as closing:
         database, gateway = await closing.enter_async_context(source_edges(settings))
         stack = await closing.enter_async_context(target_edge(settings))
-        schemas, left_out = settings.export.include_schemas, settings.export.exclude_tables
         yield Services(
             slack=client.connect(secret(settings.slack_bot_token), settings.slack_api_url),
             database=database,
-            guard=Guard(database, include_schemas=schemas, exclude_tables=left_out),
             gateway=gateway,
             stack=stack,
         )
@@ -121,8 +118,6 @@ def proof(settings: Settings, database: Database, gateway: Gateway, directory: P
         database,
         gateway,
         directory=directory,
-        include_schemas=settings.export.include_schemas,
-        exclude_tables=settings.export.exclude_tables,
         quiet_seconds=settings.freeze.quiet_seconds,
     )
 
@@ -142,12 +137,20 @@ def examiners(settings: Settings, edges: Services, directory: Path, bundle: Bund
     }
 
 
-def steps(settings: Settings, edges: Services, directory: Path, record: EventRecord, bundle: BundleExaminers) -> Steps:
-    take = Export(edges.database, directory, tool_version=version("cutover"), **dict(settings.export))
+def steps(
+    settings: Settings,
+    edges: Services,
+    directory: Path,
+    *,
+    guard: Guard,
+    record: EventRecord,
+    bundle: BundleExaminers,
+) -> Steps:
+    take = Export(edges.database, directory, workers=settings.export.workers, tool_version=version("cutover"))
 
     async def export(run: Run, report: Report) -> ExportResult:
         if run.guarded:  # before the snapshot, so that nothing is written between
-            await edges.guard.take()
+            await guard.take()
         result = await take(run, report)
         bundle.read_ahead(result.sha256)
         return result
@@ -167,7 +170,6 @@ def steps(settings: Settings, edges: Services, directory: Path, record: EventRec
             directory,
             edges.stack,
             concurrency=settings.users.concurrency,
-            retain_days=settings.users.retain_days,
             clock=SystemClock(),
         ),
         "handover": handover,
@@ -187,13 +189,14 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
         groups=groups,
         people_needed=people_needed_by(settings),
     )
+    rules = rules_of(settings)
     source = project.preflight(
         edges.database,
         edges.gateway,
-        include_schemas=settings.export.include_schemas,
-        exclude_tables=settings.export.exclude_tables,
+        include_schemas=rules.include_schemas,
+        exclude_tables=rules.exclude_tables,
         workers=settings.export.workers,
-        hold_locks=settings.freeze.hold_locks,
+        hold_locks=rules.hold_locks,
         directory=settings.migration_data_dir,
     )
     return [
@@ -220,37 +223,14 @@ def parties_of(settings: Settings, source: project.Identity) -> Parties:
     return Parties(source_ref=source.ref, source_database=source.database, target_project=target)
 
 
-def rules_of(settings: Settings) -> Rules:
-    return Rules(
-        groups=settings.approvers.groups,
-        approvals={name: checkpoint.approvals for name, checkpoint in settings.checkpoints},
-        deny_same_person=settings.approvers.deny_same_person,
-        freeze_mode=settings.freeze.mode,
-        hold_locks=settings.freeze.hold_locks,
-        window_minutes=settings.window.minutes,
-        start_on_word=settings.run.start == "on-word",
-    )
-
-
-def people_needed_by(settings: Settings) -> int:
-    """How many different approvers the night takes."""
-    rules = rules_of(settings)
-    return people_needed(rules.approvals, deny_same_person=rules.deny_same_person)
-
-
-def entitlement_of(settings: Settings) -> Entitlement:
-    rules = rules_of(settings)
-    return Entitlement(
-        users=settings.approvers.users,
-        groups=rules.groups,
-        approvals=rules.approvals,
-        deny_same_person=rules.deny_same_person,
-    )
+def guard_of(rules: Rules, database: Database) -> Guard:
+    """Over what a run of these rules exports."""
+    return Guard(database, include_schemas=rules.include_schemas, exclude_tables=rules.exclude_tables)
 
 
 def selection_of(settings: Settings) -> Selection:
-    of = settings.export
-    return Selection(workers=of.workers, include_schemas=of.include_schemas, exclude_tables=of.exclude_tables)
+    """What a run that is opened with these settings will export."""
+    return Selection.of(rules_of(settings), workers=settings.export.workers)
 
 
 def secret(value: SecretStr | None) -> str:

@@ -32,6 +32,7 @@ from bot.plan.checkpoints import PLAN
 from bot.plan.checks import CHECKS
 from bot.plan.run import Phase
 from bot.settings import Settings
+from bot.settings.shape import InAnOpenRun
 from bot.stackauth.people.kinds import KINDS
 from bot.stackauth.people.reasons import REASONS
 from tests.chat.replies import REPLIES, Reply
@@ -180,11 +181,12 @@ def _environment() -> str:
             others.get(str(field.validation_alias), ""),
             _shown(field.default),
             "secret" if SecretStr in get_args(field.annotation) else "",
+            _in_an_open_run(field),
         )
         for field in Settings.model_fields.values()
         if not isinstance(field.default, BaseModel)
     ]
-    return _table(("variable", "or", "default", ""), rows)
+    return _table(("variable", "or", "default", "", "changed in an open run"), rows)
 
 
 def _sections() -> str:
@@ -192,8 +194,13 @@ def _sections() -> str:
     for section in Settings.SECTIONS:
         for keys, field in _keys_of((section,), Settings.model_fields[section]):
             override = f"`CUTOVER__{'__'.join(keys).upper()}`"
-            rows.append((f"`{'.'.join(keys)}`", _shown(field.default), _form(field), override))
-    return _table(("key", "default", "form", "environment override"), rows)
+            rows.append((f"`{'.'.join(keys)}`", _shown(field.default), _form(field), _in_an_open_run(field), override))
+    return _table(("key", "default", "form", "changed in an open run", "environment override"), rows)
+
+
+def _in_an_open_run(field: FieldInfo) -> str:
+    [told] = (part.value for part in field.metadata if isinstance(part, InAnOpenRun))
+    return str(told)
 
 
 def _shown(default: Any) -> str:
@@ -214,6 +221,8 @@ def _keys_of(place: tuple[str, ...], field: FieldInfo) -> Iterator[tuple[tuple[s
 
 def _form(field: FieldInfo) -> str:
     """Type and bounds, in words."""
+    if field.description is not None:
+        return field.description
     if get_origin(field.annotation) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(field.annotation))
     annotation = str(field.annotation)

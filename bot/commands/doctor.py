@@ -10,13 +10,14 @@ from bot.commands.interrupted import run_async
 from bot.commands.show import show
 from bot.doctor import look_around
 from bot.edges import preflights, proof, services
-from bot.plan.events import Parties, RunOpened
+from bot.plan.events import Parties, Rules, RunOpened
 from bot.plan.findings import Finding, blocks, failed
 from bot.plan.fold import after
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.record import read_run
 from bot.supabase.freeze.kit import Layers, read_layers
+from bot.terms import rules_of
 
 
 def doctor(config: Path | None, *, freeze: bool) -> int:
@@ -58,13 +59,15 @@ async def _proof(chosen: settings.Settings, run: Run | None) -> list[Finding]:
             layers = await read_layers(session)
         if layers.stand and layers.noted_at is None:
             return [_no_time()]
-        return [finding async for finding in prove.freeze_proof(_unrecorded(layers), _unheard)]
+        return [finding async for finding in prove.freeze_proof(_unrecorded(layers, rules_of(chosen)), _unheard)]
 
 
-def _unrecorded(layers: Layers) -> Run:
+def _unrecorded(layers: Layers, rules: Rules) -> Run:
     """A run that is written down nowhere, since the proof asks about one; frozen when the kit says."""
     parties = Parties(source_ref="", source_database="", target_project="")
-    opened = RunOpened(at=layers.database_time, run_id="-", parties=parties, channel="", approvers=(), retain_days=0)
+    opened = RunOpened(
+        at=layers.database_time, run_id="-", parties=parties, channel="", approvers=(), retain_days=0, rules=rules
+    )
     return replace(after(None, opened), frozen_since=layers.noted_at)
 
 

@@ -59,9 +59,12 @@ class Open:
 
 @dataclass(frozen=True, kw_only=True)
 class TakeUp:
-    """A new process goes on with a run that an earlier one opened. `entitlement` is what its settings say."""
+    """A new process goes on with a run that an earlier one opened. `entitlement` is what its settings say; `otherwise`
+    are those of them that say otherwise than what the run keeps.
+    """
 
     entitlement: e.Entitlement | None = None
+    otherwise: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

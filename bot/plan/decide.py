@@ -107,7 +107,7 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
 
 def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
     """Nothing is to be made up for: of the decision that the process before died in, all was written or nothing."""
-    return [e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement)]
+    return [e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement, otherwise=command.otherwise)]
 
 
 def _leave(run: Run, command: Leave, now: datetime) -> Decision:

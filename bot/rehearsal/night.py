@@ -47,8 +47,8 @@ _STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
 
 
 class Night:
-    """`quiet_seconds` is the bot's setting; `posts_per_second` is Slack's patience with it, `latency` Stack Auth's
-    slowness in seconds.
+    """`settings` are what a bot that starts is told besides, and may be changed between two starts; `quiet_seconds` is
+    one of them. `posts_per_second` is Slack's patience with it, `latency` Stack Auth's slowness in seconds.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Night:
         self.rows = rows
         self.last_said = "0"
         self._seed = seed
-        self._settings = {
+        self.settings = {
             "CUTOVER__FREEZE__QUIET_SECONDS": str(quiet_seconds),
             "CUTOVER__RUN__EPHEMERAL_OK": "true",  # what is lost with a rehearsal is a rehearsal
             **(settings or {}),
@@ -134,7 +134,7 @@ class Night:
             "CUTOVER__APPROVERS__USERS": json.dumps([PEOPLE[name].id for name in APPROVERS]),
             "CUTOVER__FREEZE__NOTICE_URL": self.notice.url,
             "CUTOVER__FREEZE__NOTICE_TEXT": NOTICE_TEXT,
-            **self._settings,
+            **self.settings,
         }
 
     # -- the bot ------------------------------------------------------------------------------------------------------

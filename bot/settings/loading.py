@@ -19,7 +19,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from bot.errors import UsageError
 from bot.settings.forms import Need, missing_or_wrong
-from bot.settings.shape import PREFIX, Settings
+from bot.settings.shape import OFTEN, PREFIX, Settings
 
 
 def load(needs: Iterable[Need] = (), *, config: Path | None = None, directory: Path | None = None) -> Settings:
@@ -122,7 +122,7 @@ def _refuse(mistakes: Sequence[str]) -> None:
         raise UsageError(
             f"The settings have {count}: {'; '.join(mistakes)}",
             unchanged="nothing was contacted or written",
-            do="mend the environment, .env or cutover.toml (cutover.example.toml shows every key)",
+            do="fix the environment, .env or cutover.toml (cutover.example.toml shows every key), and start again",
         )
 
 
@@ -190,6 +190,8 @@ def _validated(given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
 def _what_is_wrong(place: str, kind: str, said: str) -> str:
     if kind == "extra_forbidden":
         return f"{place} is no key"
+    if kind == "said":
+        return f"{place} {said}"
     if place in _FORMS:
         return f"{place} {_FORMS[place]}"
     return f"{place}: {said[0].lower()}{said[1:]}"
@@ -200,6 +202,7 @@ _FORMS = {
     "approvers.users": 'is no list of user ids (["U0…"], each from the menu of a profile)',
     "approvers.groups": 'is no list of user group ids (["S0…"], from the address of the group in Slack)',
     "freeze.notice_url": "is no http(s) address",
+    "reminders.minutes": f"is not {OFTEN}",
 }
 
 

@@ -4,15 +4,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "CUTOVER__"
+
+
+class InAnOpenRun(Enum):
+    """What a change of a setting does to a run that is open when the bot starts again."""
+
+    KEPT = "the run keeps its own"
+    STRICTER = "both count, the stricter"
+    SAME = "refused unless it is the same"
+    NOW = "counts from this start on"
+
+
+_Secret = SecretStr | None
+
+_KEPT, _STRICTER, _SAME, _NOW = InAnOpenRun.KEPT, InAnOpenRun.STRICTER, InAnOpenRun.SAME, InAnOpenRun.NOW
+
+OFTEN = "0 (never) or a number from 0.01 to 525,600"
+_LEAST_OFTEN = 0.01
+"""Minutes."""
+
+
+def _often(minutes: float) -> float:
+    if 0 < minutes < _LEAST_OFTEN:
+        raise ValueError(OFTEN)
+    return minutes
+
+
+NEVER_LEFT_OUT = {"auth.users": "no user can be created", "auth.identities": "nobody keeps an account at a provider"}
+"""By table, what comes of a night without it."""
+
+
+def _without_people(tables: tuple[str, ...]) -> tuple[str, ...]:
+    for table, consequence in NEVER_LEFT_OUT.items():
+        if table in tables:
+            raise PydanticCustomError("said", f"names {table}, without which {consequence}; take it off the list")
+    return tables
 
 
 class _Section(BaseModel):
@@ -20,25 +57,24 @@ class _Section(BaseModel):
 
 
 class Slack(_Section):
-    channel: Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None = None
+    channel: Annotated[Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,}$")] | None, _SAME] = None
     """The id of the one channel, not its name: a name can be given to another channel."""
 
 
 class Approvers(_Section):
-    users: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")], ...] = ()
-
-    groups: tuple[Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,}$")], ...] = ()
+    users: Annotated[tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")], ...], _STRICTER] = ()
+    groups: Annotated[tuple[Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,}$")], ...], _STRICTER] = ()
     """User groups, asked for their members at the moment somebody speaks."""
-    deny_same_person: bool = False
+    deny_same_person: Annotated[bool, _STRICTER] = False
 
 
 class Run(_Section):
-    start: Literal["now", "on-word"] = "now"
-    ephemeral_ok: bool = False
+    start: Annotated[Literal["now", "on-word"], _KEPT] = "now"
+    ephemeral_ok: Annotated[bool, _NOW] = False
 
 
 class Checkpoint(_Section):
-    approvals: Annotated[int, Field(ge=1, le=9)] = 1
+    approvals: Annotated[int, Field(ge=1, le=9), _STRICTER] = 1
 
 
 class Checkpoints(_Section):
@@ -48,34 +84,34 @@ class Checkpoints(_Section):
 
 
 class Freeze(_Section):
-    mode: Literal["people", "bot"] = "people"
-    quiet_seconds: Annotated[float, Field(ge=1, le=600)] = 10
-    hold_locks: bool = False
-    notice_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    notice_text: str = ""
+    mode: Annotated[Literal["people", "bot"], _KEPT] = "people"
+    quiet_seconds: Annotated[float, Field(ge=1, le=600), _NOW] = 10
+    hold_locks: Annotated[bool, _KEPT] = False
+    notice_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$"), _NOW] = ""
+    notice_text: Annotated[str, _NOW] = ""
 
 
 class Export(_Section):
-    workers: Annotated[int, Field(ge=1, le=32)] = 4
-    include_schemas: tuple[str, ...] = ()
+    workers: Annotated[int, Field(ge=1, le=32), _NOW] = 4
+    include_schemas: Annotated[tuple[str, ...], _KEPT] = ()
     """Only these, when any is named; the users' tables are always exported."""
-    exclude_tables: tuple[str, ...] = ()
+    exclude_tables: Annotated[tuple[str, ...], AfterValidator(_without_people), _KEPT] = ()
     """As `schema.table`."""
 
 
 class Users(_Section):
-    mode: Literal["create", "match", "dry-run"] = "create"
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 16
-    accept: tuple[str, ...] = ()
-    retain_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    mode: Annotated[Literal["create", "match", "dry-run"], _KEPT] = "create"
+    concurrency: Annotated[int, Field(ge=1, le=64), _NOW] = 16
+    accept: Annotated[tuple[str, ...], _KEPT] = ()
+    retain_days: Annotated[int, Field(ge=1, le=3650), _KEPT] = 90
 
 
 class Window(_Section):
-    minutes: Annotated[int, Field(ge=1, le=100_000)] = 480
+    minutes: Annotated[int, Field(ge=1, le=100_000), _KEPT] = 480
 
 
 class Reminders(_Section):
-    minutes: Annotated[float, Field(gt=0)] = 15
+    minutes: Annotated[float, Field(ge=0, le=525_600, description=OFTEN), AfterValidator(_often), _NOW] = 15
 
 
 class Settings(BaseSettings):
@@ -88,19 +124,23 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    slack_bot_token: Annotated[SecretStr | None, Field(validation_alias="SLACK_BOT_TOKEN")] = None
-    slack_app_token: Annotated[SecretStr | None, Field(validation_alias="SLACK_APP_TOKEN")] = None
-    slack_signing_secret: Annotated[SecretStr | None, Field(validation_alias="SLACK_SIGNING_SECRET")] = None
-    port: Annotated[int | None, Field(validation_alias="PORT", ge=1, le=65535)] = None
-    slack_api_url: Annotated[str, Field(validation_alias="SLACK_API_URL")] = "https://slack.com/api/"
-    supabase_db_url: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_DB_URL")] = None
-    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL")] = None
-    supabase_service_role_key: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_SERVICE_ROLE_KEY")] = None
-    supabase_anon_key: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_ANON_KEY")] = None
-    stack_auth_project_id: Annotated[str | None, Field(validation_alias="STACK_AUTH_PROJECT_ID")] = None
-    stack_auth_secret_key: Annotated[SecretStr | None, Field(validation_alias="STACK_AUTH_SECRET_KEY")] = None
-    stack_auth_api_url: Annotated[str, Field(validation_alias="STACK_AUTH_API_URL")] = "https://api.stack-auth.com"
-    migration_data_dir: Annotated[Path, Field(validation_alias="MIGRATION_DATA_DIR")] = Path("migration-data")
+    slack_bot_token: Annotated[_Secret, Field(validation_alias="SLACK_BOT_TOKEN"), _NOW] = None
+    slack_app_token: Annotated[_Secret, Field(validation_alias="SLACK_APP_TOKEN"), _NOW] = None
+    slack_signing_secret: Annotated[_Secret, Field(validation_alias="SLACK_SIGNING_SECRET"), _NOW] = None
+    port: Annotated[int | None, Field(validation_alias="PORT", ge=1, le=65535), _NOW] = None
+    slack_api_url: Annotated[str, Field(validation_alias="SLACK_API_URL"), _NOW] = "https://slack.com/api/"
+    supabase_db_url: Annotated[_Secret, Field(validation_alias="SUPABASE_DB_URL"), _SAME] = None
+    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL"), _SAME] = None
+    supabase_service_role_key: Annotated[
+        SecretStr | None, Field(validation_alias="SUPABASE_SERVICE_ROLE_KEY"), _NOW
+    ] = None
+    supabase_anon_key: Annotated[_Secret, Field(validation_alias="SUPABASE_ANON_KEY"), _NOW] = None
+    stack_auth_project_id: Annotated[str | None, Field(validation_alias="STACK_AUTH_PROJECT_ID"), _SAME] = None
+    stack_auth_secret_key: Annotated[_Secret, Field(validation_alias="STACK_AUTH_SECRET_KEY"), _NOW] = None
+    stack_auth_api_url: Annotated[str, Field(validation_alias="STACK_AUTH_API_URL"), _NOW] = (
+        "https://api.stack-auth.com"
+    )
+    migration_data_dir: Annotated[Path, Field(validation_alias="MIGRATION_DATA_DIR"), _SAME] = Path("migration-data")
 
     slack: Slack = Slack()
     approvers: Approvers = Approvers()

@@ -13,6 +13,7 @@ from bot.artifacts import files
 from bot.artifacts.verify import verify_bundle
 from bot.commands.restore_sql import restore_sql
 from bot.errors import CutoverError, RecordDamaged
+from bot.plan import events as e
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
@@ -102,10 +103,8 @@ async def test_no_text_in_metadata_becomes_a_command(
     )
     directory = tmp_path / "bundle"
     directory.mkdir()
-    export = Export(
-        Database(database.dsn), directory, workers=1, include_schemas=["public"], exclude_tables=[], tool_version="9.9"
-    )
-    await export(make_run(), lambda progress: None)
+    export = Export(Database(database.dsn), directory, workers=1, tool_version="9.9")
+    await export(make_run(rules=e.Rules(include_schemas=("public",))), lambda progress: None)
     document = json.loads((directory / files.METADATA).read_bytes())
     document["tables"] = {name: document["tables"][name] for name in ("auth_users", "small")}
     database.server.sql("ALTER TABLE public.small DROP CONSTRAINT small_pkey; TRUNCATE public.small", database.dbname)

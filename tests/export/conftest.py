@@ -1,6 +1,6 @@
 """An export of the test's own company, and a run that stands behind gate `freeze`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from bot.supabase.export import Export
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def make_run(frozen_at: str = "2026-01-02T03:00:00.123456Z") -> Run:
+def make_run(frozen_at: str = "2026-01-02T03:00:00.123456Z", rules: e.Rules | None = None) -> Run:
     approval = e.SignalAccepted(at=AT, checkpoint="freeze", digest="d", user="U0FREEZER", ts="1.0")
     offer = Offer(
         checkpoint="freeze",
@@ -40,6 +40,7 @@ def make_run(frozen_at: str = "2026-01-02T03:00:00.123456Z") -> Run:
             channel="C1",
             approvers=("U0FREEZER",),
             retain_days=90,
+            rules=rules or e.Rules(),
         ),
         last_at=AT,
         offers={("freeze", 1): offer},
@@ -58,11 +59,20 @@ class Taken:
     """Of another role than the company's own, when given."""
 
     def export(self, **settings: Any) -> Export:
-        values: dict[str, Any] = {"workers": 2, "include_schemas": [], "exclude_tables": [], "tool_version": "9.9"}
+        values: dict[str, Any] = {"workers": 2, "tool_version": "9.9"}
         return Export(Database(self.dsn or self.database.dsn), self.directory, **(values | settings))
 
-    async def take(self, run: Run | None = None, **settings: Any) -> ExportResult:
-        return await self.export(**settings)(run or make_run(), self.said.append)
+    async def take(
+        self,
+        run: Run | None = None,
+        *,
+        include_schemas: Sequence[str] = (),
+        exclude_tables: Sequence[str] = (),
+        **settings: Any,
+    ) -> ExportResult:
+        """By `run`, or by one that was opened to take these."""
+        rules = e.Rules(include_schemas=tuple(include_schemas), exclude_tables=tuple(exclude_tables))
+        return await self.export(**settings)(run or make_run(rules=rules), self.said.append)
 
     @property
     def metadata(self) -> metadata.Metadata:

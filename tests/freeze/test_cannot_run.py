@@ -61,9 +61,9 @@ async def frozen(
         proof = Proof(database, gateway, quiet_seconds=0.2, late_counters=0.2)
         findings = [f async for f in proof.freeze_proof(run_since(since), lambda progress: None)]
         run = run_since(since, findings[-1].facts)
-        export = Export(database, directory, workers=2, include_schemas=(), exclude_tables=(), tool_version="9.9")
+        export = Export(database, directory, workers=2, tool_version="9.9")
         run = replace(run, results={"export": await export(run, lambda progress: None)})
-        step = UsersStep(directory, service, concurrency=8, retain_days=90, clock=_Clock())
+        step = UsersStep(directory, service, concurrency=8, clock=_Clock())
         run = replace(run, results={**run.results, "users": await step(run, lambda progress: None)})
         made = Frozen(
             source=source,

@@ -181,8 +181,8 @@ async def test_a_database_that_cannot_be_reached_ends_with_its_cause(source: Com
     ended, _, complaint = await _cutover(source, tmp_path, {"SUPABASE_DB_URL": ""}, "thaw")
     assert (ended, complaint) == (
         2,
-        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; mend the "
-        "environment, .env or cutover.toml (cutover.example.toml shows every key).\n",
+        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; fix the "
+        "environment, .env or cutover.toml (cutover.example.toml shows every key), and start again.\n",
     )
 
 

@@ -46,7 +46,7 @@ def test_only_those_who_construct_see_the_settings() -> None:
     """Edges and the core take values: nobody but those and the commands imports the settings."""
     graph = grimp.build_graph("bot", cache_dir=None)
     importers = graph.find_modules_that_directly_import("bot.settings")
-    construct = {"bot.app", "bot.succession", "bot.edges"}
+    construct = {"bot.app", "bot.succession", "bot.edges", "bot.terms"}
     assert {module for module in importers if not module.startswith("bot.commands.")} == construct
 
 

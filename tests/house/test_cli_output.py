@@ -115,7 +115,8 @@ Commands:
         (
             ("status", "--config", "gone.toml"),
             "The settings have a mistake: --config names gone.toml, and there is no such file; nothing was contacted "
-            "or written; mend the environment, .env or cutover.toml (cutover.example.toml shows every key).",
+            "or written; fix the environment, .env or cutover.toml (cutover.example.toml shows every key), and start "
+            "again.",
         ),
     ],
 )

@@ -90,8 +90,8 @@ def test_the_example_environment_cannot_work_by_accident(tmp_path: Path) -> None
         _loaded({}, tmp_path)
     assert str(error.value) == (
         "The settings have a mistake: SUPABASE_DB_URL still holds [YOUR-PASSWORD] in place of the database password; "
-        "nothing was contacted or written; mend the environment, .env or cutover.toml "
-        "(cutover.example.toml shows every key)."
+        "nothing was contacted or written; fix the environment, .env or cutover.toml "
+        "(cutover.example.toml shows every key), and start again."
     )
 
 

@@ -1,17 +1,24 @@
 """Settings: who overrides whom, and that every mistake is told at once and without showing a value."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import reduce
 from pathlib import Path
+from typing import Any, cast, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from bot import settings
 from bot.errors import UsageError
+from bot.plan.timetable import timers
 from bot.settings import Need, Settings
+from tests.plan.histories import night_at
 
 _ALL: tuple[Need, ...] = ("slack", "source", "source_api", "target")
 _WHOLE = {
@@ -26,8 +33,8 @@ _WHOLE = {
     "CUTOVER__APPROVERS__USERS": '["U0ADA", "U0GRACE"]',
 }
 _TAIL = (
-    "; nothing was contacted or written; mend the environment, .env or cutover.toml "
-    "(cutover.example.toml shows every key)."
+    "; nothing was contacted or written; fix the environment, .env or cutover.toml "
+    "(cutover.example.toml shows every key), and start again."
 )
 
 
@@ -195,6 +202,96 @@ def test_no_mistake_ever_shows_a_value(tmp_path_factory: pytest.TempPathFactory,
         assert "pl4nted" not in str(error)
         assert error.__cause__ is None
         assert error.__suppress_context__ or error.__context__ is None
+
+
+def _numbers(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting that is a number, by its place."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _numbers(type(field.default), (*place, name))
+        elif set(get_args(field.annotation) or (field.annotation,)) & {int, float}:
+            yield (*place, name), field
+
+
+_NUMBERS = dict(_numbers(Settings))
+_HOSTILE = [
+    "nan",
+    "inf",
+    "-inf",
+    "1e10",
+    "1e-9",
+    "1e308",
+    "5e-324",
+    "-0.0",
+    "0",
+    "-1",
+    "9" * 5000,
+    "true",
+    "0x10",
+    "1_0",
+]
+
+
+@how(deadline=None)
+@given(
+    place=st.sampled_from(sorted(_NUMBERS)),
+    value=st.sampled_from(_HOSTILE) | st.floats().map(repr) | st.integers().map(str) | st.floats(0, 1).map(repr),
+    filed=st.booleans(),
+)
+def test_a_number_is_refused_in_one_sentence_or_the_bot_can_work_with_it(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str, ...], value: str, filed: bool
+) -> None:
+    """No end, no number, huge or tiny: from the environment or the file, it is refused before anything is contacted, or
+    lies within its bounds, and a gate that waits can be reminded of or not.
+    """
+    directory = tmp_path_factory.mktemp("numbers")
+    name, field = ".".join(place), _NUMBERS[place]
+    environment = dict(_WHOLE)
+    if len(place) == 1:
+        name = str(field.validation_alias)
+        environment[name] = value
+    elif filed:
+        (directory / "cutover.toml").write_text(f"[{'.'.join(place[:-1])}]\n{place[-1]} = {value}\n")
+    else:
+        environment[f"CUTOVER__{'__'.join(place).upper()}"] = value
+    try:
+        told = _loaded(environment, directory, *_ALL)
+    except UsageError as error:
+        assert str(error).startswith(("The settings have a mistake: ", "The settings have 2 mistakes: "))
+        assert name in str(error) or "cutover.toml" in str(error)
+        assert "nothing was contacted or written" in str(error)
+        return
+    found = reduce(getattr, place, cast(Any, told))
+    least, most = (next(getattr(part, end) for part in field.metadata if hasattr(part, end)) for end in ("ge", "le"))
+    assert least <= found <= most
+    interval = timedelta(minutes=told.reminders.minutes)
+    assert not interval or interval >= timedelta(seconds=0.6)
+    timers(night_at("export waits").run, interval)
+
+
+@pytest.mark.parametrize("minutes", ["0.0099", "525600.1", "-1", "nan", "never"])
+def test_reminders_are_never_or_from_often_to_yearly(minutes: str, tmp_path: Path) -> None:
+    """0 is never; the sentence names both ends."""
+    assert _refused({**_WHOLE, "CUTOVER__REMINDERS__MINUTES": minutes}, tmp_path, *_ALL) == (
+        f"The settings have a mistake: reminders.minutes is not 0 (never) or a number from 0.01 to 525,600{_TAIL}"
+    )
+    for good in ("0", "0.01", "525600"):
+        told = _loaded({**_WHOLE, "CUTOVER__REMINDERS__MINUTES": good}, tmp_path, *_ALL)
+        assert told.reminders.minutes == float(good)
+
+
+@pytest.mark.parametrize(
+    ("table", "consequence"),
+    [("auth.users", "no user can be created"), ("auth.identities", "nobody keeps an account at a provider")],
+)
+def test_people_and_their_accounts_are_never_left_out(table: str, consequence: str, tmp_path: Path) -> None:
+    """Refused before anything is contacted, and no hindrance to the way back."""
+    environment = {**_WHOLE, "CUTOVER__EXPORT__EXCLUDE_TABLES": f'["public.logs", "{table}"]'}
+    mistake = f"export.exclude_tables names {table}, without which {consequence}; take it off the list"
+    assert _refused(environment, tmp_path, *_ALL) == f"The settings have a mistake: {mistake}{_TAIL}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", environment)
+        assert settings.for_the_way_back(config=None, directory=tmp_path).mistakes == (mistake,)
 
 
 _TOO_MANY = "checkpoints.{}.approvals asks for more approvers than approvers.users names"

@@ -31,8 +31,8 @@ from tests.plan.histories import night_at
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _SETTINGS_TAIL = (
-    "nothing was contacted or written; mend the environment, .env or cutover.toml "
-    "(cutover.example.toml shows every key)."
+    "nothing was contacted or written; fix the environment, .env or cutover.toml "
+    "(cutover.example.toml shows every key), and start again."
 )
 _PLANTED = "pl4nted"
 """Part of every wrong secret: it may be told nowhere."""

@@ -162,9 +162,7 @@ async def test_the_export_takes_all_anew_and_puts_it_aside(taken: Taken, copied:
     """No file of the practice becomes one of the run: all that the new metadata.json names was written now."""
     directory, run = copied("put aside"), run_of(taken)
     (directory / "orders.json").write_bytes(b"[\n]\n")  # were it kept, this would show
-    export = Export(
-        Database(database.dsn), directory, workers=2, include_schemas=[], exclude_tables=[], tool_version="9"
-    )
+    export = Export(Database(database.dsn), directory, workers=2, tool_version="9")
     result = await export(run, lambda progress: None)
     found = metadata.read(directory / METADATA)
     assert (found.practice, found.snapshot.taken_at) == (False, result.taken_at)
@@ -179,7 +177,7 @@ async def test_the_users_step_creates_nobody_from_one(taken: Taken, copied: Copi
     directory = copied("users")
     before = sorted(path.name for path in directory.iterdir())
     async with StackAuth("http://127.0.0.1:1", "p", "ssk_1") as service:
-        step = UsersStep(directory, service, concurrency=1, retain_days=90, clock=NoClock())
+        step = UsersStep(directory, service, concurrency=1, clock=NoClock())
         with pytest.raises(RecordDamaged) as refused:
             await step(run_of(taken), never)
     assert str(refused.value) == (

@@ -157,8 +157,8 @@ def test_it_needs_the_source_and_no_other_setting(tmp_path: Path) -> None:
     assert cutover(tmp_path, {}, "practice") == (
         2,
         "",
-        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; mend the "
-        "environment, .env or cutover.toml (cutover.example.toml shows every key).\n",
+        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; fix the "
+        "environment, .env or cutover.toml (cutover.example.toml shows every key), and start again.\n",
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -212,7 +212,6 @@ class Night:
                 self.directory,
                 service,
                 clock=Standing(),
-                retain_days=90,
                 **{"concurrency": 4, "settle_seconds": 0.02, "first_wait_seconds": 0.02, **given},
             )
             return await step(self.run(run_id, mode), self._report)

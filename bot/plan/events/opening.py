@@ -27,7 +27,8 @@ FreezeMode = Literal["people", "bot"]
 
 
 class Rules(Fact):
-    """What the settings say about who may open which gate, as it was when the run was opened.
+    """What the settings say about who may open which gate, and what of the source is taken, as it was when the run was
+    opened.
 
     `approvals` is by checkpoint the number of distinct approvers that it needs; 1 where none is named.
     """
@@ -44,6 +45,10 @@ class Rules(Fact):
     """How long users can be kept out, from the freeze record on; None when no window was set."""
     start_on_word: bool = False
     """The first gate is not offered until an approver says `start`."""
+    include_schemas: tuple[str, ...] = ()
+    """Only these are exported, when any is named; the users' tables always are."""
+    exclude_tables: tuple[str, ...] = ()
+    """As `schema.table`, or only `table` for one of `public`."""
 
 
 class Entitlement(Fact):
@@ -126,9 +131,11 @@ class BotLeft(Event):
 
 class BotStarted(Event):
     """A process took the run up again; `away_since` is the time of the last event before. `entitlement` is what the
-    settings say that this process was given, beside those that the run was opened with.
+    settings say that this process was given, beside those that the run was opened with. `otherwise` names the settings
+    that say otherwise than then, and of which the run keeps its own.
     """
 
     type: Literal["bot-started"] = "bot-started"
     away_since: AwareDatetime
     entitlement: Entitlement | None = None
+    otherwise: tuple[str, ...] = ()

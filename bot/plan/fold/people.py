@@ -27,6 +27,7 @@ def bot_started(run: Run, event: e.BotStarted) -> Run:
     before, run = run, _entitled(without_alarms(run, "left"), event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
     run = with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
+    run = _kept(run, event)
     if (run.today or run.opened.entitlement).says_the_same_as(before.today or before.opened.entitlement):
         return run
     text = alarms.entitlements_differ(*run.entitled.each)
@@ -39,6 +40,15 @@ def _entitled(run: Run, event: e.BotStarted) -> Run:
     if run.offer is None:
         return run
     return with_offer(run, run.offer.taking(run.entitled.needed(run.offer.checkpoint)))
+
+
+def _kept(run: Run, event: e.BotStarted) -> Run:
+    """Of each setting that the run keeps it is told once that a change of it does not count."""
+    new = tuple(name for name in event.otherwise if name not in run.kept)
+    if not new:
+        return run
+    run = replace(run, kept=(*run.kept, *new))
+    return with_alarm(run, f"kept/{run.starts}", alarms.kept(new), status="done")
 
 
 def bot_left(run: Run, event: e.BotLeft) -> Run:

@@ -193,6 +193,13 @@ def left(why: str) -> str:
     return f"*The bot has ended, and Supabase was frozen then.* {why} Nobody watches the freeze from now on, and what is said here waits. Start `cutover run` again to go on. `cutover thaw` takes the freeze back; so does the SQL in the thread of the freeze gate, and `cutover freeze-sql --thaw` prints it."
 
 
+def kept(settings: Sequence[str]) -> str:
+    """Told when a process starts whose settings say something else than the run was opened with."""
+    named = [f"`{name}`" for name in settings]
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    return f"This run keeps {listed} as it was opened with: what this start's settings say otherwise counts from the next run on."
+
+
 def back_again(minutes: int, doing: str) -> str:
     return f"I was away for {_minutes(minutes)} and go on where I was: {doing}. Nothing that took effect is done a second time."
 

@@ -57,7 +57,6 @@ class UsersStep:
         service: StackAuth,
         *,
         concurrency: int,
-        retain_days: int,
         clock: Clock,
         settle_seconds: float = 3.0,
         give_up_seconds: float = 900.0,
@@ -69,7 +68,6 @@ class UsersStep:
         self._directory = directory
         self._service = service
         self._concurrency = concurrency
-        self._retain_days = retain_days
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._give_up_seconds = give_up_seconds
@@ -119,7 +117,8 @@ class UsersStep:
             def conclude() -> UsersResult:
                 settled = ((user, users.states[user.id]) for user in known.everybody())
                 outcome.tally(known.bundle.scratch, settled, known.census)
-                return outcome.write(known.bundle, known.run.run_id, now=now, retain_days=self._retain_days)
+                opened = known.run.opened
+                return outcome.write(known.bundle, opened.run_id, now=now, retain_days=opened.retain_days)
 
             return await run_blocking(conclude)
 

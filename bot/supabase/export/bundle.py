@@ -17,7 +17,7 @@ from bot.artifacts import metadata
 from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata
 from bot.errors import ServiceRefused
-from bot.plan.events import Parties
+from bot.plan.events import Parties, Rules
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, Table, read_catalog
 from bot.supabase.database import Database, Session, query, translated
@@ -61,6 +61,16 @@ class Selection:
     include_schemas: Sequence[str]
     exclude_tables: Sequence[str]
     left_unread: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rules: Rules, *, workers: int, left_unread: Mapping[str, str] | None = None) -> Selection:
+        """What a run of these rules exports."""
+        return cls(
+            workers=workers,
+            include_schemas=rules.include_schemas,
+            exclude_tables=rules.exclude_tables,
+            left_unread=left_unread or {},
+        )
 
     async def catalog(self, session: Session) -> Catalog:
         return await read_catalog(

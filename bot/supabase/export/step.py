@@ -9,8 +9,7 @@ lies there are the leavings of an attempt that was cut off: see `draft`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -52,13 +51,11 @@ class Export:
         directory: Path,
         *,
         workers: int,
-        include_schemas: Sequence[str],
-        exclude_tables: Sequence[str],
         tool_version: str,
     ) -> None:
         self._database = database
         self._directory = directory
-        self._selection = Selection(workers=workers, include_schemas=include_schemas, exclude_tables=exclude_tables)
+        self._workers = workers
         self._tool_version = tool_version
 
     async def __call__(self, run: Run, report: Report) -> ExportResult:
@@ -77,8 +74,8 @@ class Export:
         return _result(done, storage, digest)
 
     def _selected(self, run: Run) -> Selection:
-        """What the settings say, less what approvers let it leave out."""
-        return replace(self._selection, left_unread=run.why_left_unread)
+        """What the run was opened to export, less what approvers let it leave out."""
+        return Selection.of(run.opened.rules, workers=self._workers, left_unread=run.why_left_unread)
 
 
 def finished(directory: Path, run_id: str, frozen_at: datetime) -> Iterator[int | Metadata]:

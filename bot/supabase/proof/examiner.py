@@ -56,16 +56,12 @@ class Proof:
         gateway: Gateway | None,
         *,
         directory: Path | None = None,
-        include_schemas: Sequence[str] = (),
-        exclude_tables: Sequence[str] = (),
         quiet_seconds: float = 10,
         late_counters: float = LATE_COUNTERS_SECONDS,
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._directory = directory
-        self._include_schemas = include_schemas
-        self._exclude_tables = exclude_tables
         self._quiet_seconds = quiet_seconds
         self._late_counters = late_counters
 
@@ -157,8 +153,8 @@ class Proof:
         async def catalog() -> Catalog:
             return await read_catalog(
                 session,
-                include_schemas=self._include_schemas,
-                exclude_tables=self._exclude_tables,
+                include_schemas=run.opened.rules.include_schemas,
+                exclude_tables=run.opened.rules.exclude_tables,
                 left_unread=run.why_left_unread,
             )
 

@@ -1,0 +1,107 @@
+"""The terms of a run: what of the settings it keeps from its opening to its end, whatever they say at a later start.
+
+`bot.settings.shape` says of each setting what a change of it does to an open run. What the run keeps stands in its
+first event and is read from there alone: this module is the only one that reads these settings, once for that event,
+and at each later start to tell which of them say otherwise. All others are read where they are needed, and a change of
+them harms no open run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.plan.commands import Open
+from bot.plan.entitled import people_needed
+from bot.plan.events import Entitlement, Parties, Rules, RunOpened
+from bot.plan.findings import Finding
+from bot.plan.practice import Practice
+from bot.settings import Settings
+
+KEPT: Mapping[str, Callable[[RunOpened], object]] = {
+    "run.start": lambda opened: "on-word" if opened.rules.start_on_word else "now",
+    "freeze.mode": lambda opened: opened.rules.freeze_mode,
+    "freeze.hold_locks": lambda opened: opened.rules.hold_locks,
+    "export.include_schemas": lambda opened: opened.rules.include_schemas,
+    "export.exclude_tables": lambda opened: opened.rules.exclude_tables,
+    "users.mode": lambda opened: opened.users_mode,
+    "users.accept": lambda opened: opened.accepted_ahead,
+    "users.retain_days": lambda opened: opened.retain_days,
+    "window.minutes": lambda opened: opened.rules.window_minutes,
+}
+"""By setting, what the run was opened with."""
+
+
+def open_by(
+    settings: Settings,
+    *,
+    run_id: str,
+    parties: Parties,
+    way_back: str,
+    source_tls: Finding | None,
+    abandons: str,
+    practice: Practice | None,
+    estimated_rows: int | None,
+    api_counts: bool,
+) -> Open:
+    """What opens a run on the terms of these settings."""
+    return Open(
+        run_id=run_id,
+        parties=parties,
+        channel=settings.slack.channel or "",
+        approvers=settings.approvers.users,
+        retain_days=settings.users.retain_days,
+        accepted_ahead=settings.users.accept,
+        users_mode=settings.users.mode,
+        rules=rules_of(settings),
+        way_back=way_back,
+        source_tls=source_tls,
+        abandons=abandons,
+        practice=practice,
+        estimated_rows=estimated_rows,
+        api_counts=api_counts,
+    )
+
+
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        groups=settings.approvers.groups,
+        approvals={name: checkpoint.approvals for name, checkpoint in settings.checkpoints},
+        deny_same_person=settings.approvers.deny_same_person,
+        freeze_mode=settings.freeze.mode,
+        hold_locks=settings.freeze.hold_locks,
+        window_minutes=settings.window.minutes,
+        start_on_word=settings.run.start == "on-word",
+        include_schemas=settings.export.include_schemas,
+        exclude_tables=settings.export.exclude_tables,
+    )
+
+
+def otherwise(opened: RunOpened, settings: Settings) -> tuple[str, ...]:
+    """The settings that say otherwise than when the run was opened, and of which it keeps its own."""
+    return tuple(name for name, kept in KEPT.items() if _plain(kept(opened)) != _plain(_said(settings, name)))
+
+
+def _said(settings: Settings, name: str) -> object:
+    section, key = name.split(".")
+    return getattr(getattr(settings, section), key)
+
+
+def _plain(value: object) -> object:
+    """In a list no order counts."""
+    return frozenset(value) if isinstance(value, tuple) else value
+
+
+def entitlement_of(settings: Settings) -> Entitlement:
+    rules = rules_of(settings)
+    return Entitlement(
+        users=settings.approvers.users,
+        groups=rules.groups,
+        approvals=rules.approvals,
+        deny_same_person=rules.deny_same_person,
+    )
+
+
+def people_needed_by(settings: Settings) -> int:
+    """How many different approvers the night takes."""
+    rules = rules_of(settings)
+    return people_needed(rules.approvals, deny_same_person=rules.deny_same_person)
