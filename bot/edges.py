@@ -209,7 +209,7 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
 
 async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Finding]:
     """What will become of the users as they are now, and whether the target has what they sign in with."""
-    rows = partial(auth_rows, edges.database)
+    rows = partial(auth_rows, edges.database, exclude_tables=rules_of(settings).exclude_tables)
     with tempfile.TemporaryDirectory() as directory:
         ahead = await outlook.look_at_the_living(rows, Path(directory), SystemClock().now())
     for finding in outlook.findings(ahead):

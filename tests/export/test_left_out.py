@@ -1,5 +1,7 @@
 """Tables that stay behind are named with the number of their rows."""
 
+import json
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -8,8 +10,11 @@ import pytest
 from bot.artifacts.metadata import LeftOut
 from bot.plan.results import LeftRows
 from bot.slack.look.summaries import left_out
+from bot.stackauth.outlook import look_ahead, look_at_the_living
 from bot.supabase.database import Database
 from bot.supabase.export.leftout import holding_rows, with_rows
+from bot.supabase.living import auth_rows
+from tests.export.conftest import AT
 
 PLATFORM = "it is the platform's own"
 
@@ -88,3 +93,34 @@ def test_only_tables_that_may_hold_rows_are_told() -> None:
     empty = LeftOut(name="auth.instances", kind="table", reason=PLATFORM, row_count=0, counted="exact")
     unknown = LeftOut(name="auth.hidden", kind="table", reason=PLATFORM, counted="unknown")
     assert [one.name for one in holding_rows([empty, unknown, *_left("public.v", kind="view")])] == ["auth.hidden"]
+
+
+async def test_second_factors_that_are_left_out_leave_a_reason_for_everybody_concerned(taken: Any) -> None:
+    """Whose they are is exported, and no secret and no number; each person with an app is listed for attention, by the
+    doctor before the night too.
+    """
+    [[concerned], secrets] = [
+        taken.database.server.sql(statement, taken.database.dbname)
+        for statement in (
+            "SELECT count(DISTINCT user_id) FROM auth.mfa_factors WHERE factor_type = 'totp' AND status = 'verified'",
+            "SELECT secret FROM auth.mfa_factors WHERE secret IS NOT NULL",
+        )
+    ]
+    [concerned] = concerned
+    assert concerned > 1
+
+    await taken.take(exclude_tables=["auth.mfa_factors"])
+
+    left = {entry.name: entry.reason for entry in taken.metadata.left_out if entry.name.startswith("auth.mfa_factors")}
+    assert "auth.mfa_factors.secret" in left
+    assert set(left.values()) == {"export.exclude_tables names its table; only the owner of each row is exported"}
+    rows = json.loads((taken.directory / taken.metadata.tables["auth_mfa_factors"].file).read_bytes())
+    assert {key for row in rows for key in row} == {"id", "user_id", "factor_type", "status"}
+    exported = b"".join(taken.files().values())
+    assert not [secret for (secret,) in secrets if secret.encode() in exported]
+    outlook = await look_ahead(taken.directory, taken.metadata.run_id, taken.said.append)
+    assert outlook.attention["totp-not-carried"] == concerned
+    living = partial(auth_rows, Database(taken.database.dsn), exclude_tables=["auth.mfa_factors"])
+    directory = taken.directory / "doctor"
+    directory.mkdir()
+    assert (await look_at_the_living(living, directory, AT)).attention == outlook.attention

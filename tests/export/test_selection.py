@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.supabase.catalog.selection import Selection, is_one_time_token, is_platform
+from bot.supabase.catalog.selection import SECRET, Selection, is_one_time_token, is_platform
 
 EVERYTHING = Selection(include_schemas=[], exclude_tables=[])
 
@@ -70,3 +70,13 @@ def test_only_tokens_of_users_are_one_time_tokens() -> None:
     assert is_one_time_token("auth", "users", "email_change_token_new")
     assert not is_one_time_token("public", "devices", "push_token")
     assert not is_one_time_token("auth", "users", "encrypted_password")
+
+
+def test_of_second_factors_and_passkeys_that_are_excluded_only_whose_they_are_is_taken() -> None:
+    """The table is exported all the same, without what somebody signs in with."""
+    excluding = Selection(include_schemas=[], exclude_tables=["auth.mfa_factors", "auth.webauthn_credentials"])
+    assert excluding.reason("auth", "mfa_factors", "r", of_extension=False) is None
+    for table, secret in (("mfa_factors", "secret"), ("webauthn_credentials", "public_key")):
+        assert excluding.reason_for_column("auth", table, secret) == SECRET
+        assert excluding.reason_for_column("auth", table, "user_id") is None
+        assert EVERYTHING.reason_for_column("auth", table, secret) is None

@@ -75,7 +75,7 @@ _TABLE = (
     ),
     Reason(
         name="totp-not-carried",
-        carried="All but the authenticator app, whose secret could not be read or was refused.",
+        carried="All but the authenticator app, whose secret was left out, could not be read or was refused.",
         todo="The person can sign in without the second factor: ask them to set it up again.",
     ),
     Reason(

@@ -53,8 +53,8 @@ async def read_catalog(
         oids_of_sequences = [row["oid"] for row in numbered]
         details = {row["oid"]: row for row in await _ask(session, "catalog_sequences", sequences=oids_of_sequences)}
         [database] = await _ask(session, "catalog_database")
-    tables, tokens = _tables(taken, columns, types, keys, checks)
-    left_out += tokens
+    tables, columns_left_out = _tables(selection, taken, columns, types, keys, checks)
+    left_out += columns_left_out
     roots = _roots(details, relations)
     kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
     left_out += untold
@@ -190,6 +190,7 @@ def _left_out(row: _Row, reason: str) -> LeftOut:
 
 
 def _tables(
+    selection: select.Selection,
     taken: Sequence[_Row],
     columns: Sequence[_Row],
     types: Sequence[_Row],
@@ -221,11 +222,12 @@ def _tables(
         schema, name = row["schema"], row["name"]
         kept: list[Column] = []
         for column in columns_of.get(row["oid"], []):
-            if select.is_one_time_token(schema, name, column["name"]):
-                full = f"{schema}.{name}.{column['name']}"
-                left_out.append(LeftOut(name=full, kind="column", reason=select.TOKEN))
-            else:
+            reason = selection.reason_for_column(schema, name, column["name"])
+            if reason is None:
                 kept.append(_column(column, facts, details))
+            else:
+                full = f"{schema}.{name}.{column['name']}"
+                left_out.append(LeftOut(name=full, kind="column", reason=reason))
         own_keys = keys_of.get(row["oid"], [])
         tables.append(
             Table(

@@ -25,6 +25,13 @@ ALWAYS = frozenset(
     }
 )
 
+WHOSE: Mapping[tuple[str, str], frozenset[str]] = {
+    ("auth", "mfa_factors"): frozenset({"id", "user_id", "factor_type", "status"}),
+    ("auth", "webauthn_credentials"): frozenset({"id", "user_id"}),
+}
+"""Second factors and passkeys. Where export.exclude_tables names such a table, these of its columns are exported all
+the same: whose each row is, and nothing to sign in with. So everybody who loses something is listed."""
+
 _PLATFORM = re.compile(
     r"_analytics|_realtime|_supavisor|auth|cron|cutover_freeze|dbdev|etl|extensions|graphql|graphql_public|net"
     r"|pgbouncer|pgmq|pgsodium|pgsodium_masks|pgtle|realtime|repack|storage|supabase_functions|supabase_migrations"
@@ -53,6 +60,7 @@ EXCLUDED = "export.exclude_tables names it"
 EXCLUDED_TABLE = "export.exclude_tables names the table that it numbers"
 EXTENSION = "it belongs to an extension"
 PARTITION = "it is a partition of a table that is left out"
+SECRET = "export.exclude_tables names its table; only the owner of each row is exported"  # noqa: S105 (a reason)
 TOKEN = "a one-time token is worth nothing elsewhere"  # noqa: S105 (a reason, no token)
 LARGE_OBJECTS = "large objects are in no table"
 
@@ -82,7 +90,7 @@ class Selection:
     def reason(self, schema: str, name: str, kind: str, *, of_extension: bool) -> str | None:
         """Why it is left out; None when it is exported. `kind` is pg_class.relkind."""
         if (schema, name) in ALWAYS:
-            return EXCLUDED if self.excludes(schema, name) else None
+            return EXCLUDED if self.excludes(schema, name) and (schema, name) not in WHOSE else None
         if not self.takes_schema(schema):
             return PLATFORM if is_platform(schema) else NOT_INCLUDED
         if of_extension:
@@ -90,3 +98,10 @@ class Selection:
         if self.excludes(schema, name):
             return EXCLUDED
         return _NOT_ROWS.get(kind)
+
+    def reason_for_column(self, schema: str, table: str, column: str) -> str | None:
+        """Why a column of an exported table is left out; None when it is exported."""
+        if is_one_time_token(schema, table, column):
+            return TOKEN
+        whose = WHOSE.get((schema, table))
+        return SECRET if whose is not None and column not in whose and self.excludes(schema, table) else None
