@@ -36,7 +36,7 @@ def restore_all_sql(config: Path | None, directory: Path | None) -> int:
     bundle, described = _bundle(config, directory)
     for table in described.tables.values():
         require_regular(bundle / table.file)
-    print(restoreall.restore_all_sql(described, bundle))
+    print_sql(restoreall.restore_all_sql(described, bundle))
     return 0
 
 

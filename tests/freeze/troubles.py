@@ -601,7 +601,7 @@ TROUBLES: tuple[Trouble, ...] = (
         name="our role may no longer list the partitions",
         obstacle=obstacles.DATABASE_RIGHTS,
         examiner="freeze-proof",
-        checks=("select-rights", "foreign-code", "disk-space"),
+        checks=("select-rights", "foreign-code", "database-encoding", "disk-space"),
         scene=_revoked("pg_catalog.pg_inherits", "PUBLIC"),
     ),
     Trouble(

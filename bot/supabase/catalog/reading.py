@@ -53,7 +53,7 @@ async def read_catalog(
         oids_of_sequences = [row["oid"] for row in numbered]
         details = {row["oid"]: row for row in await _ask(session, "catalog_sequences", sequences=oids_of_sequences)}
         [database] = await _ask(session, "catalog_database")
-    tables, columns_left_out = _tables(selection, taken, columns, types, keys, checks)
+    tables, columns_left_out = _tables(selection, taken, columns=columns, types=types, keys=keys, checks=checks)
     left_out += columns_left_out
     roots = _roots(details, relations)
     kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
@@ -192,6 +192,7 @@ def _left_out(row: _Row, reason: str) -> LeftOut:
 def _tables(
     selection: select.Selection,
     taken: Sequence[_Row],
+    *,
     columns: Sequence[_Row],
     types: Sequence[_Row],
     keys: Sequence[_Row],

@@ -46,8 +46,7 @@ _CORRECT = "correct what the check `database-encoding` of `cutover doctor` names
 
 def _unreadable(table: Table, error: ServiceRefused, *, before: str) -> Unreadable:
     if table.relation in NEVER_LEFT_OUT:
-        do, tables = f"say `abort`, {before} in the living source, and begin a new run", ()
-    else:
-        do = f"leave the table out; or, before a run, name it in export.exclude_tables or {before}"
-        tables = (table.relation,)
-    return Unreadable(error.happened, unchanged=UNCHANGED, do=do, tables=tables)
+        do = f"say `abort`, {before} in the living source, and begin a new run"
+        return Unreadable(error.happened, unchanged=UNCHANGED, do=do, tables=())
+    do = f"leave the table out; or, before a run, name it in export.exclude_tables or {before}"
+    return Unreadable(error.happened, unchanged=UNCHANGED, do=do, tables=(table.relation,))

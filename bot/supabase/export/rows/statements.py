@@ -133,11 +133,12 @@ def _doubted(value: sql.Composable, doubt: Doubt) -> sql.Composed:
     match doubt:
         case JsonNull(listed=listed):
             return statement("doubt_json_element" if listed else "doubt_json_null", value=value)
-        case Bounds(elements=None):
-            return statement("doubt_bounds", value=value)
         case Bounds(elements=elements):
+            bounds = statement("doubt_bounds", value=value)
+            if elements is None:
+                return bounds
             look = _doubted(sql.Identifier("element", "value"), elements)
-            return statement("doubt_elements", value=value, bounds=statement("doubt_bounds", value=value), look=look)
+            return statement("doubt_elements", value=value, bounds=bounds, look=look)
         case Fields(fields=fields):
             looks = [_doubted(sql.SQL("({}).{}").format(value, sql.Identifier(name)), field) for name, field in fields]
             return sql.SQL(" OR ").join(sql.SQL("({})").format(look) for look in looks)
