@@ -10,12 +10,39 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from bot.errors import ServiceUnreachable
+from bot import obstacles
+from bot.errors import ServiceUnintelligible, ServiceUnreachable
 from bot.stackauth.service.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
 from bot.stackauth.service.pace import Pace
 
 _DELETES = 8
+_READINGS = 20
+"""Of a list out of which users are deleted while it is read."""
 _Answer = TypeVar("_Answer")
+
+
+class _Shown:
+    """Whom the list has shown, in the memory of one instant, since it is in the order of sign-up. `again` says that it
+    is read from its start once more, and that whoever comes before that instant was shown.
+    """
+
+    def __init__(self, *, newest_first: bool) -> None:
+        self.again = False
+        self._direction = -1 if newest_first else 1
+        self._instant: int | None = None
+        self._at_the_instant: set[str] = set()
+
+    def is_new(self, user: User) -> bool:
+        """True once for each user, whatever pages it is on."""
+        instant = self._direction * user.signed_up_at_millis
+        if self._instant is None or instant > self._instant:
+            self._instant, self._at_the_instant = instant, set()
+        if instant < self._instant:
+            return not self.again
+        if user.id in self._at_the_instant:
+            return False
+        self._at_the_instant.add(user.id)
+        return True
 
 
 class Patient:
@@ -84,18 +111,31 @@ class Patient:
                 return
 
     async def everybody(self, *, newest_first: bool = False) -> AsyncIterator[User]:
-        """Every user once, hidden ones included, for as long as the caller reads on."""
-        before: set[str] = set()
-        cursor: str | None = None
-        while True:
-            at = cursor
-            users, cursor = await self.ask(lambda at=at: self.service.page(at, newest_first=newest_first))  # type: ignore[misc]
-            for user in users:
-                if user.id not in before:
-                    yield user
-            before = {user.id for user in users}
-            if cursor is None:
+        """Every user once, hidden ones included, for as long as the caller reads on. A page that is empty although a
+        cursor led to it is no end: the cursor's user may have been deleted meanwhile, and the service then shows
+        nobody. The list is read again from its start, past those who were shown. Raises ServiceUnintelligible when
+        that happens again and again.
+        """
+        shown = _Shown(newest_first=newest_first)
+        for _ in range(_READINGS):
+            cursor: str | None = None
+            while True:
+                at = cursor
+                users, cursor = await self.ask(lambda at=at: self.service.page(at, newest_first=newest_first))  # type: ignore[misc]
+                for user in users:
+                    if shown.is_new(user):
+                        yield user
+                if cursor is None:
+                    break
+            if users or at is None:
                 return
+            shown.again = True
+        raise ServiceUnintelligible(
+            f"Stack Auth's list of users ended in the middle, {_READINGS} times",
+            unchanged="nothing was changed by reading it",
+            do="see to it that nobody deletes users in Stack Auth meanwhile, then go on",
+            obstacle=obstacles.STACK_AUTH_ANSWER,
+        )
 
     async def _turn(self) -> float:
         """When the request may begin: now. First come, first served."""
