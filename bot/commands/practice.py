@@ -23,6 +23,7 @@ from bot.terminal import tell
 _WIDEST = 110
 _LONGEST = 5
 _WORTH_TELLING_MS = 1_000
+_LEFT_OUT = 3
 _REASONS = 8
 _SPACE_WITHIN = "\N{UNIT SEPARATOR}"
 """In the place of a space at which no line may be broken."""
@@ -113,7 +114,9 @@ def _left_out(practised: Practised) -> Iterator[str]:
         else:
             reasons[entry.reason] = reasons.get(entry.reason, 0) + 1
     most = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    yield from (f"{number(count)} × {reason}" for reason, count in most)
+    yield from (f"{number(count)} × {reason}" for reason, count in most[:_LEFT_OUT])
+    if others := most[_LEFT_OUT:]:
+        yield f"{number(sum(count for _, count in others))} for {number(len(others))} other reasons"
     with_rows = holding_rows(practised.metadata.left_out)
     if with_rows:
         first = f"{with_rows[0].name}: {with_rows[0].told}"

@@ -19,7 +19,7 @@ def test_a_schema_that_only_resembles_one_is_the_companys(schema: str) -> None:
     assert not is_platform(schema)
 
 
-@pytest.mark.parametrize("table", ["users", "identities", "mfa_factors"])
+@pytest.mark.parametrize("table", ["users", "identities", "mfa_factors", "webauthn_credentials"])
 def test_people_are_taken_whatever_the_settings_include(table: str) -> None:
     """Without them no user can be created."""
     selection = Selection(include_schemas=["billing"], exclude_tables=[])
@@ -30,7 +30,16 @@ def test_people_are_taken_whatever_the_settings_include(table: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "name", "kind", "of_extension", "reason"),
     [
-        ("auth", "sessions", "r", False, "it is the platform's own"),
+        ("auth", "schema_migrations", "r", False, "it is the platform's own"),
+        ("auth", "sessions", "r", False, "sessions end with Supabase: everybody signs in again"),
+        (
+            "vault",
+            "secrets",
+            "r",
+            False,
+            "the secrets are yours and encrypted with a key of this project: copy them by hand from"
+            " vault.decrypted_secrets before the project ends",
+        ),
         ("public", "spatial_ref_sys", "r", True, "it belongs to an extension"),
         ("public", "a_view", "v", False, "a view has no rows of its own"),
         ("public", "a_matview", "m", False, "a materialized view is computed from other tables"),

@@ -257,10 +257,10 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
 
   exported  51 tables, 3,539 rows, 783.6 kB
   left out  44 files in Storage, 46970 bytes: the bytes of files in Storage are not rows of a table
-            18 × it is the platform's own
-            6 × a one-time token is worth nothing elsewhere
-            1 × a materialized view is computed from other tables
-            1 × a view has no rows of its own
+            8 × it is the platform's own
+            7 × a one-time token is worth nothing elsewhere
+            3 × sessions end with Supabase: everybody signs in again
+            8 for 6 other reasons
             tables with rows in them: 10 (auth.sso_providers: 1 row …); metadata.json names each
   files     All were read again and are what was written
   users     132: 81 will be carried over whole, 51 need attention; none was created
@@ -273,11 +273,12 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             Auth; until then nobody can sign in as this user.
             6 × anonymous: Nobody can sign in as this user again: keep it for the rows that refer to it, or delete
             it later.
-            6 × sso-user: Set up the company's single sign-on as a provider in Stack Auth and let the person link to it.
+            6 × sso-user: Set up the company's single sign-on as a provider in Stack Auth and let the person link to it:
+            a sign-in by the address alone makes a new user.
             3 × banned: A restriction does not end by itself: lift it when the ban ends.
-            3 × deleted: It was deleted in Supabase already: delete it in Stack Auth when nothing refers to it.
+            3 × deleted: It was deleted in Supabase: delete it in Stack Auth when nothing refers to it.
             3 × email-taken-by-another: Decide with the person which of the two users is theirs; merge or delete the
-            other.
+            other. By the address nobody reaches this one: it signs in the other, or a new user.
             3 × phone-not-carried: Nothing, unless the person signed in by phone alone: tell them to use their other
             way in.
             3 × second-factor-not-carried, 3 × email-refused, 3 × metadata-rounded, 3 × no-sign-in-method:

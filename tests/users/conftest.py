@@ -93,6 +93,7 @@ class Night:
         identities: Rows | None = None,
         factors: Rows | None = None,
         *,
+        passkeys: Rows | None = None,
         run_id: str = "20260102-abcd",
         text_columns: tuple[str, ...] = (),
     ) -> None:
@@ -100,6 +101,7 @@ class Night:
             self._table("auth", "users", users, text_columns=text_columns),
             self._table("auth", "identities", identities or []),
             self._table("auth", "mfa_factors", factors or []),
+            *([] if passkeys is None else [self._table("auth", "webauthn_credentials", passkeys)]),
             self._table(
                 "public",
                 "orders",

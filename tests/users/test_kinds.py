@@ -17,6 +17,7 @@ NO_PASSWORD = {"encrypted_password": None}
 UNVERIFIED = {"email_confirmed_at": None}
 NO_ADDRESS = {"email": None, **NO_PASSWORD, **UNVERIFIED}
 APP = {"factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP", "updated_at": "1"}
+PASSKEY = {"credential_id": "\\x01", "public_key": "\\x02"}
 
 
 def deep(levels):
@@ -27,7 +28,7 @@ def deep(levels):
 
 
 def examples(rows):
-    """By kind: columns, identities as (provider, account), factors."""
+    """By kind: columns, identities as (provider, account), factors, and passkeys where there are any."""
     return {
         "password": ({}, [], []),
         "magic link": (NO_PASSWORD, [("email", "x")], []),
@@ -37,6 +38,9 @@ def examples(rows):
         "several accounts at one provider": ({}, [("google", "1"), ("google", "2")], []),
         "account without address": (NO_ADDRESS, [("twitter", "1")], []),
         "provider that Stack Auth knows by another id, or not at all": ({}, [("azure", "1")], []),
+        "account whose id at the provider is missing": (NO_PASSWORD, [("google", " ")], []),
+        "passkey": (NO_PASSWORD, [], [], [PASSKEY]),
+        "passkey and no other way in": ({**NO_PASSWORD, **UNVERIFIED}, [], [], [PASSKEY]),
         "unverified address, with password": (UNVERIFIED, [], []),
         "unverified address, without password or provider": ({**NO_PASSWORD, **UNVERIFIED}, [], []),
         "phone only": ({**NO_ADDRESS, "phone": "4915"}, [("phone", "x")], []),
@@ -56,6 +60,8 @@ def examples(rows):
         "the same address in other letters": ({"email": "Twin@example.com", **UNVERIFIED}, [], []),
         "large metadata": ({"raw_user_meta_data": {"text": "x" * 1_000_000}}, [], []),
         "metadata nested without end": ({"raw_user_meta_data": deep(DEEPEST + 5)}, [], []),
+        "metadata with a key `__proto__`": ({"raw_user_meta_data": {"a": [{"__proto__": {"admin": True}}]}}, [], []),
+        "metadata with numbers of 17 digits and more": ({"raw_user_meta_data": {"n": 0.1 + 0.2}}, [], []),
         "metadata with secrets": ({"raw_app_meta_data": {"token": "secret"}, "raw_user_meta_data": {"a": 1}}, [], []),
         "super-admin": ({"is_super_admin": True}, [], []),
     }
@@ -69,9 +75,14 @@ def test_every_kind_has_an_example(rows):
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_rule_is_what_happens(rows, name):
     """The reasons are those of the rule, the service takes the user, and whoever may sign in can."""
-    columns, accounts, factors = examples(rows)[name]
+    columns, accounts, factors, *passkeys = examples(rows)[name]
     identities = tuple(rows.identity(1, provider, account) for provider, account in accounts)
-    user = ExportedUser(row=rows.user(1, **columns), identities=identities, factors=tuple(factors))
+    user = ExportedUser(
+        row=rows.user(1, **columns),
+        identities=identities,
+        factors=tuple(factors),
+        passkeys=tuple(*passkeys),
+    )
     twin = ExportedUser(row=rows.user(2, email="twin@example.com"))
     with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
         claims = Claims.of([user, twin], scratch)

@@ -16,7 +16,7 @@ from bot.stackauth.people.claims import Claims
 from bot.stackauth.people.exported import DEEPEST, ExportedUser, parsed
 from bot.stackauth.people.reasons import REASONS
 from bot.stackauth.people.signin import PROVIDERS
-from bot.stackauth.people.translate import Translation, adapted, translate, unfinished
+from bot.stackauth.people.translate import Translation, adapted, dispensable, translate, unfinished
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 VERIFIED = {"email_confirmed_at": "2024-01-01T00:00:00+00:00"}
@@ -24,9 +24,12 @@ NOTHING = {"email": None, "encrypted_password": None, "email_confirmed_at": None
 
 
 def exported(
-    row: dict[str, Any], *identities: dict[str, Any], factors: tuple[dict[str, Any], ...] = ()
+    row: dict[str, Any],
+    *identities: dict[str, Any],
+    factors: tuple[dict[str, Any], ...] = (),
+    passkeys: tuple[dict[str, Any], ...] = (),
 ) -> ExportedUser:
-    return ExportedUser(row=row, identities=identities, factors=factors)
+    return ExportedUser(row=row, identities=identities, factors=factors, passkeys=passkeys)
 
 
 def carried(user: ExportedUser, *others: ExportedUser, run_id: str = "20260102-abcd") -> Translation:
@@ -149,6 +152,38 @@ def test_of_two_accounts_at_one_provider_the_last_used_goes(rows):
         user = carried(exported(rows.user(), *identities))
         assert user.attentions == ("second-identity-not-carried",)
         assert [account["account_id"] for account in user.body["oauth_providers"]] == ["new"]
+
+
+def test_an_account_signed_in_with_after_another_was_linked_is_the_last_used(rows):
+    """Supabase sets `last_sign_in_at` when an account is linked; each sign-in moves `updated_at`."""
+    used = rows.identity(
+        1, "google", "used", last_sign_in_at="2023-01-01T00:00:00+00:00", updated_at="2025-06-01T00:00:00.5+00:00"
+    )
+    linked = rows.identity(
+        1, "google", "linked", last_sign_in_at="2025-01-01T00:00:00+00:00", updated_at="2025-01-01T00:00:00+00:00"
+    )
+    for identities in ((used, linked), (linked, used)):
+        [account] = carried(exported(rows.user(), *identities)).body["oauth_providers"]
+        assert account["account_id"] == "used"
+
+
+@pytest.mark.parametrize("given", [None, "", " "])
+def test_an_account_without_an_id_is_listed_and_not_sent(rows, given):
+    """Nobody could be recognised by it; the address signs in by magic link."""
+    user = carried(exported(rows.user(encrypted_password=None), rows.identity(1, "google", "x", provider_id=given)))
+    assert user.attentions == ("identity-not-carried",)
+    assert "oauth_providers" not in user.body
+    assert user.body["otp_auth_enabled"] is True
+
+
+def test_a_passkey_is_told(rows):
+    """Whether or not there is another way in; of a deleted user nothing is."""
+    passkey = {"id": "p", "credential_id": "\\x01"}
+    assert carried(exported(rows.user(), passkeys=(passkey,))).attentions == ("passkey-not-carried",)
+    alone = carried(exported(rows.user(encrypted_password=None, email_confirmed_at=None), passkeys=(passkey,)))
+    assert alone.attentions == ("passkey-not-carried", "no-sign-in-method")
+    gone = carried(exported(rows.user(deleted_at="2025-01-01T00:00:00+00:00"), passkeys=(passkey,)))
+    assert gone.attentions == ("deleted",)
 
 
 def test_an_account_two_users_claim_goes_to_the_older(rows):
@@ -335,8 +370,28 @@ def test_numbers_are_what_javascript_can_hold(rows):
         "money": 1.1,
         "one": 1,
     }
-    exact, _ = parsed(json.dumps(rows.user(raw_user_meta_data={"a": 2**53, "b": -0.5, "c": 1e21})).encode())
+    exact, _ = parsed(
+        json.dumps(rows.user(raw_user_meta_data={"a": 2**53, "b": -0.5, "c": 1e21, "d": 2**60, "e": 0.0})).encode()
+    )
     assert carried(ExportedUser(row=exact)).attentions == ()
+
+
+@pytest.mark.parametrize("number", ["0.30000000000000004", "12345678901234567890", "1.797e308", "5e-324"])
+def test_numbers_that_the_service_may_not_keep_are_told(rows, number):
+    """JavaScript holds them, but some releases of the service's database keep 16 digits, or nothing."""
+    row, _ = parsed(json.dumps(rows.user()).replace('"Person 1"', number).encode())
+    user = carried(ExportedUser(row=row))
+    assert user.attentions == ("metadata-rounded",)
+    assert user.body["client_metadata"]["full_name"] == float(number)
+
+
+def test_a_key_that_the_service_drops_is_left_out_and_told(rows):
+    """Anybody can write it about themselves; wherever it stands."""
+    metadata = {"a": [{"__proto__": {"admin": True}, "b": 1}], "__proto__": 1}
+    user = carried(exported(rows.user(raw_user_meta_data=metadata, raw_app_meta_data={"c": {"__proto__": 1}})))
+    assert user.attentions == ("metadata-cut",)
+    assert user.body["client_metadata"] == {"a": [{"b": 1}]}
+    assert user.body["server_metadata"]["c"] == {}
 
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 5_000, 100_000])
@@ -398,6 +453,8 @@ def test_what_the_target_refuses_is_all_that_is_taken_off(rows):
     assert without["server_metadata"]["supabase"]["reasons"] == ["email-taken-in-target"]
     assert without["client_metadata"] == body["client_metadata"]
     assert adapted(body, {"refused-by-target"}).keys() == {"server_metadata"}
+    lesser = adapted({**body, "profile_image_url": "https://a.example/"}, dispensable(body) | {"picture-not-carried"})
+    assert body.keys() - lesser.keys() == {"client_metadata"}
 
 
 # -- by property ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 `Fates` foresees what is to become of a user: one that is not there is created; one that is there by its marker counts,
 and is brought up to date when what is carried has changed. The intent is on disk before the first request; after an
 unknown outcome the service's list says what became of it; a refusal takes from the request what was refused, names the
-reason, and tries again with less, down to an empty user that only stands for the id.
+reason, and tries again with less: without what people write themselves, and at last an empty user that only stands
+for the id.
 
 What is wrong with one user becomes a reason. What is wrong with the project or the service is raised: a revoked key, a
 sign-in method that is switched off, refusals of so many users that it cannot be their fault.
@@ -21,7 +22,14 @@ from bot.errors import ServiceRefused
 from bot.ports import Clock
 from bot.stackauth.carrying.fates import Fates
 from bot.stackauth.carrying.matching import Census, Held, Looks
-from bot.stackauth.people.translate import SECOND_FACTOR, Translation, adapted, marked_with, unfinished
+from bot.stackauth.people.translate import (
+    SECOND_FACTOR,
+    Translation,
+    adapted,
+    dispensable,
+    marked_with,
+    unfinished,
+)
 from bot.stackauth.service.api import NoAnswer, RequestRefused, User
 from bot.stackauth.service.patience import Patient
 
@@ -156,12 +164,12 @@ class Carrier:
                 there = await self.patient.ask(lambda body=body: self._service.create(unfinished(body)))  # type: ignore[misc]
             except NoAnswer as error:
                 maybe_sent, ended = True, error.ended
-                if not await trouble.passes(error) and not self._lessen(reasons, "not-accepted"):
+                if not await trouble.passes(error) and not self._lessen(user, reasons, "not-accepted"):
                     return None, "unmapped", ("not-created",)
             except RequestRefused as error:
                 if error.meaning == "email-taken" and not maybe_sent:
                     maybe_sent = ended = True  # perhaps by ourselves: look before the user loses anything
-                if not self._lessen(reasons, error.meaning):
+                if not self._lessen(user, reasons, error.meaning):
                     return None, "unmapped", ("not-created",)
             else:
                 self._census.saw(there)
@@ -178,9 +186,12 @@ class Carrier:
         changed = await self._changed(user, half, before, trouble)
         return ("not-updated",) if changed is None else tuple(sorted({*half.reasons, *changed}))
 
-    def _lessen(self, reasons: set[str], meaning: str) -> bool:
-        """Adds the reason that makes the next request a smaller one; False when nothing smaller is left."""
+    def _lessen(self, user: Translation, reasons: set[str], meaning: str) -> bool:
+        """Adds the reasons that make the next request a smaller one; False when nothing smaller is left. Before the
+        empty user comes the same one without picture and client metadata.
+        """
         reason = _LESSER.get(meaning, "refused-by-target")
+        spared = dispensable(user.body)
         if reason in reasons or reason == "refused-by-target":
             self._refused += 1
             if self._refused >= _REFUSALS_TO_STOP and self._refused > self.answered:
@@ -190,8 +201,13 @@ class Carrier:
                     do="compare its API with what this version of the bot sends before going on",
                 )
             reason = "refused-by-target"
+            if reason not in reasons and not spared <= reasons:
+                reasons |= spared
+                return True
         if reason in reasons:
             return False
+        if reason == "refused-by-target":
+            reasons -= spared  # the empty user has neither
         reasons.add(reason)
         return True
 

@@ -1,4 +1,4 @@
-"""The users of the bundle, one after the other, each with its identities and factors.
+"""The users of the bundle, one after the other, each with its identities, factors and passkeys.
 
 Read from the files alone, so that the users created are exactly those exported. A row is parsed here for the first
 time and only to be looked at: numbers that a double cannot hold exactly stay `Decimal` or whole, so that who carries
@@ -6,7 +6,7 @@ them over knows what is lost; what is nested so deep that no parser follows is c
 column that the export holds as text (a JSON `null` inside jsonb is the reason) is parsed once more, so that a value
 looks the same however it was exported.
 
-Users are streamed; their identities and factors, which stand elsewhere in the bundle, are remembered by user first.
+Users are streamed; what belongs to them and stands elsewhere in the bundle is remembered by user first.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata, Table, read
 from bot.artifacts.scratch import Scratch
 
-DEEPEST = 200
-"""Levels of nesting that are carried over."""
+DEEPEST = 100
+"""Levels of nesting that are carried over; the service fails over metadata of 124."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
-BESIDE = ("identities", "mfa_factors")
+BESIDE = ("identities", "mfa_factors", "webauthn_credentials")
 """Tables of schema auth whose rows belong to a user."""
 Row = Mapping[str, Any]
 
@@ -42,6 +42,7 @@ class ExportedUser:
     row: Row
     identities: tuple[Row, ...] = ()
     factors: tuple[Row, ...] = ()
+    passkeys: tuple[Row, ...] = ()
     cut: bool = False
 
     @property
@@ -81,8 +82,8 @@ class Beside:
         question = "SELECT of, row FROM beside WHERE user_id = ? ORDER BY of, n"
         for table, text in self._scratch.all(question, str(row["id"])):
             own[table].append(parse(text, self._as_text.get(table, frozenset()))[0])
-        identities, factors = (tuple(own[table]) for table in BESIDE)
-        return ExportedUser(row=row, identities=identities, factors=factors, cut=cut)
+        identities, factors, passkeys = (tuple(own[table]) for table in BESIDE)
+        return ExportedUser(row=row, identities=identities, factors=factors, passkeys=passkeys, cut=cut)
 
 
 @dataclass(kw_only=True)
@@ -97,7 +98,7 @@ class Bundle:
 
     @classmethod
     def open(cls, directory: Path, scratch: Scratch) -> Bundle:
-        """Reads identities and factors; blocks for as long as that takes."""
+        """Reads what belongs to users; blocks for as long as that takes."""
         bundle = cls(directory=directory, metadata=read(directory / METADATA), scratch=scratch)
         bundle._remember()
         return bundle

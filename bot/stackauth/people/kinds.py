@@ -37,6 +37,22 @@ KINDS = (
         reasons=("identity-not-carried",),
     ),
     Kind(
+        name="account whose id at the provider is missing",
+        rule="The account stays behind: nobody could be recognised by it.",
+        reasons=("identity-not-carried",),
+    ),
+    Kind(
+        name="passkey",
+        rule="The passkey stays behind; a verified address without password and provider gets the magic link.",
+        reasons=("passkey-not-carried",),
+    ),
+    Kind(
+        name="passkey and no other way in",
+        rule="A user without sign-in method.",
+        reasons=("passkey-not-carried", "no-sign-in-method"),
+        signs_in=False,
+    ),
+    Kind(
         name="unverified address, with password",
         rule="The address goes unverified, and signs in with the password.",
     ),
@@ -113,8 +129,18 @@ KINDS = (
     Kind(name="large metadata", rule="It goes whole, whatever its size."),
     Kind(
         name="metadata nested without end",
-        rule="It goes without what is deeper than 200 levels.",
+        rule="It goes without what is deeper than 100 levels.",
         reasons=("metadata-cut",),
+    ),
+    Kind(
+        name="metadata with a key `__proto__`",
+        rule="It goes without that key, which Stack Auth drops.",
+        reasons=("metadata-cut",),
+    ),
+    Kind(
+        name="metadata with numbers of 17 digits and more",
+        rule="They go as JavaScript holds them; Stack Auth may keep 16 digits.",
+        reasons=("metadata-rounded",),
     ),
     Kind(
         name="metadata with secrets",

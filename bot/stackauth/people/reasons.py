@@ -41,7 +41,8 @@ _TABLE = (
     Reason(
         name="sso-user",
         carried="A user without sign-in method; the address is there, but nobody signs in with it.",
-        todo="Set up the company's single sign-on as a provider in Stack Auth and let the person link to it.",
+        todo="Set up the company's single sign-on as a provider in Stack Auth and let the person link to it: a sign-in "
+        "by the address alone makes a new user.",
     ),
     Reason(
         name="anonymous",
@@ -51,7 +52,7 @@ _TABLE = (
     Reason(
         name="deleted",
         carried="An empty user without sign-in method, restricted, for the rows that refer to it.",
-        todo="It was deleted in Supabase already: delete it in Stack Auth when nothing refers to it.",
+        todo="It was deleted in Supabase: delete it in Stack Auth when nothing refers to it.",
     ),
     Reason(
         name="hash-not-bcrypt",
@@ -66,12 +67,14 @@ _TABLE = (
     Reason(
         name="email-taken-by-another",
         carried="The address too, but not for signing in: another exported user has the same one in other letters.",
-        todo="Decide with the person which of the two users is theirs; merge or delete the other.",
+        todo="Decide with the person which of the two users is theirs; merge or delete the other. By the "
+        "address nobody reaches this one: it signs in the other, or a new user.",
     ),
     Reason(
         name="email-taken-in-target",
         carried="The address too, but not for signing in: somebody in Stack Auth signs in with it already.",
-        todo="Decide whether the two are one person; then give the rows to that one, or change an address.",
+        todo="Decide whether the two are one person; then give the rows to that one, or change an address. By "
+        "the address nobody reaches this one: it signs in the other, or a new user.",
     ),
     Reason(
         name="totp-not-carried",
@@ -84,13 +87,20 @@ _TABLE = (
         todo="Tell the person which app gives the codes from now on.",
     ),
     Reason(
+        name="passkey-not-carried",
+        carried="All but the passkeys: nobody can set one for somebody else, and each is bound to Supabase's domain.",
+        todo="Ask the person to sign in by their other way and set up a passkey again; who has no other way is listed "
+        "as no-sign-in-method too.",
+    ),
+    Reason(
         name="second-factor-not-carried",
         carried="All but a second factor by phone or security key.",
         todo="The person can sign in without the second factor: ask them to set one up again.",
     ),
     Reason(
         name="identity-not-carried",
-        carried="All but a sign-in by a provider that Stack Auth does not have or knows people by another id at.",
+        carried="All but a sign-in by a provider that Stack Auth does not have or knows people by another id at, or "
+        "whose id of the person is not in the export.",
         todo="Ask the person to sign in by their other way, or set up the provider and let them link it.",
     ),
     Reason(
@@ -121,7 +131,7 @@ _TABLE = (
     Reason(
         name="no-sign-in-method",
         carried="A user without sign-in method: there was no password, no provider and no verified address to carry.",
-        todo="Invite the person again from the new system.",
+        todo="Invite the person again from the new system: a sign-in by the address makes a new user.",
     ),
     Reason(
         name="display-name-cut",
@@ -130,18 +140,25 @@ _TABLE = (
     ),
     Reason(
         name="picture-not-carried",
-        carried="All but the picture, whose address Stack Auth does not take; it stands in the client metadata.",
+        carried="All but the picture, which Stack Auth does not take; it stands in raw_user_meta_data.",
         todo="Nothing, unless the picture matters: ask the person to upload it again.",
     ),
     Reason(
         name="metadata-rounded",
-        carried="All, with numbers in the metadata rounded to what JavaScript can hold.",
+        carried="All, with numbers in the metadata rounded: JavaScript holds 17 digits, and Stack Auth's database may "
+        "keep 16; what is near the largest or smallest number becomes null or 0.",
         todo="If an exact number matters, read it from auth_users.json and store it as text.",
     ),
     Reason(
         name="metadata-cut",
-        carried="All, without what was nested more than 200 levels deep in the metadata.",
+        carried="All, without what was nested more than 100 levels deep in the metadata or stood under a key "
+        "`__proto__`, which Stack Auth drops.",
         todo="Read the whole from auth_users.json if anything needs it.",
+    ),
+    Reason(
+        name="client-metadata-not-carried",
+        carried="All but the client metadata: Stack Auth refused the user with it.",
+        todo="Find in raw_user_meta_data of auth_users.json what Stack Auth does not take, and set the rest by hand.",
     ),
     Reason(
         name="app-metadata-moved",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bot.stackauth.people.exported import ExportedUser
 
@@ -73,17 +74,29 @@ def _address_of(user: ExportedUser) -> str | None:
 
 
 def _accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
-    """By the target's provider, the account used last: what may go along if nobody else has it."""
+    """By the target's provider, the account used last: what may go along if nobody else has it. An account without the
+    provider's id of the person is nobody's.
+    """
     found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
     for identity in user.identities:
-        provider, account_id = PROVIDERS.get(identity["provider"]), identity.get("provider_id")
-        if provider is None or not account_id:
+        if not is_usable(identity):
             continue
-        account = {"id": provider, "account_id": str(account_id)}
+        provider = PROVIDERS[identity["provider"]]
+        account = {"id": provider, "account_id": str(identity["provider_id"])}
         data = identity.get("identity_data")
         if isinstance(data, dict) and isinstance(data.get("email"), str) and data["email"]:
             account["email"] = data["email"]
-        rank = (str(identity.get("last_sign_in_at") or ""), str(identity.get("id") or ""))
+        rank = (_last_used(identity), str(identity.get("id") or ""))
         if provider not in found or rank > found[provider][0]:
             found[provider] = (rank, account)
     return {provider: account for provider, (_, account) in found.items()}
+
+
+def is_usable(identity: Mapping[str, Any]) -> bool:
+    """The target has the provider, and the export the provider's id of the person."""
+    return identity["provider"] in PROVIDERS and bool(str(identity.get("provider_id") or "").strip())
+
+
+def _last_used(identity: Mapping[str, Any]) -> str:
+    """Supabase sets `last_sign_in_at` when an account is linked and never again; each sign-in moves `updated_at`."""
+    return max(str(identity.get("last_sign_in_at") or ""), str(identity.get("updated_at") or ""))

@@ -7,11 +7,13 @@ The rules.
   does not block its owner. No address is ever made up.
 - A bcrypt hash goes as it is; NULL and '' both mean "no password"; every other hash stays behind.
 - A magic link is switched on for a verified address where no password and no provider goes along.
-- Accounts at providers go along where both sides know a person by the same id. One account a provider; the one used
-  last stays. An address or an account that two users claim belongs to one of them (`Claims`).
+- Accounts at providers go along where both sides know a person by the same id, and the export has it. One account a
+  provider; the one used last stays. Passkeys stay behind. An address or an account that two users claim belongs to one
+  of them (`Claims`).
 - User metadata becomes client metadata, app metadata becomes server metadata; beside it, under `supabase`, stand the
   marker (Supabase id, run, digest of what was carried) and what the target has no place for: sign-up time, phone,
-  refused address, a role other than the ordinary one.
+  refused address, a role other than the ordinary one. What the target would not hold of metadata is taken out before
+  (`javascript`).
 - Bans become restrictions. Deleted users become empty, restricted users, so that nothing of them is moved on; anonymous
   users stay anonymous; users of a company's single sign-on get no way in. All get a target user, so that references to
   them have a target.
@@ -30,19 +32,18 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from bot.stackauth.people.claims import Claims
-from bot.stackauth.people.exported import DEEPEST, ExportedUser
-from bot.stackauth.people.signin import PROVIDERS, WayIn, way_in_of
+from bot.stackauth.people.exported import ExportedUser
+from bot.stackauth.people.javascript import as_javascript
+from bot.stackauth.people.signin import WayIn, is_usable, way_in_of
 
 MARKER = "supabase"
 SECOND_FACTOR = "totp_secret_base64"
 LONGEST_NAME = 256
 """In UTF-16 units, as JavaScript counts."""
 _LONGEST_PICTURE = 1_000_000
-_LARGEST_EXACT = 2**53
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _WEB_ADDRESS = re.compile(rf"https?://({_LABEL}(?:\.{_LABEL})*)(?::(\d{{1,5}}))?(?:[/?#]\S*)?")
@@ -122,8 +123,7 @@ def _sign_in(
         reasons["hash-not-bcrypt"] = None
     if accounts:
         body["oauth_providers"] = accounts
-    if (secret := _totp(user, reasons)) is not None:
-        body[SECOND_FACTOR] = secret
+    _other_ways(user, body, reasons)
     if not by_email and not accounts and not reasons.keys() & _SPEAK_FOR_THEMSELVES:
         reasons["no-sign-in-method"] = None
 
@@ -131,18 +131,26 @@ def _sign_in(
 def _carried_accounts(
     user: ExportedUser, way_in: WayIn, claims: Claims, reasons: dict[str, None]
 ) -> list[dict[str, str]]:
-    known = [identity["provider"] for identity in user.identities if identity["provider"] not in {"email", "phone"}]
-    foreign = [name for name in known if name not in PROVIDERS]
-    if any(not (user.row.get("is_sso_user") and name.startswith("sso:")) for name in foreign):
+    identities = [i for i in user.identities if i["provider"] not in {"email", "phone"}]
+    lost = [i["provider"] for i in identities if not is_usable(i)]
+    if any(not (user.row.get("is_sso_user") and name.startswith("sso:")) for name in lost):
         reasons["identity-not-carried"] = None
     accounts = way_in.accounts
-    usable = [i for i in user.identities if i["provider"] in PROVIDERS and i.get("provider_id")]
+    usable = [i for i in identities if is_usable(i)]
     if len(usable) > len(accounts):
         reasons["second-identity-not-carried"] = None
     carried = [a for a in accounts.values() if claims.give_account(a["id"], a["account_id"], user.id)]
     if len(carried) < len(accounts):
         reasons["identity-taken-by-another"] = None
     return sorted(carried, key=lambda account: account["id"])
+
+
+def _other_ways(user: ExportedUser, body: dict[str, Any], reasons: dict[str, None]) -> None:
+    """Second factors, and passkeys, which stay behind."""
+    if (secret := _totp(user, reasons)) is not None:
+        body[SECOND_FACTOR] = secret
+    if user.passkeys:
+        reasons["passkey-not-carried"] = None
 
 
 def _totp(user: ExportedUser, reasons: dict[str, None]) -> str | None:
@@ -258,28 +266,6 @@ def _metadata(user: ExportedUser, body: dict[str, Any], kept: dict[str, Any], re
     reasons.update(dict.fromkeys(sorted(losses)))
 
 
-def as_javascript(value: Any, losses: set[str], depth: int = 1) -> Any:
-    """The value as the service will hold it: its numbers are doubles. Adds to `losses` what did not survive."""
-    if isinstance(value, dict | list):
-        if depth > DEEPEST:
-            losses.add("metadata-cut")
-            return None
-        if isinstance(value, dict):
-            return {key: as_javascript(item, losses, depth + 1) for key, item in value.items()}
-        return [as_javascript(item, losses, depth + 1) for item in value]
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return value
-    try:
-        rounded = float(value)
-    except OverflowError:
-        rounded = float("inf")
-    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) > _LARGEST_EXACT and rounded != value):
-        losses.add("metadata-rounded")
-    if rounded in {float("inf"), float("-inf")}:
-        return None
-    return int(rounded) if rounded.is_integer() else rounded
-
-
 def _digest(body: Mapping[str, Any]) -> str:
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -290,6 +276,16 @@ def _marker(user: ExportedUser) -> dict[str, Any]:
 
 
 # -- what the target had to say to it ---------------------------------------------------------------------------------
+
+_DISPENSABLE = {"picture-not-carried": "profile_image_url", "client-metadata-not-carried": "client_metadata"}
+"""The reason -> what people write themselves and the service may fail over, though all else of the user is well."""
+
+
+def dispensable(body: Mapping[str, Any]) -> set[str]:
+    """The reasons with which the same user is tried once more, with all that people sign in with, before an empty one
+    is made.
+    """
+    return {reason for reason, name in _DISPENSABLE.items() if name in body}
 
 
 def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]:
@@ -310,6 +306,9 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left.pop(SECOND_FACTOR, None)
     if "identity-taken-in-target" in reasons:
         left.pop("oauth_providers", None)
+    for reason, name in _DISPENSABLE.items():
+        if reason in reasons:
+            left.pop(name, None)
     return marked_with(left, reasons=sorted(reasons)) if reasons else left
 
 

@@ -15,11 +15,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.supabase.catalog import staying
+
 ALWAYS = frozenset(
     {
         ("auth", "users"),
         ("auth", "identities"),
         ("auth", "mfa_factors"),
+        ("auth", "webauthn_credentials"),
         ("storage", "buckets"),
         ("storage", "objects"),
     }
@@ -54,14 +57,13 @@ _NOT_ROWS: Mapping[str, str] = {
     "f": "the rows of a foreign table live in another system",
 }
 
-PLATFORM = "it is the platform's own"
 NOT_INCLUDED = "its schema is not among export.include_schemas"
 EXCLUDED = "export.exclude_tables names it"
 EXCLUDED_TABLE = "export.exclude_tables names the table that it numbers"
 EXTENSION = "it belongs to an extension"
 PARTITION = "it is a partition of a table that is left out"
 SECRET = "export.exclude_tables names its table; only the owner of each row is exported"  # noqa: S105 (a reason)
-TOKEN = "a one-time token is worth nothing elsewhere"  # noqa: S105 (a reason, no token)
+TOKEN = staying.TOKEN
 LARGE_OBJECTS = "large objects are in no table"
 
 
@@ -92,7 +94,7 @@ class Selection:
         if (schema, name) in ALWAYS:
             return EXCLUDED if self.excludes(schema, name) and (schema, name) not in WHOSE else None
         if not self.takes_schema(schema):
-            return PLATFORM if is_platform(schema) else NOT_INCLUDED
+            return staying.why_it_stays(schema, name) if is_platform(schema) else NOT_INCLUDED
         if of_extension:
             return EXTENSION
         if self.excludes(schema, name):
