@@ -80,6 +80,12 @@ def _told(run: Run, found: Found, *, yes: bool) -> Iterator[str]:
         yield f"{number(len(found.active))} of them had signed in since: {', '.join(found.active[:_SHOWN])}{more}."
     else:
         yield "None of them had signed in since."
+    if found.teams:
+        have, where = ("had", f", by the ids in {files.UNDO}") if yes else ("have", "")
+        yield (
+            f"{number(found.teams)} of them {have} a team. Stack Auth keeps a team when its user is "
+            f"deleted: delete these in its dashboard{where}."
+        )
     if found.left:
         yield f"{number(found.left)} users of other runs, or copies of users, were left alone."
     if yes:

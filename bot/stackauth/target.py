@@ -24,9 +24,21 @@ async def preflight(service: StackAuth) -> AsyncIterator[Finding]:
     yield passed("stack-auth-key", "Stack Auth answers, knows the project and takes the secret server key.")
     yield warned(
         "stack-auth-webhooks",
-        "Every user that is created fires the project's `user.created` webhook, and a request cannot prevent it.",
-        "Tell whoever receives the project's webhooks, or switch them off for the night.",
+        "Every user that is created fires the project's `user.created` webhook and starts its workflows for that "
+        "event, which may send mail. A request cannot prevent either, and a server key does not see whether there are "
+        "any.",
+        "Look in the project's dashboard. Tell whoever receives its webhooks, or switch them off for the night; switch "
+        "off workflows that write to new users.",
     )
+    newest = await service.newest()
+    if newest is not None and newest.has_personal_team:
+        yield warned(
+            "stack-auth-teams",
+            "The Stack Auth project makes a personal team for each new user: the newest user has one. So each user "
+            "that is created gets a team, and Stack Auth keeps it when the user is deleted.",
+            "Switch personal teams off in the project's team settings for the night, unless the app needs them. "
+            "`cutover undo-users` counts the teams that stay.",
+        )
 
 
 async def offered(patient: Patient) -> Project | None:

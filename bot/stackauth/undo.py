@@ -7,8 +7,11 @@ somebody made of a user, marker and all, is left alone.
 What was done stands in undo.jsonl, a chain of its own, since users.jsonl of a night that was handed over is sealed:
 
     {"type": "undo-began", "runId", "users", "activeSince", "at"}
-    {"type": "removed", "id", "stackId", "active", "at"}
+    {"type": "removed", "id", "stackId", "active", "teamId", "at"}
     {"type": "undo-ended", "at"}
+
+A team that the project made for a user at sign-up is not deleted with the user: `teamId` names it, null where there was
+none, so that a person can delete it.
 
 A user may be deleted any number of times, so that an undo which was cut off is simply begun again.
 """
@@ -39,13 +42,14 @@ _A_MOMENT_MILLIS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`active` are Supabase ids of those who have signed in since they were created; `left` counts users of other runs
-    and copies that bear a marker of ours.
+    """`active` are Supabase ids of those who have signed in since they were created; `teams` counts those who have a
+    team, which Stack Auth keeps; `left` counts users of other runs and copies that bear a marker of ours.
     """
 
     users: int
     active: tuple[str, ...]
     left: int
+    teams: int = 0
 
 
 class Undo:
@@ -58,7 +62,7 @@ class Undo:
         self._scratch = scratch
         self._concurrency = concurrency
         self._states = UserStates(scratch)
-        scratch.make("CREATE TABLE doomed (n INTEGER PRIMARY KEY, id, stack_id, active)")
+        scratch.make("CREATE TABLE doomed (n INTEGER PRIMARY KEY, id, stack_id, active, team)")
 
     async def look(self, report: Report) -> Found:
         """Changes nothing. Raises UsageError when the run sent nothing, RecordDamaged, and what the service raises."""
@@ -78,7 +82,8 @@ class Undo:
             left += not self._is_doomed(user)
         [users] = self._scratch.one("SELECT count(*) FROM doomed")
         active = tuple(id_ for (id_,) in self._scratch.all("SELECT id FROM doomed WHERE active ORDER BY n"))
-        return Found(users=users, active=active, left=left)
+        [teams] = self._scratch.one("SELECT count(team) FROM doomed")
+        return Found(users=users, active=active, left=left, teams=teams)
 
     def _is_doomed(self, user: User) -> bool:
         """Remembers whom the run created. True also for users without any marker of ours, who are nobody's matter."""
@@ -92,7 +97,7 @@ class Undo:
         if marker.run != self._run_id or not created:
             return False
         active = user.last_active_at_millis > user.signed_up_at_millis + _A_MOMENT_MILLIS
-        self._scratch.do("INSERT INTO doomed VALUES (NULL, ?, ?, ?)", id_, user.id, active)
+        self._scratch.do("INSERT INTO doomed VALUES (NULL, ?, ?, ?, ?)", id_, user.id, active, user.selected_team_id)
         return True
 
     async def remove(self, found: Found, clock: Clock, report: Report) -> None:
@@ -104,13 +109,13 @@ class Undo:
 
             async def work(doomed: Iterator[Any]) -> None:
                 nonlocal done
-                for id_, stack_id, active in doomed:
+                for id_, stack_id, active, team in doomed:
                     await self._patient.delete(stack_id)
-                    note("removed", id=id_, stackId=stack_id, active=bool(active))
+                    note("removed", id=id_, stackId=stack_id, active=bool(active), teamId=team)
                     done += 1
                     report(Progress(step="undo", done=done, total=found.users, unit="users"))
 
-            doomed = self._scratch.all("SELECT id, stack_id, active FROM doomed ORDER BY n")
+            doomed = self._scratch.all("SELECT id, stack_id, active, team FROM doomed ORDER BY n")
             await run_all(work(doomed) for _ in range(self._concurrency))
             note("undo-ended")
 

@@ -159,8 +159,70 @@ async def test_an_empty_display_name_becomes_null(project: Project) -> None:
 
 async def test_integers_beyond_53_bits_come_back_rounded(project: Project) -> None:
     """Metadata goes through JavaScript numbers."""
-    answer = await project.create(client_metadata={"n": 12345678901234567890, "m": 2**53, "f": 1.5, "g": 2.0})
-    assert answer.json()["client_metadata"] == {"n": 12345678901234567000, "m": 2**53, "f": 1.5, "g": 2}
+    answer = await project.create(client_metadata={"n": 2**53 + 1, "m": 2**53, "f": 1.5, "g": 2.0})
+    assert answer.json()["client_metadata"] == {"n": 2**53, "m": 2**53, "f": 1.5, "g": 2}
+
+
+async def test_the_database_keeps_sixteen_digits_of_a_number(project: Project) -> None:
+    """Of a fraction and of a whole number past 2**63; what overflows by it is null, and nobody is told."""
+    sent = {"f": 0.1 + 0.2, "n": 12345678901234567890, "below": 2**62, "vast": [1.7976931348623157e308, -1.5e300]}
+    shown = (await project.create(client_metadata=sent, server_metadata=sent)).json()
+    kept = {"f": 0.3, "n": 12345678901234570000, "below": 4611686018427388000, "vast": [None, -15 * 10**299]}
+    assert shown["client_metadata"] == shown["server_metadata"] == kept
+    again = await project.client.patch(f"{USERS}/{shown['id']}", json={"client_metadata": {"f": 0.1 + 0.2}})
+    assert again.json()["client_metadata"] == {"f": 0.3}, "whoever fixes it has it rounded again"
+
+
+async def test_a_key_proto_is_gone_without_a_word(project: Project) -> None:
+    """Wherever it stands; all beside it stays."""
+    answer = await project.client.post(
+        USERS,
+        content='{"client_metadata": {"__proto__": 1, "a": [{"b": 1, "__proto__": {"c": 2}}]}}',
+        headers={"content-type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["client_metadata"]) == (201, {"a": [{"b": 1}]})
+
+
+@pytest.mark.parametrize("name", ["client_metadata", "client_read_only_metadata", "server_metadata"])
+async def test_metadata_of_124_levels_are_too_deep(project: Project, name: str) -> None:
+    """One level less is kept; with it nothing is stored."""
+    deep: Any = {}
+    for level in range(1, 124):
+        if level == 123:
+            assert (await project.create(**{name: deep})).json()[name] == deep
+        deep = [deep] if level % 2 else {"in": deep}
+    assert (await project.create(**{name: deep})).status_code == 500
+    assert len(project.standin.users) == 1
+
+
+async def test_a_picture_needs_a_place(opened: Opener) -> None:
+    """A service without one fails over every picture that comes whole, and takes addresses as before."""
+    project = await opened(stores_pictures=False)
+    assert (await project.create(profile_image_url="data:image/png;base64,AAAA")).status_code == 500
+    assert project.standin.users == {}
+    assert (await project.create(profile_image_url="https://a.example/p.png")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "picture", ["HTTPS://a.example/p.png", "ftp://a.example/p.png", "data:text/plain,x", "javascript:1", "mailto:a@b"]
+)
+async def test_a_picture_of_another_scheme_is_refused(project: Project, picture: str) -> None:
+    """Schemes are in small letters, and there are three."""
+    assert code_of(await project.create(profile_image_url=picture)) == (400, "SCHEMA_ERROR")
+
+
+async def test_a_personal_team_outlives_its_user(opened: Opener) -> None:
+    """It is made behind the create, which does not show it yet; no answer tells that the project makes them."""
+    project = await opened(personal_teams=True)
+    created = (await project.create(display_name="Ada")).json()
+    assert (created["selected_team"], created["selected_team_id"]) == (None, None)
+    shown = (await project.client.get(f"{USERS}/{created['id']}")).json()
+    assert shown["selected_team"]["display_name"] == "Ada's Team"
+    assert [shown["selected_team_id"]] == list(project.standin.teams)
+    assert (await project.client.delete(f"{USERS}/{created['id']}")).json() == {"success": True}
+    assert [team.display_name for team in project.standin.teams.values()] == ["Ada's Team"]
+    config = (await project.client.get("/api/v1/projects/current")).json()["config"]
+    assert [key for key in config if "team" in key] == ["client_team_creation_enabled", "allow_team_api_keys"]
 
 
 async def test_a_picture_that_comes_whole_gets_an_address(project: Project) -> None:
@@ -517,6 +579,33 @@ async def test_search_finds_substrings(project: Project) -> None:
     assert sorted(await project.listed(query="A@x.com")) == ["Ada", "Bea", "see A@X.COM"]
     assert await project.listed(query=ada.id) == ["Ada"]
     assert await project.listed(query=ada.id[:8]) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("a_c", ["a%c", "a%cd", "abc"]),
+        ("A%d", ["a%cd", "abd"]),
+        ("a\\%c", ["a%c", "a%cd"]),
+        ("%", ["a%c", "a%cd", "abc", "abd"]),
+    ],
+)
+async def test_a_search_takes_the_wildcards_of_sql(project: Project, query: str, found: list[str]) -> None:
+    """`%` is any text, `_` any character, and a backslash makes either itself."""
+    for name in ("abc", "abd", "a%c", "a%cd"):
+        project.standin.add_user({"display_name": name})
+    assert sorted(await project.listed(query=query)) == found
+
+
+@pytest.mark.parametrize("generation", ["new", "old"])
+async def test_a_cursor_of_nobody_ends_the_list(opened: Opener, generation: str) -> None:
+    """Its user was deleted meanwhile: an empty page without a next one, though users are left."""
+    project = await opened(generation=generation)
+    project.fill(5)
+    cursor = (await project.client.get(USERS, params={"limit": 2})).json()["pagination"]["next_cursor"]
+    await project.client.delete(f"{USERS}/{cursor}")
+    page = (await project.client.get(USERS, params={"limit": 2, "cursor": cursor})).json()
+    assert (page["items"], page["pagination"]["next_cursor"]) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from bot.rehearsal.standins.stackauth import Generation, Json, StackAuthStandin
+from bot.rehearsal.standins.stackauth.signin import MFA_SIGN_IN, totp
 
 PROJECT = "6f0c9a52-53a1-4f0e-9a5b-5d5f7d5f9d10"
 KEY = "ssk_rehearsal"
@@ -227,6 +228,68 @@ async def test_a_change_of_the_hash_changes_the_password(standin: StackAuthStand
     assert (await signed_in(standin, "ada@example.com", "new")).status_code == 200
     await patched(standin, user.id, primary_email_auth_enabled=False)
     assert code_of(await signed_in(standin, "ada@example.com", "new")) == MISMATCH
+
+
+OWN = "/api/v1/users/me"
+
+
+async def test_who_has_a_second_factor_comes_in_by_its_code(standin: StackAuthStandin) -> None:
+    """Once a change has switched it on: the password leads to an attempt, and the app's code ends it."""
+    given = {"primary_email": "ada@example.com", "primary_email_auth_enabled": True, "password_hash": hashed("right")}
+    user = standin.add_user({**given, "totp_secret_base64": "SGVsbG8h3q2+7w=="})
+    assert (await signed_in(standin, "ada@example.com", "right")).status_code == 200
+    await patched(standin, user.id, totp_secret_base64="SGVsbG8h3q2+7w==")
+    assert code_of(await signed_in(standin, "ada@example.com", "wrong")) == MISMATCH
+    asked_for = await signed_in(standin, "ada@example.com", "right")
+    assert code_of(asked_for) == (400, "MULTI_FACTOR_AUTHENTICATION_REQUIRED")
+
+    async def with_code(code: str, attempt: str) -> httpx.Response:
+        sent = {"type": "totp", "totp": code, "code": attempt}
+        return await asked(standin, "POST", MFA_SIGN_IN, headers=CLIENT, json=sent)
+
+    attempt = asked_for.json()["details"]["attempt_code"]
+    now = totp(b"Hello!\xde\xad\xbe\xef", time.time())
+    assert code_of(await with_code("12345", attempt)) == (400, "INVALID_TOTP_CODE")
+    assert code_of(await with_code(now, "nothing")) == (404, "VERIFICATION_CODE_NOT_FOUND")
+    answer = await with_code(totp(b"Hello!\xde\xad\xbe\xef", time.time()), attempt)
+    assert (answer.status_code, answer.json()["user_id"]) == (200, user.id)
+    assert code_of(await with_code(now, attempt)) == (404, "VERIFICATION_CODE_NOT_FOUND")
+    assert code_of(await asked(standin, "POST", MFA_SIGN_IN, headers=CLIENT, json={"totp": "1"})) == (
+        400,
+        "SCHEMA_ERROR",
+    )
+
+
+def test_the_code_is_that_of_the_standard() -> None:
+    """The six last digits of the examples in RFC 6238."""
+    secret = b"12345678901234567890"
+    assert [totp(secret, at) for at in (59, 1111111109, 20000000000)] == ["287082", "081804", "353130"]
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+async def test_a_restricted_user_gets_tokens_that_open_nothing(standin: StackAuthStandin, restricted: bool) -> None:
+    """The sign-in passes; the first question is refused, unless it says that it is meant."""
+    user = standin.add_user(
+        {
+            "primary_email": "ada@example.com",
+            "primary_email_auth_enabled": True,
+            "password_hash": hashed("right"),
+            "server_metadata": {"secret": 1},
+            "restricted_by_admin": restricted,
+        }
+    )
+    token = (await signed_in(standin, "ada@example.com", "right")).json()["access_token"]
+    mine = {**CLIENT, "x-stack-access-token": token}
+    answer = await asked(standin, "GET", OWN, headers=mine)
+    if restricted:
+        assert code_of(answer) == (403, "RESTRICTED_USER_NOT_ALLOWED")
+        assert answer.json()["details"] == {"restricted_reason": {"type": "restricted_by_administrator"}}
+        answer = await asked(standin, "GET", OWN, headers={**mine, "x-stack-allow-restricted-user": "true"})
+    assert (answer.status_code, answer.json()["id"]) == (200, user.id)
+    assert "server_metadata" not in answer.json()
+    assert code_of(await asked(standin, "GET", OWN, headers=CLIENT)) == (400, "CANNOT_GET_OWN_USER_WITHOUT_USER")
+    strange = {**CLIENT, "x-stack-access-token": "strange"}
+    assert code_of(await asked(standin, "GET", OWN, headers=strange)) == (401, "UNPARSABLE_ACCESS_TOKEN")
 
 
 async def test_a_plain_password_signs_in(standin: StackAuthStandin) -> None:

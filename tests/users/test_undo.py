@@ -83,6 +83,16 @@ async def test_a_look_says_who_has_signed_in_since_and_changes_nothing(night, ro
     assert {record["id"]: record["active"] for record in removed(night)} == {rows.id(1): True, rows.id(2): False}
 
 
+async def test_teams_that_stay_are_counted_and_named(another_night, rows, undo):
+    """Stack Auth keeps the team that it made for a user; undo.jsonl has the ids by which a person can delete them."""
+    night = await another_night(personal_teams=True)
+    night.export([rows.user(n) for n in range(1, 4)])
+    await night.carry_over()
+    assert (await undo(night)).teams == 3
+    assert not night.service.users
+    assert {record["teamId"] for record in removed(night)} == set(night.service.teams)
+
+
 @pytest.mark.parametrize("fault", ["429-html", "500-before", "500-after", "drop-before", "drop-after", "502-html"])
 async def test_whatever_the_service_answers_everybody_goes_once(night, rows, undo, fault):
     """A delete without an answer is sent again, and one who is gone already is gone."""

@@ -128,6 +128,15 @@ class User(BaseModel):
     last_active_at_millis: int = 0
     restricted_by_admin: bool = False
     restricted_by_admin_reason: str | None = None
+    selected_team_id: str | None = None
+    selected_team: Any = None
+
+    @property
+    def has_personal_team(self) -> bool:
+        """As the service makes it at sign-up, where the project says so: named after the user, and selected."""
+        name = self.selected_team.get("display_name") if isinstance(self.selected_team, dict) else None
+        whose = self.display_name or self.primary_email
+        return bool(name == ("Personal Team" if whose is None else f"{whose}'s Team"))
 
 
 class _Enabled(BaseModel):

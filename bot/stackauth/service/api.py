@@ -116,6 +116,12 @@ class StackAuth:
             raise answers.unintelligible("a list that does not move on")
         return page.items, page.pagination.next_cursor
 
+    async def newest(self) -> User | None:
+        """Whoever signed up last, hidden or not; None in a project without users. Raises as `get` does."""
+        query = {"limit": "1", "order_by": "signed_up_at", "desc": "true", "include_anonymous": "true"}
+        items = answers.page_in(await self._send("GET", self._users, query=query)).items
+        return items[0] if items else None
+
     async def probe(self) -> None:
         """Asks for one user: shows that the service is there and takes project and key."""
         answers.page_in(await self._send("GET", self._users, query={"limit": "1", "include_anonymous": "true"}))

@@ -178,14 +178,16 @@ def _no_spaces(text: str) -> str | None:
     return "contains spaces" if " " in text else None
 
 
-def _url(text: str) -> str | None:
+def _picture_url(text: str) -> str | None:
+    """Of a scheme in small letters."""
+    if not text.startswith(("http://", "https://", "data:image/")):
+        return "is not a valid URL"
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
         return "is not a valid URL"
-    needs_host = parts.scheme in ("http", "https", "ws", "wss", "ftp")
-    whole = parts.scheme != "" and (parts.hostname is not None or not needs_host)
+    whole = parts.hostname is not None or parts.scheme == "data"
     return None if whole else "is not a valid URL"
 
 
@@ -220,7 +222,7 @@ _BOTH: dict[str, Rule] = {
     "client_metadata": _any_json,
     "client_read_only_metadata": _any_json,
     "server_metadata": _any_json,
-    "profile_image_url": _text(_no_spaces, _url, nullable=True, longest=LONGEST_IMAGE),
+    "profile_image_url": _text(_no_spaces, _picture_url, nullable=True, longest=LONGEST_IMAGE),
     "restricted_by_admin": _boolean,
     "restricted_by_admin_reason": _text(nullable=True),
     "restricted_by_admin_private_details": _text(nullable=True),
@@ -233,6 +235,11 @@ _OAUTH_IDENTITY = _record(
 SIGN_IN_FIELDS: dict[str, Rule] = {
     "email": _text(_not_empty, _email),
     "password": _text(longest=LONGEST_PASSWORD),
+}
+SECOND_FACTOR_FIELDS: dict[str, Rule] = {
+    "type": _text(_one_of("totp")),
+    "totp": _text(),
+    "code": _text(),
 }
 CREATE_FIELDS: dict[str, Rule] = {**_BOTH, "oauth_providers": _list_of(_OAUTH_IDENTITY), "is_anonymous": _boolean}
 UPDATE_FIELDS: dict[str, Rule] = {

@@ -31,13 +31,12 @@ from .answers import (
 )
 from .faults import AFTER, FaultKind, Faults
 from .schema import CREATE_FIELDS, UPDATE_FIELDS, checked, checked_query, is_uuid, refuse_unknown
-from .signin import credentials, sign_in
+from .signin import SIGN_IN, SignIn, credentials, second_factor
 from .store import UserStore
-from .users import ProjectSettings, StoredUser
+from .users import FOR_SERVERS_ALONE, ProjectSettings, StoredUser, Team
 
 USERS = "/api/v1/users"
 PROJECT = "/api/v1/projects/current"
-SIGN_IN = "/api/v1/auth/password/sign-in"
 ONE_USER = "/api/v1/users/{id}"
 _METHODS = {USERS: ("GET", "POST"), ONE_USER: ("GET", "PATCH", "DELETE"), PROJECT: ("GET",)}
 LARGEST_BODY = 8 * 1024 * 1024
@@ -75,6 +74,8 @@ class StackAuthStandin:
         otp_enabled: bool = True,
         oauth_providers: Iterable[str] = ("google", "github", "apple", "microsoft", "gitlab", "discord"),
         require_email_verification: bool = False,
+        stores_pictures: bool = True,
+        personal_teams: bool = False,
         latency_seconds: float = 0.0,
         requests_per_second: int | None = None,
         retry_after_seconds: int = 1,
@@ -89,6 +90,8 @@ class StackAuthStandin:
             otp_enabled=otp_enabled,
             oauth_providers=frozenset(oauth_providers),
             require_email_verification=require_email_verification,
+            stores_pictures=stores_pictures,
+            personal_teams=personal_teams,
         )
         self.latency_seconds = latency_seconds
         self.requests_per_second = requests_per_second
@@ -110,6 +113,7 @@ class StackAuthStandin:
             new_id=lambda: str(uuid.uuid4()),
             changed=self._note_change,
         )
+        self._sign_ins = SignIn(self._settings, now=time.time)
         self._port: Port | None = None
         self._stopping = asyncio.Event()
 
@@ -122,6 +126,11 @@ class StackAuthStandin:
     def users(self) -> Mapping[str, StoredUser]:
         """Every user by id, with what the service never shows; a view, not a copy."""
         return self._store.users
+
+    @property
+    def teams(self) -> Mapping[str, Team]:
+        """Every team by id; they outlive their users."""
+        return self._store.teams
 
     def on_change(self, callback: ChangeCallback) -> None:
         """Call with `user.created`, `user.updated` or `user.deleted` and the user, once stored, answered or not."""
@@ -183,7 +192,7 @@ class StackAuthStandin:
         elif fault is not None and fault not in AFTER:
             return self._struck(request, fault)
         try:
-            answer = await self._sign_in(request, raw) if request.path == SIGN_IN else self._answer(request, raw)
+            answer = await self._answer(request, raw)
         except Refusal as refusal:
             answer = refusal.answer
         except Breakdown as breakdown:
@@ -205,11 +214,14 @@ class StackAuthStandin:
         body, present = parsed_body(request.headers.get("Content-Type"), raw)
         self._authorize(request, clients_too=True)
         problems: list[str] = []
-        email, password = credentials(body, present, problems)
+        asked = (credentials if request.path == SIGN_IN else second_factor)(body, present, problems)
         if problems:
             raise schema_error(request.method, request.path, problems)
-        user = self._store.by_auth_email(email)
-        signed_in = await asyncio.to_thread(sign_in, user, password, self._settings)
+        if request.path == SIGN_IN:
+            user = self._store.by_auth_email(asked[0])
+            signed_in = await asyncio.to_thread(self._sign_ins.by_password, user, asked[1])
+        else:
+            signed_in = self._sign_ins.by_code(self._store.users, *asked)
         self._store.was_active(signed_in.user_id)
         return json_answer(200, signed_in.as_json())
 
@@ -229,7 +241,16 @@ class StackAuthStandin:
             raise schema_error(request.method, request.path, problems)
         return json_answer(200, self._settings.as_json())
 
-    def _answer(self, request: web.Request, raw: bytes) -> Answer:
+    async def _answer(self, request: web.Request, raw: bytes) -> Answer:
+        match request.path:
+            case "/api/v1/auth/password/sign-in" | "/api/v1/auth/mfa/sign-in":
+                return await self._sign_in(request, raw)
+            case "/api/v1/users/me":
+                return self._own_user(request)
+            case _:
+                return self._of_servers(request, raw)
+
+    def _of_servers(self, request: web.Request, raw: bytes) -> Answer:
         method, path = request.method, request.path
         template = _template(path)
         if template not in _METHODS:
@@ -248,15 +269,15 @@ class StackAuthStandin:
         data = checked(body, present, fields, problems) if fields is not None else {}
         checked_query(query, self._settings.generation, problems)
         user_id = path.removeprefix(USERS).removeprefix("/")
-        if user_id == "me":
-            raise known_error(400, "CANNOT_GET_OWN_USER_WITHOUT_USER", "'me' needs the access token of a user.")
         if user_id and not is_uuid(user_id):
             problems.append("params.user_id must be a valid UUID")
         if problems:
             raise schema_error(method, path, problems)
         match method, template:
             case "POST", _:
-                return json_answer(201, self._store.create(data).as_json(self._settings))
+                created = self._store.create(data).as_json(self._settings)
+                # The team is made behind the user: this answer does not know it yet.
+                return json_answer(201, {**created, "selected_team": None, "selected_team_id": None})
             case "PATCH", _:
                 return json_answer(200, self._store.update(user_id, data).as_json(self._settings))
             case "DELETE", _:
@@ -266,6 +287,27 @@ class StackAuthStandin:
                 return json_answer(200, self._store.page(query))
             case _:
                 return json_answer(200, self._store.get(user_id).as_json(self._settings))
+
+    def _own_user(self, request: web.Request) -> Answer:
+        self._authorize(request, clients_too=True)
+        if request.method != "GET":
+            raise plain_refusal(405, "This stand-in lets nobody change themselves")
+        families = ("x-hexclave", "x-stack") if self._settings.generation == "new" else ("x-stack",)
+
+        def header(name: str) -> str:
+            given = (request.headers.get(f"{family}-{name}", "") for family in families)
+            return next((value for value in given if value), "")
+
+        user = self._sign_ins.holder(header("access-token"), self._store.users)
+        reason = user.restricted_reason(self._settings)
+        if reason is not None and header("allow-restricted-user") != "true":
+            sentence = f"The user in the access token is in restricted state. Reason: {reason}."
+            details: JsonObject = {"restricted_reason": {"type": reason}}
+            raise known_error(403, "RESTRICTED_USER_NOT_ALLOWED", sentence, details)
+        shown = user.as_json(self._settings)
+        if header("access-type") == "client":
+            shown = {key: value for key, value in shown.items() if key not in FOR_SERVERS_ALONE}
+        return json_answer(200, shown)
 
     def _response(self, answer: Answer) -> web.Response:
         families = ("x-stack", "x-hexclave") if self._settings.generation == "new" else ("x-stack",)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from .answers import Breakdown, JsonObject, known_error, plain_refusal
 from .schema import LARGEST_PAGE
-from .users import CheckedBody, ProjectSettings, StoredUser, changed_user, check_password, new_user
+from .users import CheckedBody, ProjectSettings, StoredUser, Team, changed_user, check_password, new_user
 
 OrderKey = tuple[int, str]
 _SEARCHABLE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -37,6 +37,7 @@ class UserStore:
         self._order: list[OrderKey] = []
         self._auth_emails: dict[str, str] = {}
         self._identities: dict[tuple[str, str], str] = {}
+        self.teams: dict[str, Team] = {}
 
     @property
     def users(self) -> Mapping[str, StoredUser]:
@@ -52,8 +53,16 @@ class UserStore:
             identity_taken=lambda provider, account_id: (provider, account_id) in self._identities,
         )
         self._put(user)
+        if self._settings.personal_teams:
+            self._give_team(user)
         self._changed("user.created", user)
         return user
+
+    def _give_team(self, user: StoredUser) -> None:
+        whose = user.display_name or (user.primary.value if user.primary else None)
+        name = "Personal Team" if whose is None else f"{whose}'s Team"
+        user.selected_team = Team(id=self._new_id(), display_name=name, created_at_millis=self._now_millis())
+        self.teams[user.selected_team.id] = user.selected_team
 
     def get(self, user_id: str) -> StoredUser:
         user = self._users.get(user_id.lower())
@@ -87,6 +96,7 @@ class UserStore:
         return user
 
     def delete(self, user_id: str) -> None:
+        """The user's team stays."""
         user = self.get(user_id)
         self._take_out(user)
         self._changed("user.deleted", user)
@@ -97,7 +107,8 @@ class UserStore:
             raise plain_refusal(400, "only_anonymous=true requires include_anonymous=true")
         limit = int(float(query["limit"])) if "limit" in query else None
         cursor = self._users.get(query["cursor"].lower()) if "cursor" in query else None
-        # A cursor whose user is gone finds nothing: the database has no row to start from. No user is in any team.
+        # A cursor whose user is gone finds nothing, and no next one: the database has no row to start from. Nobody is
+        # looked up by team here.
         nowhere = "team_id" in query or ("cursor" in query and cursor is None)
         walk = iter(()) if nowhere else self._walk(query, cursor)
         new = self._settings.generation == "new"
@@ -134,7 +145,7 @@ class UserStore:
         only_anonymous = query.get("only_anonymous") == "true"
         with_restricted = with_anonymous or query.get("include_restricted") == "true"
         wanted = query.get("query", "")
-        needle = wanted.lower()
+        found = _like(wanted)
         letters = re.sub(r"[^a-zA-Z0-9\-_.]", "", wanted)
         wanted_id = letters if _SEARCHABLE_ID.fullmatch(letters) else None
 
@@ -145,10 +156,10 @@ class UserStore:
             elif only_anonymous or (not with_restricted and user.restricted_reason(self._settings) is not None):
                 return False
             return (
-                needle == ""
+                wanted == ""
                 or user.id == wanted_id
-                or (user.display_name is not None and needle in user.display_name.lower())
-                or any(needle in channel.value for channel in user.channels)
+                or (user.display_name is not None and found(user.display_name))
+                or any(found(channel.value) for channel in user.channels)
             )
 
         return visible
@@ -167,6 +178,24 @@ class UserStore:
             del self._auth_emails[email]
         for identity in user.oauth_identities:
             del self._identities[identity.provider, identity.account_id]
+
+
+def _like(wanted: str) -> Callable[[str], bool]:
+    """SQL's ILIKE over `%wanted%`: the service escapes nothing, so that `%`, `_` and a backslash mean what they mean
+    there.
+    """
+    pattern, at = [], 0
+    text = f"%{wanted}%"
+    while at < len(text):
+        character = text[at]
+        if character == "\\" and at + 1 < len(text):
+            at += 1
+            pattern.append(re.escape(text[at]))
+        else:
+            pattern.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
+        at += 1
+    whole = re.compile("".join(pattern), re.IGNORECASE | re.DOTALL)
+    return lambda value: whole.fullmatch(value) is not None
 
 
 def _auth_emails(user: StoredUser) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .access import Generation
 from .answers import Breakdown, Json, JsonObject, known_error, plain_refusal
+from .metadata import kept
 from .schema import is_bcrypt_hash
 
 LONGEST_HASHABLE_PASSWORD = 71
@@ -32,6 +33,10 @@ class ProjectSettings:
     otp_enabled: bool
     oauth_providers: Collection[str]
     require_email_verification: bool
+    stores_pictures: bool = True
+    """Whether there is a place for pictures that come whole; the hosted service has one."""
+    personal_teams: bool = False
+    """Whether each new user gets a team, which outlives the user. No answer to a server's key says so."""
 
     def as_json(self) -> JsonObject:
         """The project as clients and servers may see it."""
@@ -69,6 +74,24 @@ class OauthIdentity:
     email: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    id: str
+    display_name: str
+    created_at_millis: int
+
+    def as_json(self) -> JsonObject:
+        return {
+            "id": self.id,
+            "display_name": self.display_name,
+            "profile_image_url": None,
+            "client_metadata": None,
+            "client_read_only_metadata": None,
+            "created_at_millis": self.created_at_millis,
+            "server_metadata": None,
+        }
+
+
 @dataclass(kw_only=True)
 class StoredUser:
     """All that the service holds, including what it never shows: `password_hash`, `password` and `totp_secret_base64`.
@@ -97,6 +120,7 @@ class StoredUser:
     restricted_by_admin_reason: str | None = None
     restricted_by_admin_private_details: str | None = None
     country_code: str | None = None
+    selected_team: Team | None = None
     risk_scores: JsonObject = field(default_factory=lambda: {"sign_up": {"bot": 0, "free_trial_abuse": 0}})
 
     @property
@@ -138,8 +162,8 @@ class StoredUser:
                 {"id": identity.provider, "account_id": identity.account_id, "email": identity.email}
                 for identity in self.oauth_identities
             ],
-            "selected_team": None,
-            "selected_team_id": None,
+            "selected_team": self.selected_team.as_json() if self.selected_team else None,
+            "selected_team_id": self.selected_team.id if self.selected_team else None,
             "is_anonymous": self.is_anonymous,
             "is_restricted": reason is not None,
             "restricted_reason": {"type": reason} if reason else None,
@@ -150,6 +174,20 @@ class StoredUser:
             "risk_scores": self.risk_scores,
         }
 
+
+FOR_SERVERS_ALONE = frozenset(
+    {
+        "primary_email_auth_enabled",
+        "last_active_at_millis",
+        "server_metadata",
+        "restricted_by_admin",
+        "restricted_by_admin_reason",
+        "restricted_by_admin_private_details",
+        "country_code",
+        "risk_scores",
+    }
+)
+"""Keys that users are not shown of themselves."""
 
 EmailTaken = Callable[[str], bool]
 IdentityTaken = Callable[[str, str], bool]
@@ -174,7 +212,7 @@ def new_user(
     if used_for_auth and email is not None and email_taken(email):
         raise _duplicate(email, settings.generation)
     user = StoredUser(id=user_id, signed_up_at_millis=now_millis, last_active_at_millis=now_millis)
-    _set_plain_fields(user, body)
+    _set_plain_fields(user, body, settings)
     user.is_anonymous = body.get("is_anonymous", False)
     user.totp_secret_base64 = body.get("totp_secret_base64")  # the secret alone: only a change switches the demand on
     for provider in body.get("oauth_providers", []):
@@ -209,6 +247,8 @@ def changed_user(
         raise plain_refusal(400, "Cannot manually enable passkey auth.")
     if body.get("selected_team_id") is not None:
         raise plain_refusal(400, "User is not a member of the team")
+    if "selected_team_id" in body:
+        user.selected_team = None
     if not user.has_password and user.primary is None and _sets_a_password(body):
         raise Breakdown(retried=False)
     _set_password(user, body, settings)
@@ -217,7 +257,7 @@ def changed_user(
     if "totp_secret_base64" in body:
         user.totp_secret_base64 = body["totp_secret_base64"]
         user.requires_totp_mfa = user.totp_secret_base64 is not None
-    _set_plain_fields(user, body)
+    _set_plain_fields(user, body, settings)
     return user
 
 
@@ -252,8 +292,11 @@ def _duplicate(email: str, generation: Generation) -> Exception:
     return known_error(409, code, f"Another account signs in with this email ({email}).", details)
 
 
-def _set_plain_fields(user: StoredUser, body: CheckedBody) -> None:
-    for key in ("client_metadata", "client_read_only_metadata", "server_metadata", "country_code", "risk_scores"):
+def _set_plain_fields(user: StoredUser, body: CheckedBody, settings: ProjectSettings) -> None:
+    for key in ("client_metadata", "client_read_only_metadata", "server_metadata"):
+        if key in body:
+            setattr(user, key, kept(body[key]))
+    for key in ("country_code", "risk_scores"):
         if key in body:
             setattr(user, key, body[key])
     if "display_name" in body:
@@ -266,18 +309,22 @@ def _set_plain_fields(user: StoredUser, body: CheckedBody) -> None:
         elif key in body:
             setattr(user, key, body[key] or None)
     if "profile_image_url" in body:
-        user.profile_image_url = _kept_image(body["profile_image_url"], user.id)
+        user.profile_image_url = _kept_image(body["profile_image_url"], user.id, settings)
     if any(_unstorable(value) for value in body.values()):
         raise Breakdown(retried=False)
 
 
-def _kept_image(image: str | None, user_id: str) -> str | None:
-    """A picture that came whole is uploaded, and the user shows its new address."""
+def _kept_image(image: str | None, user_id: str, settings: ProjectSettings) -> str | None:
+    """A picture that came whole is uploaded, and the user shows its new address; with no place for it the service
+    fails.
+    """
     upload = _IMAGE_UPLOAD.match(image) if image is not None else None
     if image is None or upload is None:
         return image
     if _WHOLE_IMAGE.fullmatch(image) is None:
         raise plain_refusal(400, "Invalid base64 image")
+    if not settings.stores_pictures:
+        raise Breakdown(retried=False)
     return f"https://images.invalid/user-profile-images/{user_id}.{upload.group(1)}"
 
 
