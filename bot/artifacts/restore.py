@@ -51,8 +51,10 @@ SET LOCAL statement_timeout = 0;
 -- Of servers from 17 on.
 SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) IS NOT NULL;"""
 
-_LINES = """\
-CREATE TEMPORARY TABLE cutover_lines (line text) ON COMMIT DROP;
+LINES = "CREATE TEMPORARY TABLE cutover_lines (line text) ON COMMIT DROP;"
+"""What `load` reads a file into."""
+
+_COPY = """\
 -- JSON text holds neither of these two bytes, so no line is taken apart.
 \\copy cutover_lines FROM {path} WITH (FORMAT csv, DELIMITER e'\\x02', QUOTE e'\\x01')"""
 
@@ -117,7 +119,7 @@ def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     own. Raises UsageError for a path that psql cannot be told, and RecordDamaged for a type that is none.
     """
     own = [sequence for sequence in metadata.sequences.values() if _numbers(sequence, table)]
-    return in_one_transaction(load(table, path), set_sequences(own))
+    return in_one_transaction(LINES, load(table, path), set_sequences(own))
 
 
 def in_one_transaction(*parts: str) -> str:
@@ -126,8 +128,8 @@ def in_one_transaction(*parts: str) -> str:
 
 
 def load(table: Table, path: str) -> str:
-    """What loads the file at `path` and compares the table with what was exported; once in a transaction. Raises what
-    `restore_sql` raises.
+    """What loads the file at `path` through `LINES`, which is empty, and compares the table with what was exported.
+    Raises what `restore_sql` raises.
     """
     if "\n" in path or "\r" in path:
         raise UsageError(
@@ -149,7 +151,7 @@ def load(table: Table, path: str) -> str:
     check = _CHECK.format(
         name=literal(target), texts=literal(texts), rows=table.row_count, digest=literal(table.row_digest)
     )
-    return "\n".join([_LINES.format(path=literal(path)), insert, do(check)])
+    return "\n".join([_COPY.format(path=literal(path)), insert, do(check)])
 
 
 def set_sequences(sequences: Iterable[Sequence]) -> str:

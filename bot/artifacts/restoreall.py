@@ -1,10 +1,10 @@
 """The SQL that loads a whole bundle into an empty copy of the source's schema, by psql, as the plain owner of it. Pure.
 
 A dump is loaded before keys and triggers are made; here they are there already, and whoever is no superuser cannot
-turn them off for a session. The owner of a table can do as much otherwise: take away its foreign keys, and the CHECKs
-that old rows need not keep, for as long as it is loaded; rest its triggers and rules, and row security where it binds
-the owner too. So neither the order of the tables nor a cycle among them matters, no trigger writes a row twice, and
-the keys are proven when they are made again, each in one go.
+turn them off for a session. The owner can do as much otherwise: take away the foreign keys, and the CHECKs of tables
+and domains that old rows need not keep, for as long as is loaded; rest triggers and rules, and row security where it
+binds the owner too. So neither the order of the tables nor a cycle among them matters, no trigger writes a row twice,
+and the keys are proven when they are made again, each in one go.
 
 What is put aside is read from the target's own catalog, never from the bundle, and put back to the letter. All of it is
 one transaction: an error anywhere leaves the copy as it was.
@@ -16,7 +16,7 @@ from pathlib import PurePath
 
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.quoting import do, literal, qualified
-from bot.artifacts.restore import in_one_transaction, load, set_sequences
+from bot.artifacts.restore import LINES, in_one_transaction, load, set_sequences
 
 _ASIDE = """\
 CREATE TEMPORARY TABLE cutover_aside (n bigint GENERATED ALWAYS AS IDENTITY, put_back text) ON COMMIT DROP;
@@ -63,6 +63,12 @@ BEGIN
            format('ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY', c.oid::regclass)
       FROM loaded JOIN pg_class c ON c.oid = loaded.oid
      WHERE c.relforcerowsecurity
+    UNION ALL
+    SELECT 5, k.conname,
+           format('ALTER DOMAIN %s DROP CONSTRAINT %I', k.contypid::regtype, k.conname),
+           format('ALTER DOMAIN %s ADD CONSTRAINT %I %s', k.contypid::regtype, k.conname, pg_get_constraintdef(k.oid))
+      FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid
+     WHERE k.contype = 'c' AND NOT k.convalidated AND pg_has_role(t.typowner, 'USAGE')
      ORDER BY 1, 2
   LOOP
     EXECUTE one.put_aside;
@@ -86,9 +92,10 @@ def restore_all_sql(metadata: Metadata, directory: PurePath) -> str:
     place = {key: number for number, key in enumerate(metadata.import_order)}
     tables = [metadata.tables[key] for key in sorted(metadata.tables, key=lambda key: place.get(key, len(place)))]
     names = ",\n        ".join(literal(qualified(table.schema_name, table.table)) for table in tables)
-    loads = (f"{load(table, str(directory / table.file))}\nDROP TABLE cutover_lines;" for table in tables)
+    loads = (f"{load(table, str(directory / table.file))}\nTRUNCATE cutover_lines;" for table in tables)
     return in_one_transaction(
         _ASIDE + do(_PUT_ASIDE.format(tables=names)),
+        LINES,
         *loads,
         do(_PUT_BACK),
         set_sequences(metadata.sequences.values()),

@@ -28,11 +28,13 @@ CREATE TABLE app.people (
 );
 ALTER TABLE app.teams ADD CONSTRAINT "led by" FOREIGN KEY (lead) REFERENCES app.people;
 COMMENT ON CONSTRAINT "led by" ON app.teams IS 'a cycle, isn''t it';
-CREATE TABLE app.notes (id int PRIMARY KEY, person int, stars int);
+CREATE DOMAIN app.word AS text;
+CREATE TABLE app.notes (id int PRIMARY KEY, person int, stars int, words app.word[]);
 CREATE TABLE app.days (day date PRIMARY KEY, person int REFERENCES app.people) PARTITION BY RANGE (day);
 CREATE TABLE app.days_1 PARTITION OF app.days FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE app.days_2 PARTITION OF app.days FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
 CREATE TABLE app.of_day_1 (day date REFERENCES app.days_1);
+CREATE TABLE app.of_days (day date REFERENCES app.days);
 CREATE TABLE app.parent (id int CHECK (id > 0) NO INHERIT);
 CREATE TABLE app."child's" (more text) INHERITS (app.parent);
 """
@@ -42,13 +44,14 @@ INSERT INTO app.teams VALUES (1, NULL), (2, NULL);
 INSERT INTO app.people VALUES (1, 1, NULL, '11111111-1111-1111-1111-111111111111'), (2, 2, 1, NULL), (3, 1, 2, NULL);
 UPDATE app.teams SET lead = id;
 UPDATE app.people SET boss = 3 WHERE id = 1;
-INSERT INTO app.notes VALUES (1, 99, 7), (2, 1, 3);
+INSERT INTO app.notes VALUES (1, 99, 7, '{two words}'), (2, 1, 3, '{one}');
 INSERT INTO app.days VALUES ('2026-01-05', 1), ('2026-02-05', NULL);
-INSERT INTO app.of_day_1 VALUES ('2026-01-05');
+INSERT INTO app.of_day_1 VALUES ('2026-01-05'); INSERT INTO app.of_days VALUES ('2026-02-05');
 INSERT INTO app.parent VALUES (1); INSERT INTO app."child's" VALUES (-1, 'x');
 INSERT INTO app.log VALUES ('before');
 """
 _HINDRANCES = """
+ALTER DOMAIN app.word ADD CONSTRAINT "one only" CHECK (VALUE NOT LIKE '% %') NOT VALID;
 ALTER TABLE app.notes ADD CONSTRAINT lost FOREIGN KEY (person) REFERENCES app.people NOT VALID;
 ALTER TABLE app.notes ADD CONSTRAINT few CHECK (stars < 6) NOT VALID;
 CREATE FUNCTION app.tell() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -65,8 +68,10 @@ CREATE TRIGGER of_one BEFORE INSERT ON app.days_2 FOR EACH ROW EXECUTE FUNCTION 
 CREATE RULE twice AS ON INSERT TO app.teams DO ALSO INSERT INTO app.log VALUES ('rule');
 ALTER TABLE app.notes ENABLE ROW LEVEL SECURITY; ALTER TABLE app.notes FORCE ROW LEVEL SECURITY;
 """
-_TABLES = ("auth.users", "app.log", "app.teams", "app.people", "app.notes", "app.days", "app.of_day_1", "app.parent",
-           "app.\"child's\"")  # fmt: skip
+_TABLES = (
+    "auth.users", "app.log", "app.teams", "app.people", "app.notes", "app.days", "app.of_day_1", "app.of_days",
+    "app.parent", "app.\"child's\"",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -120,6 +125,9 @@ _SHAPE = """
 SELECT conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), obj_description(oid), conparentid <> 0,
        coninhcount
   FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text IN ('app', 'auth')
+UNION ALL
+SELECT contypid::regtype::text, conname::text, pg_get_constraintdef(oid), '', convalidated, 0
+  FROM pg_constraint WHERE contypid <> 0 AND connamespace = 'app'::regnamespace
 UNION ALL
 SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text, tgparentid <> 0, 0
   FROM pg_trigger WHERE NOT tgisinternal
