@@ -111,6 +111,13 @@ DATABASE_ANSWER = Obstacle(
     next_step="Look the code up, and ask on this machine what the database says: `cutover --debug doctor --freeze`. It "
     "changes nothing and works in a frozen database.",
 )
+DATABASE_SELECTION = Obstacle(
+    name="database-selection",
+    asked="database",
+    shows="a table or schema that the run was opened to leave out or to take is not there any more",
+    next_step="Say `abort`, which thaws Supabase, then open the next run with `cutover run --new` and lists "
+    "(export.exclude_tables, export.include_schemas) that name what is there.",
+)
 TABLES_DISTURBED = Obstacle(
     name="tables-disturbed",
     asked="tables",
@@ -223,6 +230,7 @@ OBSTACLES: tuple[Obstacle, ...] = (
     DATABASE_CANCELLED,
     DATABASE_RIGHTS,
     DATABASE_ANSWER,
+    DATABASE_SELECTION,
     TABLES_DISTURBED,
     API_AWAY,
     API_KEY,

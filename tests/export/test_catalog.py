@@ -153,8 +153,9 @@ async def test_a_name_misspelt_in_exclude_tables_is_refused(company: Company) ->
         await catalog_of(company, exclude=("public.ordres",))
 
     assert str(caught.value) == (
-        "export.exclude_tables names public.ordres, which is no table of the source; nothing was exported;"
-        " write it as schema.table, a partition by its parent, in upper and lower case as it is."
+        "the setting export.exclude_tables names public.ordres, which is no table of the source; nothing was exported;"
+        " write it as schema.table, a partition by its parent, in upper and lower case as it is, and start again; a run"
+        " that is open keeps its lists: abort it, then `cutover run --new`."
     )
 
 
@@ -164,8 +165,9 @@ async def test_a_schema_misspelt_in_include_schemas_is_refused(company: Company)
         await catalog_of(company, include=("Public",))
 
     assert str(caught.value) == (
-        "export.include_schemas names Public, which holds no table of the source; nothing was exported;"
-        " write the schemas in upper and lower case as they are."
+        "the setting export.include_schemas names Public, which holds no table of the source; nothing was exported;"
+        " write the schemas in upper and lower case as they are, and start again; a run that is open keeps its lists:"
+        " abort it, then `cutover run --new`."
     )
 
 

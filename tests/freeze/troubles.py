@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot import obstacles
 from bot.artifacts import files
 from bot.artifacts.examiners import BundleExaminers
 from bot.obstacles import Obstacle
+from bot.plan.events import Rules
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.port import Port
@@ -300,6 +301,18 @@ def _revoked(what: str, role: str = "postgres", right: str = "SELECT") -> Scene:
 
 
 _COUNTERS = ("FUNCTION pg_catalog.pg_stat_get_tuples_inserted(oid)", "PUBLIC", "EXECUTE")
+
+
+@scene
+async def _table_gone(frozen: Frozen) -> AsyncIterator[None]:
+    """The run was opened to leave out a table that somebody has dropped since."""
+    before = frozen.run, frozen.at_freeze
+    rules = Rules(exclude_tables=("public.dropped_since",))
+    frozen.run, frozen.at_freeze = (
+        replace(run, opened=run.opened.model_copy(update={"rules": rules})) for run in before
+    )
+    yield
+    frozen.run, frozen.at_freeze = before
 
 
 @scene
@@ -631,6 +644,20 @@ TROUBLES: tuple[Trouble, ...] = (
         examiner="counts",
         checks=("counts-by-sql",),
         scene=_file_of_a_table_gone,
+    ),
+    Trouble(
+        name="a table that is left out is gone",
+        obstacle=obstacles.DATABASE_SELECTION,
+        examiner="freeze-proof",
+        checks=("select-rights", "foreign-code", "disk-space"),
+        scene=_table_gone,
+    ),
+    Trouble(
+        name="a table that is left out is gone behind the freeze gate",
+        obstacle=obstacles.DATABASE_SELECTION,
+        examiner="freeze-holds",
+        checks=("no-drift",),
+        scene=_table_gone,
     ),
     Trouble(
         name="the API is down",

@@ -218,6 +218,49 @@ async def test_unknown_keys_and_wrong_forms_are_told_in_one_go(
     assert not (tmp_path / "data").exists()
 
 
+_KEEPS = "and start again; a run that is open keeps its lists: abort it, then `cutover run --new`."
+_MISNAMED: dict[str, tuple[str, str]] = {
+    "EXCLUDE_TABLES": (
+        "public.ordres",
+        "the setting export.exclude_tables names public.ordres, which is no table of the source; nothing was exported; "
+        f"write it as schema.table, a partition by its parent, in upper and lower case as it is, {_KEEPS}",
+    ),
+    "INCLUDE_SCHEMAS": (
+        "Public",
+        "the setting export.include_schemas names Public, which holds no table of the source; nothing was exported; "
+        f"write the schemas in upper and lower case as they are, {_KEEPS}",
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", _MISNAMED)
+async def test_a_name_that_is_not_in_the_source_is_refused_before_a_run_opens(
+    world: World, tmp_path: Path, data: Path, setting: str
+) -> None:
+    """Before anything is posted and anybody freezes; `doctor` and `practice` say it days before, and the run that is
+    open already, which keeps its own lists, goes on.
+    """
+    name, sentence = _MISNAMED[setting]
+    wrong = {f"CUTOVER__EXPORT__{setting}": json.dumps([name])}
+    channel, said = world.channel(), len(world.night.slack.messages)
+    assert await world.run(tmp_path / "new", **channel, **wrong) == Ended(2, sentence, "")
+    assert await world.run(tmp_path / "new", "practice", **wrong) == Ended(2, sentence, "")
+    assert read_run(tmp_path / "new") is None
+    looked = await world.start(tmp_path / "new", "doctor", **channel, **wrong)
+    out, _ = await looked.communicate()
+    happened = sentence.split(";")[0]
+    told = " ".join(out.decode().split())
+    assert f"{happened[0].upper()}{happened[1:]}." in told
+    assert _KEEPS.removesuffix(".") in told
+    assert len(world.night.slack.messages) == said
+
+    process = await world.start(data, **wrong)
+    run = await _waits_at_gate_1(data, starts=1)
+    process.send_signal(signal.SIGTERM)
+    assert (await world.ended(process, within=15)).code == 130
+    assert run.opened.rules.exclude_tables == run.opened.rules.include_schemas == ()
+
+
 # -- what the services refuse -----------------------------------------------------------------------------------------
 
 _WRONG_KEY = (

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from bot.artifacts.files import table_files
 from bot.artifacts.metadata import Check, ForeignKey, LeftOut
 from bot.errors import UsageError
+from bot.obstacles import DATABASE_SELECTION
 from bot.supabase.catalog import selection as select
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
@@ -95,18 +96,26 @@ def _check(selection: select.Selection, relations: Sequence[_Row], numbered: Set
     wholes = [row for row in relations if row["partition_of"] is None]
     for name in selection.exclude_tables:
         if not any(name in _names(row) for row in wholes):
-            raise UsageError(
+            raise _misnamed(
                 f"export.exclude_tables names {name}, which is no table of the source",
-                unchanged="nothing was exported",
-                do="write it as schema.table, a partition by its parent, in upper and lower case as it is",
+                "write it as schema.table, a partition by its parent, in upper and lower case as it is",
             )
     for schema in selection.include_schemas:
         if schema not in numbered and not any(row["schema"] == schema for row in relations):
-            raise UsageError(
+            raise _misnamed(
                 f"export.include_schemas names {schema}, which holds no table of the source",
-                unchanged="nothing was exported",
-                do="write the schemas in upper and lower case as they are",
+                "write the schemas in upper and lower case as they are",
             )
+
+
+def _misnamed(clause: str, correction: str) -> UsageError:
+    """An open run keeps its lists, so that correcting the settings helps the next run alone."""
+    return UsageError(
+        f"the setting {clause}",
+        unchanged="nothing was exported",
+        do=f"{correction}, and start again; a run that is open keeps its lists: abort it, then `cutover run --new`",
+        obstacle=DATABASE_SELECTION,
+    )
 
 
 def _names(row: _Row) -> set[str]:
