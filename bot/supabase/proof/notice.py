@@ -15,7 +15,7 @@ import httpx
 
 from bot import web
 from bot.errors import ServiceUnreachable
-from bot.obstacles import PAGE_AWAY, PAGE_CLIENT
+from bot.obstacles import PAGE_AWAY, PAGE_CLIENT, RESTART
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
@@ -72,7 +72,7 @@ class Notice:
             yield warned(
                 _CHECK,
                 "Whether users see the maintenance notice was not looked at, since no page is configured.",
-                "set freeze.notice_url and freeze.notice_text",
+                f"set freeze.notice_url and freeze.notice_text, then {RESTART}",
             )
             return
         try:
@@ -94,14 +94,14 @@ class Notice:
             return failed(
                 _CHECK,
                 f"The public page answers {page.status} without the text of the maintenance notice.",
-                f"{again}; the text looked for stands in freeze.notice_text",
+                f"{again}; the text looked for stands in freeze.notice_text: to correct it there, {RESTART}",
                 waivable=True,
             )
         if under_way is None and not self._text:
             return warned(
                 _CHECK,
                 f"The public page answers {page.status}; whether that is the maintenance notice is not known.",
-                "set freeze.notice_text to words that only the notice has",
+                f"set freeze.notice_text to words that only the notice has, then {RESTART}",
             )
         what = "status page shows a maintenance under way" if under_way else "public page shows the maintenance notice"
         return passed(_CHECK, f"The {what} (status {page.status}).")
