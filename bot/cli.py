@@ -184,12 +184,17 @@ def _abort(
 def _undo_users(
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it, they are only shown.")] = False,
+    adopted_by: Annotated[
+        list[str] | None,
+        typer.Option("--adopted-by", help="Also those whom this later run has mapped; may be given again."),
+    ] = None,
 ) -> _Chosen:
     """Remove from Stack Auth the users that an ended run created.
 
-    Exactly those: whoever was matched or brought up to date stays. It says first who has signed in since.
+    Exactly those: whoever was matched or brought up to date stays, and whom a later run has mapped since. It says first
+    who has signed in since.
     """
-    return _Chosen("undo-users", config, lambda: undo_users.undo_users(config, yes=yes))
+    return _Chosen("undo-users", config, lambda: undo_users.undo_users(config, yes=yes, adopted_by=adopted_by or ()))
 
 
 @app.command("manifest")

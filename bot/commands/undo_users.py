@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot import logs, settings
@@ -22,8 +22,8 @@ from bot.terminal import tell
 _SHOWN = 20
 
 
-def undo_users(config: Path | None, *, yes: bool) -> int:
-    """0. Without `yes` it only looks."""
+def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str]) -> int:
+    """0. Without `yes` it only looks. `adopted_by` names later runs for whose sake nobody is kept."""
     chosen = settings.load(("target",), config=config)
     logs.configure(chosen.secrets)
     directory = chosen.migration_data_dir
@@ -32,8 +32,8 @@ def undo_users(config: Path | None, *, yes: bool) -> int:
     assert run is not None
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(files.open_directory(directory)), Scratch(directory) as scratch:
-        found = run_async(_undo(chosen, run, scratch, yes=yes))
-    tell("\n".join(_told(run, found, yes=yes)))
+        found = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by))
+    tell("\n".join(_told(run, found, yes=yes, adopted_by=adopted_by)))
     return 0
 
 
@@ -61,10 +61,12 @@ def _must_be_of(run: Run, chosen: settings.Settings) -> None:
         )
 
 
-async def _undo(chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool) -> Found:
+async def _undo(
+    chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool, adopted_by: Sequence[str]
+) -> Found:
     directory, concurrency = chosen.migration_data_dir, chosen.users.concurrency
     async with target_edge(chosen) as stack:
-        undo = Undo(directory, run.run_id, stack, scratch, concurrency=concurrency)
+        undo = Undo(directory, run.run_id, stack, scratch, concurrency=concurrency, adopted_by=adopted_by)
         with Ticker("asking Stack Auth") as ticker:
             found = await undo.look(ticker.hear)
             if yes and found.users:
@@ -72,7 +74,7 @@ async def _undo(chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: b
     return found
 
 
-def _told(run: Run, found: Found, *, yes: bool) -> Iterator[str]:
+def _told(run: Run, found: Found, *, yes: bool, adopted_by: Sequence[str]) -> Iterator[str]:
     became = "were removed from" if yes else "are in"
     yield f"{number(found.users)} users that run {run.run_id} created {became} Stack Auth."
     if found.active:
@@ -86,9 +88,15 @@ def _told(run: Run, found: Found, *, yes: bool) -> Iterator[str]:
             f"{number(found.teams)} of them {have} a team. Stack Auth keeps a team when its user is "
             f"deleted: delete these in its dashboard{where}."
         )
+    options = "".join(f" --adopted-by {run_id}" for run_id in adopted_by)
+    if found.kept:
+        runs = ", ".join(f"{run_id} ({number(count)})" for run_id, count in found.adopted.items())
+        all_named = f"{options}{''.join(f' --adopted-by {run_id}' for run_id in found.adopted)}"
+        yield f"{number(found.kept)} more that it created are kept, because a later run has mapped them: {runs}."
+        yield f"Only if that run is void too: `cutover undo-users --yes{all_named}` removes them as well."
     if found.left:
         yield f"{number(found.left)} users of other runs, or copies of users, were left alone."
     if yes:
         yield f"{files.UNDO} names each of them by id."
     elif found.users:
-        yield "Nothing was removed. `cutover undo-users --yes` removes them."
+        yield f"Nothing was removed. `cutover undo-users --yes{options}` removes them."

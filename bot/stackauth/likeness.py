@@ -20,7 +20,9 @@ from bot.stackauth.service.api import User
 BY_THE_TARGET = frozenset(
     {
         "client-metadata-not-carried",
+        "email-moved",
         "email-taken-in-target",
+        "identity-moved",
         "identity-taken-in-target",
         "magic-link-off",
         "picture-not-carried",
@@ -29,6 +31,8 @@ BY_THE_TARGET = frozenset(
     }
 )
 """Reasons for which less was asked of the service."""
+ACCOUNTS_SINCE = frozenset({"identity-added-since", "identity-changed-since", "identity-removed-since"})
+"""Reasons that say how the accounts of a user who was there already are others than those exported."""
 FIELDS = (
     "primary_email",
     "primary_email_verified",
@@ -45,7 +49,7 @@ FIELDS = (
     "restricted_by_admin",
     "restricted_by_admin_reason",
 )
-_OF_THE_RUN = {"run", "updatedBy", "reasons"}
+_OF_THE_RUN = {"run", "updatedBy", "reasons", "source", "adoptedBy", "leftOutBy"}
 """What the marker says of nights, not of the user."""
 _BYTES = 8
 _COUNT = struct.Struct(">I")
@@ -76,13 +80,15 @@ def likeness_wanted(user: Translation, reasons: Collection[str]) -> bytes:
     return _likeness(shown)
 
 
-def differing(user: Translation, reasons: Collection[str], found: bytes) -> Iterator[str]:
-    """The fields in which the user who was found is not the one that was wanted."""
+def differing(user: Translation, reasons: Collection[str], found: bytes, *, updated: bool) -> Iterator[str]:
+    """The fields in which the user who was found is not the one that was wanted. What was never sent is not compared:
+    one who was `updated` has the accounts of an earlier night, since a change carries none.
+    """
     wanted = likeness_wanted(user, reasons)
     numbers_wanted, numbers_found = _numbers_in(wanted), _numbers_in(found)
     for n, name in enumerate(FIELDS):
         place = slice(n * _BYTES, (n + 1) * _BYTES)
-        excused = (name == "oauth_providers" and "identity-added-since" in reasons) or (
+        excused = (name == "oauth_providers" and (updated or not ACCOUNTS_SINCE.isdisjoint(reasons))) or (
             name == "profile_image_url" and _is_uploaded(user) and found[place] != _NONE
         )
         same = wanted[place] == found[place] and _are_same(numbers_wanted.get(name, ()), numbers_found.get(name, ()))

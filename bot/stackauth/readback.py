@@ -28,7 +28,7 @@ from bot.ports import Progress, Report
 from bot.regular_files import unread
 from bot.stackauth.carrying.matching import held
 from bot.stackauth.carrying.migrate import translations
-from bot.stackauth.likeness import BY_THE_TARGET, differing, likeness_of
+from bot.stackauth.likeness import ACCOUNTS_SINCE, BY_THE_TARGET, differing, likeness_of
 from bot.stackauth.people.claims import Claims
 from bot.stackauth.people.exported import Bundle
 from bot.stackauth.people.translate import Translation
@@ -39,7 +39,7 @@ from bot.stackauth.service.patience import Patient
 _GIVE_UP_SECONDS = 120
 _SHOWN = 3
 _YIELD_EVERY = 200
-_TELLING = BY_THE_TARGET | {"identity-added-since", "not-updated"}
+_TELLING = BY_THE_TARGET | ACCOUNTS_SINCE | {"not-updated"}
 """Reasons that say what the user looks like in the service."""
 _MEND = "Look at these users in Stack Auth and in auth_users.json, mend them there, then say the word again."
 
@@ -214,7 +214,7 @@ class _Comparison:
         self._compared += 1
         self._passwords += pair.has_password
         by_field = self._since if pair.outcome == "matched" else self._wrong
-        differs = list(differing(user, pair.reasons, pair.likeness))
+        differs = list(differing(user, pair.reasons, pair.likeness, updated=pair.outcome == "updated"))
         for name in differs:
             by_field.setdefault(name, _Some()).add(user.id)
         self._since_users += bool(differs) and pair.outcome == "matched"

@@ -4,6 +4,10 @@ A user is the run's if both say so: the marker in the service names the run, and
 this very user, or does not know what became of the request. Whoever was matched or brought up to date, and a copy that
 somebody made of a user, marker and all, is left alone.
 
+A later run may have adopted users of this one: it has mapped them, and people sign in as them by now. They are kept,
+unless the later run is named. Which they are stands in the service (`carrying.adoption`), wherever that run was made,
+and in the users.jsonl of the other runs in this data directory and its archive.
+
 What was done stands in undo.jsonl, a chain of its own, since users.jsonl of a night that was handed over is sealed:
 
     {"type": "undo-began", "runId", "users", "activeSince", "at"}
@@ -18,8 +22,8 @@ A user may be deleted any number of times, so that an undo which was cut off is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -31,7 +35,8 @@ from bot.concurrency import run_all, run_blocking
 from bot.errors import UsageError
 from bot.journal import Journal, read_chain
 from bot.ports import Clock, Progress, Report
-from bot.stackauth.carrying.matching import held
+from bot.record import read_run
+from bot.stackauth.carrying.matching import Held, held
 from bot.stackauth.service.api import StackAuth, User
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
@@ -42,30 +47,51 @@ _A_MOMENT_MILLIS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`active` are Supabase ids of those who have signed in since they were created; `teams` counts those who have a
-    team, which Stack Auth keeps; `left` counts users of other runs and copies that bear a marker of ours.
+    """`users` are to be removed; `active` are Supabase ids of those of them who have signed in since they were created;
+    `teams` counts those of them who have a team, which Stack Auth keeps. `adopted` counts by later run those who are
+    kept for its sake, `kept` counts each of them once; `left` counts users of other runs and copies that bear a marker
+    of ours.
     """
 
     users: int
     active: tuple[str, ...]
     left: int
     teams: int = 0
+    kept: int = 0
+    adopted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Undo:
     """`look` first, then `remove`. `scratch` lasts as long."""
 
-    def __init__(self, directory: Path, run_id: str, service: StackAuth, scratch: Scratch, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        run_id: str,
+        service: StackAuth,
+        scratch: Scratch,
+        *,
+        concurrency: int,
+        adopted_by: Collection[str] = (),
+    ) -> None:
+        """`adopted_by` names later runs for whose sake nobody is kept."""
         self._directory = directory
+        self._named = frozenset(adopted_by)
         self._run_id = run_id
         self._patient = Patient(service, Pace())
         self._scratch = scratch
         self._concurrency = concurrency
         self._states = UserStates(scratch)
-        scratch.make("CREATE TABLE doomed (n INTEGER PRIMARY KEY, id, stack_id, active, team)")
+        scratch.make(
+            "CREATE TABLE doomed (n INTEGER PRIMARY KEY, id, stack_id, active, team)",
+            "CREATE TABLE adopted (stack_id, run, PRIMARY KEY (stack_id, run)) WITHOUT ROWID",
+            "CREATE TABLE left_out (stack_id, run, PRIMARY KEY (stack_id, run)) WITHOUT ROWID",
+        )
 
     async def look(self, report: Report) -> Found:
-        """Changes nothing. Raises UsageError when the run sent nothing, RecordDamaged, and what the service raises."""
+        """Changes nothing. Raises UsageError when the run sent nothing or a named run has mapped nobody, RecordDamaged,
+        and what the service raises.
+        """
         path = self._directory / files.USERS
         if not path.exists():
             raise UsageError(
@@ -75,18 +101,55 @@ class Undo:
             )
         lines = read_chain(path, torn_tail_allowed=True)
         await run_blocking(lambda: self._states.take(line.record() for line in lines))
+        await run_blocking(self._ask_the_others)
         left = n = 0
+        witnessed: set[str] = set()
         async for user in self._patient.everybody():
             n += 1
             report(Progress(step="look", done=n, total=0, unit="users", note="reading Stack Auth's list"))
-            left += not self._is_doomed(user)
+            left += not self._is_doomed(user, witnessed)
+        adopted, kept = self._spare(witnessed)
         [users] = self._scratch.one("SELECT count(*) FROM doomed")
         active = tuple(id_ for (id_,) in self._scratch.all("SELECT id FROM doomed WHERE active ORDER BY n"))
         [teams] = self._scratch.one("SELECT count(team) FROM doomed")
-        return Found(users=users, active=active, left=left, teams=teams)
+        return Found(users=users, active=active, left=left, teams=teams, kept=kept, adopted=adopted)
 
-    def _is_doomed(self, user: User) -> bool:
-        """Remembers whom the run created. True also for users without any marker of ours, who are nobody's matter."""
+    def _ask_the_others(self) -> None:
+        """Whom other runs in the same data directory have mapped."""
+        for directory, run_id in _other_runs(self._directory, self._run_id):
+            lines = read_chain(directory / files.USERS, torn_tail_allowed=True)
+            mapped = (
+                (record["stackId"], run_id)
+                for record in (line.record() for line in lines)
+                if record.get("outcome") in {"matched", "updated"}
+            )
+            self._scratch.put("INSERT OR IGNORE INTO adopted VALUES (?, ?)", mapped)
+
+    def _spare(self, witnessed: Collection[str]) -> tuple[dict[str, int], int]:
+        """Takes those off the list who are to be kept; how many by run, and in all."""
+        for run_id in witnessed:
+            everybody_in_it = (
+                "INSERT OR IGNORE INTO adopted SELECT stack_id, ? FROM doomed"
+                " WHERE stack_id NOT IN (SELECT stack_id FROM left_out WHERE run = ?)"
+            )
+            self._scratch.do(everybody_in_it, run_id, run_id)
+        self._scratch.do("DELETE FROM adopted WHERE stack_id NOT IN (SELECT stack_id FROM doomed)")
+        by_run = dict(self._scratch.all("SELECT run, count(*) FROM adopted GROUP BY 1 ORDER BY 1"))
+        for stranger in sorted(self._named - by_run.keys()):
+            raise UsageError(
+                f"Run {stranger} has mapped nobody whom run {self._run_id} created",
+                unchanged="nothing was changed",
+                do="name a run that `cutover undo-users` shows",
+            )
+        self._scratch.put("DELETE FROM adopted WHERE run = ?", ((run_id,) for run_id in self._named))
+        [kept] = self._scratch.one("SELECT count(DISTINCT stack_id) FROM adopted")
+        self._scratch.do("DELETE FROM doomed WHERE stack_id IN (SELECT stack_id FROM adopted)")
+        return {run_id: count for run_id, count in by_run.items() if run_id not in self._named}, kept
+
+    def _is_doomed(self, user: User, witnessed: set[str]) -> bool:
+        """Remembers whom the run created, and what its marker says of later runs. True also for users without any
+        marker of ours, who are nobody's matter.
+        """
         if (ours := held(user)) is None:
             return True
         id_, marker = ours
@@ -98,7 +161,15 @@ class Undo:
             return False
         active = user.last_active_at_millis > user.signed_up_at_millis + _A_MOMENT_MILLIS
         self._scratch.do("INSERT INTO doomed VALUES (NULL, ?, ?, ?, ?)", id_, user.id, active, user.selected_team_id)
+        self._hear(user.id, marker, witnessed)
         return True
+
+    def _hear(self, stack_id: str, marker: Held, witnessed: set[str]) -> None:
+        witnessed.update(run_id for run_id in marker.adopted_by if run_id != self._run_id)
+        if marker.updated_by not in {"", self._run_id}:
+            self._scratch.do("INSERT OR IGNORE INTO adopted VALUES (?, ?)", stack_id, marker.updated_by)
+        for run_id in marker.left_out_by:
+            self._scratch.do("INSERT OR IGNORE INTO left_out VALUES (?, ?)", stack_id, run_id)
 
     async def remove(self, found: Found, clock: Clock, report: Report) -> None:
         """Whom `look` has found. Raises what the service raises; those removed until then are in undo.jsonl."""
@@ -118,6 +189,16 @@ class Undo:
             doomed = self._scratch.all("SELECT id, stack_id, active, team FROM doomed ORDER BY n")
             await run_all(work(doomed) for _ in range(self._concurrency))
             note("undo-ended")
+
+
+def _other_runs(directory: Path, run_id: str) -> Iterator[tuple[Path, str]]:
+    """The other runs of the data directory that `directory` is, or in whose archive it is, which have sent anything."""
+    here = directory.resolve()
+    top = here.parent.parent if here.parent.name == files.ARCHIVE else here
+    archive = top / files.ARCHIVE
+    for other in (top, *(sorted(archive.iterdir()) if archive.is_dir() else ())):
+        if (other / files.USERS).is_file() and (run := read_run(other)) is not None and run.run_id != run_id:
+            yield other, run.run_id
 
 
 class _Notes:

@@ -62,7 +62,7 @@ async def test_match_maps_what_is_certain_and_asks_for_the_rest(night, rows, mak
 
 
 async def test_match_changes_nobody_of_an_earlier_night_either(night, another_night, rows):
-    """They are mapped as they are, though the source has changed since."""
+    """They are mapped as they are, though the source has changed since; only the marker notes that they were."""
     night.export([rows.user(1)])
     await night.carry_over()
     before = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
@@ -70,7 +70,10 @@ async def test_match_changes_nobody_of_an_earlier_night_either(night, another_ni
     second.export([rows.user(1, raw_user_meta_data={"full_name": "Renamed"})], run_id="20260103-ef01")
     result = await second.carry_over("20260103-ef01", mode="match")
     assert (result.matched, result.updated) == (1, 0)
-    assert {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()} == before
+    after = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
+    [user] = after.values()
+    assert user["server_metadata"]["supabase"].pop("adoptedBy") == ["20260103-ef01"]
+    assert after == before
 
 
 async def test_create_matches_whoever_is_certainly_there_and_creates_the_others(night, rows):

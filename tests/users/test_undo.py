@@ -10,6 +10,7 @@ from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.errors import ServiceUnreachable, UsageError
 from bot.journal import read_chain
+from bot.record import EventRecord
 from bot.stackauth.service.api import StackAuth
 from bot.stackauth.undo import Undo
 
@@ -22,10 +23,10 @@ def undo(make, rows):
         def now(self):
             return rows.at
 
-    async def run(night, run_id="20260102-abcd", *, remove=True):
+    async def run(night, run_id="20260102-abcd", *, remove=True, adopted_by=()):
         async with StackAuth(night.url, make.project, make.key, timeout_seconds=0.5, page=7) as service:
             with Scratch(night.directory) as scratch:
-                undo = Undo(night.directory, run_id, service, scratch, concurrency=4)
+                undo = Undo(night.directory, run_id, service, scratch, concurrency=4, adopted_by=adopted_by)
                 found = await undo.look(night._report)
                 if remove:
                     await undo.remove(found, Clock(), night._report)
@@ -147,3 +148,113 @@ async def test_a_service_that_is_not_there_changes_nothing(night, rows, undo):
     with pytest.raises((ServiceUnreachable, TimeoutError)):
         async with asyncio.timeout(2):
             await undo(night, remove=False)
+
+
+# -- a later run has mapped some of them ------------------------------------------------------------------------------
+
+LATER = "20260103-ef01"
+
+
+async def adopted(night, another_night, rows, *, mode="create"):
+    """Of the first night's eight users a later one, made elsewhere, has three as they are and two who have changed."""
+    night.export([rows.user(n) for n in range(1, 9)])
+    await night.carry_over()
+    later = await another_night("elsewhere", service=night.service)
+    changed = [rows.user(n, raw_user_meta_data={"full_name": f"New {n}"}) for n in (4, 5)]
+    later.export([*(rows.user(n) for n in (1, 2, 3)), *changed, rows.user(9)], run_id=LATER)
+    await later.carry_over(LATER, mode=mode)
+    return later
+
+
+@pytest.mark.parametrize("mode", ["create", "match"])
+async def test_whom_a_later_run_has_mapped_is_kept(night, another_night, rows, undo, mode):
+    """As they are or brought up to date, by the service alone: the later run's directory is not here."""
+    later = await adopted(night, another_night, rows, mode=mode)
+    before = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
+    found = await undo(night)
+    assert (found.users, found.kept, found.adopted) == (3, 5, {LATER: 5})
+    assert {record["id"] for record in removed(night)} == {rows.id(n) for n in (6, 7, 8)}
+    gone = {record["stackId"] for record in removed(night)}
+    assert {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()} == {
+        id_: user for id_, user in before.items() if id_ not in gone
+    }
+    later.assert_everybody_once()
+
+
+async def test_the_later_run_is_named_and_they_go_too(night, another_night, rows, undo):
+    """Whom the later run itself created stays its own."""
+    await adopted(night, another_night, rows)
+    found = await undo(night, adopted_by=[LATER])
+    assert (found.users, found.kept, found.adopted) == (8, 0, {})
+    assert [user.primary.value for user in night.service.users.values()] == ["person9@example.com"]
+
+
+async def test_two_later_runs_each_keep_their_own(night, another_night, rows, undo):
+    """One named lets go of those alone whom the other has not mapped."""
+    await adopted(night, another_night, rows)
+    third = await another_night("third", service=night.service)
+    third.export([rows.user(n) for n in (1, 6)], run_id="20260104-aaaa")
+    await third.carry_over("20260104-aaaa")
+    found = await undo(night, remove=False)
+    assert (found.users, found.kept, found.adopted) == (2, 6, {LATER: 5, "20260104-aaaa": 2})
+    found = await undo(night, adopted_by=[LATER])
+    assert (found.users, found.kept, found.adopted) == (6, 2, {"20260104-aaaa": 2})
+    assert {record["id"] for record in removed(night)} == {rows.id(n) for n in (2, 3, 4, 5, 7, 8)}
+
+
+async def test_a_run_that_has_mapped_nobody_is_not_named(night, another_night, rows, undo):
+    """A slip of the pen must not pass for consent."""
+    await adopted(night, another_night, rows)
+    before = dict(night.service.users)
+    with pytest.raises(UsageError) as refused:
+        await undo(night, adopted_by=["20260103-ef10"])
+    assert str(refused.value) == (
+        "Run 20260103-ef10 has mapped nobody whom run 20260102-abcd created; nothing was changed; name a run that "
+        "`cutover undo-users` shows."
+    )
+    assert dict(night.service.users) == before
+
+
+async def test_a_night_of_another_project_keeps_nobody(night, another_night, rows, undo):
+    """It is in the same target, and has none of these users."""
+    night.export([rows.user(1), rows.user(2)])
+    await night.carry_over()
+    theirs = await another_night(service=night.service)
+    theirs.export([rows.user(11)], run_id=LATER)
+    await theirs.carry_over(LATER)
+    found = await undo(night)
+    assert (found.users, found.kept, found.left) == (2, 0, 1)
+
+
+async def test_a_change_of_a_witness_keeps_what_it_bears(night, another_night, rows, undo):
+    """A third night brings all three up to date, and the second night's users are kept for its sake all the same."""
+    night.export([rows.user(n) for n in range(1, 9)])
+    await night.carry_over()
+    later = await another_night("second", service=night.service)
+    later.export([rows.user(n) for n in range(1, 9)], run_id=LATER)
+    await later.carry_over(LATER)
+    third = await another_night("third", service=night.service)
+    renamed = [rows.user(n, raw_user_meta_data={"full_name": f"New {n}"}) for n in range(1, 9)]
+    third.export(renamed, run_id="20260104-aaaa")
+    await third.carry_over("20260104-aaaa")
+    found = await undo(night, remove=False)
+    assert (found.users, found.adopted) == (0, {LATER: 8, "20260104-aaaa": 8})
+
+
+async def test_what_the_archive_says_counts_too(night, another_night, rows, undo):
+    """Somebody has overwritten the markers; the later run's users.jsonl stands beside."""
+    later = await adopted(night, another_night, rows)
+    for user in night.service.users.values():
+        for key in ("adoptedBy", "leftOutBy", "updatedBy"):
+            user.server_metadata["supabase"].pop(key, None)
+    archive = later.directory / files.ARCHIVE / "20260102-abcd"
+    archive.mkdir(parents=True)
+    for path in night.directory.iterdir():
+        if path.is_file():
+            path.rename(archive / path.name)
+    record = EventRecord.open(later.directory)
+    record.append([later.run(LATER).opened])
+    record.close()
+    night.directory = archive
+    found = await undo(night)
+    assert (found.users, found.kept, found.adopted) == (3, 5, {LATER: 5})

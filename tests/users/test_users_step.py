@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -14,6 +15,10 @@ from bot.plan.results import Attention
 from bot.stackauth.carrying.outcome import set_digest
 from bot.stackauth.people.reasons import REASONS
 from tests.house.locales import spoken_here
+
+
+def stored(night, supabase_id):
+    return night.service.users[night.mapped()[supabase_id].stack_auth_user_id]
 
 
 def crowd(rows, count=24):
@@ -381,6 +386,95 @@ async def test_a_user_that_cannot_be_created_at_all(night, rows):
     assert not REASONS["not-created"].creates
 
 
+@pytest.mark.parametrize("fault", ["drop-before", "502-html", "drop-after", "hang-after"])
+async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
+    """Others are served: after some tries, each with a look at the list, an empty user stands for the id; where the
+    request has its effect all the same, the look finds it. Nobody is created twice.
+    """
+    night.export([rows.user(n) for n in range(1, 6)])
+
+    def fails(body):
+        return fault if isinstance(body, dict) and body.get("display_name") == "Person 3" else None
+
+    night.service.faults.when(fails)
+    result = await night.carry_over(first_wait_seconds=0.001, timeout_seconds=0.3, settle_seconds=0.001)
+    assert (result.created, result.unmapped) == (5, 0)
+    lost = fault in {"drop-before", "502-html"}
+    assert night.attention() == ({(rows.id(3), "refused-by-target")} if lost else set())
+    assert night.service.requests["POST", "/api/v1/users"] == (5 + 10 if lost else 5)
+    night.assert_everybody_once()
+    assert (stored(night, rows.id(3)).primary is None) == lost
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "502-html", "500-before"])
+async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault):
+    """Nor the lesser one: it stands in `unmapped`, and the step comes to its end, also where nobody else is left whom
+    the service could serve meanwhile.
+    """
+    night.export([rows.user(n) for n in range(1, 4)])
+    await night.carry_over()
+    for name in (files.MAPPING, files.ATTENTION):
+        (night.directory / name).unlink()
+    files.archive(night.directory, "20260102-abcd")
+    night.export([rows.user(n) for n in range(1, 6)])
+    night.service.faults.when(
+        lambda body: fault if isinstance(body, dict) and body and rows.id(4) in json.dumps(body) else None
+    )
+    result = await night.carry_over(first_wait_seconds=0.001, settle_seconds=0.001, concurrency=1)
+    assert (result.created, result.unmapped) == (4, 1)
+    assert night.attention() == {(rows.id(4), "not-created")}
+    assert night.service.requests["POST", "/api/v1/users"] == 3 + 20 + 1
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "502-html", "500-before"])
+async def test_a_service_that_takes_nothing_for_a_while_costs_nobody_anything(night, rows, fault):
+    """Its list can be read, and more tries fail than one user has: all wait until it takes users again."""
+    night.export([rows.user(n) for n in range(1, 9)])
+    failed = 0
+
+    def down(body):
+        nonlocal failed
+        if body is None or failed >= 44 or len(night.service.users) < 2:
+            return None
+        failed += 1
+        return fault
+
+    night.service.faults.when(down)
+    result = await night.carry_over(first_wait_seconds=0.001, settle_seconds=0.001)
+    assert failed == 44
+    assert (result.created, result.attention) == (8, {})
+    night.assert_everybody_once()
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_a_user_whose_change_never_gets_an_answer(night, another_night, make, rows, method):
+    """An edge fails over one user's address alone: that user stays as the earlier night left it, with the reason, and
+    the others are brought up to date.
+    """
+    night.export([rows.user(n) for n in range(1, 6)])
+    await night.carry_over()
+    one = night.mapped()[rows.id(3)].stack_auth_user_id
+
+    async def edge(request: web.Request) -> web.Response:
+        if request.method == method and request.path.endswith(one):
+            return web.Response(status=502)
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        async with httpx.AsyncClient(verify=False) as client:
+            answer = await client.request(
+                request.method, night.service.url + request.path_qs, content=await request.read(), headers=headers
+            )
+        kept = {"x-stack-request-id": "1", "content-type": answer.headers["content-type"]}
+        return web.Response(status=answer.status_code, body=answer.content, headers=kept)
+
+    later = await another_night(service=night.service)
+    later.url = await make.server(edge)
+    changed = [rows.user(n, raw_user_meta_data={"full_name": f"New {n}"}) for n in range(1, 6)]
+    later.export(changed, run_id="20260203-ffff")
+    result = await later.carry_over("20260203-ffff", first_wait_seconds=0.001, concurrency=2)
+    assert (result.updated, result.matched) == (4, 1)
+    assert later.attention() == {(rows.id(3), "not-updated")}
+
+
 async def test_a_service_that_refuses_most_users_stops_the_step(another_night, make, rows):
     """It is our request that is wrong then, and nobody is emptied for it."""
     bodies = []
@@ -403,7 +497,7 @@ async def test_a_service_that_refuses_most_users_stops_the_step(another_night, m
 
 
 async def test_the_users_of_an_earlier_night_are_matched(night, another_night, rows):
-    """By our marker; nothing is sent for who has not changed."""
+    """By our marker; nothing is sent for who has not changed, but for three who bear witness of this night."""
     users, identities = crowd(rows)
     night.export(users, identities)
     await night.carry_over()
@@ -413,7 +507,7 @@ async def test_the_users_of_an_earlier_night_are_matched(night, another_night, r
     result = await later.carry_over("20260203-ffff")
     assert (result.created, result.matched, result.updated) == (1, 24, 0)
     assert night.service.requests["POST", "/api/v1/users"] == posts + 1
-    assert night.service.requests["PATCH", "/api/v1/users/{id}"] == 0
+    assert night.service.requests["PATCH", "/api/v1/users/{id}"] == 3
     later.assert_everybody_once()
 
 

@@ -13,16 +13,19 @@ sign-in method that is switched off, refusals of so many users that it cannot be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from bot.artifacts.userlog import NOT_CARRIED, Became, Intent, Settled, UserLog
-from bot.errors import ServiceRefused
+from bot.errors import CutoverError, OutcomeUnknown, ServiceRefused, ServiceUnreachable
 from bot.ports import Clock
 from bot.stackauth.carrying.fates import Fates
-from bot.stackauth.carrying.matching import Census, Held, Looks
+from bot.stackauth.carrying.matching import ADOPTED_BY, LEFT_OUT_BY, Census, Held, Looks, Ours
+from bot.stackauth.carrying.moving import letting_go
 from bot.stackauth.people.translate import (
+    MARKER,
     SECOND_FACTOR,
     Translation,
     adapted,
@@ -34,12 +37,16 @@ from bot.stackauth.service.api import NoAnswer, RequestRefused, User
 from bot.stackauth.service.patience import Patient
 
 _FAILURES_OF_ONE = 10
-"""So often the service may fail over one user while it serves others, before the user counts as refused."""
+"""So often the service may fail over one user while it serves others, before the user counts as refused; or for so long
+if each failure takes its time.
+"""
+_SECONDS_OF_ONE = 180.0
+_FEWEST_FAILURES = 3
 _LONGEST_FAILURE_WAIT = 8.0
 _REFUSALS_TO_STOP = 10
 _YIELD_EVERY = 500
-_LESSER = {"email-taken": "email-taken-in-target", "magic-link-off": "magic-link-off"}
-"""What a refusal means -> the reason with which a smaller request is sent."""
+_KEPT = (ADOPTED_BY, LEFT_OUT_BY)
+"""What a change leaves in the marker as it is."""
 
 _Item = TypeVar("_Item")
 
@@ -55,19 +62,19 @@ class Carrier:
         fates: Fates,
         users: UserLog,
         *,
+        source: str,
         clock: Clock,
         settle_seconds: float,
         done: Callable[[bool], None],
     ) -> None:
-        """`settle_seconds` is how long a request without answer may still be under way once its connection is lost;
-        `done` is called after each user, with whether the user needs attention.
+        """`source` is the Supabase project's ref. `settle_seconds` is how long a request without answer may still be
+        under way once its connection is lost; `done` is called after each user, with whether the user needs attention.
         """
         self.patient = patient
         self.answered = 0
         """Creates and changes that the service has taken."""
-        self.failing: set[str] = set()
-        """Users over whom the service fails at present."""
         self._run_id = run_id
+        self._source = source
         self._service = patient.service
         self._census = census
         self._fates = fates
@@ -78,6 +85,22 @@ class Carrier:
         self._intents = _GroupCommit[Intent](users.intend)
         self._outcomes = _GroupCommit[Settled](users.settle)
         self._refused = 0
+        self._last_taken = census.any_of_ours()
+
+    async def takes_changes(self) -> bool:
+        """Whether the service serves others at this moment: asked by a change of nothing, of somebody who is there.
+        Where nobody is, it is enough that it can be read.
+        """
+        try:
+            if self._last_taken is None:
+                await self._service.probe()
+            else:
+                await self._service.change(self._last_taken, {})
+        except (OutcomeUnknown, ServiceUnreachable):
+            return False
+        except RequestRefused:
+            pass
+        return True
 
     @asynccontextmanager
     async def logging(self) -> AsyncIterator[None]:
@@ -135,21 +158,16 @@ class Carrier:
     async def _create(self, user: Translation, *, maybe_sent: bool) -> Settled:
         """`maybe_sent` says that an earlier attempt may have sent it."""
         await self._intents.add(Intent(user.id, user.digest, self._clock.now()))
-        trouble = _Trouble(self, user.id)
-        try:
-            stack_id, outcome, reasons = await self._created(user, trouble, maybe_sent=maybe_sent)
-        finally:
-            trouble.over()
+        stack_id, outcome, reasons = await self._created(user, _Trouble(self), maybe_sent=maybe_sent)
         return self._settled(user, stack_id, outcome, reasons)
 
     async def _created(
         self, user: Translation, trouble: _Trouble, *, maybe_sent: bool
     ) -> tuple[str | None, Became, tuple[str, ...]]:
         floor = self._census.floor_millis  # of the first request: the latest cannot be stored before it
-        reasons: set[str] = set()
-        if any(self._census.has_account(*account) for account in accounts_of(user)):
-            reasons.add("identity-taken-in-target")  # the service would fail over it, slowly
+        reasons = self._out_of_reach(user)
         ended, looked = False, maybe_sent  # the census was taken after the attempt that may have sent it
+        hopeless = False
         while True:
             if maybe_sent:
                 found = await self._looks.resolve(user.id, floor_millis=floor, ended=ended, looked=looked)
@@ -159,21 +177,21 @@ class Carrier:
                     left = found.reasons if is_whole else await self._finish(user, found, trouble)
                     return found.stack_id, self._outcome_of(found), left
                 ended = True
-            body = adapted(user.body, reasons)
+            if hopeless:
+                return None, "unmapped", ("not-created",)
+            body = self._of_source(adapted(user.body, reasons))
             try:
                 there = await self.patient.ask(lambda body=body: self._service.create(unfinished(body)))  # type: ignore[misc]
             except NoAnswer as error:
                 maybe_sent, ended = True, error.ended
-                if not await trouble.passes(error) and not self._lessen(user, reasons, "not-accepted"):
-                    return None, "unmapped", ("not-created",)
+                hopeless = not await trouble.passes(error) and not self._lessen(user, reasons, "refused-by-target")
             except RequestRefused as error:
                 if error.meaning == "email-taken" and not maybe_sent:
                     maybe_sent = ended = True  # perhaps by ourselves: look before the user loses anything
-                if not self._lessen(user, reasons, error.meaning):
-                    return None, "unmapped", ("not-created",)
+                hopeless = not self._lessen(user, reasons, self._lesser(user, error) or "refused-by-target")
             else:
                 self._census.saw(there)
-                self.answered += 1
+                self._taken(there)
                 left = tuple(sorted(reasons))
                 if SECOND_FACTOR in body:
                     half = Held(stack_id=there.id, run=self._run_id, digest="", updated_by="", reasons=left)
@@ -182,15 +200,45 @@ class Carrier:
 
     async def _finish(self, user: Translation, half: Held, trouble: _Trouble) -> tuple[str, ...]:
         """What the first request could not carry, for a user who is there by now; the reasons that the target has."""
-        before = await self.patient.ask(lambda: self._service.get(half.stack_id))
-        changed = await self._changed(user, half, before, trouble)
+        changed = await self._changed(user, half, trouble, without=half.reasons)
         return ("not-updated",) if changed is None else tuple(sorted({*half.reasons, *changed}))
 
-    def _lessen(self, user: Translation, reasons: set[str], meaning: str) -> bool:
+    def _of_source(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The request, whose marker names the project too: others may be carried into the same target."""
+        return marked_with(body, source=self._source)
+
+    def _taken(self, there: User) -> None:
+        self.answered += 1
+        self._last_taken = there.id
+
+    def _out_of_reach(self, user: Translation) -> set[str]:
+        """Why accounts stay behind that somebody else has: the service would fail over them, slowly."""
+        reasons = set()
+        for account in accounts_of(user):
+            if self._census.has_account(*account):
+                reasons.add("identity-taken-in-target")
+            elif self._is_anothers(self._census.having(*account), user):
+                reasons.add("identity-moved")
+        return reasons
+
+    def _is_anothers(self, ours: Ours | None, user: Translation) -> bool:
+        return ours is not None and ours.id != user.id
+
+    def _lesser(self, user: Translation, error: RequestRefused) -> str | None:
+        """The reason with which a smaller request is sent after this refusal; None when it does not say."""
+        match error.meaning:
+            case "email-taken":
+                holder = self._census.signing_in_by(user.email) if user.email is not None else None
+                return "email-moved" if self._is_anothers(holder, user) else "email-taken-in-target"
+            case "magic-link-off":
+                return "magic-link-off"
+            case _:
+                return None
+
+    def _lessen(self, user: Translation, reasons: set[str], reason: str) -> bool:
         """Adds the reasons that make the next request a smaller one; False when nothing smaller is left. Before the
         empty user comes the same one without picture and client metadata.
         """
-        reason = _LESSER.get(meaning, "refused-by-target")
         spared = dispensable(user.body)
         if reason in reasons or reason == "refused-by-target":
             self._refused += 1
@@ -216,78 +264,105 @@ class Carrier:
     async def _change(self, user: Translation, held: Held) -> Settled:
         """The user of an earlier night, or of an export taken before this one, brought up to date."""
         await self._intents.add(Intent(user.id, user.digest, self._clock.now()))
+        ours = held.run == self._run_id
         try:
-            before = await self.patient.ask(lambda: self._service.get(held.stack_id))
+            reasons = await self._changed(user, held, _Trouble(self))
         except RequestRefused as error:
             if error.meaning != "not-there":
                 raise
             return await self._create(user, maybe_sent=False)
-        ours = held.run == self._run_id
-        trouble = _Trouble(self, user.id)
-        try:
-            reasons = await self._changed(user, held, before, trouble)
-        finally:
-            trouble.over()
         if reasons is None:
             return self._settled(user, held.stack_id, "created" if ours else "matched", ("not-updated",))
-        self.answered += 1
         return self._settled(user, held.stack_id, "created" if ours else "updated", tuple(sorted(reasons)))
 
-    async def _changed(self, user: Translation, held: Held, before: User, trouble: _Trouble) -> set[str] | None:
-        """The target's reasons; None when it does not take the change. A change may be sent any number of times."""
-        reasons: set[str] = set()
-        if accounts_of(user) - {(account.id, account.account_id) for account in before.oauth_providers}:
-            reasons.add("identity-added-since")
+    async def _changed(
+        self, user: Translation, held: Held, trouble: _Trouble, *, without: Collection[str] = ()
+    ) -> set[str] | None:
+        """The target's reasons; None when it does not take the change. A change may be sent any number of times.
+        `without` are the reasons with which this run has created the user. Raises RequestRefused ("not-there") when
+        there is no such user.
+        """
+        try:
+            before = await self.patient.ask(lambda: self._service.get(held.stack_id), failed=trouble.must_pass)
+        except NoUseInMore:
+            return None
+        reasons = self._accounts_since(adapted(user.body, without), before, user)
         while True:
-            body = change_of(adapted(user.body, reasons), before, first_run=held.run, this_run=self._run_id)
+            wanted = self._of_source(adapted(user.body, reasons))
+            body = change_of(wanted, before, first_run=held.run, this_run=self._run_id)
             if body is None:
                 return None
             try:
-                await self.patient.ask(lambda body=body: self._service.change(held.stack_id, body))  # type: ignore[misc]
+                if before.primary_email_auth_enabled and before.primary_email != body["primary_email"]:
+                    letting = letting_go(before)
+                    before = await self.patient.ask(partial(self._service.change, held.stack_id, letting))
+                there = await self.patient.ask(partial(self._service.change, held.stack_id, body))
             except NoAnswer as error:
                 if not await trouble.passes(error):
                     return None
             except RequestRefused as error:
-                lesser = _LESSER.get(error.meaning) or ("totp-not-carried" if body.get(SECOND_FACTOR) else None)
+                lesser = self._lesser(user, error) or ("totp-not-carried" if body.get(SECOND_FACTOR) else None)
                 if lesser is None or lesser in reasons:
                     return None
                 reasons.add(lesser)
             else:
+                self._taken(there)
                 return reasons
+
+    def _accounts_since(self, wanted: Mapping[str, Any], before: User, user: Translation) -> set[str]:
+        """How the accounts of one who is there are others than those exported: a change carries none."""
+        there = {(account.id, account.account_id): account.email for account in before.oauth_providers}
+        exported = {(a["id"], a["account_id"]): a.get("email") for a in wanted.get("oauth_providers", ())}
+        reasons = set()
+        for account in exported.keys() - there.keys():
+            moved = self._is_anothers(self._census.having(*account), user)
+            reasons.add("identity-moved" if moved else "identity-added-since")
+        if there.keys() - exported.keys():
+            reasons.add("identity-removed-since")
+        if any(there[account] != exported[account] for account in exported.keys() & there.keys()):
+            reasons.add("identity-changed-since")
+        return reasons
+
+
+class NoUseInMore(Exception):
+    """The service fails over one user and serves others."""
 
 
 class _Trouble:
-    """The service fails over one user. If it serves others meanwhile, the user is the matter."""
+    """Requests about one user fail, or end without the service's own answer. If it serves others meanwhile, the user
+    is the matter, and has had enough tries; if it serves nobody, that is waited out.
+    """
 
-    def __init__(self, carrier: Carrier, user_id: str) -> None:
+    def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
-        self._id = user_id
         self._failures = 0
-        self._since = 0.0
-        self._answered_before = 0
+        self._since: float | None = None
+        self._answered_then = 0
 
-    async def passes(self, error: NoAnswer) -> bool:
+    async def passes(self, error: CutoverError) -> bool:
         """Waits for a better moment; False when there is no use in sending the same again. Raises `error` when it has
         lasted as long as we wait.
         """
-        if not error.ended:
-            return True
         carrier, now = self._carrier, asyncio.get_running_loop().time()
-        if self._failures == 0:
-            self._since, self._answered_before = now, carrier.answered
+        self._since = now if self._since is None else self._since
+        serves_others, self._answered_then = carrier.answered > self._answered_then, carrier.answered
         self._failures += 1
-        carrier.failing.add(self._id)
-        serves_others = carrier.answered > self._answered_before or carrier.failing == {self._id}
-        if self._failures >= _FAILURES_OF_ONE and serves_others:
+        lasted = now - self._since
+        enough = self._failures >= _FAILURES_OF_ONE or (
+            self._failures >= _FEWEST_FAILURES and lasted >= _SECONDS_OF_ONE
+        )
+        if enough and (serves_others or await carrier.takes_changes()):
             self._failures = 0
             return False
-        if now - self._since > carrier.patient.give_up_seconds:
+        if lasted > carrier.patient.give_up_seconds:
             raise error
         await asyncio.sleep(min(carrier.patient.pace.backoff(self._failures - 1), _LONGEST_FAILURE_WAIT))
         return True
 
-    def over(self) -> None:
-        self._carrier.failing.discard(self._id)
+    async def must_pass(self, error: ServiceUnreachable) -> None:
+        """As `passes`, but raises NoUseInMore."""
+        if not await self.passes(error):
+            raise NoUseInMore from error
 
 
 def accounts_of(user: Translation) -> set[tuple[str, str]]:
@@ -307,9 +382,10 @@ _CLEARED: Mapping[str, Any] = {
 def change_of(body: Mapping[str, Any], before: User, *, first_run: str, this_run: str) -> dict[str, Any] | None:
     """The request that makes the user what `body` would have created; None when no request can. What is gone is
     cleared; accounts at providers are left alone, since a change cannot carry them. The marker keeps the run that
-    created the user.
+    created the user, and whose it has become.
     """
-    change = {**_CLEARED, **marked_with(body, run=first_run, updatedBy=this_run)}
+    kept = {key: value for key, value in _marker_in(before).items() if key in _KEPT}
+    change = {**_CLEARED, **marked_with(body, run=first_run, updatedBy=this_run, **kept)}
     change.pop("oauth_providers", None)
     if before.requires_totp_mfa:
         change.setdefault(SECOND_FACTOR, None)
@@ -323,6 +399,12 @@ def change_of(body: Mapping[str, Any], before: User, *, first_run: str, this_run
     elif not before.has_password and change["primary_email"] is None:
         return None  # the service fails over a first password without an address
     return change
+
+
+def _marker_in(user: User) -> Mapping[str, Any]:
+    metadata = user.server_metadata
+    marker = metadata.get(MARKER) if isinstance(metadata, dict) else None
+    return marker if isinstance(marker, dict) else {}
 
 
 class _GroupCommit(Generic[_Item]):

@@ -15,7 +15,6 @@ request is sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,12 +25,15 @@ from bot.stackauth.service.api import User
 from bot.stackauth.service.patience import Patient
 
 _MARGIN_MILLIS = 60_000
+ADOPTED_BY, LEFT_OUT_BY = "adoptedBy", "leftOutBy"
+"""Keys of the marker; see `adoption`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
     """A user of ours in the service. `run` created it, `updated_by` is the run that last changed it, "" if none did;
-    `reasons` are those that the target had.
+    `reasons` are those that the target had. `source` is the Supabase project's ref, "" where the marker is of a night
+    that did not note it. `address` is what it signs in by. For the last two see `adoption`.
     """
 
     stack_id: str
@@ -39,6 +41,10 @@ class Held:
     digest: str
     updated_by: str
     reasons: tuple[str, ...]
+    source: str = ""
+    address: str | None = None
+    adopted_by: tuple[str, ...] = ()
+    left_out_by: tuple[str, ...] = ()
 
 
 def held(user: User) -> tuple[str, Held] | None:
@@ -47,14 +53,28 @@ def held(user: User) -> tuple[str, Held] | None:
     marker = metadata.get(MARKER) if isinstance(metadata, dict) else None
     if not isinstance(marker, dict) or not isinstance(marker.get("id"), str):
         return None
-    reasons = marker.get("reasons")
     return marker["id"], Held(
         stack_id=user.id,
         run=str(marker.get("run", "")),
         digest=str(marker.get("digest", "")),
         updated_by=str(marker.get("updatedBy", "")),
-        reasons=tuple(r for r in reasons if isinstance(r, str) and r in REASONS) if isinstance(reasons, list) else (),
+        reasons=tuple(reason for reason in _texts(marker.get("reasons")) if reason in REASONS),
+        source=str(marker.get("source", "")),
+        address=user.primary_email if user.primary_email_auth_enabled else None,
+        adopted_by=_texts(marker.get(ADOPTED_BY)),
+        left_out_by=_texts(marker.get(LEFT_OUT_BY)),
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+
+
+class Ours(NamedTuple):
+    """A user of ours by both its ids."""
+
+    id: str
+    stack_id: str
 
 
 class Candidate(NamedTuple):
@@ -74,7 +94,11 @@ class Census:
         self.newest_millis = 0
         self._scratch = scratch
         scratch.make(
-            "CREATE TABLE held (id TEXT PRIMARY KEY, stack_id, run, digest, updated_by, reasons) WITHOUT ROWID",
+            "CREATE TABLE held (id TEXT PRIMARY KEY, stack_id, run, digest, updated_by, reasons, source, address,"
+            " adopted_by, left_out_by) WITHOUT ROWID",
+            "CREATE INDEX held_by_address ON held (address) WHERE address IS NOT NULL",
+            "CREATE TABLE held_account (provider, account, id, stack_id, PRIMARY KEY (provider, account))"
+            " WITHOUT ROWID",
             "CREATE TABLE stranger (stack_id TEXT PRIMARY KEY, address, verified) WITHOUT ROWID",
             "CREATE INDEX stranger_by_address ON stranger (address) WHERE address IS NOT NULL",
             "CREATE TABLE stranger_account (provider, account, stack_id, PRIMARY KEY (provider, account))"
@@ -93,8 +117,14 @@ class Census:
         self.saw(user)
         if (ours := held(user)) is not None:
             id_, found = ours
-            row = (id_, found.stack_id, found.run, found.digest, found.updated_by, ",".join(found.reasons))
-            self._scratch.do("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?)", *row)
+            lists = (",".join(texts) for texts in (found.reasons, found.adopted_by, found.left_out_by))
+            reasons, adopted_by, left_out_by = lists
+            row = (id_, found.stack_id, found.run, found.digest, found.updated_by, reasons, found.source)
+            here = (*row, found.address, adopted_by, left_out_by)
+            self._scratch.do("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *here)
+            for account in user.oauth_providers:
+                having = (account.id, account.account_id, id_, user.id)
+                self._scratch.do("INSERT OR IGNORE INTO held_account VALUES (?, ?, ?, ?)", *having)
             return
         row_of = (user.id, user.primary_email, user.primary_email_verified)
         self._scratch.do("INSERT OR IGNORE INTO stranger VALUES (?, ?, ?)", *row_of)
@@ -112,16 +142,48 @@ class Census:
         return self.newest_millis - _MARGIN_MILLIS
 
     def held(self, user_id: str) -> Held | None:
-        question = "SELECT stack_id, run, digest, updated_by, reasons FROM held WHERE id = ?"
+        question = "SELECT stack_id, run, digest, updated_by, reasons, source, address FROM held WHERE id = ?"
         if (found := self._scratch.one(question, user_id)) is None:
             return None
-        stack_id, run, digest, updated_by, reasons = found
+        stack_id, run, digest, updated_by, reasons, source, address = found
         given = tuple(reasons.split(",")) if reasons else ()
-        return Held(stack_id=stack_id, run=run, digest=digest, updated_by=updated_by, reasons=given)
+        return Held(
+            stack_id=stack_id,
+            run=run,
+            digest=digest,
+            updated_by=updated_by,
+            reasons=given,
+            source=source,
+            address=address,
+        )
 
-    def all_held(self) -> Iterator[str]:
-        """The Supabase ids of all users of ours."""
-        return (id_ for (id_,) in self._scratch.all("SELECT id FROM held ORDER BY id"))
+    def any_of_ours(self) -> str | None:
+        """The Stack Auth id of some user of ours; None when there was none."""
+        found = self._scratch.one("SELECT stack_id FROM held LIMIT 1")
+        return None if found is None else str(found[0])
+
+    def signing_in_by(self, address: str) -> Ours | None:
+        """The user of ours who had the address when the list was read."""
+        found = self._scratch.one("SELECT id, stack_id FROM held WHERE address = ? ORDER BY id", address)
+        return None if found is None else Ours(*found)
+
+    def having(self, provider: str, account_id: str) -> Ours | None:
+        """The user of ours who had the account when the list was read."""
+        question = "SELECT id, stack_id FROM held_account WHERE provider = ? AND account = ?"
+        found = self._scratch.one(question, provider, account_id)
+        return None if found is None else Ours(*found)
+
+    def moved_addresses(self) -> list[Ours]:
+        """Users of ours who had an address that another user of this export has now, by id."""
+        question = (
+            "SELECT held.id, stack_id FROM held JOIN claimed_address AS now ON now.address = held.address"
+            " WHERE now.id <> held.id ORDER BY 1"
+        )
+        return [Ours(*found) for found in self._scratch.all(question)]
+
+    def let_go(self, user_id: str) -> None:
+        """The user signs in by its address no more, and waits to be brought up to date."""
+        self._scratch.do("UPDATE held SET address = NULL, digest = '' WHERE id = ?", user_id)
 
     def is_stranger(self, stack_id: str) -> bool:
         return self._scratch.one("SELECT 1 FROM stranger WHERE stack_id = ?", stack_id) is not None

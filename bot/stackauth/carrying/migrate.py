@@ -31,10 +31,11 @@ from bot.errors import RecordDamaged
 from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Clock, Progress, Report
-from bot.stackauth.carrying import outcome
+from bot.stackauth.carrying import adoption, outcome
 from bot.stackauth.carrying.carry import Carrier
 from bot.stackauth.carrying.fates import Fates
 from bot.stackauth.carrying.matching import Census
+from bot.stackauth.carrying.moving import let_go_of_moved
 from bot.stackauth.people.claims import Claims
 from bot.stackauth.people.exported import Bundle, ExportedUser
 from bot.stackauth.people.needs import Needs
@@ -104,22 +105,29 @@ class UsersStep:
                 known.census,
                 known.fates,
                 users,
+                source=known.source,
                 clock=self._clock,
                 settle_seconds=self._settle_seconds,
                 done=board.done,
             )
             users.begin(files.sha256_of(self._directory / files.METADATA), self._clock.now())
+            if known.run.opened.users_mode == "create":
+                await let_go_of_moved(patient, known.census, known.bundle)
             open_ones = known.but(users.states.is_carried)
             async with carrier.logging():
                 await run_all(carrier.work(open_ones) for _ in range(self._concurrency))
             now = self._clock.now()
 
-            def conclude() -> UsersResult:
+            def tally() -> None:
                 settled = ((user, users.states[user.id]) for user in known.everybody())
-                outcome.tally(known.bundle.scratch, settled, known.census)
+                outcome.tally(known.bundle.scratch, settled, known.census, known.source)
+
+            def conclude() -> UsersResult:
                 opened = known.run.opened
                 return outcome.write(known.bundle, opened.run_id, now=now, retain_days=opened.retain_days)
 
+            await run_blocking(tally)
+            await adoption.note(patient, known.bundle.scratch, known.run.run_id, concurrency=self._concurrency)
             return await run_blocking(conclude)
 
     async def _foresee(self, known: _Known, board: _Board) -> UsersResult:
@@ -132,7 +140,7 @@ class UsersStep:
                 board.done(bool(outcome.reasons_of(user, state)))
 
         def conclude() -> UsersResult:
-            outcome.tally(known.bundle.scratch, settled(), known.census)
+            outcome.tally(known.bundle.scratch, settled(), known.census, known.source)
             return outcome.foreseen(known.bundle, now)
 
         return await run_blocking(conclude)
@@ -147,6 +155,11 @@ class _Known:
     claims: Claims
     census: Census
     fates: Fates
+
+    @property
+    def source(self) -> str:
+        """The Supabase project's ref."""
+        return self.run.opened.parties.source_ref
 
     def everybody(self) -> Iterator[Translation]:
         return translations(self.bundle, self.claims, self.run.run_id)

@@ -21,7 +21,7 @@ from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import NOT_CARRIED, UserState
 from bot.plan.results import Attention, UsersResult
 from bot.stackauth.carrying.fates import DECIDABLE, UNDECIDED
-from bot.stackauth.carrying.matching import Census
+from bot.stackauth.carrying.matching import Census, Ours
 from bot.stackauth.people.exported import Bundle
 from bot.stackauth.people.reasons import REASONS
 from bot.stackauth.people.translate import Translation
@@ -30,24 +30,48 @@ GONE = "gone-from-source"
 _ASKED_AT_A_TIME = 200
 
 
-def tally(scratch: Scratch, everybody: Iterator[tuple[Translation, UserState]], census: Census) -> None:
-    """Fills the tables that `write` and `foreseen` ask; `everybody` are all exported users in the order of the file."""
+def tally(scratch: Scratch, everybody: Iterator[tuple[Translation, UserState]], census: Census, source: str) -> None:
+    """Fills the tables that `write` and `foreseen` ask; `everybody` are all exported users in the order of the file,
+    `source` is the ref of the project that they are of.
+    """
     scratch.make(
         "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason)",
         "CREATE TABLE attention (n INTEGER PRIMARY KEY, id, reason)",
         "CREATE TABLE candidate (id, stack_id, PRIMARY KEY (id, stack_id)) WITHOUT ROWID",
+        "CREATE TABLE other (id, reason, other_id, stack_id, PRIMARY KEY (id, reason, other_id)) WITHOUT ROWID",
     )
     for user, state in everybody:
         row = (user.id, state.stack_id, user.email, state.at.isoformat(), state.outcome, state.reason)
         scratch.do("INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?)", *row)
         for reason in reasons_of(user, state):
             scratch.do("INSERT INTO attention VALUES (NULL, ?, ?)", user.id, reason)
+            for other in _others(user, reason, census):
+                scratch.do("INSERT OR IGNORE INTO other VALUES (?, ?, ?, ?)", user.id, reason, *other)
         if state.reason == UNDECIDED:
             candidates = ((user.id, candidate.stack_id) for candidate in census.candidates(user))
             scratch.put("INSERT INTO candidate VALUES (?, ?)", candidates)
-    for id_ in census.all_held():
-        if scratch.one("SELECT 1 FROM outcome WHERE id = ?", id_) is None:
-            scratch.do("INSERT INTO attention VALUES (NULL, ?, ?)", id_, GONE)
+    scratch.do(_GONE, GONE, source)
+
+
+_GONE = """
+    INSERT INTO attention
+    SELECT NULL, id, ? FROM held
+     WHERE id NOT IN (SELECT id FROM outcome)
+       AND (source IN ('', ?) OR run IN (SELECT run FROM held JOIN outcome USING (id)))
+     ORDER BY id"""
+"""Whom an earlier night carried over from this project. Another project's users may be in the same target: a marker
+names the project, but a project may have another ref since it was restored; then its runs have users in this export.
+"""
+
+
+def _others(user: Translation, reason: str, census: Census) -> Iterator[Ours]:
+    """The users of ours who have what this one did not get."""
+    found: list[Ours | None] = []
+    if reason == "email-moved" and user.email is not None:
+        found = [census.signing_in_by(user.email)]
+    elif reason == "identity-moved":
+        found = [census.having(a["id"], a["account_id"]) for a in user.body.get("oauth_providers", ())]
+    return (ours for ours in found if ours is not None and ours.id != user.id)
 
 
 def reasons_of(user: Translation, state: UserState) -> list[str]:
@@ -186,6 +210,12 @@ def _unmapped(scratch: Scratch, referenced_by: Mapping[str, dict[str, int]]) -> 
 def _attention(scratch: Scratch) -> Iterator[mapping.Attention]:
     for id_, name in scratch.all("SELECT id, reason FROM attention ORDER BY n"):
         reason = REASONS[name]
-        candidates = ", ".join(_candidates(scratch, id_)) if name == UNDECIDED else ""
-        todo = f"{reason.todo} In Stack Auth: {candidates}." if candidates else reason.todo
+        if name == UNDECIDED:
+            named = ", ".join(_candidates(scratch, id_))
+        else:
+            asked = "SELECT other_id, stack_id FROM other WHERE id = ? AND reason = ? ORDER BY 1"
+            named = ", ".join(
+                f"{stack_id} (Supabase user {other})" for other, stack_id in scratch.all(asked, id_, name)
+            )
+        todo = f"{reason.todo} In Stack Auth: {named}." if named else reason.todo
         yield mapping.Attention(id=id_, reason=name, carried=reason.carried, todo=todo)

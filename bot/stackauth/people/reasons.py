@@ -77,6 +77,12 @@ _TABLE = (
         "the address nobody reaches this one: it signs in the other, or a new user.",
     ),
     Reason(
+        name="email-moved",
+        carried="The address too, but not for signing in: another user of yours, whom an earlier night created, still "
+        "signs in with it.",
+        todo="If that user is gone from Supabase, delete it in Stack Auth, then let this one sign in by the address.",
+    ),
+    Reason(
         name="totp-not-carried",
         carried="All but the authenticator app, whose secret was left out, could not be read or was refused.",
         todo="The person can sign in without the second factor: ask them to set it up again.",
@@ -117,6 +123,23 @@ _TABLE = (
         name="identity-taken-in-target",
         carried="All but the accounts at providers, one of which somebody in Stack Auth signs in with already.",
         todo="Decide whether the two are one person; if not, ask the person to link another account.",
+    ),
+    Reason(
+        name="identity-moved",
+        carried="All but the accounts at providers, one of which another user of yours, whom an earlier night created, "
+        "still has in Stack Auth.",
+        todo="Remove that account from the other user in Stack Auth, then ask the person to link it here.",
+    ),
+    Reason(
+        name="identity-removed-since",
+        carried="All; an account at a provider, which Supabase no longer has for this user, stays in Stack Auth.",
+        todo="If it was unlinked or belongs to another user now, remove it in Stack Auth: it still signs in as this "
+        "user. If the person has linked it in Stack Auth, leave it.",
+    ),
+    Reason(
+        name="identity-changed-since",
+        carried="All but the address that a provider gives for an account: Stack Auth keeps the one that it has.",
+        todo="Nothing to sign in with is missing. Where the app shows that address, correct it in Stack Auth.",
     ),
     Reason(
         name="identity-added-since",
@@ -201,7 +224,7 @@ _TABLE = (
     ),
     Reason(
         name="gone-from-source",
-        carried="A user whom an earlier night created, and who is not in this export; nothing was changed there.",
+        carried="A user whom an earlier night created, and who is not in this export; nothing of it was changed.",
         todo="If the person was deleted in Supabase since, delete the user in Stack Auth too: it can still sign in.",
     ),
     Reason(

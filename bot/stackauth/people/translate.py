@@ -297,14 +297,14 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left = {k: v for k, v in body.items() if k in {"is_anonymous", "restricted_by_admin"}}
         kept = body["server_metadata"][MARKER]
         left["server_metadata"] = {MARKER: {k: kept[k] for k in ("id", "createdAt", "run", "digest")}}
-    if "email-taken-in-target" in reasons and "primary_email" in left:
+    if "primary_email" in left and not {"email-taken-in-target", "email-moved"}.isdisjoint(reasons):
         left["primary_email_auth_enabled"] = False
         left.pop("otp_auth_enabled", None)
     if "magic-link-off" in reasons:
         left.pop("otp_auth_enabled", None)
     if "totp-not-carried" in reasons:
         left.pop(SECOND_FACTOR, None)
-    if "identity-taken-in-target" in reasons:
+    if not {"identity-taken-in-target", "identity-moved"}.isdisjoint(reasons):
         left.pop("oauth_providers", None)
     for reason, name in _DISPENSABLE.items():
         if reason in reasons:

@@ -15,7 +15,7 @@ from bot.errors import ServiceUnintelligible, ServiceUnreachable
 from bot.stackauth.service.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
 from bot.stackauth.service.pace import Pace
 
-_DELETES = 8
+_TIMES = 8
 _READINGS = 20
 """Of a list out of which users are deleted while it is read."""
 _Answer = TypeVar("_Answer")
@@ -45,6 +45,10 @@ class _Shown:
         return True
 
 
+async def _goes_on(error: ServiceUnreachable) -> None:
+    """A failure that is waited out."""
+
+
 class Patient:
     """For many tasks at once: they share the pace. `told` hears, as a clause, that everybody waits, and "" when the
     service answers again.
@@ -64,9 +68,15 @@ class Patient:
         self._told = told
         self._gate = asyncio.Lock()
 
-    async def ask(self, request: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def ask(
+        self,
+        request: Callable[[], Awaitable[_Answer]],
+        *,
+        failed: Callable[[ServiceUnreachable], Awaitable[None]] = _goes_on,
+    ) -> _Answer:
         """The answer. Raises NoAnswer and refusals as they come; ServiceUnreachable when nothing has succeeded for as
-        long as we wait.
+        long as we wait. `failed` hears of each failure that is about to be waited out, and may raise instead: others
+        may be answered all the while.
         """
         now = asyncio.get_running_loop().time
         while True:
@@ -81,6 +91,7 @@ class Patient:
                 self.pace.failed(now(), began=began)
                 self._tell_wait("Stack Auth does not answer")
                 self._give_up(error)
+                await failed(error)
             except NoAnswer as error:
                 if not error.ended:
                     self.pace.failed(now(), began=began)
@@ -95,20 +106,23 @@ class Patient:
                 return answer
 
     async def delete(self, user_id: str) -> None:
-        """The user is gone when it returns, whoever deleted it: what nobody answered may be sent again."""
-        for nth in range(_DELETES):
+        """The user is gone when it returns, whoever deleted it."""
+        try:
+            await self.repeat(lambda: self.service.delete(user_id))
+        except RequestRefused as error:
+            if error.meaning != "not-there":
+                raise
+
+    async def repeat(self, request: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """As `ask`, of what may be done any number of times: what nobody answered is sent again, some times."""
+        for nth in range(_TIMES):
             try:
-                await self.ask(lambda: self.service.delete(user_id))
+                return await self.ask(request)
             except NoAnswer:
-                if nth == _DELETES - 1:
+                if nth == _TIMES - 1:
                     raise
                 await asyncio.sleep(self.pace.backoff(nth))
-            except RequestRefused as error:
-                if error.meaning != "not-there":
-                    raise
-                return
-            else:
-                return
+        raise AssertionError("the last time returns or raises")
 
     async def everybody(self, *, newest_first: bool = False) -> AsyncIterator[User]:
         """Every user once, hidden ones included, for as long as the caller reads on. A page that is empty although a

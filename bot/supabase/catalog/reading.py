@@ -13,6 +13,7 @@ from bot.artifacts.metadata import Check, ForeignKey, LeftOut
 from bot.errors import UsageError
 from bot.obstacles import DATABASE_SELECTION
 from bot.supabase.catalog import selection as select
+from bot.supabase.catalog import staying
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.typedetails import TypeDetails, Types, base_type, enum_labels, fields
@@ -175,7 +176,7 @@ def _select_sequences(
             reason = select.EXCLUDED_TABLE if excluded else left_unread.get(_name(root))
         if reason is None:
             kept.append(row)
-        elif reason != select.PLATFORM:
+        elif reason != staying.PLATFORM:
             left_out.append(_left_out(row, reason))
     return kept, left_out
 
