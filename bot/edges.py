@@ -28,12 +28,13 @@ from bot.settings import Settings
 from bot.slack import client
 from bot.slack.preflight import preflight as slack_preflight
 from bot.stackauth import outlook, target
+from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.carrying.migrate import UsersStep
 from bot.stackauth.readback import ReadBack
 from bot.stackauth.service.api import StackAuth
 from bot.stackauth.service.pace import Pace
 from bot.stackauth.service.patience import Patient
-from bot.supabase import project
+from bot.supabase import canary, project
 from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
 from bot.supabase.export import Export
@@ -134,6 +135,7 @@ def examiners(settings: Settings, edges: Services, directory: Path, bundle: Bund
         "mapping": bundle.examine_mapping,
         "users-read-back": ReadBack(directory, edges.stack).examine,
         "references": bundle.examine_references,
+        "canary": CanarySignsIn(directory, edges.stack, *_canary_at_the_target(settings)).examine,
     }
 
 
@@ -204,7 +206,34 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
         ("supabase", source),
         ("stack-auth", target.preflight(edges.stack)),
         ("users", _users_ahead(settings, edges)),
+        ("canary-signs-in", canary.signs_in(edges.database, _canary_at_the_source(settings))),
     ]
+
+
+def _canary_at_the_source(settings: Settings) -> canary.Canary | None:
+    if settings.canary_email is None:
+        return None
+    return canary.Canary(
+        email=secret(settings.canary_email),
+        password=secret(settings.canary_password),
+        url=settings.supabase_url or "",
+        anon_key=secret(settings.supabase_anon_key),
+    )
+
+
+def _canary_at_the_target(settings: Settings) -> tuple[Canary | None, str]:
+    """None with what is not set, as a clause."""
+    if settings.canary_email is None:
+        return None, "CANARY_EMAIL and CANARY_PASSWORD are"
+    if settings.stack_auth_publishable_key is None:
+        return None, "STACK_AUTH_PUBLISHABLE_KEY is"
+    return Canary(
+        email=secret(settings.canary_email),
+        password=secret(settings.canary_password),
+        publishable_key=secret(settings.stack_auth_publishable_key),
+        base_url=settings.stack_auth_api_url,
+        project_id=settings.stack_auth_project_id or "",
+    ), ""
 
 
 async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Finding]:

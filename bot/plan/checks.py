@@ -61,6 +61,7 @@ CHECKS: Mapping[str, Check] = {
     "users-exactly-once": Check(asks=("disk", "stack-auth")),
     "users-read-back": Check(asks=("disk", "stack-auth")),
     "references": _DISK,
+    "canary-signs-in": Check(asks=("disk", "stack-auth"), waivable="stack-auth"),
 }
 """Those that can find something in their way; one that is not here judges what another has read."""
 
@@ -73,6 +74,7 @@ FIRST: Mapping[str, str] = {
     "mapping": "mapping-bound",
     "users-read-back": "users-exactly-once",
     "references": "references",
+    "canary": "canary-signs-in",
 }
 """By examiner, the check that could not be made where the examiner could not even begin; one that is never waived where
 another of its checks can be.

@@ -34,7 +34,11 @@ PLANTED_TOKEN_MARK = "planted-token-"
 """Begins every one-time and refresh token."""
 PLANTED_ROW_MARK = "planted-row-secret-"
 """Begins the secrets in the company's own rows (public.api_keys) and in the vault."""
+CANARY_EMAIL = "canary" + PLANTED_EMAIL_MARK
+CANARY_PASSWORD = "planted-canary-password"
+"""Of the one user whose hash is that of a password."""
 MARKS = (
+    CANARY_PASSWORD,
     PLANTED_EMAIL_MARK,
     PLANTED_PHONE_MARK,
     PLANTED_HASH_MARK,

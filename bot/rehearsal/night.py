@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import psycopg
 
-from bot.rehearsal.company import Company, build
+from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD, Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.notice import NoticeStandin
@@ -44,6 +44,7 @@ PROJECT = "3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
 _REF = "rehearsalcompanyabcd"
 _JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
 _STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
+_PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
 
 
 class Night:
@@ -129,6 +130,9 @@ class Night:
             "STACK_AUTH_PROJECT_ID": PROJECT,
             "STACK_AUTH_SECRET_KEY": _STACK_KEY,
             "STACK_AUTH_API_URL": self.stack.url,
+            "STACK_AUTH_PUBLISHABLE_KEY": _PUBLISHABLE_KEY,
+            "CANARY_EMAIL": CANARY_EMAIL,
+            "CANARY_PASSWORD": CANARY_PASSWORD,
             "MIGRATION_DATA_DIR": str(self.directory),
             "CUTOVER__SLACK__CHANNEL": self.slack.channel.id,
             "CUTOVER__APPROVERS__USERS": json.dumps([PEOPLE[name].id for name in APPROVERS]),

@@ -34,6 +34,16 @@ def missing_or_wrong(settings: Settings, needs: frozenset[Need], names: Mapping[
         yield from _without(settings, "stack_auth_project_id", "stack_auth_secret_key")
         yield from _not_web(names.get("STACK_AUTH_API_URL", "STACK_AUTH_API_URL"), settings.stack_auth_api_url)
         yield from _another_key("STACK_AUTH_SECRET_KEY", settings.stack_auth_secret_key, names)
+        yield from _another_key("STACK_AUTH_PUBLISHABLE_KEY", settings.stack_auth_publishable_key, names)
+        yield from _half_a_canary(settings)
+
+
+def _half_a_canary(settings: Settings) -> Iterator[str]:
+    if (settings.canary_email is None) != (settings.canary_password is None):
+        missing, there = (
+            ("CANARY_PASSWORD", "CANARY_EMAIL") if settings.canary_email else ("CANARY_EMAIL", "CANARY_PASSWORD")
+        )
+        yield f"{missing} is missing, and {there} is set: a canary takes both"
 
 
 def _slack(settings: Settings) -> Iterator[str]:
@@ -84,10 +94,15 @@ def _prefixed(name: str, secret: SecretStr | None, prefix: str) -> Iterator[str]
 _SECRET = "the secret key (or legacy service_role key)"  # noqa: S105
 _PUBLISHABLE = "the publishable key (or legacy anon key)"
 _SERVER = "the project's secret server key (ssk_…)"
+_CLIENT = "the project's publishable client key (pck_…)"
 _OTHERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "SUPABASE_SERVICE_ROLE_KEY": (_SECRET, {"sb_publishable_": "a publishable key"}),
     "SUPABASE_ANON_KEY": (_PUBLISHABLE, {"sb_secret_": "a secret key"}),
     "STACK_AUTH_SECRET_KEY": (_SERVER, {"pck_": "a publishable client key", "sak_": "a super secret admin key"}),
+    "STACK_AUTH_PUBLISHABLE_KEY": (
+        _CLIENT,
+        {"ssk_": "a secret server key", "sak_": "a super secret admin key"},
+    ),
 }
 """By setting, what it takes, and by its beginning which other key of the same project is not that one."""
 

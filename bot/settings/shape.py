@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     stack_auth_api_url: Annotated[str, Field(validation_alias="STACK_AUTH_API_URL"), _NOW] = (
         "https://api.stack-auth.com"
     )
+    stack_auth_publishable_key: Annotated[_Secret, Field(validation_alias="STACK_AUTH_PUBLISHABLE_KEY"), _NOW] = None
+    canary_email: Annotated[_Secret, Field(validation_alias="CANARY_EMAIL"), _NOW] = None
+    """Secret like the password, since it is a person's for all we know."""
+    canary_password: Annotated[_Secret, Field(validation_alias="CANARY_PASSWORD"), _NOW] = None
     migration_data_dir: Annotated[Path, Field(validation_alias="MIGRATION_DATA_DIR"), _SAME] = Path("migration-data")
 
     slack: Slack = Slack()

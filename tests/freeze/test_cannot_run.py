@@ -31,7 +31,17 @@ from tests.freeze.troubles import PROJECT, STACK_KEY, TROUBLES, Front, Frozen, T
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]
-_ALL = ("freeze-proof", "notice", "files", "counts", "freeze-holds", "mapping", "users-read-back", "references")
+_ALL = (
+    "freeze-proof",
+    "notice",
+    "files",
+    "counts",
+    "freeze-holds",
+    "mapping",
+    "users-read-back",
+    "references",
+    "canary",
+)
 _SHORT = {"no connection is left", "our role may no longer read a table", "a table that is left out is gone"}
 
 

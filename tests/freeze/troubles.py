@@ -27,9 +27,10 @@ from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.port import Port
 from bot.ports import Examiner, Progress, Report
-from bot.rehearsal.company import Company
+from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD, Company
 from bot.rehearsal.standins.notice import NoticeStandin
 from bot.rehearsal.standins.stackauth import StackAuthStandin
+from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.readback import ReadBack
 from bot.stackauth.service.api import StackAuth
 from bot.supabase.counts import CountsExaminer
@@ -130,7 +131,17 @@ class Frozen:
             "mapping": bundle.examine_mapping,
             "users-read-back": ReadBack(self.directory, service, give_up_seconds=0.3).examine,
             "references": bundle.examine_references,
+            "canary": CanarySignsIn(self.directory, service, self._canary(), "", give_up_seconds=0.3).examine,
         }
+
+    def _canary(self) -> Canary:
+        return Canary(
+            email=CANARY_EMAIL,
+            password=CANARY_PASSWORD,
+            publishable_key="pck_tests",
+            base_url=self.stack_url,
+            project_id=PROJECT,
+        )
 
     async def ask(self, *names: str) -> list[Finding]:
         asked = await self.examiners()
@@ -749,6 +760,20 @@ TROUBLES: tuple[Trouble, ...] = (
         examiner="users-read-back",
         checks=("users-exactly-once",),
         scene=_unusable_proxy("stack_url"),
+    ),
+    Trouble(
+        name="no client for the canary can be made",
+        obstacle=obstacles.STACK_AUTH_CLIENT,
+        examiner="canary",
+        checks=("canary-signs-in",),
+        scene=_unusable_proxy("stack_url"),
+    ),
+    Trouble(
+        name="Stack Auth is down for the canary",
+        obstacle=obstacles.STACK_AUTH_AWAY,
+        examiner="canary",
+        checks=("canary-signs-in",),
+        scene=_stack_away,
     ),
     Trouble(
         name="the page of the notice is down",

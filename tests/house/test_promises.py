@@ -36,7 +36,7 @@ def test_the_commands_and_their_options() -> None:
         "freeze-sql": {"--thaw"},
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},
-        "undo-users": {"--config", "--yes"},
+        "undo-users": {"--config", "--yes", "--adopted-by"},
         "manifest": {"--name", "--url"},
         "rehearse": {"--auto", "--users", "--rows"},
     }
@@ -130,6 +130,9 @@ def test_the_settings() -> None:
         "STACK_AUTH_PROJECT_ID": None,
         "STACK_AUTH_SECRET_KEY": None,
         "STACK_AUTH_API_URL": "https://api.stack-auth.com",
+        "STACK_AUTH_PUBLISHABLE_KEY": None,
+        "CANARY_EMAIL": None,
+        "CANARY_PASSWORD": None,
         "MIGRATION_DATA_DIR": "migration-data",
     }
 

@@ -176,7 +176,9 @@ def test_http_mode_needs_its_two_settings_and_no_app_token(tmp_path: Path) -> No
 
 def test_the_secrets_are_all_secret_values_and_the_password_by_itself(tmp_path: Path) -> None:
     """The password as it stands in the DSN and as it is meant, since the one or the other may be quoted by somebody."""
-    secrets = _loaded({**_WHOLE, "SUPABASE_ANON_KEY": "anon", "SLACK_SIGNING_SECRET": "signing"}, tmp_path).secrets
+    canary = {"CANARY_EMAIL": "canary@example.com", "CANARY_PASSWORD": "known", "STACK_AUTH_PUBLISHABLE_KEY": "pck_1"}
+    more = {"SUPABASE_ANON_KEY": "anon", "SLACK_SIGNING_SECRET": "signing", **canary}
+    secrets = _loaded({**_WHOLE, **more}, tmp_path).secrets
     named = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SUPABASE_DB_URL", "SUPABASE_SERVICE_ROLE_KEY")
     assert set(secrets) == {
         *(_WHOLE[name] for name in (*named, "STACK_AUTH_SECRET_KEY")),
@@ -184,6 +186,7 @@ def test_the_secrets_are_all_secret_values_and_the_password_by_itself(tmp_path: 
         "signing",
         "s3cret%40word",
         "s3cret@word",
+        *canary.values(),
     }
 
 
@@ -394,6 +397,13 @@ def test_two_names_that_disagree_are_refused(other: str, tmp_path: Path) -> None
          "(or legacy service_role key)"),
         ({"SUPABASE_ANON_KEY": "sb_secret_x"},
          "SUPABASE_ANON_KEY holds a secret key (sb_secret_…) and takes the publishable key (or legacy anon key)"),
+        ({"STACK_AUTH_PUBLISHABLE_KEY": "ssk_x"},
+         "STACK_AUTH_PUBLISHABLE_KEY holds a secret server key (ssk_…) and takes the project's publishable client key "
+         "(pck_…)"),
+        ({"CANARY_EMAIL": "canary@example.com"},
+         "CANARY_PASSWORD is missing, and CANARY_EMAIL is set: a canary takes both"),
+        ({"CANARY_PASSWORD": "pl4nted"},
+         "CANARY_EMAIL is missing, and CANARY_PASSWORD is set: a canary takes both"),
         ({"STACK_AUTH_SECRET_KEY": "pck_x"},
          "STACK_AUTH_SECRET_KEY holds a publishable client key (pck_…) and takes the project's secret server key "
          "(ssk_…)"),

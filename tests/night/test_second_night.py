@@ -38,6 +38,7 @@ def people(night: Night) -> list[Person]:
             " WHERE encrypted_password LIKE '$2%%' AND email_confirmed_at IS NOT NULL AND deleted_at IS NULL"
             " AND NOT is_sso_user AND NOT is_anonymous AND banned_until IS NULL AND email ~ '^[!-~]+$'"
             " AND (SELECT count(*) FROM auth.users AS twin WHERE lower(twin.email) = lower(u.email)) = 1"
+            " AND email NOT LIKE 'canary%%'"
             " ORDER BY id LIMIT %s) RETURNING id::text, email",
             [hashed("before"), CHANGED],
         ).fetchall()

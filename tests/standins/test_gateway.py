@@ -14,7 +14,7 @@ from storage3.exceptions import StorageApiError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth.errors import AuthApiError
 
-from bot.rehearsal.company import Company
+from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD, Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 
 _DEADLINE = 10.0
@@ -489,13 +489,7 @@ async def test_a_sign_in_writes_until_auth_is_frozen(
     database: Company, visitor: AsyncClient, gateway: GatewayStandin, owner: AsyncConnection
 ) -> None:
     """Auth is frozen by the default alone, once its sessions are new, and calls it an unexpected failure."""
-    rows = await owner.execute(
-        "SELECT email FROM auth.users WHERE encrypted_password LIKE '$2a$10$%' AND email_confirmed_at IS NOT NULL"
-        " AND email = lower(email) AND banned_until IS NULL LIMIT 1"
-    )
-    row = await rows.fetchone()
-    assert row is not None
-    credentials = {"email": row[0], "password": "whatever"}
+    credentials = {"email": CANARY_EMAIL, "password": CANARY_PASSWORD}
 
     async def sessions_of_auth() -> int:
         counted = await (await owner.execute("SELECT count(*) FROM auth.sessions")).fetchone()
@@ -504,10 +498,15 @@ async def test_a_sign_in_writes_until_auth_is_frozen(
     before = await sessions_of_auth()
     answer = await visitor.auth.sign_in_with_password(credentials)
     assert answer.user is not None
-    assert answer.user.email == row[0]
+    assert answer.user.email == CANARY_EMAIL
     assert await sessions_of_auth() == before + 1
     with pytest.raises(AuthApiError, match="Invalid login credentials"):
         await visitor.auth.sign_in_with_password({"email": "nobody@people.example", "password": "x"})
+    with pytest.raises(AuthApiError, match="Invalid login credentials"):
+        await visitor.auth.sign_in_with_password({"email": CANARY_EMAIL, "password": "another"})
+    await visitor.auth.sign_out({"scope": "local"})
+    assert await sessions_of_auth() == before
+    await visitor.auth.sign_in_with_password(credentials)
 
     await set_default(owner, database.dbname, "SET default_transaction_read_only = on")
     await end_sessions(owner)

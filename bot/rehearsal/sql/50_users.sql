@@ -31,6 +31,7 @@ SELECT i, k.kind, pg_temp.id_of('user', i) AS id,
        timestamptz '2024-01-01 09:00:00.123456+00' + i * interval '97 minutes' AS born,
        first || ' ' || last AS full_name,
        CASE
+         WHEN i = 1 THEN 'canary' || mark
          WHEN k.kind IN ('phone', 'anonymous', 'deleted') THEN NULL
          WHEN k.kind = 'twin' THEN 'twin' || i || mark
          WHEN k.kind = 'twin-sso' THEN 'twin' || (i - 1) || mark
@@ -54,6 +55,8 @@ INSERT INTO auth.users (
 SELECT '00000000-0000-0000-0000-000000000000', id, 'authenticated', 'authenticated',
   CASE WHEN kind = 'deleted' THEN pg_temp.obscured(id, 'gone') ELSE email END,
   CASE
+    -- The canary's is the hash of a password, which company.py names; nobody has the password of the others.
+    WHEN i = 1 THEN '$2a$10$' || hash_mark || 'CanaryBirdeSAY3r5x7mWwDaSo2u.6G39EP7ol1Wdm'
     WHEN kind IN ('magic-link-null', 'sso', 'twin-sso', 'invited') THEN NULL
     WHEN kind IN ('google', 'github', 'google-and-github', 'phone', 'anonymous', 'empty-hash', 'deleted') THEN ''
     WHEN kind = 'argon2' THEN '$argon2id$v=19$m=65536,t=3,p=4$' || hash_mark || substr(pg_temp.digest_of('salt', i), 1, 11) || '$' || rtrim(encode(sha256(id::text::bytea), 'base64'), '=')

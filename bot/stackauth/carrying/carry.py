@@ -283,7 +283,7 @@ class Carrier:
         there is no such user.
         """
         try:
-            before = await self.patient.ask(lambda: self._service.get(held.stack_id), failed=trouble.must_pass)
+            before = await self.patient.ask(lambda: self._service.get(held.stack_id), on_failure=trouble.must_pass)
         except NoUseInMore:
             return None
         reasons = self._accounts_since(adapted(user.body, without), before, user)

@@ -72,11 +72,11 @@ class Patient:
         self,
         request: Callable[[], Awaitable[_Answer]],
         *,
-        failed: Callable[[ServiceUnreachable], Awaitable[None]] = _goes_on,
+        on_failure: Callable[[ServiceUnreachable], Awaitable[None]] = _goes_on,
     ) -> _Answer:
         """The answer. Raises NoAnswer and refusals as they come; ServiceUnreachable when nothing has succeeded for as
-        long as we wait. `failed` hears of each failure that is about to be waited out, and may raise instead: others
-        may be answered all the while.
+        long as we wait. `on_failure` hears of each failure that is to be waited out, and may raise instead, since
+        others may be answered all the while.
         """
         now = asyncio.get_running_loop().time
         while True:
@@ -91,7 +91,7 @@ class Patient:
                 self.pace.failed(now(), began=began)
                 self._tell_wait("Stack Auth does not answer")
                 self._give_up(error)
-                await failed(error)
+                await on_failure(error)
             except NoAnswer as error:
                 if not error.ended:
                     self.pace.failed(now(), began=began)

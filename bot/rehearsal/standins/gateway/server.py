@@ -62,6 +62,7 @@ class GatewayStandin:
         app.router.add_get("/auth/v1/health", self._auth.health)
         app.router.add_get("/auth/v1/admin/users", self._auth.list_users)
         app.router.add_post("/auth/v1/token", self._auth.token)
+        app.router.add_post("/auth/v1/logout", self._auth.logout)
         app.router.add_get("/storage/v1/bucket", self._storage.buckets)
         app.router.add_post("/storage/v1/bucket", self._storage.create_bucket)
         app.router.add_post("/storage/v1/object/list/{bucket}", self._storage.objects)

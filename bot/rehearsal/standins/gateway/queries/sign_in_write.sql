@@ -1,7 +1,7 @@
 -- What one sign-in writes.
 WITH session AS (
   INSERT INTO auth.sessions (id, user_id, created_at, updated_at, aal)
-  VALUES (gen_random_uuid(), %(user)s, now(), now(), 'aal1') RETURNING id
+  VALUES (%(session)s, %(user)s, now(), now(), 'aal1') RETURNING id
 ), claim AS (
   INSERT INTO auth.mfa_amr_claims (session_id, created_at, updated_at, authentication_method, id)
   SELECT id, now(), now(), 'password', gen_random_uuid() FROM session
