@@ -85,7 +85,9 @@ class Check(_Part):
 
 
 class ForeignKey(_Part):
-    """`references` is `schema.table`."""
+    """`references` is `schema.table`. A partition counts as its table at both ends: `partition` and
+    `referenced_partition` name it where the key binds or reaches its rows alone.
+    """
 
     name: Name
     columns: tuple[Name, ...]
@@ -93,6 +95,8 @@ class ForeignKey(_Part):
     referenced_columns: tuple[Name, ...]
     on_delete: Literal["no action", "restrict", "cascade", "set null", "set default"]
     deferrable: bool
+    partition: Name | None = None
+    referenced_partition: Name | None = None
 
 
 class UserReference(_Part):
@@ -118,7 +122,8 @@ class Suspect(_Part):
 
 class Table(_Part):
     """`row_digest` is the decimal sum, over rows, of the first 8 bytes of md5 of the row's text, read as a signed
-    big-endian integer. `depends_on` are keys of `tables`.
+    big-endian integer. `depends_on` are keys of `tables`. `inherits` are the tables (`schema.table`) that show its rows
+    as theirs too; their own files hold only their own.
     """
 
     row_count: Count
@@ -136,6 +141,7 @@ class Table(_Part):
     depends_on: tuple[Name, ...]
     user_references: tuple[UserReference, ...]
     checks: tuple[Check, ...] = ()
+    inherits: tuple[Name, ...] = ()
 
 
 class AuthUsers(_Part):

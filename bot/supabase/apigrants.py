@@ -13,7 +13,6 @@ from psycopg.rows import dict_row
 
 from bot.plan.findings import Finding, passed, warned
 from bot.supabase.catalog import Catalog
-from bot.supabase.catalog.selection import is_platform
 from bot.supabase.database import Session, query, translated
 
 _SHOWN = 5
@@ -44,7 +43,7 @@ async def missing_grants(session: Session, tables: Iterable[tuple[str, str]]) ->
 async def api_grants(session: Session, catalog: Catalog) -> Finding:
     """What `doctor` says, days before."""
     check = "api-grants"
-    tables = [(table.schema, table.name) for table in catalog.tables if not is_platform(table.schema)]
+    tables = [(table.schema, table.name) for table in catalog.tables if table.schema not in catalog.platform]
     missing = [one for one in await missing_grants(session, tables) if one.enters]
     if not missing:
         return passed(check, "The API's secret key may read every table of the schemas that it may enter.")

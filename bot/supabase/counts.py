@@ -4,7 +4,7 @@ The method is the public API's exact count through the `supabase` library, which
 the export. SQL in a fresh session counts what that method does not reach:
 
     a schema that is not exposed, or a table that the API's role may not read   expected, and said with the grant
-    a table that others inherit from, whose rows the API counts as its own       expected
+    a table from which one inherits that is left out or a foreign table          expected
     a table on which the API fails, or gave up                                   a warning
     everything, since the API counts nothing                                     see below
 
@@ -12,12 +12,16 @@ An API that counts nothing although it did when the run was opened is not the on
 may be waived, because SQL has counted everything. Where it counted nothing then either, it is a warning. A different
 number fails by either method. The numbers are compared with metadata.json; that the files hold what metadata.json says
 is another examiner's question.
+
+Both methods count a table as the source shows it: with the rows of all tables that inherit from it, as the source's
+catalogs say now. They are compared with the sum over the files of these tables, so that rows which are in no file, or
+in two, are noticed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +31,7 @@ from psycopg.rows import dict_row
 
 from bot.artifacts import metadata
 from bot.artifacts.files import METADATA
+from bot.artifacts.metadata import LeftOut
 from bot.errors import CutoverError
 from bot.plan.checks import answers, unmade
 from bot.plan.findings import Finding, failed, passed, warned
@@ -34,6 +39,7 @@ from bot.plan.run import Run
 from bot.plan.talk.sentences import waiving
 from bot.ports import Progress, Report
 from bot.supabase.apigrants import MissingGrant, missing_grants, statements
+from bot.supabase.catalog.selection import UNDECIDED
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
 from bot.supabase.gateway import Gateway, Uncounted
@@ -58,9 +64,26 @@ class _Table(NamedTuple):
         return f"{self.schema}.{self.name}"
 
 
-class _Kind(NamedTuple):
-    partitioned: bool
-    inherited: bool
+class _Heir(NamedTuple):
+    """A table that inherits from another. `apart` when its rows are rightly in no file: people have left it out by
+    name, or it is a foreign table.
+    """
+
+    schema: str
+    name: str
+    apart: bool
+
+
+class _Tree(NamedTuple):
+    """A table as the source shows it: `expected` are the rows in its file and in those of its heirs."""
+
+    heirs: tuple[_Heir, ...]
+    expected: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that the source shows was to be exported."""
+        return not any(heir.apart for heir in self.heirs)
 
 
 @dataclass
@@ -86,11 +109,11 @@ class CountsExaminer:
             described = await asyncio.to_thread(metadata.read, self._directory / METADATA)
             tables = [_Table(t.schema_name, t.table, t.row_count) for t in described.tables.values()]
             async with self._database.session("counts") as session:
-                kinds = await _kinds(session, tables)
+                trees = await _trees(session, tables, _decided(described.left_out))
         except CutoverError as error:
             yield unmade(BY_SQL, error)
             return
-        counting = _Counting(self._database, self._gateway, tables, kinds, report)
+        counting = _Counting(self._database, self._gateway, tables, trees, report)
 
         async def by_api() -> Finding:
             return await counting.by_api(counted_at_opening=run.opened.api_counts)
@@ -107,30 +130,30 @@ class _Counting:
         database: Database,
         gateway: Gateway,
         tables: Sequence[_Table],
-        kinds: Mapping[_Table, _Kind],
+        trees: Mapping[_Table, _Tree],
         report: Report,
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._tables = tables
-        self._kinds = kinds
+        self._trees = trees
         self._report = report
         self._counted = 0
         self._asked = _Asked()
 
     async def by_api(self, *, counted_at_opening: bool | None) -> Finding:
-        await self._ask_api([t for t in self._tables if t in self._kinds and not self._kinds[t].inherited])
-        return _by_api(self._asked, counted_at_opening=counted_at_opening)
+        await self._ask_api([t for t in self._tables if t in self._trees and self._trees[t].whole])
+        return _by_api(self._asked, self._trees, counted_at_opening=counted_at_opening)
 
     async def by_sql(self) -> Finding | None:
         """None when nothing is left."""
-        counts: dict[_Table, int | None] = {table: None for table in self._tables if table not in self._kinds}
-        if left := [table for table in self._tables if table in self._kinds and table not in self._asked.counts]:
+        counts: dict[_Table, int | None] = {table: None for table in self._tables if table not in self._trees}
+        if left := [table for table in self._tables if table in self._trees and table not in self._asked.counts]:
             async with reading(self._database, "counts") as source:
                 for table in left:
-                    counts[table] = await _count(source, table, self._kinds[table])
+                    counts[table] = await _count(source, table, self._trees[table])
                     self._tell(table)
-        return _by_sql(counts, self._asked, await self._missing_grants()) if counts else None
+        return _by_sql(counts, self._trees, self._asked, await self._missing_grants()) if counts else None
 
     async def _missing_grants(self) -> Sequence[MissingGrant]:
         ungranted = [table[:2] for table, why in self._asked.not_counted.items() if why is Uncounted.NOT_GRANTED]
@@ -173,33 +196,53 @@ class _Counting:
             return error
 
 
-async def _kinds(session: Session, tables: Sequence[_Table]) -> dict[_Table, _Kind]:
+def _decided(left_out: Iterable[LeftOut]) -> set[str]:
+    """What people have left out by name. That anything else is left out is what the count has to prove right."""
+    return {entry.name for entry in left_out if entry.reason not in UNDECIDED}
+
+
+async def _trees(session: Session, tables: Sequence[_Table], left_out: Set[str]) -> dict[_Table, _Tree]:
+    exported = {table[:2]: table.exported for table in tables}
     with translated("the tables could not be looked up"):
         async with session.cursor(row_factory=dict_row) as cursor:
             schemas, names = [table.schema for table in tables], [table.name for table in tables]
             await cursor.execute(query("count_kinds"), {"schemas": schemas, "names": names})
-            found = {(row["schema"], row["name"]): row for row in await cursor.fetchall()}
+            rows = await cursor.fetchall()
+    heirs: dict[tuple[str, str], list[_Heir]] = {}
+    for row in rows:
+        of = heirs.setdefault((row["schema"], row["name"]), [])
+        if not row["itself"]:
+            schema, name = row["heir_schema"], row["heir_name"]
+            of.append(_Heir(schema, name, apart=row["elsewhere"] or f"{schema}.{name}" in left_out))
     return {
-        table: _Kind(found[table[:2]]["partitioned"], found[table[:2]]["inherited"])
+        table: _Tree(heirs=tuple(found), expected=table.exported + sum(exported.get(heir[:2], 0) for heir in found))
         for table in tables
-        if table[:2] in found
+        if (found := heirs.get(table[:2])) is not None
     }
 
 
-async def _count(source: Reading, table: _Table, kind: _Kind) -> int:
-    name = sql.SQL("{}" if kind.partitioned else "ONLY {}").format(sql.Identifier(table.schema, table.name))
+async def _count(source: Reading, table: _Table, tree: _Tree) -> int:
+    """Whole as the source shows it, or what of it was to be exported, one by one."""
+    name = sql.Identifier(*table[:2])
+    parts = [sql.SQL("{}").format(name)]
+    if not tree.whole:
+        names = [name, *(sql.Identifier(*heir[:2]) for heir in tree.heirs if not heir.apart)]
+        parts = [sql.SQL("ONLY {}").format(name) for name in names]
+    total = 0
     with translated(f"{table.relation} could not be counted"):
-        [[count]] = await source.ask(statement("count_rows", table=name), of=table.relation)
-    return int(count)
+        for part in parts:
+            [[count]] = await source.ask(statement("count_rows", table=part), of=table.relation)
+            total += int(count)
+    return total
 
 
-def _by_api(asked: _Asked, *, counted_at_opening: bool | None) -> Finding:
+def _by_api(asked: _Asked, trees: Mapping[_Table, _Tree], *, counted_at_opening: bool | None) -> Finding:
     """`counted_at_opening` is None for a run of before that was noted."""
-    wrong = _wrong(asked.counts)
+    wrong = _wrong(asked.counts, trees)
     if wrong:
         return failed(BY_API, f"The API counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
     if asked.counts:
-        rows = sum(asked.counts.values())
+        rows = sum(table.exported for table in asked.counts)
         return passed(BY_API, f"{_tables(len(asked.counts))}, {rows:,} rows: as exported, counted through the API.")
     if asked.away is not None and counted_at_opening is not False:
         return unmade(BY_API, asked.away)
@@ -228,11 +271,16 @@ def _why_nothing(asked: _Asked) -> str:
     return "it exposes none of the exported tables that it may read"
 
 
-def _by_sql(counts: Mapping[_Table, int | None], asked: _Asked, missing: Sequence[MissingGrant]) -> Finding:
-    wrong = _wrong(counts)
+def _by_sql(
+    counts: Mapping[_Table, int | None],
+    trees: Mapping[_Table, _Tree],
+    asked: _Asked,
+    missing: Sequence[MissingGrant],
+) -> Finding:
+    wrong = _wrong(counts, trees)
     if wrong:
         return failed(BY_SQL, f"SQL counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
-    rows = sum(count or 0 for count in counts.values())
+    rows = sum(table.exported for table in counts)
     seen = f"{_tables(len(counts))}, {rows:,} rows: as exported, counted by SQL in a fresh session"
     lacks = {one.relation for one in missing}
     expected = {Uncounted.NOT_EXPOSED, Uncounted.OFF} | ({Uncounted.NOT_GRANTED} if asked.away is None else set())
@@ -250,12 +298,15 @@ def _by_sql(counts: Mapping[_Table, int | None], asked: _Asked, missing: Sequenc
     return passed(BY_SQL, f"{seen}, because the API does not count them alone (schemas {schemas}).{granting}")
 
 
-def _wrong(counts: Mapping[_Table, int | None]) -> list[str]:
-    return [
-        f"{table.relation} {'is gone' if count is None else f'has {count:,}'}, {table.exported:,} were exported"
-        for table, count in sorted(counts.items())
-        if count != table.exported
-    ]
+def _wrong(counts: Mapping[_Table, int | None], trees: Mapping[_Table, _Tree]) -> list[str]:
+    told = []
+    for table, count in sorted(counts.items()):
+        if count is None:
+            told.append(f"{table.relation} is gone, {table.exported:,} were exported")
+        elif count != (expected := trees[table].expected):
+            heirs = " with what inherits from it" if trees[table].heirs else ""
+            told.append(f"{table.relation}{heirs} has {count:,}, {expected:,} were exported")
+    return told
 
 
 def _listed(items: Iterable[str]) -> str:

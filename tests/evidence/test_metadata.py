@@ -14,7 +14,7 @@ FIELDS = {
     "": "exportedAt sourceDatabase version totalDurationMs tables authUsers runId practice tool source target freeze "
     "snapshot sequences importOrder cycles extensions leftOut suspects totals",
     "tables.orders": "rowCount durationMs exportMethod schema table file bytes sha256 rowDigest columns primaryKey "
-    "foreignKeys dependsOn userReferences checks",
+    "foreignKeys dependsOn userReferences checks inherits",
     "tables.orders.userReferences.0": "column found orphans",
     "authUsers": "rowCount durationMs file bytes sha256",
     "tool": "name version",
@@ -61,7 +61,16 @@ def test_columns_and_keys_have_the_promised_fields() -> None:
     assert column.model_dump(by_alias=True)["fields"] == ({"name": "x", "type": "text"},)
     assert list(metadata.Check(name="c", expression="(n > 0)").model_dump(by_alias=True)) == ["name", "expression"]
     assert list(key.model_dump(by_alias=True)) == (
-        ["name", "columns", "references", "referencedColumns", "onDelete", "deferrable"]
+        [
+            "name",
+            "columns",
+            "references",
+            "referencedColumns",
+            "onDelete",
+            "deferrable",
+            "partition",
+            "referencedPartition",
+        ]
     )
     assert list(metadata.LeftOut(name="v", kind="view", reason="r").model_dump(by_alias=True)) == (
         ["name", "kind", "reason", "rowCount", "counted"]

@@ -2,27 +2,54 @@
 
 import pytest
 
-from bot.supabase.catalog.selection import SECRET, Selection, is_one_time_token, is_platform
+from bot.supabase.catalog.platform import Schema, is_platform
+from bot.supabase.catalog.selection import SECRET, Selection, is_one_time_token
 
-EVERYTHING = Selection(include_schemas=[], exclude_tables=[])
-
-
-@pytest.mark.parametrize("schema", ["auth", "storage", "realtime", "vault", "cron", "_timescaledb_catalog", "net"])
-def test_the_platforms_schemas_are_known(schema: str) -> None:
-    """What Supabase itself keeps in the database is not the company's."""
-    assert is_platform(schema)
+PLATFORM = frozenset({"auth", "storage", "cron", "realtime", "vault"})
+EVERYTHING = Selection(include_schemas=[], exclude_tables=[], platform=PLATFORM)
 
 
-@pytest.mark.parametrize("schema", ["public", "billing", "authors", "my_auth", "netting", "storage2"])
-def test_a_schema_that_only_resembles_one_is_the_companys(schema: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "owner", "of_superuser", "of_extension"),
+    [
+        ("auth", "supabase_admin", True, False),
+        ("storage", "supabase_storage_admin", False, False),
+        ("pgmq", "supabase_admin", True, False),
+        ("pgbouncer", "pgbouncer", False, False),
+        ("etl", "supabase_etl_admin", False, False),
+        ("topology", "postgres", False, True),
+        ("_timescaledb_internal", "supabase_admin", True, True),
+        ("of_any_name", "postgres", False, True),
+    ],
+)
+def test_the_platforms_schemas_are_known(name: str, owner: str, of_superuser: bool, of_extension: bool) -> None:
+    """By the role that owns them or the extension that made them."""
+    assert is_platform(Schema(name, owner, of_superuser, of_extension))
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "of_superuser"),
+    [
+        ("public", "pg_database_owner", False),
+        ("billing", "supabase_admin", True),
+        ("authors", "supabase_admin", True),
+        ("auth", "postgres", False),
+        ("vault", "postgres", False),
+        ("etl", "postgres", False),
+        ("etl", "supabase_admin", True),
+        ("topology", "supabase_admin", True),
+        ("tiger", "postgres", False),
+    ],
+)
+def test_a_schema_that_only_bears_such_a_name_is_the_companys(name: str, owner: str, of_superuser: bool) -> None:
     """A likeness of names must not lose a table."""
-    assert not is_platform(schema)
+    assert not is_platform(Schema(name, owner, of_superuser, False))
 
 
 @pytest.mark.parametrize("table", ["users", "identities", "mfa_factors", "webauthn_credentials"])
 def test_people_are_taken_whatever_the_settings_include(table: str) -> None:
     """Without them no user can be created."""
-    selection = Selection(include_schemas=["billing"], exclude_tables=[])
+    selection = Selection(include_schemas=["billing"], exclude_tables=[], platform=PLATFORM)
 
     assert selection.reason("auth", table, "r", of_extension=False) is None
 
@@ -40,6 +67,8 @@ def test_people_are_taken_whatever_the_settings_include(table: str) -> None:
             "the secrets are yours and encrypted with a key of this project: copy them by hand from"
             " vault.decrypted_secrets before the project ends",
         ),
+        ("supabase_migrations", "schema_migrations", "r", False, "it is the platform's own"),
+        ("supabase_migrations", "of_ours", "r", False, None),
         ("public", "spatial_ref_sys", "r", True, "it belongs to an extension"),
         ("public", "a_view", "v", False, "a view has no rows of its own"),
         ("public", "a_matview", "m", False, "a materialized view is computed from other tables"),
@@ -66,7 +95,7 @@ def test_the_settings_exclude_by_full_name_or_by_a_bare_one_in_public() -> None:
 
 def test_with_schemas_included_the_others_are_told() -> None:
     """A schema not named is left out for that reason, and one of the platform's may be named."""
-    selection = Selection(include_schemas=["billing", "cron"], exclude_tables=[])
+    selection = Selection(include_schemas=["billing", "cron"], exclude_tables=[], platform=PLATFORM)
 
     reason = selection.reason("public", "orders", "r", of_extension=False)
     assert reason == "its schema is not among export.include_schemas"

@@ -2,11 +2,13 @@
 
 A catalog sees what its session sees: inside a snapshot's transaction that is the snapshot. A table that inherits from
 another is a table of its own, and its parent is read with ONLY; a partitioned table is one table, read through its
-parent. What a sequence holds no snapshot holds still: see `bot.supabase.sequences`.
+parent or by its partitions. What a sequence holds no snapshot holds still: see `bot.supabase.sequences`.
 
 inventory       the values
 reading         asks PostgreSQL for them
+platform        which schemas are the platform's own
 selection       what is taken and what is left out, with the reason
+taken           each row in exactly one file, or told; and the second look that proves it
 typedetails     what an importer wants to know of a type
 encoding        how a column's values are written
 importorder     the order in which an import can fill the tables
@@ -14,6 +16,7 @@ userreferences  which columns hold users' ids
 """
 
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
-from bot.supabase.catalog.reading import NEVER_LEFT_OUT, read_catalog
+from bot.supabase.catalog.reading import read_catalog
+from bot.supabase.catalog.taken import NEVER_LEFT_OUT
 
 __all__ = ["NEVER_LEFT_OUT", "Catalog", "Column", "NumberSequence", "Table", "read_catalog"]

@@ -39,7 +39,8 @@ class Column:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """One table to be exported. `storage` are the oids of the relations that hold its rows: its own, or those of its
-    partitions. `rows` and `bytes` are the planner's estimates.
+    partitions. `inherits` are the tables (`schema.table`) that show its rows as theirs too. `rows` and `bytes` are the
+    planner's estimates.
     """
 
     oid: int
@@ -54,6 +55,7 @@ class Table:
     primary_key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...]
     checks: tuple[Check, ...] = ()
+    inherits: tuple[str, ...] = ()
 
     @property
     def relation(self) -> str:
@@ -89,7 +91,8 @@ class NumberSequence:
 class Catalog:
     """`tables` and `sequences` are sorted by schema and name. `grants` are the statements, to be run by whoever may,
     that would let our role read everything; empty when it can. `unreadable` are the tables (`schema.table`) that it
-    may not read and that may be left out.
+    may not read and that may be left out; `unaccounted` those that would be in no file or in two, though nothing leaves
+    them out: see `taken`. `platform` are the schemas that are the platform's own.
     """
 
     tables: tuple[Table, ...]
@@ -98,6 +101,8 @@ class Catalog:
     left_out: tuple[LeftOut, ...]
     grants: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
+    unaccounted: tuple[str, ...] = ()
+    platform: frozenset[str] = frozenset()
 
     @cached_property
     def depends_on(self) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""From PostgreSQL's catalogs to ours: seven questions, whatever the number of tables, and no lock on any of them."""
+"""From PostgreSQL's catalogs to ours: a few questions, whatever the number of tables, and no lock on any of them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from psycopg.rows import dict_row
 
 from bot.artifacts.files import table_files
 from bot.artifacts.metadata import Check, ForeignKey, LeftOut
-from bot.errors import UsageError
-from bot.obstacles import DATABASE_SELECTION
 from bot.supabase.catalog import selection as select
 from bot.supabase.catalog import staying
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
+from bot.supabase.catalog.platform import platform_schemas
+from bot.supabase.catalog.taken import NEVER_LEFT_OUT, Row, Taken, divide, relation, told
 from bot.supabase.catalog.typedetails import TypeDetails, Types, base_type, enum_labels, fields
 from bot.supabase.database import Session, query, translated
 from bot.supabase.sequences import Named
 
-_Row = Mapping[str, Any]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-NEVER_LEFT_OUT = {"auth.users", "auth.identities"}
-"""Without which no user can be created."""
-_TABLES = ("r", "p")
 _SEQUENCE = "S"
+_LOOKS = 3
+"""At a source whose tables come and go meanwhile."""
 
 
 async def read_catalog(
@@ -40,22 +38,28 @@ async def read_catalog(
     Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
     misspelt in `exclude_tables` would otherwise export what somebody wanted left out.
     """
-    selection = select.Selection(include_schemas=include_schemas, exclude_tables=exclude_tables)
     with translated("the catalog of the source could not be read"):
-        relations, numbered = _apart(await _ask(session, "catalog_relations"))
-        _check(selection, relations, {row["schema"] for row in numbered})
-        taken, left_out = _select(selection, relations)
-        taken, unread = _left_unread(taken, left_unread)
-        left_out += unread
+        platform = await platform_schemas(session)
+        selection = select.Selection(include_schemas=include_schemas, exclude_tables=exclude_tables, platform=platform)
+        relations, numbered, found = await _taken(session, selection, left_unread)
+        taken, left_out = found.tables, list(found.left_out)
+        parts = [row for row in relations if row["partition_of"] is not None]
         oids = [row["oid"] for row in taken]
         columns = await _ask(session, "catalog_columns", tables=oids)
         types = await _ask(session, "catalog_types", types=sorted({row["type_oid"] for row in columns}))
-        keys = await _ask(session, "catalog_keys", tables=oids)
+        keys = await _ask(
+            session,
+            "catalog_keys",
+            tables=oids,
+            parts=[row["oid"] for row in parts],
+            roots=[row["partition_of"] for row in parts],
+        )
         checks = await _ask(session, "catalog_checks", tables=oids)
         oids_of_sequences = [row["oid"] for row in numbered]
         details = {row["oid"]: row for row in await _ask(session, "catalog_sequences", sequences=oids_of_sequences)}
         [database] = await _ask(session, "catalog_database")
-    tables, columns_left_out = _tables(selection, taken, columns=columns, types=types, keys=keys, checks=checks)
+    names = {row["oid"]: relation(row) for row in relations}
+    tables, columns_left_out = _tables(selection, taken, names, columns=columns, types=types, keys=keys, checks=checks)
     left_out += columns_left_out
     roots = _roots(details, relations)
     kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
@@ -69,8 +73,25 @@ async def read_catalog(
         extensions=tuple(database["extensions"]),
         left_out=tuple(sorted(left_out, key=lambda entry: (entry.kind, entry.name))),
         grants=_grants(taken, kept, database["role"]),
-        unreadable=tuple(name for row in taken if _unreadable(row) and (name := _name(row)) not in NEVER_LEFT_OUT),
+        unreadable=tuple(name for row in taken if _unreadable(row) and (name := relation(row)) not in NEVER_LEFT_OUT),
+        unaccounted=tuple(found.unaccounted),
+        platform=platform,
     )
+
+
+async def _taken(
+    session: Session, selection: select.Selection, left_unread: Mapping[str, str]
+) -> tuple[Sequence[Row], Sequence[Row], Taken]:
+    """The relations of the source with rows, its sequences, and what of the first is taken. Outside a snapshot a table
+    may be made or dropped between the two questions, and is not unaccounted for because of that.
+    """
+    for _ in range(_LOOKS):
+        relations, numbered = _apart(await _ask(session, "catalog_relations"))
+        ordinary = await _ask(session, "catalog_ordinary")
+        found = divide(selection, relations, ordinary, left_unread, {row["schema"] for row in numbered})
+        if not found.unaccounted:
+            break
+    return relations, numbered, found
 
 
 async def _ask(session: Session, name: str, **parameters: object) -> list[dict[str, Any]]:
@@ -79,77 +100,12 @@ async def _ask(session: Session, name: str, **parameters: object) -> list[dict[s
         return await cursor.fetchall()
 
 
-def _check(selection: select.Selection, relations: Sequence[_Row], numbered: Set[str]) -> None:
-    """`numbered` are the schemas with sequences."""
-    there = {(row["schema"], row["name"]) for row in relations}
-    if ("auth", "users") not in there:
-        raise UsageError(
-            "the source has no table auth.users, so it is no Supabase project's database",
-            unchanged="nothing was exported",
-            do="check SUPABASE_DB_URL",
-        )
-    if selection.excludes("auth", "users"):
-        raise UsageError(
-            "export.exclude_tables names auth.users, without which no user can be created",
-            unchanged="nothing was exported",
-            do="take it off the list",
-        )
-    wholes = [row for row in relations if row["partition_of"] is None]
-    for name in selection.exclude_tables:
-        if not any(name in _names(row) for row in wholes):
-            raise _misnamed(
-                f"export.exclude_tables names {name}, which is no table of the source",
-                "write it as schema.table, a partition by its parent, in upper and lower case as it is",
-            )
-    for schema in selection.include_schemas:
-        if schema not in numbered and not any(row["schema"] == schema for row in relations):
-            raise _misnamed(
-                f"export.include_schemas names {schema}, which holds no table of the source",
-                "write the schemas in upper and lower case as they are",
-            )
-
-
-def _misnamed(clause: str, correction: str) -> UsageError:
-    """An open run keeps its lists, so that correcting the settings helps the next run alone."""
-    return UsageError(
-        f"the setting {clause}",
-        unchanged="nothing was exported",
-        do=f"{correction}, and start again; a run that is open keeps its lists: abort it, then `cutover run --new`",
-        obstacle=DATABASE_SELECTION,
-    )
-
-
-def _names(row: _Row) -> set[str]:
-    full = f"{row['schema']}.{row['name']}"
-    return {full, row["name"]} if row["schema"] == "public" else {full}
-
-
-def _select(selection: select.Selection, relations: Sequence[_Row]) -> tuple[list[_Row], list[LeftOut]]:
-    """A partition goes with its parent; one of a parent left out is told if it stands in a schema that is taken."""
-    taken: list[_Row] = []
-    left_out: list[LeftOut] = []
-    partitions: list[_Row] = []
-    for row in relations:
-        if row["partition_of"] is not None:
-            partitions.append(row)
-            continue
-        reason = selection.reason(row["schema"], row["name"], row["kind"], of_extension=row["of_extension"])
-        if reason is None:
-            taken.append(row)
-        elif row["kind"] in _TABLES or selection.takes_schema(row["schema"]):
-            left_out.append(_left_out(row, reason))
-    parents = {row["oid"] for row in taken}
-    orphans = (row for row in partitions if row["partition_of"] not in parents)
-    left_out += [_left_out(row, select.PARTITION) for row in orphans if selection.takes_schema(row["schema"])]
-    return taken, left_out
-
-
-def _apart(rows: Sequence[_Row]) -> tuple[list[_Row], list[_Row]]:
+def _apart(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """What has rows or looks like it, and the sequences."""
     return [row for row in rows if row["kind"] != _SEQUENCE], [row for row in rows if row["kind"] == _SEQUENCE]
 
 
-def _roots(details: Mapping[int, _Row], relations: Sequence[_Row]) -> dict[int, _Row]:
+def _roots(details: Mapping[int, Row], relations: Sequence[Row]) -> dict[int, Row]:
     """By a sequence's oid, the table whose column owns it; that of a partition is a column of its root as well."""
     by_oid = {row["oid"]: row for row in relations}
     owners = {oid: by_oid[row["owner"]] for oid, row in details.items() if row["owner"] in by_oid}
@@ -158,13 +114,13 @@ def _roots(details: Mapping[int, _Row], relations: Sequence[_Row]) -> dict[int, 
 
 def _select_sequences(
     selection: select.Selection,
-    rows: Sequence[_Row],
-    roots: Mapping[int, _Row],
+    rows: Sequence[Row],
+    roots: Mapping[int, Row],
     taken: Set[int],
     left_unread: Mapping[str, str],
-) -> tuple[list[_Row], list[LeftOut]]:
+) -> tuple[list[Row], list[LeftOut]]:
     """One that a column owns goes with its table, where that is taken or left out because somebody said so."""
-    kept: list[_Row] = []
+    kept: list[Row] = []
     left_out: list[LeftOut] = []
     for row in rows:
         root = roots.get(row["oid"])
@@ -173,42 +129,29 @@ def _select_sequences(
             reason = None
         elif root is not None and reason is None:
             excluded = selection.excludes(root["schema"], root["name"])
-            reason = select.EXCLUDED_TABLE if excluded else left_unread.get(_name(root))
+            reason = select.EXCLUDED_TABLE if excluded else left_unread.get(relation(root))
         if reason is None:
             kept.append(row)
         elif reason != staying.PLATFORM:
-            left_out.append(_left_out(row, reason))
+            left_out.append(told(row, reason))
     return kept, left_out
 
 
-def _unreadable(row: _Row) -> bool:
+def _unreadable(row: Row) -> bool:
     return not (row["schema_usable"] and row["selectable"]) or row["filtered"]
-
-
-def _left_unread(taken: Sequence[_Row], reasons: Mapping[str, str]) -> tuple[list[_Row], list[LeftOut]]:
-    """What is taken all the same, and what need not be."""
-    unread = [row for row in taken if _name(row) in reasons.keys() - NEVER_LEFT_OUT]
-    return [row for row in taken if row not in unread], [_left_out(row, reasons[_name(row)]) for row in unread]
-
-
-def _name(row: _Row) -> str:
-    return f"{row['schema']}.{row['name']}"
-
-
-def _left_out(row: _Row, reason: str) -> LeftOut:
-    return LeftOut(name=_name(row), kind=select.KINDS[row["kind"]], reason=reason)
 
 
 def _tables(
     selection: select.Selection,
-    taken: Sequence[_Row],
+    taken: Sequence[Row],
+    names: Mapping[int, str],
     *,
-    columns: Sequence[_Row],
-    types: Sequence[_Row],
-    keys: Sequence[_Row],
-    checks: Sequence[_Row],
+    columns: Sequence[Row],
+    types: Sequence[Row],
+    keys: Sequence[Row],
+    checks: Sequence[Row],
 ) -> tuple[tuple[Table, ...], list[LeftOut]]:
-    """The tables, and the columns that are left out of them."""
+    """The tables, and the columns that are left out of them. `names` are those of all relations, by oid."""
     files = table_files((row["schema"], row["name"]) for row in taken)
     facts = {
         row["oid"]: TypeFacts(
@@ -254,19 +197,20 @@ def _tables(
                 primary_key=next((tuple(k["columns"]) for k in own_keys if k["kind"] == "p"), ()),
                 foreign_keys=tuple(_foreign_key(k) for k in own_keys if k["kind"] == "f"),
                 checks=tuple(Check(name=c["name"], expression=c["expression"]) for c in checks_of.get(row["oid"], [])),
+                inherits=tuple(names[parent] for parent in row["inherits"]),
             )
         )
     return tuple(tables), left_out
 
 
-def _by_table(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
-    found: dict[int, list[_Row]] = {}
+def _by_table(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
     for row in rows:
         found.setdefault(row["table"], []).append(row)
     return found
 
 
-def _column(row: _Row, types: Mapping[int, TypeFacts], details: Types) -> Column:
+def _column(row: Row, types: Mapping[int, TypeFacts], details: Types) -> Column:
     return Column(
         name=row["name"],
         type=row["type"],
@@ -281,7 +225,7 @@ def _column(row: _Row, types: Mapping[int, TypeFacts], details: Types) -> Column
     )
 
 
-def _foreign_key(row: _Row) -> ForeignKey:
+def _foreign_key(row: Row) -> ForeignKey:
     return ForeignKey(
         name=row["name"],
         columns=tuple(row["columns"]),
@@ -289,18 +233,20 @@ def _foreign_key(row: _Row) -> ForeignKey:
         referenced_columns=tuple(row["to_columns"]),
         on_delete=row["on_delete"],
         deferrable=row["deferrable"],
+        partition=row["partition"],
+        referenced_partition=row["to_partition"],
     )
 
 
-def _sequence(row: _Row, details: _Row, root: _Row | None) -> NumberSequence:
+def _sequence(row: Row, details: Row, root: Row | None) -> NumberSequence:
     return NumberSequence(
         named=Named(row["oid"], row["schema"], row["name"]),
         increment=details["increment"],
-        owned_by=None if root is None else f"{_name(root)}.{details['owner_column']}",
+        owned_by=None if root is None else f"{relation(root)}.{details['owner_column']}",
     )
 
 
-def _grants(taken: Sequence[_Row], sequences: Sequence[_Row], role: str) -> tuple[str, ...]:
+def _grants(taken: Sequence[Row], sequences: Sequence[Row], role: str) -> tuple[str, ...]:
     closed = sorted({row["quoted_schema"] for row in (*taken, *sequences) if not row["schema_usable"]})
     statements = [f"GRANT USAGE ON SCHEMA {schema} TO {role};" for schema in closed]
     statements += [f"GRANT SELECT ON TABLE {row['quoted']} TO {role};" for row in taken if not row["selectable"]]

@@ -1,18 +1,18 @@
 """What of the source is exported and what is left out, and the reason by name. Pure.
 
-Taken is every ordinary and partitioned table of every schema that is not the platform's own, and of the platform's
-those with people and files in them (`ALWAYS`). Everything else is told: `Selection.reason` gives the sentence that
-stands in the metadata. With `include_schemas` only these schemas are taken beside `ALWAYS`; one of the platform's may
-be named there.
+Taken is every ordinary and partitioned table of every schema that is not the platform's own (see `platform`), and of
+the platform's those with people and files in them (`ALWAYS`). Everything else is told: `Selection.reason` gives the
+sentence that is in the metadata. With `include_schemas` only these schemas are taken beside `ALWAYS`; one of the
+platform's may be named there.
 
 A partitioned table is exported as one file, through its parent, and never by its partitions: foreign keys lead to the
-parent, the API counts the parent, and the target is free to divide it otherwise.
+parent, the API counts the parent, and the target is free to divide it otherwise. A table that inherits from another is
+a table of its own, and goes with one that is taken whatever its schema: see `taken`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bot.supabase.catalog import staying
@@ -35,11 +35,8 @@ WHOSE: Mapping[tuple[str, str], frozenset[str]] = {
 """Second factors and passkeys. Where export.exclude_tables names such a table, these of its columns are exported all
 the same: whose each row is, and nothing to sign in with. So everybody who loses something is listed."""
 
-_PLATFORM = re.compile(
-    r"_analytics|_realtime|_supavisor|auth|cron|cutover_freeze|dbdev|etl|extensions|graphql|graphql_public|net"
-    r"|pgbouncer|pgmq|pgsodium|pgsodium_masks|pgtle|realtime|repack|storage|supabase_functions|supabase_migrations"
-    r"|tiger|tiger_data|_?timescaledb_.*|topology|vault"
-)
+_COMMAND_LINE = frozenset({("supabase_migrations", "schema_migrations"), ("supabase_migrations", "seed_files")})
+"""Kept by Supabase's command line in the customer's name, so that their owner tells nothing."""
 
 KINDS: Mapping[str, str] = {
     "r": "table",
@@ -64,11 +61,9 @@ EXTENSION = "it belongs to an extension"
 PARTITION = "it is a partition of a table that is left out"
 SECRET = "export.exclude_tables names its table; only the owner of each row is exported"  # noqa: S105 (a reason)
 TOKEN = staying.TOKEN
+UNDECIDED = staying.REASONS | {NOT_INCLUDED, EXTENSION, PARTITION}
+"""The reasons for which a table is left out though nobody has named it."""
 LARGE_OBJECTS = "large objects are in no table"
-
-
-def is_platform(schema: str) -> bool:
-    return _PLATFORM.fullmatch(schema) is not None
 
 
 def is_one_time_token(schema: str, table: str, column: str) -> bool:
@@ -82,9 +77,11 @@ class Selection:
     """Empty means every schema but the platform's."""
     exclude_tables: Sequence[str]
     """`schema.table`, or only `table` for one of `public`."""
+    platform: Set[str] = frozenset()
+    """The schemas that are the platform's own."""
 
     def takes_schema(self, schema: str) -> bool:
-        return schema in self.include_schemas if self.include_schemas else not is_platform(schema)
+        return schema in self.include_schemas if self.include_schemas else schema not in self.platform
 
     def excludes(self, schema: str, table: str) -> bool:
         return f"{schema}.{table}" in self.exclude_tables or (schema == "public" and table in self.exclude_tables)
@@ -93,12 +90,14 @@ class Selection:
         """Why it is left out; None when it is exported. `kind` is pg_class.relkind."""
         if (schema, name) in ALWAYS:
             return EXCLUDED if self.excludes(schema, name) and (schema, name) not in WHOSE else None
-        if not self.takes_schema(schema):
-            return staying.why_it_stays(schema, name) if is_platform(schema) else NOT_INCLUDED
-        if of_extension:
-            return EXTENSION
         if self.excludes(schema, name):
             return EXCLUDED
+        if not self.takes_schema(schema):
+            return staying.why_it_stays(schema, name) if schema in self.platform else NOT_INCLUDED
+        if of_extension:
+            return EXTENSION
+        if (schema, name) in _COMMAND_LINE and schema not in self.include_schemas:
+            return staying.PLATFORM
         return _NOT_ROWS.get(kind)
 
     def reason_for_column(self, schema: str, table: str, column: str) -> str | None:

@@ -42,6 +42,8 @@ _REASONS: Mapping[tuple[str, str], str] = {
     ("vault", "secrets"): SECRETS,
 }
 
+REASONS = frozenset({PLATFORM, *_REASONS.values()})
+
 
 def why_it_stays(schema: str, name: str) -> str:
     """The reason that stands in `leftOut` of a table of the platform's."""

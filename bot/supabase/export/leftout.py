@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 
 from bot.artifacts.metadata import LeftOut
 from bot.plan.results import LeftRows
-from bot.supabase.catalog.selection import KINDS
+from bot.supabase.catalog.selection import KINDS, PARTITION
 from bot.supabase.database import Database, query, statement, translated
 from bot.supabase.reading import Disturbed, Reading, reading
 
@@ -70,10 +70,12 @@ async def _count(source: Reading, relation: str, table: Mapping[str, Any]) -> in
 
 
 def holding_rows(left_out: Sequence[LeftOut]) -> list[LeftRows]:
-    """The tables among them that hold rows, or of which that is not known: customers' own first, then by size."""
+    """The tables among them that hold rows, or of which that is not known: customers' own first, then by size. Rows of
+    partitions are told with their table.
+    """
     found = [
         LeftRows(name=entry.name, rows=entry.row_count, exact=entry.counted == "exact")
         for entry in left_out
-        if entry.counted is not None and entry.row_count != 0
+        if entry.counted is not None and entry.row_count != 0 and entry.reason != PARTITION
     ]
     return sorted(found, key=lambda one: (_CONTENT.fullmatch(one.name) is None, -(one.rows or 0), one.name))

@@ -37,6 +37,7 @@ from psycopg.rows import dict_row
 
 from bot.errors import CutoverError, ServiceRefused, Unreadable
 from bot.supabase.catalog import Catalog, Table
+from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.reading import Reading
@@ -195,7 +196,16 @@ async def _catalog(session: Session, read: ReadCatalog) -> Catalog:
 
 
 def require_readable(catalog: Catalog) -> None:
-    """Raises Unreadable with the statements that would let our role read everything, if it may not."""
+    """Raises Unreadable with the statements that would let our role read everything, if it may not; and when a table
+    would be in no file or in two.
+    """
+    if catalog.unaccounted:
+        raise Unreadable(
+            why_unaccounted(catalog.unaccounted),
+            unchanged="nothing was exported",
+            do=f"{SAVE_BY_HAND}: in a run with `accept`, else in export.exclude_tables",
+            tables=catalog.unaccounted,
+        )
     if not catalog.grants:
         return
     more = len(catalog.grants) - _SHOWN

@@ -21,7 +21,7 @@ from bot.errors import CutoverError
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase import guard
-from bot.supabase.catalog.selection import is_platform
+from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.database import READ_ONLY, Session, query, translated
 from bot.supabase.freeze.kit import GATE, Layers
 from bot.supabase.gateway import DataApiOff, Gateway, KeyName, Method
@@ -166,7 +166,8 @@ async def could_write(session: Session) -> tuple[list[str], list[str]]:
     """What roles of the API may use to write, with the roles: tables, and functions that have their owner's rights."""
     with translated("the rights of the API's roles could not be looked up"):
         rows = await (await session.execute(query("api_rights"))).fetchall()
-    ours = [row for row in rows if not is_platform(row[1])]
+    platform = await platform_schemas(session)
+    ours = [row for row in rows if row[1] not in platform]
     return _named(ours, "table"), _named(ours, "function")
 
 

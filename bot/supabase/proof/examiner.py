@@ -28,6 +28,7 @@ from bot.plan.run import Run
 from bot.plan.talk.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
 from bot.supabase.freeze.kit import GATE, read_layers
@@ -214,6 +215,14 @@ class _Shared:
 
 def select_rights(catalog: Catalog) -> Finding:
     check = "select-rights"
+    if catalog.unaccounted:
+        why = why_unaccounted(catalog.unaccounted)
+        return failed(
+            check,
+            f"{why[:1].upper()}{why[1:]}.",
+            f"{SAVE_BY_HAND}: {accepting(catalog.unaccounted)}, or before a run in export.exclude_tables",
+            unreadable=list(catalog.unaccounted),
+        )
     if catalog.grants:
         number = f"{len(catalog.grants)} right{'s are' if len(catalog.grants) > 1 else ' is'}"
         mend = in_a_writing_transaction(catalog.grants)

@@ -14,12 +14,12 @@ further look by whoever asks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from bot.supabase.catalog.selection import is_platform
+from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.database import Session, query, translated
 from bot.supabase.sequences import Named, State, look_at_states
 from bot.supabase.sessions import shown
@@ -39,7 +39,7 @@ SEQUENCES = "sequences"
 SHAPE = "shape"
 _LARGE_OBJECTS = ("pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata")
 """Where a write through `lo_put` lands, which a read-only transaction lets through before PostgreSQL 16."""
-_RULE = "2:"
+_RULE = "3:"
 _KINDS = ("inserted", "updated", "deleted")
 
 
@@ -72,6 +72,7 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
         found = await _found(session, set(sequences))
         states = await look_at_states(session, [place.named for place in found.values() if place.readable])
         shapes = await (await session.execute(query("movement_shape"), {"tables": tables})).fetchall()
+        platform = await platform_schemas(session)
         holders = await (
             await session.execute(
                 query("movement_writers"),
@@ -84,7 +85,7 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
         for name, place in sorted(found.items())
         for state in [states.get(place.named.oid)]
     }
-    baseline[SHAPE] = _shape(shapes)
+    baseline[SHAPE] = _shape(shapes, platform)
     return CloseLook(
         database_time=position[0].astimezone(UTC),
         lsn=position[1],
@@ -100,8 +101,8 @@ async def _found(session: Session, wanted: Collection[str]) -> dict[str, _Place]
     return {place.named.relation: place for place in places if place.named.relation in wanted}
 
 
-def _shape(schemas: Sequence[tuple[str, str, str]]) -> str:
-    lines = (f"{schema} {watched if is_platform(schema) else every}" for schema, every, watched in sorted(schemas))
+def _shape(schemas: Sequence[tuple[str, str, str]], platform: Set[str]) -> str:
+    lines = (f"{schema} {watched if schema in platform else every}" for schema, every, watched in sorted(schemas))
     return _RULE + hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

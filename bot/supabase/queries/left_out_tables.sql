@@ -8,7 +8,7 @@ WITH RECURSIVE part (root, oid) AS (
   UNION
   SELECT part.root, i.inhrelid
     FROM part JOIN pg_catalog.pg_class root ON root.oid = part.root AND root.relkind = 'p'
-    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid AND NOT i.inhdetachpending
 )
 SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, c.relkind = 'p' AS partitioned,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')

@@ -118,7 +118,9 @@ async def read_layouts(session: Session, tables: Sequence[Table], *, ranges: boo
     """By the tables' oids. `session` has them locked; `ranges` is True on a server that can read a range of blocks."""
     with translated("the sizes of the tables could not be read"):
         async with session.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(query("layout"), {"tables": [table.oid for table in tables]})
+            held = [(table.oid, part) for table in tables for part in table.storage]
+            roots, parts = [root for root, _ in held], [part for _, part in held]
+            await cursor.execute(query("layout"), {"tables": roots, "parts": parts})
             rows = await cursor.fetchall()
     found = {oid: list(leaves) for oid, leaves in groupby(rows, key=lambda row: row["table"])}
     return {table.oid: _layout(table, found.get(table.oid, []), ranges=ranges) for table in tables}

@@ -114,6 +114,7 @@ class TableWork:
             ),
             primary_key=table.primary_key,
             foreign_keys=table.foreign_keys,
+            inherits=table.inherits,
             depends_on=catalog.depends_on[table.key],
             user_references=catalog.user_references.get(table.key, ()),
             checks=table.checks,
