@@ -3,7 +3,8 @@
 A key goes to the address in the settings and nowhere else: no redirect is followed, and the answer that asks for it is
 a refusal. What a client takes from the environment (a proxy, certificates) can be anything; where no client can be
 made of it, the service is one that cannot be reached, and whatever needs that service alone goes without. This machine
-itself is asked without a proxy, as is its right.
+itself is asked without a proxy, as is its right. No more of an answer is read than `LARGEST_ANSWER`, unpacked: what is
+larger is no answer.
 
     client = web.client(Service("the Supabase API", "SUPABASE_URL", unchanged="nothing was changed"), url)
 """
@@ -24,6 +25,8 @@ from bot.errors import ServiceRefused, ServiceUnreachable
 from bot.loopback import is_this_machine
 from bot.obstacles import UNFORESEEN, Obstacle
 
+LARGEST_ANSWER = 64 << 20
+"""Bytes. A page of a thousand users is some megabytes."""
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -39,6 +42,30 @@ class Service:
     unchanged: str
     no_client: Obstacle = UNFORESEEN
     redirect: Obstacle = UNFORESEEN
+
+
+class AnswerTooLarge(httpx.TransportError):
+    """The rest of it was not read."""
+
+
+class _Bounded(httpx.AsyncClient):
+    async def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+        response = await super().send(request, stream=True, **options)
+        if stream:
+            return response
+        body = bytearray()
+        try:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > LARGEST_ANSWER:
+                    raise AnswerTooLarge("", request=request)
+        finally:
+            await response.aclose()
+        # It is unpacked, so that what said how it was packed no longer holds.
+        headers = [(k, v) for k, v in response.headers.multi_items() if k not in {"content-encoding", "content-length"}]
+        return httpx.Response(
+            response.status_code, headers=headers, content=bytes(body), request=request, extensions=response.extensions
+        )
 
 
 class NoClient(ServiceUnreachable):
@@ -58,7 +85,7 @@ def client(
             raise redirected(service, response.status_code)
 
     with made(service):
-        return httpx.AsyncClient(
+        return _Bounded(
             follow_redirects=False,
             trust_env=not _is_here(url),
             verify=True if certificates is None else certificates,
@@ -103,6 +130,8 @@ def redirected(service: Service, status: int) -> ServiceRefused:
 def why(error: httpx.HTTPError) -> str:
     """Why no answer came, in brackets behind a sentence: the error's name, and what of the environment bears on it."""
     name = type(error).__name__
+    if isinstance(error, AnswerTooLarge):
+        return f"its answer is larger than {LARGEST_ANSWER >> 20} MiB"
     if _is_of_certificate(error):
         bears = in_environment(*_CERTIFICATES)
         return f"its certificate is not trusted{f' with {bears[0]} as set' if bears else ''}"

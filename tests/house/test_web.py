@@ -1,5 +1,7 @@
 """The clients that carry a key: to whom it goes, and what becomes of an environment that no client can be made with."""
 
+import contextlib
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -7,15 +9,18 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web as server
 
-from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable
+from bot import web as bot_web
+from bot.errors import CutoverError, OutcomeUnknown, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
 from bot.loopback import is_this_machine
 from bot.obstacles import PAGE_CLIENT
 from bot.plan.events import Parties, RunOpened
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.port import Port
+from bot.slack import client as slack_client
 from bot.slack.calls import asked, done
 from bot.slack.client import connect
+from bot.stackauth.service import answers as stack_answers
 from bot.stackauth.service.api import StackAuth
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.notice import Notice
@@ -171,6 +176,55 @@ async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch:
     async with _listening(lambda r: answer({"items": [], "pagination": {"next_cursor": None}, "ok": True})) as url:
         assert await _stack(url, "page") == ((), None)
         assert await _slack(url, "who")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "call", ["gateway write", "gateway bucket", "stack create", "stack page", "slack post", "slack who"]
+)
+async def test_an_answer_without_end_is_cut_off(call: str, monkeypatch: pytest.MonkeyPatch, *, packed: bool) -> None:
+    """No more of it is read than an answer may be, unpacked; a write whose answer it was is in doubt."""
+    for module in (bot_web, slack_client, stack_answers):
+        monkeypatch.setattr(module, "LARGEST_ANSWER", 1 << 20)
+    given = 0
+
+    async def flood(request: server.Request) -> server.StreamResponse:
+        nonlocal given
+        await request.read()
+        response = server.StreamResponse(status=200, headers={"content-type": "application/json"})
+        if packed:
+            response.headers["content-encoding"] = "gzip"
+        packing = zlib.compressobj(wbits=31)
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while given < (64 if packed else 400) << 20:
+                given += 1 << 20
+                block = b" " * (1 << 20)
+                await response.write(packing.compress(block) + packing.flush(zlib.Z_SYNC_FLUSH) if packed else block)
+        return response
+
+    app = server.Application()
+    app.router.add_route("*", "/{path:.*}", flood)
+    async with Port(server.AppRunner(app, access_log=None)) as port:
+        with pytest.raises((ServiceUnreachable, ServiceUnintelligible, OutcomeUnknown)) as error:
+            await _CALLS[call](port.url)
+    assert given < 400 << 20  # what it sends packed fits into the sockets
+    assert isinstance(error.value, OutcomeUnknown) is (call in {"stack create", "slack post"})
+
+
+async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People write their own metadata: as many users as fit are asked for, and not one is left out."""
+    monkeypatch.setattr(bot_web, "LARGEST_ANSWER", 1 << 16)
+    limits: list[int] = []
+
+    def page(request: server.Request) -> server.Response:
+        limits.append(int(request.query["limit"]))
+        filler = " " * (limits[-1] << 9)
+        return server.Response(text='{"items": [], "pagination": {"next_cursor": null}}' + filler)
+
+    async with _listening(page) as url:
+        assert await _stack(url, "page") == ((), None)
+    assert limits == [1000, 500, 250, 125]
 
 
 async def test_the_notice_that_cannot_be_looked_at_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from bot.errors import (
     ServiceUnintelligible,
     ServiceUnreachable,
 )
-from bot.web import Service, why
+from bot.web import LARGEST_ANSWER, AnswerTooLarge, Service, why
 
 _NOTHING = "nothing was changed by this request"
 SERVICE = Service(
@@ -94,6 +94,10 @@ class NoAnswer(OutcomeUnknown):
             do="go on: the bot looks at the service's own list before it sends anything again",
         )
         self.ended = ended
+
+
+class TooLarge(ServiceUnintelligible):
+    """An answer of which no more is read than may be one."""
 
 
 class OauthAccount(BaseModel):
@@ -232,6 +236,13 @@ def failure(error: httpx.HTTPError, *, reads: bool) -> CutoverError:
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.ProxyError():
             return _unreachable(what)
+        case AnswerTooLarge() if reads:
+            return TooLarge(
+                f"Stack Auth gave an answer that is larger than {LARGEST_ANSWER >> 20} MiB",
+                unchanged=_NOTHING,
+                do="check that STACK_AUTH_API_URL is Stack Auth and not a page in front of it",
+                obstacle=obstacles.STACK_AUTH_ANSWER,
+            )
         case httpx.UnsupportedProtocol():
             return _refused("The address of Stack Auth is no http or https address", "correct STACK_AUTH_API_URL")
         case _:
