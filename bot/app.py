@@ -2,7 +2,7 @@
 
 Order of a start, each step of which may end it with one sentence: the data directory and its lock, the journal (a
 damaged one changes nothing), the services (tokens, channel, keys, match of the projects), the lock on the source;
-then a run is opened or taken up.
+then a run is opened or taken up. A start that is refused before there is a run leaves no file that was not there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import structlog
 from bot import practice, succession
 from bot.artifacts import files, lasting
 from bot.artifacts.examiners import BundleExaminers
+from bot.artifacts.start import Made
 from bot.conductor import Conductor, interrupted
 from bot.edges import (
     Services,
@@ -131,18 +132,18 @@ def _interruptible(error: Callable[[], Interrupted]) -> Iterator[None]:
 
 
 async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
-    directory = files.open_directory(settings.migration_data_dir)
-    if not settings.run.ephemeral_ok:
-        lasting.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
-    practice.refuse_as_a_run(directory)
+    directory, made = _directory(settings)
     async with AsyncExitStack() as closing:
         lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
         closing.callback(lock.release)
+        closing.callback(made.take_back)
         record = EventRecord.open(directory)
         closing.callback(record.close)
         if record.torn_note:
             log.warning("torn line dropped", note=record.torn_note)
         run = record.run()
+        if run is not None:
+            made.keep()
         if new:
             succession.must_have_ended(run)
         elif (ended := succession.nothing_is_left(run, once=once)) is not None:
@@ -172,11 +173,12 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             run = await _opened(
                 record, parties, settings, edges, source, last=last, abandons=abandon, api_counts=api_counts
             )
+            made.keep()
         edges.database.set_run(run.run_id)
         await source_lock.renew()
         closing.push_async_callback(source.close)
         bundle = BundleExaminers(directory)
-        if run.export is not None and run.users is None:
+        if run.export is not None and run.handover is None:
             bundle.read_ahead(run.export.sha256)
         clock = SystemClock()
         conductor = Conductor(
@@ -191,6 +193,16 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
             once=once,
         )
         return await _conduct(conductor, settings, identity, edges, source=source, clock=clock)
+
+
+def _directory(settings: Settings) -> tuple[Path, Made]:
+    """Ready, and what was made for it."""
+    directory = settings.migration_data_dir.absolute()
+    if not settings.run.ephemeral_ok:
+        lasting.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
+    practice.refuse_as_a_run(directory)
+    made = Made(directory)
+    return files.open_directory(directory), made
 
 
 async def _introduced(

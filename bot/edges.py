@@ -159,7 +159,7 @@ def steps(
 
     async def handover(run: Run, report: Report) -> HandoverResult:
         read, total = 0, bytes_to_read(directory)
-        async for step in run_in_slices(hand_over(directory, run.run_id, record.head)):
+        async for step in run_in_slices(hand_over(directory, run, record.head)):
             if isinstance(step, HandoverResult):
                 return step
             read += step

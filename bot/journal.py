@@ -38,13 +38,17 @@ from bot.errors import LockHeld, RecordDamaged, UsageError
 from bot.regular_files import open_regular
 
 LOCK = ".cutover.lock"
-"""Kept when released: removing it would let two processes lock two files of one name."""
+"""Kept when released: removing it would let two processes lock two files of one name. Only a start that has made it and
+is refused removes it, while it holds it; so whoever gets the lock looks whether its name still leads to it.
+"""
 
 _HASH = b',"hash":"'
 _TAIL = len(_HASH) + 64 + len(b'"}')
 _PLACE = re.compile(rb'{"n":([1-9][0-9]*)(?:,"more":([1-9][0-9]*))?[,}]')
 _OWN = frozenset({"n", "more", "hash"})
 _POLL_SECONDS = 0.1
+LONGEST_LINE = 64 << 20
+"""Bytes; no more is ever held of a file that somebody may have put here."""
 
 
 class Line(NamedTuple):
@@ -66,7 +70,14 @@ class Line(NamedTuple):
         try:
             fields: dict[str, Any] = orjson.loads(self.content)
         except orjson.JSONDecodeError:  # a lone surrogate, which Slack can send and only the standard library reads
-            fields = json.loads(self.content)
+            try:
+                fields = json.loads(self.content)
+            except (ValueError, RecursionError) as error:
+                raise RecordDamaged(
+                    f"Line {self.n} is in the chain and holds no record",
+                    unchanged="nothing was written and nothing was done",
+                    do="use the version of Cutover that wrote it, or put the file back from a copy",
+                ) from error
         del fields["n"]
         fields.pop("more", None)
         return fields
@@ -84,7 +95,9 @@ def read_chain(path: Path, *, torn_tail_allowed: bool) -> Iterator[Line]:
 def _verified(file: IO[bytes], name: str, *, torn_tail_allowed: bool) -> Iterator[Line]:
     before, sha256 = b"", hashlib.sha256
     n, group = 0, list[Line]()
-    for n, line in enumerate(file, 1):
+    for n, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+        if len(line) == LONGEST_LINE:
+            raise _damaged(name, n, f"it is longer than {LONGEST_LINE >> 20} MiB")
         if line[-1:] != b"\n":
             if torn_tail_allowed:
                 return
@@ -147,7 +160,7 @@ class Journal:
         n, last, size = 0, "", 0
         try:
             is_new = not path.exists()
-            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             if is_new:
                 _sync_folder(path.parent)
         except OSError as error:
@@ -187,6 +200,8 @@ class Journal:
         for more, record in records:
             n += 1
             content = _body(n, more, record)
+            if len(content) + _TAIL >= LONGEST_LINE:
+                raise ValueError("a record is longer than a line may be, and could not be read again")
             last = hashlib.sha256(last.encode() + content).hexdigest()
             lines.append(content[:-1] + _HASH + last.encode() + b'"}\n')
         if not lines:
@@ -208,8 +223,14 @@ class Journal:
 
     def _check_still_ours(self) -> None:
         """The lock makes this true; a copy put over the file, or a file deleted by hand, does not ask the lock."""
+        if not self._path.parent.is_dir():
+            raise UsageError(
+                f"The data directory {self._path.parent} is gone",
+                unchanged="nothing was written, and a freeze that is in place stays",
+                do="put it back where it was and start `cutover run` again; `cutover thaw` takes the freeze back",
+            )
         state = os.fstat(self._file)
-        if self._broken or state.st_nlink == 0 or state.st_size != self._size:
+        if not _leads_to(self._path, self._file) or self._broken or state.st_nlink == 0 or state.st_size != self._size:
             raise RecordDamaged(
                 f"{self._path.name} was changed or removed by somebody else while it was open",
                 unchanged="nothing was written to it",
@@ -289,14 +310,14 @@ class DataDirectoryLock:
         """Raises LockHeld, naming the holder's pid, when it is not free within `wait_seconds`; blocks meanwhile."""
         path = directory / LOCK
         until = time.monotonic() + wait_seconds
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _unusable(path, error) from error
+        file = _opened(path)
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                if _leads_to(path, file):
+                    break
+                os.close(file)  # a start that was refused has taken it back
+                file = _opened(path)
             except BlockingIOError:
                 if time.monotonic() >= until:
                     holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
@@ -325,10 +346,26 @@ class DataDirectoryLock:
         self.release()
 
 
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _leads_to(path: Path, file: int) -> bool:
+    try:
+        there = path.lstat()
+    except OSError:
+        return False
+    state = os.fstat(file)
+    return (there.st_dev, there.st_ino) == (state.st_dev, state.st_ino)
+
+
 def is_locked(directory: Path) -> bool:
     """Somebody works in the directory at this moment, on this machine or another that shares it."""
     try:
-        file = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

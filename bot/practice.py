@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from bot.artifacts import files, metadata
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.metadata import Metadata
+from bot.artifacts.start import Made
 from bot.errors import CheckFailed, Interrupted, RecordDamaged, UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan.events import RunOpened
@@ -99,6 +100,7 @@ def removed_unless_whole(data_directory: Path, directory: Path) -> Iterator[None
     """Makes both and holds the lock of the second, which is as `directory_for` gave it. Whatever is raised inside, all
     that was written to it is removed. Use it around the event loop: when that has ended, no thread writes any more.
     """
+    made = Made(data_directory, [files.GITIGNORE])  # whatever else is new there is a run's
     files.open_directory(data_directory)
     is_new = not directory.exists()
     files.open_directory(directory)
@@ -108,6 +110,7 @@ def removed_unless_whole(data_directory: Path, directory: Path) -> Iterator[None
             yield
         except BaseException:
             _remove(directory, altogether=is_new)
+            made.take_back()
             raise
 
 

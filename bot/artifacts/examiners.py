@@ -12,10 +12,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.artifacts import files, mapping, tables
 from bot.artifacts import metadata as metadata_file
+from bot.artifacts.files import WITHOUT_A_COPY
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_in_slices
@@ -27,7 +30,7 @@ from bot.plan.run import Run
 from bot.ports import Progress, Report
 from bot.regular_files import unread
 
-EXPORT_AGAIN = "Say `abort`, find out what changed the files, and export again."
+EXPORT_AGAIN = f"Find out what changed the file. Put it back from a copy and say the word again, {WITHOUT_A_COPY}."
 MAP_AGAIN = "Put the file back from a copy, or say `abort` and begin again with `cutover run --new`."
 _TELL_EVERY = 50_000
 _SHOWN = 5
@@ -110,6 +113,10 @@ class BundleExaminers:
         enough, and has every exported user exactly once.
         """
         assert run.export is not None and run.users is not None
+        described = await _bound_metadata(self._directory, run)
+        if isinstance(described, Finding):
+            yield described.model_copy(update={"check": "mapping-bound"})
+            return
         path = self._directory / files.MAPPING
         try:
             head = await asyncio.to_thread(mapping.read_head, path)
@@ -119,10 +126,11 @@ class BundleExaminers:
             return
         yield _bound(run, head, sha256)
         yield _retained(run, head)
+        written = _Written(described, sha256, run.users.attention_sha256)
         try:
             problems = ""
             with Scratch(self._directory) as scratch:
-                async for step in run_in_slices(_compare(self._directory, head, scratch)):
+                async for step in run_in_slices(_compare(self._directory, head, written, scratch)):
                     if isinstance(step, str):
                         problems = step
                     else:
@@ -208,12 +216,8 @@ async def _bound_metadata(directory: Path, run: Run) -> Metadata | Finding:
 
 
 async def _metadata(directory: Path, sha256: str) -> Metadata | Finding:
-    path = directory / files.METADATA
     try:
-        if await asyncio.to_thread(files.sha256_of, path) != sha256:
-            why = f"{files.METADATA} is not the file that the export wrote (SHA-256)."
-            return failed("files-whole", why, EXPORT_AGAIN)
-        return await asyncio.to_thread(metadata_file.read, path)
+        return await asyncio.to_thread(partial(metadata_file.read, directory / files.METADATA, sha256=sha256))
     except (CutoverError, OSError) as error:
         return _not_read("files-whole", files.METADATA, error, EXPORT_AGAIN)
 
@@ -240,8 +244,18 @@ def _retained(run: Run, head: mapping.Head) -> Finding:
     return passed("retention", f"The mapping is to be kept for {days} days, until {until}.")
 
 
-def _compare(directory: Path, head: mapping.Head, scratch: Scratch) -> Iterator[int | str]:
-    """How many users have been looked at; at last what is wrong, as a clause, "" when nothing is."""
+class _Written(NamedTuple):
+    """What the files are that are compared: the export by its metadata, the others by their sums."""
+
+    metadata: Metadata
+    mapping_sha256: str
+    attention_sha256: str
+
+
+def _compare(directory: Path, head: mapping.Head, written: _Written, scratch: Scratch) -> Iterator[int | str]:
+    """How many users have been looked at; at last what is wrong, as a clause, "" when nothing is. Raises RecordDamaged
+    when a file is not what `written` says.
+    """
     outcomes = Counter[str]()
     twice = shared = n = 0
     scratch.make(
@@ -249,7 +263,7 @@ def _compare(directory: Path, head: mapping.Head, scratch: Scratch) -> Iterator[
         "CREATE TABLE target (id TEXT PRIMARY KEY) WITHOUT ROWID",
         "CREATE TABLE listed (id TEXT PRIMARY KEY) WITHOUT ROWID",
     )
-    for entry in mapping.read(directory / files.MAPPING):
+    for entry in mapping.read(directory / files.MAPPING, sha256=written.mapping_sha256):
         if isinstance(entry, mapping.Head):
             continue
         n += 1
@@ -262,13 +276,14 @@ def _compare(directory: Path, head: mapping.Head, scratch: Scratch) -> Iterator[
         if n % _TELL_EVERY == 0:
             yield n
     missing = 0
-    for id_ in tables.user_ids(directory):
+    for id_ in tables.user_ids(directory, written.metadata):
         n += 1
         missing += not scratch.changed("DELETE FROM known WHERE id = ?", id_)
         if n % _TELL_EVERY == 0:
             yield n
     [strangers] = scratch.one("SELECT count(*) FROM known")
-    listed = ((entry.id,) for entry in mapping.read_attention(directory / files.ATTENTION))
+    attention_list = mapping.read_attention(directory / files.ATTENTION, sha256=written.attention_sha256)
+    listed = ((entry.id,) for entry in attention_list)
     scratch.put("INSERT OR IGNORE INTO listed VALUES (?)", listed)
     [attention] = scratch.one("SELECT count(*) FROM listed")
     counts = head.counts
@@ -291,7 +306,9 @@ def _resolve(
     scratch.make("CREATE TABLE known (id TEXT PRIMARY KEY, placed) WITHOUT ROWID")
     entries = (entry for entry in mapping.read(directory / files.MAPPING) if not isinstance(entry, mapping.Head))
     scratch.put("INSERT OR IGNORE INTO known VALUES (?, TRUE)", ((entry.supabase_user_id,) for entry in entries))
-    scratch.put("INSERT OR IGNORE INTO known VALUES (?, FALSE)", ((id_,) for id_ in tables.user_ids(directory)))
+    scratch.put(
+        "INSERT OR IGNORE INTO known VALUES (?, FALSE)", ((id_,) for id_ in tables.user_ids(directory, metadata))
+    )
     n = 0
     for reference in tables.references(directory, metadata):
         if not reference.column:

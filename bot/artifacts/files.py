@@ -64,12 +64,16 @@ ARRAY_END = b"]\n"
 """A table's file is `ARRAY_BEGIN`, the rows, `ARRAY_END`; each row is a line, all but the last with a comma at its end.
 An empty table is `ARRAY_BEGIN + ARRAY_END`."""
 
+WITHOUT_A_COPY = "or without one say `thaw`: the run goes back to the freeze gate and exports again"
+"""What else can be done about a file of the bundle that has changed, as a clause."""
+
 RESERVED = frozenset({METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW})
 """JSON files of ours that no table's file may be called like, in any case."""
 _AUTH_USERS = ("auth", "users")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 _SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 _LONGEST = 200
+_WRITABLE_BY_OTHERS = 0o022
 _SLICE_BYTES = 8 << 20
 _CUT = 100
 _KEPT_BY_ARCHIVE = {JOURNAL, USERS, FREEZE_PRIOR, THAW}
@@ -92,19 +96,18 @@ def open_directory(path: Path) -> Path:
     """Makes the data directory ready for private files and returns its absolute path.
 
     Creates it (0700), takes away other people's rights to it, lets git ignore all of it, and sets the umask of this
-    process to 077. Raises UsageError when it is no directory, cannot be written to, or is one that others use too:
-    with files in it that are not the bot's, its rights are not ours to take away.
+    process to 077. Raises UsageError when it is no directory, cannot be written to, is another user's (to root, who
+    may write anywhere and whose container may have been given it, it is as good as its own), or is one that others use
+    too: with files in it that are not the bot's, its rights are not ours to take away, and what others could write to
+    may hold anything.
     """
     path = path.absolute()
     os.umask(0o077)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_mode & 0o077:
-            if not (path / JOURNAL).exists() and any(entry.name not in _NEVER_MOVED for entry in path.iterdir()):
-                raise _shared(path)
-            path.chmod(0o700)
+        _must_be_ours(path)
         probe = path / f".writable{PARTIAL}"
-        probe.write_bytes(b"")
+        os.close(created(probe))
         probe.unlink()
         if not (path / GITIGNORE).exists():
             write_once(path / GITIGNORE, b"*\n")
@@ -114,7 +117,42 @@ def open_directory(path: Path) -> Path:
             unchanged="nothing was written",
             do="give this user a directory of its own in MIGRATION_DATA_DIR",
         ) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The data directory {path} has a name that this locale cannot write",
+            unchanged="nothing was written",
+            do="name it in plain letters in MIGRATION_DATA_DIR, or start under a UTF-8 locale (LC_ALL=C.UTF-8)",
+        ) from error
     return path
+
+
+def _must_be_ours(path: Path) -> None:
+    state = path.stat()
+    if os.geteuid() not in {state.st_uid, 0}:
+        raise UsageError(
+            f"The data directory {path} belongs to another user",
+            unchanged="nothing was written",
+            do="name a directory in MIGRATION_DATA_DIR that is this user's own or is not there yet",
+        )
+    if not state.st_mode & 0o077:
+        return
+    if any(entry.name not in _NEVER_MOVED for entry in path.iterdir()):
+        if not (path / JOURNAL).exists():
+            raise _shared(path)
+        if state.st_mode & _WRITABLE_BY_OTHERS:
+            raise UsageError(
+                f"Other users can write to the data directory {path}",
+                unchanged="nothing was written",
+                do=f"find out whether anybody has changed it (`cutover verify`), take that right away (`chmod 700 "
+                f"{path}`), and start again",
+            )
+    path.chmod(0o700)
+    if path.stat().st_mode & _WRITABLE_BY_OTHERS:
+        raise UsageError(
+            f"The data directory {path} is on a file system that keeps no rights: other users can write to it",
+            unchanged="nothing was written",
+            do="name a directory on another file system in MIGRATION_DATA_DIR, or mount this one with umask=077",
+        )
 
 
 def _shared(path: Path) -> UsageError:
@@ -135,6 +173,14 @@ def sweep_partials(directory: Path) -> None:
 # -- durable writes ---------------------------------------------------------------------------------------------------
 
 
+def created(path: Path) -> int:
+    """The descriptor of a new, private file of this name, for writing. Whatever had the name is removed: what a link
+    leads to stays as it is. Raises OSError.
+    """
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 class FileWriter:
     """Writes one file aside and gives it its name when it is finished.
 
@@ -150,8 +196,7 @@ class FileWriter:
         self.bytes = 0
         """Written so far."""
         with _disk(path):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            self._file = os.open(self._partial, flags, 0o600)
+            self._file = created(self._partial)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Raises UsageError when the disk is full or gone; the writer can then only be discarded."""
@@ -220,12 +265,19 @@ def write_once(path: Path, data: bytes) -> Written:
 
 def rewrite(path: Path, data: bytes) -> None:
     """Lets the file have these bytes, whole at every instant; the same bytes cost no write."""
-    with _disk(path):
-        if path.exists() and path.read_bytes() == data:
-            return
+    if _holds(path, data):
+        return
     with FileWriter(path) as writer:
         writer.write(data)
         writer.replace()
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        with open_regular(path) as file:
+            return file.read(len(data) + 1) == data
+    except (OSError, RecordDamaged):
+        return False
 
 
 def sha256_of(path: Path) -> str:
@@ -271,6 +323,15 @@ def _would_overwrite(path: Path) -> RecordDamaged:
         f"{path} is there already, with other content than was to be written",
         unchanged="it was not overwritten",
         do="move it out of the data directory if it is not the bot's, then go on",
+    )
+
+
+def changed(path: Path) -> RecordDamaged:
+    """What it means that a file which was checked has other bytes now."""
+    return RecordDamaged(
+        f"{path.name} is not what was exported: its bytes are others (SHA-256)",
+        unchanged="nothing of it was used",
+        do=f"put it back from a copy, {WITHOUT_A_COPY}",
     )
 
 

@@ -12,6 +12,7 @@ and overlaps the others.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from bot.regular_files import open_regular
 
 Outcome = Literal["created", "matched", "updated"]
 _BLOCK = 1 << 20
+_LONGEST_LINE = 16 << 20
 
 
 class _Part(BaseModel):
@@ -139,32 +141,34 @@ def read_head(path: Path) -> Head:
         return lines.head()
 
 
-def read(path: Path) -> Iterator[Head | Mapped | Unmapped]:
+def read(path: Path, *, sha256: str = "") -> Iterator[Head | Mapped | Unmapped]:
     """The head, then every mapping, then every unmapped, each read when it is asked for. Raises RecordDamaged naming
-    the line that is not in the form that was written.
+    the line that is not in the form that was written, and at the end when what was read is not the file with this sum;
+    "" is any.
     """
-    with _Lines(path) as lines:
+    with _Lines(path, sha256) as lines:
         yield lines.head()
         lines.expect(b'"mappings": [\n')
         yield from lines.entries(Mapped, closed_by=b"],\n")
         lines.expect(b'"unmapped": [\n')
         yield from lines.entries(Unmapped, closed_by=b"]}\n")
-        lines.expect(b"")
+        lines.expect_end()
 
 
-def read_attention(path: Path) -> Iterator[Attention]:
+def read_attention(path: Path, *, sha256: str = "") -> Iterator[Attention]:
     """Like `read`."""
-    with _Lines(path) as lines:
+    with _Lines(path, sha256) as lines:
         lines.expect(b'{"users": [\n')
         yield from lines.entries(Attention, closed_by=b"]}\n")
-        lines.expect(b"")
+        lines.expect_end()
 
 
 class _Lines:
     """The file line by line, knowing where it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sha256: str = "") -> None:
         self._path = path
+        self._sha256, self._digest = sha256, hashlib.sha256()
         self._n = 0
         try:
             self._file = open_regular(path)
@@ -179,11 +183,21 @@ class _Lines:
 
     def next(self) -> bytes:
         self._n += 1
-        return self._file.readline()
+        line = self._file.readline(_LONGEST_LINE)
+        if len(line) == _LONGEST_LINE:
+            raise self.damaged(f"it is longer than {_LONGEST_LINE >> 20} MiB")
+        self._digest.update(line)
+        return line
 
     def expect(self, line: bytes) -> None:
         if self.next() != line:
             raise self.damaged("it is not in the form that was written")
+
+    def expect_end(self) -> None:
+        self.expect(b"")
+        if self._sha256 and self._digest.hexdigest() != self._sha256:
+            self._n = 0
+            raise self.damaged("its bytes are others than those that were written (SHA-256)")
 
     def head(self) -> Head:
         line = self.next()

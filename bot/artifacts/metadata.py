@@ -8,6 +8,7 @@ Times are UTC and end in `Z`.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -28,6 +29,9 @@ from bot.artifacts.files import RESERVED, Written, write_once
 from bot.errors import RecordDamaged
 from bot.obstacles import FILE_DAMAGED, FILE_UNREADABLE, Obstacle
 from bot.regular_files import open_regular
+
+_LARGEST = 256 << 20
+"""Bytes; some ten thousand tables of a hundred columns each."""
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
@@ -257,13 +261,23 @@ class Metadata(_Part):
         return self
 
 
-def read(path: Path) -> Metadata:
-    """Raises RecordDamaged when the file is not there or not in this form."""
+def read(path: Path, *, sha256: str = "") -> Metadata:
+    """Raises RecordDamaged when the file is not there, not in this form, or not the one with this sum; "" is any."""
     try:
         with open_regular(path) as file:
-            return Metadata.model_validate_json(file.read(), by_alias=True, by_name=False)
+            text = file.read(_LARGEST + 1)
     except OSError as error:
         raise _unreadable(path, "it is not there or cannot be read", FILE_UNREADABLE) from error
+    if len(text) > _LARGEST:
+        raise _unreadable(path, f"it is larger than {_LARGEST >> 20} MiB")
+    if sha256 and hashlib.sha256(text).hexdigest() != sha256:
+        raise RecordDamaged(
+            f"{path.name} is not the file that the export wrote (SHA-256)",
+            unchanged="nothing of it was used",
+            do="put it back from a copy, or export again",
+        )
+    try:
+        return Metadata.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"

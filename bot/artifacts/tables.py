@@ -26,15 +26,21 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from bot.artifacts import arrays, rowsums
-from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
+from bot.artifacts.depth import without_depths
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS, changed
 from bot.artifacts.metadata import Metadata
-from bot.artifacts.rowsums import Unshaped, digest_of
+from bot.artifacts.proven import ProvenFile
+from bot.artifacts.rowsums import Unshaped
 from bot.errors import RecordDamaged
 from bot.regular_files import open_regular
 
-_YIELD_BYTES = 32 << 20
 _LARGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 30
+"""A server gives no row of more text than a gibibyte."""
+_PARSED_BYTES = 32 << 20
+_DEEPEST = 200
 _YIELD_ROWS = 50_000
 
 
@@ -52,56 +58,101 @@ def rows(path: Path, *, feed: Callable[[bytes], object] | None = None) -> Iterat
     RecordDamaged naming file and line where the file does not have the shape, and OSError.
     """
     with open_regular(path) as file:
-        first = file.readline()
-        if first != ARRAY_BEGIN:
-            raise damaged(path, 1, "it is not the beginning of an array")
+        yield from _rows(path, _lines(path, file, feed))
+
+
+def proven_rows(file: ProvenFile) -> Iterator[bytes]:
+    """The same of a file that was proven before, and nothing that has changed since."""
+    with file.open() as opened:
+        yield from _rows(file.path, _lines(file.path, opened, None))
+
+
+def exported_rows(path: Path, sha256: str) -> Iterator[bytes]:
+    """The same; at last it raises RecordDamaged when what was read is not the file with this sum. For whoever draws
+    conclusions only then.
+    """
+    digest = hashlib.sha256()
+    yield from rows(path, feed=digest.update)
+    if digest.hexdigest() != sha256:
+        raise changed(path)
+
+
+def _rows(path: Path, lines: Iterator[bytes]) -> Iterator[bytes]:
+    if next(lines, b"") != ARRAY_BEGIN:
+        raise damaged(path, 1, "it is not the beginning of an array")
+    more, n = None, 1
+    for n, line in enumerate(lines, 2):
+        if line == ARRAY_END:
+            if more:
+                raise damaged(path, n - 1, "a comma is followed by no row")
+            if next(lines, b""):
+                raise damaged(path, n + 1, "something follows the end of the array")
+            return
+        if more is False:
+            raise damaged(path, n - 1, "no comma stands between it and the next row")
+        more = line.endswith(b",\n")
+        if not more and not line.endswith(b"\n"):
+            raise damaged(path, n, "it ends in the middle")
+        yield line[:-2] if more else line[:-1]
+    raise damaged(path, n + 1, "the end of the array is missing")
+
+
+def _lines(path: Path, file: BinaryIO, feed: Callable[[bytes], object] | None) -> Iterator[bytes]:
+    n = 0
+    while line := file.readline(_LONGEST_LINE):
+        n += 1
+        if len(line) == _LONGEST_LINE:
+            raise damaged(path, n, "it is longer than any row of a server")
         if feed:
-            feed(first)
-        more, n = None, 1
-        for n, line in enumerate(file, 2):
-            if feed:
-                feed(line)
-            if line == ARRAY_END:
-                if more:
-                    raise damaged(path, n - 1, "a comma is followed by no row")
-                if next(file, b""):
-                    raise damaged(path, n + 1, "something follows the end of the array")
-                return
-            if more is False:
-                raise damaged(path, n - 1, "no comma stands between it and the next row")
-            more = line.endswith(b",\n")
-            if not more and not line.endswith(b"\n"):
-                raise damaged(path, n, "it ends in the middle")
-            yield line[:-2] if more else line[:-1]
-        raise damaged(path, n + 1, "the end of the array is missing")
+            feed(line)
+        yield line
+
+
+def _abridged(file: BinaryIO) -> Iterator[bytes]:
+    """The lines; of a long one only that it is none of the short ones, and its end."""
+    while line := file.readline(_PIECE_BYTES):
+        if line.endswith(b"\n") or len(line) < _PIECE_BYTES:
+            yield line
+        else:
+            yield b"..." + _end_of_line(file)
+
+
+def _end_of_line(file: BinaryIO) -> bytes:
+    """The last of the line that the file is in the middle of, up to and with its newline."""
+    end = b""
+    while piece := file.readline(_PIECE_BYTES):
+        end = end[-2:] + piece if len(piece) < 2 else piece
+        if piece.endswith(b"\n"):
+            break
+    return end
 
 
 def facts(path: Path) -> Iterator[Facts]:
-    """What has been read so far, now and then, and at last what the whole file is. A large file is read by a process
-    for each core, while its SHA-256 is computed here. Raises like `rows`.
+    """What has been read so far, now and then, and at last what the whole file is, in little memory whatever is in it.
+    A large file is read by a process for each core, while its SHA-256 is computed here. Raises like `rows`.
     """
     with open_regular(path) as file:
-        is_large = os.fstat(file.fileno()).st_size >= _LARGE_BYTES
-    if is_large:
-        try:
+        size = os.fstat(file.fileno()).st_size
+    try:
+        if size >= _LARGE_BYTES:
             yield from _facts_side_by_side(path)
-            return
-        except Unshaped:
-            pass  # who reads it line by line can say where
-    yield from _facts_in_order(path)
+        else:
+            yield _facts_at_once(path)
+    except Unshaped:
+        with open_regular(path) as file:
+            for _ in _rows(path, _abridged(file)):  # who reads it line by line can say where
+                pass
+        raise damaged(path, 1, "it was changed while it was read") from None
 
 
-def _facts_in_order(path: Path) -> Iterator[Facts]:
-    sha256 = hashlib.sha256()
-    count = total = size = told = 0
-    for row in rows(path, feed=sha256.update):
-        count += 1
-        size += len(row) + 2
-        total += digest_of(row)
-        if size - told >= _YIELD_BYTES:
-            told = size
-            yield Facts(size, count, "", "")
-    yield Facts(path.lstat().st_size, count, sha256.hexdigest(), str(total))
+def _facts_at_once(path: Path) -> Facts:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        start, end = _cuts(file, size, 1)
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    *_, (_, count, total) = rowsums.sums(str(path), start, end, last=True)
+    return Facts(size, count, sha256, str(total))
 
 
 def _facts_side_by_side(path: Path) -> Iterator[Facts]:
@@ -156,12 +207,12 @@ def _cuts(file: BinaryIO, size: int, parts: int) -> list[int]:
     if file.read() != b"\n" + ARRAY_END:
         raise Unshaped
     file.seek(0)
-    if file.readline() != ARRAY_BEGIN:
+    if file.read(len(ARRAY_BEGIN)) != ARRAY_BEGIN:
         raise Unshaped
     cuts = [file.tell()]
     for n in range(1, parts):
         file.seek(max(cuts[-1], end * n // parts))
-        file.readline()
+        _end_of_line(file)
         if cuts[-1] < file.tell() < end:
             cuts.append(file.tell())
     return [*cuts, end]
@@ -182,30 +233,46 @@ def _process(path: Path, start: int, end: int, *, last: bool) -> Iterator[subpro
 
 
 def parsed(row: bytes) -> Any:
-    """The row's value. A number beyond a double (numeric's 1e400) becomes infinity here, which the reader of ids does
-    not mind; the file itself is never written from what this returns. Raises ValueError when the row is no JSON.
+    """The row's value, for readers of ids: a number beyond a double (numeric's 1e400) becomes infinity here, and what
+    is nested deeper than any id becomes null; the file itself is never written from what this returns. Raises
+    ValueError when the row is no JSON.
     """
     try:
         return orjson.loads(row)
-    except orjson.JSONDecodeError:  # which also refuses such numbers, though they are JSON
-        return json.loads(row)
+    except orjson.JSONDecodeError:  # which also refuses such numbers and depths, though they are JSON
+        text = row.decode()
+    try:
+        return json.loads(text, parse_int=float)
+    except RecursionError:
+        return json.loads(without_depths(text, _DEEPEST), parse_int=float)
 
 
 def first_malformed_row(path: Path) -> int | None:
-    """The number of the first line that holds no JSON object, if there is one. Raises like `rows`."""
-    for n, row in enumerate(rows(path), 2):
-        try:
-            if not isinstance(parsed(row), dict):
+    """The number of the first line between brackets that holds no JSON object, if there is one; of lines too long to
+    be parsed in little memory nothing is said. Raises OSError.
+    """
+    with open_regular(path) as file:
+        n = 0
+        while line := file.readline(_PARSED_BYTES):
+            n += 1
+            if not line.endswith(b"\n"):
+                _end_of_line(file)
+            elif line not in {ARRAY_BEGIN, ARRAY_END} and not _is_row(line.rstrip(b",\n")):
                 return n
-        except ValueError:
-            return n
     return None
 
 
-def user_ids(directory: Path) -> Iterator[str]:
-    """The id of every exported user, in the order of the file. Raises like `rows`."""
+def _is_row(text: bytes) -> bool:
+    try:
+        return isinstance(parsed(text), dict)
+    except ValueError:
+        return False
+
+
+def user_ids(directory: Path, metadata: Metadata) -> Iterator[str]:
+    """The id of every exported user, in the order of the file. Raises like `exported_rows`."""
     path = directory / AUTH_USERS
-    for n, row in enumerate(rows(path), 2):
+    for n, row in enumerate(exported_rows(path, metadata.auth_users.sha256), 2):
         id_ = _parsed(path, n, row).get("id")
         if not isinstance(id_, str):
             raise damaged(path, n, "it has no id")
@@ -224,7 +291,7 @@ class Reference(NamedTuple):
 
 def references(directory: Path, metadata: Metadata) -> Iterator[Reference]:
     """Every user id in the columns of all tables that metadata.json says refer to users; null refers to nobody. A
-    column may hold an array of ids, also as the array's text. Raises like `rows`.
+    column may hold an array of ids, also as the array's text. Raises like `exported_rows`.
     """
     for name, table in metadata.tables.items():
         columns = [reference.column for reference in table.user_references]
@@ -232,7 +299,7 @@ def references(directory: Path, metadata: Metadata) -> Iterator[Reference]:
             continue
         as_text = {column.name for column in table.columns if column.encoding == "text"}
         path = directory / table.file
-        for n, row in enumerate(rows(path), 2):
+        for n, row in enumerate(exported_rows(path, table.sha256), 2):
             values = _parsed(path, n, row)
             for column in columns:
                 for value in _ids(values.get(column), as_text=column in as_text):

@@ -58,6 +58,8 @@ def _aborted(chosen: WayBack, directory: Path) -> int:
         lock = _lock_taken(directory)
     except LockHeld as held:
         raise _thawed_beside(chosen, held) from held
+    except UsageError as unusable:
+        raise _thawed_unrecorded(chosen, unusable) from unusable
     with lock:
         try:
             record = EventRecord.open(directory)

@@ -58,7 +58,7 @@ USERS = Checkpoint(
     claim="every user is in Stack Auth or listed with a reason, and the mapping has them all",
     starts="verifies mapping and users against the export and the service, then hands over for import",
     if_you_stop="users created so far stay in Stack Auth, listed in users.jsonl; Supabase still has everything",
-    examiners=("mapping", "users-read-back", "references", "canary", "freeze-holds"),
+    examiners=("files", "mapping", "users-read-back", "references", "canary", "freeze-holds"),
     step="handover",
 )
 PLAN: tuple[Checkpoint, ...] = (FREEZE, EXPORT, USERS)

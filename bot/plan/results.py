@@ -88,6 +88,8 @@ class UsersResult(_Fact):
     attention_users: int
     attention: dict[str, Attention]
     mapping_sha256: str
+    attention_sha256: str = ""
+    """Of user-attention.json; "" in runs of before that was noted, and after a dry run."""
     retain_until: AwareDatetime
     duration_ms: int
     to_decide: dict[str, tuple[str, ...]] = {}

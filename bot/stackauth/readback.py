@@ -23,6 +23,7 @@ from bot.concurrency import run_blocking
 from bot.errors import CutoverError
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.results import UsersResult
 from bot.plan.run import Run
 from bot.ports import Progress, Report
 from bot.regular_files import unread
@@ -67,8 +68,10 @@ class ReadBack:
             yield unmade(check, unread("the export", error))
 
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
-        pairs = await run_blocking(lambda: _Pairs(self._directory, scratch))
-        bundle = await run_blocking(lambda: Bundle.open(self._directory, scratch))
+        assert run.export is not None and run.users is not None
+        export_sha256, result = run.export.sha256, run.users
+        pairs = await run_blocking(lambda: _Pairs(self._directory, result, scratch))
+        bundle = await run_blocking(lambda: Bundle.open(self._directory, scratch, export_sha256))
         claims = await run_blocking(lambda: Claims.of(bundle.glances(), scratch))
         total = 2 * pairs.mapped
 
@@ -107,18 +110,19 @@ class _Pair(NamedTuple):
 class _Pairs:
     """What the files say, and what the service's list shows, side by side."""
 
-    def __init__(self, directory: Path, scratch: Scratch) -> None:
-        """Reads the files; blocks meanwhile. Raises RecordDamaged."""
+    def __init__(self, directory: Path, result: UsersResult, scratch: Scratch) -> None:
+        """Reads the files that the step has left; blocks meanwhile. Raises RecordDamaged."""
         self._scratch = scratch
         scratch.make(
             "CREATE TABLE mapped (id TEXT PRIMARY KEY, stack_id, outcome) WITHOUT ROWID",
             "CREATE TABLE telling (id, reason, PRIMARY KEY (id, reason)) WITHOUT ROWID",
             "CREATE TABLE there (stack_id TEXT PRIMARY KEY, bears, likeness, has_password) WITHOUT ROWID",
         )
-        entries = (entry for entry in mapping.read(directory / files.MAPPING) if isinstance(entry, mapping.Mapped))
+        written = mapping.read(directory / files.MAPPING, sha256=result.mapping_sha256)
+        entries = (entry for entry in written if isinstance(entry, mapping.Mapped))
         rows = ((entry.supabase_user_id, entry.stack_auth_user_id, entry.outcome) for entry in entries)
         scratch.put("INSERT OR REPLACE INTO mapped VALUES (?, ?, ?)", rows)
-        listed = mapping.read_attention(directory / files.ATTENTION)
+        listed = mapping.read_attention(directory / files.ATTENTION, sha256=result.attention_sha256)
         told = ((entry.id, entry.reason) for entry in listed if entry.reason in _TELLING)
         scratch.put("INSERT OR REPLACE INTO telling VALUES (?, ?)", told)
         [self.mapped] = scratch.one("SELECT count(*) FROM mapped")

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +107,8 @@ class CountsExaminer:
     async def __call__(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """What is in the way of SQL fails for good, so that SQL has always counted what the API did not."""
         try:
-            described = await asyncio.to_thread(metadata.read, self._directory / METADATA)
+            sha256 = run.export.sha256 if run.export is not None else ""
+            described = await asyncio.to_thread(partial(metadata.read, self._directory / METADATA, sha256=sha256))
             tables = [_Table(t.schema_name, t.table, t.row_count) for t in described.tables.values()]
             async with self._database.session("counts") as session:
                 trees = await _trees(session, tables, _decided(described.left_out))

@@ -83,9 +83,9 @@ def describe(directory: Path, tables: list[metadata.Table], **given: Any) -> met
     )
 
 
-def handed_over(directory: Path, run_id: str, head: tuple[int, str]) -> HandoverResult:
+def handed_over(directory: Path, run: Run, head: tuple[int, str]) -> HandoverResult:
     """The handover without anybody who watches it."""
-    *_, result = handover.hand_over(directory, run_id, head)
+    *_, result = handover.hand_over(directory, run, head)
     assert isinstance(result, HandoverResult)
     return result
 
@@ -101,11 +101,25 @@ class Bundle:
 
     def closed(self) -> "Bundle":
         """Handed over, the closing event and a later one in the journal."""
-        result = handed_over(self.directory, RUN, self.head)
+        result = handed_over(self.directory, self.run, self.head)
         with Journal.open(self.directory / files.JOURNAL) as journal:
             journal.append(e.to_record(e.StepEnded(at=AT, step="handover", result=result)))
             journal.append(e.to_record(e.PostIntended(at=AT, key=f"{RUN}/header")))
         return self
+
+    def of_another_run(self) -> Run:
+        return replace(self.run, opened=self.run.opened.model_copy(update={"run_id": "20260102-ffff"}))
+
+    def exported_anew(self, key: str) -> Run:
+        """The run whose export is the bundle with this table's file as it is now."""
+        table = self.metadata.tables[key]
+        sha256 = files.sha256_of(self.directory / table.file)
+        tables = self.metadata.tables | {key: table.model_copy(update={"sha256": sha256})}
+        described = self.metadata.model_copy(update={"tables": tables})
+        (self.directory / files.METADATA).unlink()
+        written = metadata.write(self.directory / files.METADATA, described)
+        assert self.run.export is not None
+        return self.with_run(export=self.run.export.model_copy(update={"sha256": written.sha256}))
 
     def with_run(self, **results: Any) -> Run:
         return replace(self.run, results={**self.run.results, **results})
@@ -131,11 +145,12 @@ def bundle(tmp_path: Path) -> Bundle:
         log.intend([Intent(U1, "d1", AT), Intent(U2, "d2", AT)])
         log.settle([Settled(U1, "created", "s1", "d1", "", AT), Settled(U2, "matched", "s2", "d2", "", AT)])
         log.settle([Settled(U3, "unmapped", None, "d3", "anonymous", AT)])
-    mapping_sha256 = write_mapping(directory, export_sha256)
-    return journaled(directory, described, export_sha256, mapping_sha256)
+    sums = write_mapping(directory, export_sha256)
+    return journaled(directory, described, export_sha256, sums)
 
 
-def write_mapping(directory: Path, export_sha256: str) -> str:
+def write_mapping(directory: Path, export_sha256: str) -> dict[str, str]:
+    """The sums of both files, by the fields of the result."""
     head = mapping.Head(
         generated_at=AT,
         retain_until=mapping.retain_until(AT, 90),
@@ -143,7 +158,7 @@ def write_mapping(directory: Path, export_sha256: str) -> str:
         export_sha256=export_sha256,
         counts=mapping.Counts(users=3, created=1, matched=1, updated=0, unmapped=1, attention=1),
     )
-    mapping.write_attention(
+    listed = mapping.write_attention(
         directory / files.ATTENTION,
         [mapping.Attention(id=U3, reason="anonymous", carried="Nothing.", todo="Nothing to do.")],
     )
@@ -154,17 +169,18 @@ def write_mapping(directory: Path, export_sha256: str) -> str:
         mapping.Mapped(supabase_user_id=U2, stack_auth_user_id="s2", email=None, migrated_at=AT, outcome="matched"),
     ]
     unmapped = [mapping.Unmapped(supabase_user_id=U3, reason="anonymous", referenced_by={"orders.customer_id": 1})]
-    return mapping.write(directory / files.MAPPING, head, mapped, unmapped).sha256
+    written = mapping.write(directory / files.MAPPING, head, mapped, unmapped)
+    return {"mapping_sha256": written.sha256, "attention_sha256": listed.sha256}
 
 
-def journaled(directory: Path, described: metadata.Metadata, export_sha256: str, mapping_sha256: str) -> Bundle:
+def journaled(directory: Path, described: metadata.Metadata, export_sha256: str, sums: dict[str, str]) -> Bundle:
     export = ExportResult(
         tables=3, rows=6, bytes=described.totals.bytes, auth_users=3, sha256=export_sha256, taken_at=AT, largest=(),
         left_out={}, storage_objects=0, storage_bytes=0, duration_ms=5,
     )  # fmt: skip
     users = UsersResult(
         users=3, created=1, matched=1, updated=0, unmapped=1, attention_users=1, attention={},
-        mapping_sha256=mapping_sha256, retain_until=AT + timedelta(days=90), duration_ms=5,
+        **sums, retain_until=AT + timedelta(days=90), duration_ms=5,
     )  # fmt: skip
     opened = e.RunOpened(
         at=AT,

@@ -58,17 +58,17 @@ async def test_sliced_work_ends_with_the_slice_at_hand() -> None:
 
 async def test_a_handover_that_was_cut_off_leaves_nothing_that_the_next_one_meets(bundle: Any) -> None:
     """At every slice: no sums are there, or the right ones, and another attempt ends well."""
-    slices = len(list(handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head)))
+    slices = len(list(handover.hand_over(bundle.directory, bundle.run, bundle.head)))
     whole = (bundle.directory / files.SUMS).read_bytes()
     for cut in range(1, slices):
         (bundle.directory / files.SUMS).unlink()
-        attempt = run_in_slices(handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head))
+        attempt = run_in_slices(handover.hand_over(bundle.directory, bundle.run, bundle.head))
         for _ in range(cut):
             assert isinstance(await anext(attempt), int)
         await attempt.aclose()
         assert not (bundle.directory / files.SUMS).exists()
         *_, result = [
-            step async for step in run_in_slices(handover.hand_over(bundle.directory, bundle.run.run_id, bundle.head))
+            step async for step in run_in_slices(handover.hand_over(bundle.directory, bundle.run, bundle.head))
         ]
         assert isinstance(result, HandoverResult)
         assert (bundle.directory / files.SUMS).read_bytes() == whole

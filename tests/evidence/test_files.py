@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.artifacts import files
-from bot.errors import RecordDamaged, UsageError
+from bot.artifacts.start import Made
+from bot.errors import LockHeld, RecordDamaged, UsageError
+from bot.journal import DataDirectoryLock, Journal
+from bot.supabase.export.draft import Basis, Draft
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +66,45 @@ def test_a_directory_that_others_use_is_refused(tmp_path: Path) -> None:
     assert content(tmp_path) == {"theirs.txt": b"x"}
 
 
+def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    """Also the bot's own, since anybody may have put anything there; with the right taken away it is taken."""
+    (tmp_path / files.JOURNAL).write_text("x")
+    tmp_path.chmod(0o770)
+    with pytest.raises(UsageError) as refusal:
+        files.open_directory(tmp_path)
+    assert str(refusal.value) == (
+        f"Other users can write to the data directory {tmp_path}; nothing was written; find out whether anybody has "
+        f"changed it (`cutover verify`), take that right away (`chmod 700 {tmp_path}`), and start again."
+    )
+    assert tmp_path.stat().st_mode & 0o777 == 0o770
+    tmp_path.chmod(0o750)  # others could only read it
+    files.open_directory(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_another_users_directory_is_refused_but_not_to_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner could replace every file; root, to whom a container gives what is somebody's outside, takes it."""
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(UsageError) as refusal:
+        files.open_directory(tmp_path)
+    assert str(refusal.value) == (
+        f"The data directory {tmp_path} belongs to another user; nothing was written; name a directory in "
+        "MIGRATION_DATA_DIR that is this user's own or is not there yet."
+    )
+    assert content(tmp_path) == {}
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert files.open_directory(tmp_path) == tmp_path
+
+
+def test_rights_that_a_file_system_does_not_keep_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first start, when nothing is in it yet."""
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    with pytest.raises(UsageError, match="is on a file system that keeps no rights: other users can write to it"):
+        files.open_directory(tmp_path)
+    assert content(tmp_path) == {}
+
+
 def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     """What is no directory is wrong usage, in one sentence."""
     (tmp_path / "data").write_text("x")
@@ -100,6 +143,89 @@ def test_size_and_sum_are_taken_while_writing(tmp_path: Path) -> None:
     assert (tmp_path / "orders.json").read_bytes() == b"[\n1\n]\n"
     assert written.bytes == 6
     assert written.sha256 == files.sha256_of(tmp_path / "orders.json")
+
+
+def test_a_partial_file_is_made_anew_and_private(tmp_path: Path) -> None:
+    """A link that lies in its place is removed, and what it leads to stays as it is."""
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("x")
+    for name in ("orders.json", "export"):
+        (tmp_path / f"{name}.partial").symlink_to(theirs)
+    os.umask(0)
+    files.write_once(tmp_path / "orders.json", b"[\n]\n")
+    Draft(tmp_path, Basis(run_id="r", frozen_at="t", sees="s")).__exit__()
+    assert theirs.read_text() == "x"
+    for name in ("orders.json", "export.partial"):
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", [files.JOURNAL, files.LOCK])
+def test_no_link_is_followed_to_write(tmp_path: Path, name: str) -> None:
+    """Neither by the journal nor by the lock, which would cut off what it leads to."""
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("x")
+    (tmp_path / name).symlink_to(theirs)
+    with pytest.raises(UsageError, match="cannot be written"):
+        Journal.open(tmp_path / name) if name == files.JOURNAL else DataDirectoryLock.take(tmp_path)
+    assert theirs.read_text() == "x"
+
+
+def test_a_start_that_is_refused_leaves_nothing_new(tmp_path: Path) -> None:
+    """Neither a directory nor a file; what was there stays, and so does a journal that holds a line."""
+    directory = tmp_path / "a" / "data"
+    made = Made(directory)
+    with DataDirectoryLock.take(files.open_directory(directory)):
+        Journal.open(directory / files.JOURNAL).close()
+        made.take_back()
+    assert list(tmp_path.iterdir()) == []
+
+    files.open_directory(directory)
+    made = Made(directory)
+    with DataDirectoryLock.take(directory):
+        made.take_back()
+    assert content(directory) == {".gitignore": b"*\n"}
+
+    made = Made(directory)
+    with DataDirectoryLock.take(directory), Journal.open(directory / files.JOURNAL) as journal:
+        journal.append({"type": "x"})
+        made.take_back()
+    assert (directory / files.JOURNAL).stat().st_size
+
+
+def test_a_lock_that_was_taken_back_locks_nobody(tmp_path: Path) -> None:
+    """Whoever waited for it gets the one that has its name now, and so nobody else gets another."""
+    first = DataDirectoryLock.take(tmp_path)
+    held = []
+
+    def wait() -> None:
+        with DataDirectoryLock.take(tmp_path, wait_seconds=20):
+            held.append((tmp_path / files.LOCK).read_text())
+            with pytest.raises(LockHeld):
+                DataDirectoryLock.take(tmp_path)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    (tmp_path / files.LOCK).unlink()
+    first.release()
+    waiting.join(30)
+    assert held == [f"{os.getpid()}\n"]
+
+
+def test_a_directory_that_is_gone_is_told_and_ends_with_2(tmp_path: Path) -> None:
+    """Not as damage: nobody changed the journal, and how the freeze is taken back is in the sentence."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    with Journal.open(directory / files.JOURNAL) as journal:
+        journal.append({"type": "x"})
+        directory.rename(tmp_path / "elsewhere")
+        with pytest.raises(UsageError) as gone:
+            journal.append({"type": "y"})
+    assert (gone.value.exit_code, str(gone.value)) == (
+        2,
+        f"The data directory {directory} is gone; nothing was written, and a freeze that is in place stays; put it "
+        "back where it was and start `cutover run` again; `cutover thaw` takes the freeze back.",
+    )
 
 
 def test_a_writer_left_early_leaves_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """A bundle from somebody else: reading it neither hangs nor leaves the folder, and what is printed of it only loads."""
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.artifacts import files
+from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.verify import verify_bundle
 from bot.commands.restore_sql import restore_sql
 from bot.errors import CutoverError, RecordDamaged
@@ -31,17 +35,87 @@ STRANGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize(
-    "name", ["orders.json", files.METADATA, files.MAPPING, files.SUMS, files.JOURNAL, files.USERS, files.FREEZE_PRIOR]
-)
+    "name",
+    ["orders.json", files.METADATA, files.MAPPING, files.ATTENTION, files.SUMS, files.JOURNAL, files.USERS,
+     files.UNDO, files.FREEZE_PRIOR],
+)  # fmt: skip
 def test_only_regular_files_of_the_bundle_are_read(bundle: Any, name: str, kind: str) -> None:
     """Whatever else has the name of one is a failing finding that names it, at once."""
     path: Path = bundle.closed().directory / name
-    path.unlink()
+    path.unlink(missing_ok=True)
     STRANGE[kind](path)
 
     found = verify_bundle(bundle.directory, None)
 
     assert any(name in finding.evidence for finding in found if finding.verdict is Verdict.FAIL)
+
+
+HUGE = 300 << 20
+_VERIFIED = """
+import json, resource, sys
+from pathlib import Path
+from bot.artifacts.verify import verify_bundle
+from bot.plan.findings import blocks
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = verify_bundle(Path(sys.argv[1]), None)
+used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(json.dumps([blocks(found), used >> 10, [f.evidence for f in found if f.verdict == "fail"]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["orders.json", files.METADATA, files.MAPPING, files.SUMS, files.JOURNAL],
+)
+def test_a_line_without_end_is_damage_and_takes_no_memory(bundle: Any, name: str) -> None:
+    """Hundreds of megabytes in one line: the file is named, and no more is held of it than of any other."""
+    path: Path = bundle.closed().directory / name
+    whole = path.read_bytes() if path.exists() else b""
+    with path.open("wb") as file:
+        file.write(whole[:-3] if name == "orders.json" else whole)
+        file.truncate(HUGE)  # the rest is one line of NUL, which takes no room on the disk
+    ended = subprocess.run(
+        [sys.executable, "-c", _VERIFIED, str(bundle.directory)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    damaged, used, evidence = json.loads(ended.stdout)
+    assert damaged and any(name in sentence for sentence in evidence)
+    assert used < 300, f"{used} MiB"
+
+
+@pytest.mark.parametrize("name", ["orders.json", files.METADATA, files.MAPPING, files.JOURNAL])
+def test_json_nested_without_end_is_damage(bundle: Any, name: str) -> None:
+    """No parser is led into its depths."""
+    path: Path = bundle.directory / name
+    deep = b"[" * 200_000 + b"]" * 200_000
+    if name == files.JOURNAL:
+        lines = path.read_bytes().splitlines()
+        content = b'{"n":4,"type":"step-ended","x":' + deep + b"}"
+        hash_ = hashlib.sha256(lines[-1][-66:-2] + content).hexdigest().encode()
+        path.write_bytes(path.read_bytes() + content[:-1] + b',"hash":"' + hash_ + b'"}\n')
+    elif name == "orders.json":
+        path.write_bytes(b'[\n{"id":' + deep + b"}\n]\n")
+    else:
+        path.write_bytes(path.read_bytes().replace(b'"runId":', b'"runId":' + deep + b',"x":', 1))
+    found = verify_bundle(bundle.directory, None)
+    failing = [finding.evidence for finding in found if finding.verdict is Verdict.FAIL]
+    assert failing and any(name in sentence or "Line 4 is in the chain" in sentence for sentence in failing)
+
+
+async def test_what_is_nested_deep_and_whole_is_read(bundle: Any) -> None:
+    """PostgreSQL stores it, so that a row of it refers to its user like any other."""
+    deep = b"[" * 5_000 + b"]" * 5_000
+    path = bundle.directory / "orders.json"
+    path.write_bytes(path.read_bytes().replace(b'{"id":1', b'{"id":' + b"1" * 5_000 + b',"doc":' + deep, 1))
+    examiners = BundleExaminers(bundle.directory)
+    run = bundle.exported_anew("orders")
+    found = [finding async for finding in examiners.examine_references(run, lambda progress: None)]
+    assert [(finding.verdict, finding.evidence) for finding in found] == [
+        (Verdict.PASS, "All 2 references to users in the exported tables are in the mapping.")
+    ]
 
 
 @pytest.mark.parametrize("kind", STRANGE)

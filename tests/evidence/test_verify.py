@@ -172,7 +172,7 @@ def test_a_bundle_made_anew_is_only_found_by_an_anchor(bundle: Any) -> None:
     records[0]["approvers"] = ["U9"]
     with Journal.open(bundle.directory / files.JOURNAL) as journal:
         journal.append_many(records[:3])
-        result = handed_over(bundle.directory, bundle.run.run_id, journal.head)
+        result = handed_over(bundle.directory, bundle.run, journal.head)
         journal.append({**records[3], "result": result.model_dump()})
     assert not blocks(verify_bundle(bundle.directory, None))
     assert blocks(verify_bundle(bundle.directory, told))
@@ -288,10 +288,10 @@ def test_verify_writes_nothing(bundle: Any) -> None:
 
 def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
     """After a crash the sums that are there stand, with the journal's head of then."""
-    first = handed_over(bundle.directory, bundle.run.run_id, bundle.head)
+    first = handed_over(bundle.directory, bundle.run, bundle.head)
     before = (bundle.directory / files.SUMS).read_bytes()
     (bundle.directory / files.THAW).write_text("{}")
-    assert handed_over(bundle.directory, bundle.run.run_id, (9, "f" * 64)) == first
+    assert handed_over(bundle.directory, bundle.run, (9, "f" * 64)) == first
     assert (bundle.directory / files.SUMS).read_bytes() == before
     assert (first.files, first.journal_line, first.journal_hash) == (8, *bundle.head)
     assert first.digest == files.sha256_of(bundle.directory / files.SUMS)
@@ -300,20 +300,45 @@ def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
 def test_a_bundle_that_is_not_whole_is_not_handed_over(bundle: Any) -> None:
     """A missing file, another run's mapping: refused with one sentence and no sums."""
     with pytest.raises(RecordDamaged) as refusal:
-        handed_over(bundle.directory, "20260102-ffff", bundle.head)
+        handed_over(bundle.directory, bundle.of_another_run(), bundle.head)
     assert str(refusal.value) == (
         "The bundle is not whole: metadata.json and user-mapping.json are not both of run 20260102-ffff; "
-        "nothing was written; put it back from a copy, or export again under `cutover run --new`."
+        "nothing was written; put it back from a copy and say `retry`, or without one say `thaw`: the run goes back to "
+        "the freeze gate and exports again."
     )
     (bundle.directory / "orders.json").unlink()
     with pytest.raises(RecordDamaged, match=r"orders\.json is missing"):
-        handed_over(bundle.directory, bundle.run.run_id, bundle.head)
+        handed_over(bundle.directory, bundle.run, bundle.head)
     assert not (bundle.directory / files.SUMS).exists()
+
+
+@pytest.mark.parametrize("name", ["orders.json", files.METADATA, files.MAPPING, files.ATTENTION])
+@pytest.mark.parametrize("sealed", [False, True])
+def test_what_has_changed_since_it_was_checked_is_not_handed_over(bundle: Any, name: str, *, sealed: bool) -> None:
+    """Not with new sums, and not with sums that somebody has made for it: one digit is enough, the file is named."""
+    path: Path = bundle.directory / name
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"0", b"1", 1))
+    if sealed:
+        path.write_bytes(whole)
+        handed_over(bundle.directory, bundle.run, bundle.head)
+        before = files.sha256_of(path)
+        path.write_bytes(whole.replace(b"0", b"1", 1))
+        sums = (bundle.directory / files.SUMS).read_text()
+        (bundle.directory / files.SUMS).write_text(sums.replace(before, files.sha256_of(path)))
+    with pytest.raises(RecordDamaged) as refusal:
+        handed_over(bundle.directory, bundle.run, bundle.head)
+    assert name in str(refusal.value)
+    assert (bundle.directory / files.SUMS).exists() is sealed
+    path.write_bytes(whole)
+    if sealed:
+        (bundle.directory / files.SUMS).write_text(sums)
+    handed_over(bundle.directory, bundle.run, bundle.head)
 
 
 def test_files_changed_since_the_sums_are_not_handed_over_again(bundle: Any) -> None:
     """Sums that are there are held against the files before they are believed."""
-    handed_over(bundle.directory, bundle.run.run_id, bundle.head)
+    handed_over(bundle.directory, bundle.run, bundle.head)
     (bundle.directory / "orders.json").write_text("[\n]\n")
-    with pytest.raises(RecordDamaged, match=r"orders\.json is not what SHA256SUMS says"):
-        handed_over(bundle.directory, bundle.run.run_id, bundle.head)
+    with pytest.raises(RecordDamaged, match=r"orders\.json has changed since it was checked \(SHA-256\)"):
+        handed_over(bundle.directory, bundle.run, bundle.head)

@@ -14,6 +14,7 @@ import pytest
 from bot import cli
 from bot.journal import DataDirectoryLock
 from bot.record import EventRecord
+from tests.house.children import settings
 from tests.plan.histories import NED, NED_THERE, Night, night_at
 
 
@@ -123,6 +124,16 @@ Commands:
 def test_wrong_usage_gets_one_sentence_and_2(cutover: Cutover, arguments: tuple[str, ...], sentence: str) -> None:
     """On stderr, with nothing on stdout and nothing done."""
     assert cutover(*arguments) == Told(2, "", f"cutover: {sentence}\n")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_run_that_is_refused_leaves_nothing(cutover: Cutover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder, no journal and no lock: whoever looks later finds no trace of a run that never was."""
+    for name, value in settings("postgresql://postgres:pw@127.0.0.1:1/postgres", 1, Path("a/data")).items():
+        monkeypatch.setitem(os.environ, name, value)
+    code, out, err = cutover("run")
+    assert (code, out) == (5, "")
+    assert err.splitlines()[-1].startswith("cutover: Slack could not be reached")
     assert list(Path().iterdir()) == []
 
 

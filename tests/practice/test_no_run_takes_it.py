@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from bot.stackauth.carrying.migrate import UsersStep
 from bot.stackauth.service.api import StackAuth
 from bot.supabase.database import Database
 from bot.supabase.export import Export, finished
+from tests.plan.histories import result_of
 from tests.practice.conftest import Taken, cutover, environment
 
 FROZEN_AT = "2026-01-02T03:00:00+00:00"
@@ -176,10 +178,12 @@ async def test_the_users_step_creates_nobody_from_one(taken: Taken, copied: Copi
     """It refuses before the first request, and leaves no file."""
     directory = copied("users")
     before = sorted(path.name for path in directory.iterdir())
+    exported = result_of("export").model_copy(update={"sha256": sha256_of(directory / METADATA)})
+    forged = replace(run_of(taken), results={"export": exported})
     async with StackAuth("http://127.0.0.1:1", "p", "ssk_1") as service:
         step = UsersStep(directory, service, concurrency=1, clock=NoClock())
         with pytest.raises(RecordDamaged) as refused:
-            await step(run_of(taken), never)
+            await step(forged, never)
     assert str(refused.value) == (
         "metadata.json is of a practice, not of this run; no user was created; put back what this run exported."
     )
@@ -201,7 +205,7 @@ def test_the_handover_closes_none(taken: Taken, copied: Copied) -> None:
     mapping.write(directory / files.MAPPING, head, [], [])
     files.rewrite(directory / FREEZE_PRIOR, b"{}\n")
     with pytest.raises(RecordDamaged, match=re.escape("are not both of run")):
-        list(handover.hand_over(directory, run.run_id, (1, "a" * 64)))
+        list(handover.hand_over(directory, run, (1, "a" * 64)))
     assert not (directory / files.SUMS).exists()
 
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from aiohttp import web
 
-from bot.artifacts import files, mapping
+from bot.artifacts import files, mapping, proven
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.userlog import Intent, UserLog
-from bot.errors import ServiceRefused, ServiceUnreachable
+from bot.errors import RecordDamaged, ServiceRefused, ServiceUnreachable
 from bot.plan.results import Attention
 from bot.stackauth.carrying.outcome import set_digest
 from bot.stackauth.people.reasons import REASONS
@@ -76,6 +76,51 @@ async def test_everybody_is_carried_over_under_a_turkish_locale(night, rows, tmp
         result = await night.carry_over()
     assert (result.users, result.created, result.attention_users) == (24, 24, 6)
     night.assert_everybody_once()
+
+
+@pytest.mark.parametrize("name", [files.AUTH_USERS, "auth_identities.json", files.METADATA])
+async def test_nobody_is_created_from_a_file_that_has_changed(night, rows, name):
+    """One character that is not as exported, and no request is sent; with the file put back the step goes on."""
+    night.export(*crowd(rows))
+    path = night.directory / name
+    run, whole = night.run(), path.read_bytes()
+    path.write_bytes(whole.replace(b"00000000-0000", b"00000001-0000", 1).replace(b'"2.0.0"', b'"2.0.1"'))
+    night.run = lambda *_: run
+    with pytest.raises(RecordDamaged) as refusal:
+        await night.carry_over()
+    assert name in str(refusal.value)
+    assert not night.service.users
+    path.write_bytes(whole)
+    assert (await night.carry_over()).created == 24
+
+
+@pytest.mark.parametrize("how", ["in place", "another file", "cut"])
+async def test_a_file_that_changes_while_users_are_created_gives_nobody_else(night, rows, monkeypatch, how):
+    """Whoever is created is who was exported, to the letter: nothing is used that was not proven beforehand."""
+    monkeypatch.setattr(proven, "_BLOCK", 4096)
+    night.export([rows.user(n) for n in range(1, 61)])
+    path = night.directory / files.AUTH_USERS
+    whole = path.read_bytes()
+    forged = whole.replace(rows.bcrypt.encode(), rows.bcrypt[:-3].encode() + b"xyz")
+    done = []
+
+    def change(body):
+        if body is not None and not done:
+            done.append(how)
+            match how:
+                case "in place":
+                    path.write_bytes(forged)
+                case "another file":
+                    path.with_name("forged").write_bytes(forged)
+                    path.with_name("forged").rename(path)
+                case "cut":
+                    path.write_bytes(whole[:6000])
+
+    night.service.faults.when(change)
+    with pytest.raises(RecordDamaged, match=r"auth_users\.json is not what was exported: its bytes are others"):
+        await night.carry_over()
+    assert done and night.service.users
+    assert {user.password_hash for user in night.service.users.values()} == {rows.bcrypt}
 
 
 async def test_no_secret_and_no_address_stands_in_users_jsonl(night, rows):

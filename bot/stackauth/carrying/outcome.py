@@ -82,13 +82,12 @@ def reasons_of(user: Translation, state: UserState) -> list[str]:
     return list(dict.fromkeys([*user.attentions, *of_the_target]))
 
 
-def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> UsersResult:
+def write(bundle: Bundle, run_id: str, export_sha256: str, *, now: datetime, retain_days: int) -> UsersResult:
     """Both files, and what they say in counts; blocks meanwhile."""
     scratch, directory = bundle.scratch, bundle.directory
     counts = _counts(scratch)
     unmapped = [id_ for (id_,) in scratch.all("SELECT id FROM outcome WHERE stack_id IS NULL")]
     referenced_by = tables.referenced_by(directory, bundle.metadata, unmapped)
-    export_sha256 = files.sha256_of(directory / files.METADATA)
 
     def head(at: datetime) -> mapping.Head:
         return mapping.Head(
@@ -112,8 +111,8 @@ def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> Us
         listed.unlink(missing_ok=True)
         write_attention(listed)
         write_mapping(path, at := now)
-    sha256 = files.sha256_of(path)
-    return _result(scratch, counts, mapping_sha256=sha256, retain_until=head(at).retain_until)
+    result = _result(scratch, counts, mapping_sha256=files.sha256_of(path), retain_until=head(at).retain_until)
+    return result.model_copy(update={"attention_sha256": files.sha256_of(listed)})
 
 
 def _stands(path: Path, write: Callable[[Path], Written]) -> bool:

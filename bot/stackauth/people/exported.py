@@ -6,7 +6,8 @@ them over knows what is lost; what is nested so deep that no parser follows is c
 column that the export holds as text (a JSON `null` inside jsonb is the reason) is parsed once more, so that a value
 looks the same however it was exported.
 
-Users are streamed; what belongs to them and stands elsewhere in the bundle is remembered by user first.
+Users are streamed; what belongs to them and stands elsewhere in the bundle is remembered by user first. Nothing is told
+of a file before all of it was held against metadata.json, and nothing that has changed since.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from typing import Any
 import orjson
 
 from bot.artifacts import tables
+from bot.artifacts.depth import without_depths
 from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata, Table, read
+from bot.artifacts.proven import ProvenFile
 from bot.artifacts.scratch import Scratch
 
 DEEPEST = 100
@@ -97,18 +100,21 @@ class Bundle:
     scratch: Scratch
 
     @classmethod
-    def open(cls, directory: Path, scratch: Scratch) -> Bundle:
-        """Reads what belongs to users; blocks for as long as that takes."""
-        bundle = cls(directory=directory, metadata=read(directory / METADATA), scratch=scratch)
+    def open(cls, directory: Path, scratch: Scratch, export_sha256: str = "") -> Bundle:
+        """Reads what belongs to users; blocks for as long as that takes. `export_sha256` is that of metadata.json, ""
+        where nobody vouches for it.
+        """
+        bundle = cls(directory=directory, metadata=read(directory / METADATA, sha256=export_sha256), scratch=scratch)
         bundle._remember()
         return bundle
 
     def _remember(self) -> None:
+        self._users = ProvenFile(self.directory / AUTH_USERS, self.metadata.auth_users.sha256)
         self._beside = Beside(self.scratch, {table: _text_columns(self._exported(table)) for table in BESIDE})
         for table in BESIDE:
             if (exported := self._exported(table)) is not None:
                 path = self.directory / exported.file
-                for n, text in enumerate(tables.rows(path), 2):
+                for n, text in enumerate(tables.proven_rows(ProvenFile(path, exported.sha256)), 2):
                     with _damage_named(path, n):
                         self._beside.take(table, text)
 
@@ -125,17 +131,15 @@ class Bundle:
 
     def users_but(self, passed_by: Callable[[str], bool]) -> Iterator[ExportedUser | None]:
         """None in the place of each whose id is passed by."""
-        path = self.directory / AUTH_USERS
-        for n, text in enumerate(tables.rows(path), 2):
-            with _damage_named(path, n):
+        for n, text in enumerate(tables.proven_rows(self._users), 2):
+            with _damage_named(self._users.path, n):
                 passed = passed_by(str(glanced(text)[0]["id"]))
                 user = None if passed else self._user(text, parsed)
             yield user
 
     def _walk(self, parse: Parse) -> Iterator[ExportedUser]:
-        path = self.directory / AUTH_USERS
-        for n, text in enumerate(tables.rows(path), 2):
-            with _damage_named(path, n):
+        for n, text in enumerate(tables.proven_rows(self._users), 2):
+            with _damage_named(self._users.path, n):
                 user = self._user(text, parse)
             yield user
 
@@ -188,7 +192,7 @@ def _value(text: str) -> tuple[Any, bool]:
     try:
         return json.loads(text, parse_float=_exact, parse_int=_whole), False
     except RecursionError:
-        return json.loads(_without_depths(text), parse_float=_exact, parse_int=_whole), True
+        return json.loads(without_depths(text, DEEPEST), parse_float=_exact, parse_int=_whole), True
 
 
 def _exact(digits: str) -> float | Decimal:
@@ -199,29 +203,3 @@ def _exact(digits: str) -> float | Decimal:
 
 def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < _LONG_NUMBER else Decimal(digits)
-
-
-def _without_depths(text: str) -> str:
-    """The JSON text with null for everything nested deeper than is carried over."""
-    kept: list[str] = []
-    depth, in_string, start, at = 0, False, 0, 0
-    while at < len(text):
-        character = text[at]
-        if in_string:
-            if character == "\\":
-                at += 1
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth == DEEPEST + 1:
-                kept.append(text[start:at] + "null")
-        elif character in "]}":
-            if depth == DEEPEST + 1:
-                start = at + 1
-            depth -= 1
-        at += 1
-    kept.append(text[start:])
-    return "".join(kept)

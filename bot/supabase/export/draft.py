@@ -11,13 +11,14 @@ tables without one), nothing was changed. Anything else, be it only an ANALYZE, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW, sweep_partials
+from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW, created, sweep_partials
 from bot.supabase.catalog import Table
 from bot.supabase.export.rows.tablework import OnDisk
 
@@ -50,7 +51,7 @@ class Draft:
 
     def __init__(self, directory: Path, basis: Basis) -> None:
         self._path = directory / NAME
-        self._file = self._path.open("w", encoding="utf-8")
+        self._file = os.fdopen(created(self._path), "w", encoding="utf-8")
         self._write(basis)
 
     def add(self, table: Table, done: OnDisk) -> None:
