@@ -330,7 +330,7 @@ def changed(path: Path) -> RecordDamaged:
     """What it means that a file which was checked has other bytes now."""
     return RecordDamaged(
         f"{path.name} is not what was exported: its bytes are others (SHA-256)",
-        unchanged="nothing of it was used",
+        unchanged="nothing that has changed was used",
         do=f"put it back from a copy, {WITHOUT_A_COPY}",
     )
 

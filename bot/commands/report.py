@@ -21,7 +21,8 @@ def report(config: Path | None, directory: Path | None) -> int:
     head = (record[-1][0].n, record[-1][0].hash) if record else (0, "")
     described, sha256 = None, ""
     if (bundle / files.METADATA).exists():
-        described, sha256 = metadata.read(bundle / files.METADATA), files.sha256_of(bundle / files.METADATA)
+        sha256 = files.sha256_of(bundle / files.METADATA)
+        described = metadata.read(bundle / files.METADATA, sha256=sha256)
     evidence = gathered(((line.n, event) for line, event in record), head, described, sha256)
     if evidence is None:
         raise UsageError(

@@ -68,8 +68,7 @@ class ReadBack:
             yield unmade(check, unread("the export", error))
 
     async def _examine(self, run: Run, report: Report, scratch: Scratch) -> AsyncIterator[Finding]:
-        assert run.export is not None and run.users is not None
-        export_sha256, result = run.export.sha256, run.users
+        export_sha256, result = run.export.sha256 if run.export is not None else "", run.users
         pairs = await run_blocking(lambda: _Pairs(self._directory, result, scratch))
         bundle = await run_blocking(lambda: Bundle.open(self._directory, scratch, export_sha256))
         claims = await run_blocking(lambda: Claims.of(bundle.glances(), scratch))
@@ -110,19 +109,20 @@ class _Pair(NamedTuple):
 class _Pairs:
     """What the files say, and what the service's list shows, side by side."""
 
-    def __init__(self, directory: Path, result: UsersResult, scratch: Scratch) -> None:
+    def __init__(self, directory: Path, result: UsersResult | None, scratch: Scratch) -> None:
         """Reads the files that the step has left; blocks meanwhile. Raises RecordDamaged."""
+        sums = (result.mapping_sha256, result.attention_sha256) if result is not None else ("", "")
         self._scratch = scratch
         scratch.make(
             "CREATE TABLE mapped (id TEXT PRIMARY KEY, stack_id, outcome) WITHOUT ROWID",
             "CREATE TABLE telling (id, reason, PRIMARY KEY (id, reason)) WITHOUT ROWID",
             "CREATE TABLE there (stack_id TEXT PRIMARY KEY, bears, likeness, has_password) WITHOUT ROWID",
         )
-        written = mapping.read(directory / files.MAPPING, sha256=result.mapping_sha256)
+        written = mapping.read(directory / files.MAPPING, sha256=sums[0])
         entries = (entry for entry in written if isinstance(entry, mapping.Mapped))
         rows = ((entry.supabase_user_id, entry.stack_auth_user_id, entry.outcome) for entry in entries)
         scratch.put("INSERT OR REPLACE INTO mapped VALUES (?, ?, ?)", rows)
-        listed = mapping.read_attention(directory / files.ATTENTION, sha256=result.attention_sha256)
+        listed = mapping.read_attention(directory / files.ATTENTION, sha256=sums[1])
         told = ((entry.id, entry.reason) for entry in listed if entry.reason in _TELLING)
         scratch.put("INSERT OR REPLACE INTO telling VALUES (?, ?)", told)
         [self.mapped] = scratch.one("SELECT count(*) FROM mapped")

@@ -75,8 +75,7 @@ class UsersStep:
         self._first_wait_seconds = first_wait_seconds
 
     async def __call__(self, run: Run, report: Report) -> UsersResult:
-        assert run.export is not None
-        export_sha256 = run.export.sha256
+        export_sha256 = run.export.sha256 if run.export is not None else ""
         loop = asyncio.get_running_loop()
         began = loop.time()
         with Scratch(self._directory) as scratch:
@@ -99,8 +98,6 @@ class UsersStep:
             return result.model_copy(update={"duration_ms": int((loop.time() - began) * 1000)})
 
     async def _carry(self, known: _Known, patient: Patient, board: _Board) -> UsersResult:
-        assert known.run.export is not None
-        export_sha256 = known.run.export.sha256
         log = await run_blocking(lambda: UserLog.open(self._directory / files.USERS, known.bundle.scratch))
         with log as users:
             carrier = Carrier(
@@ -114,7 +111,7 @@ class UsersStep:
                 settle_seconds=self._settle_seconds,
                 done=board.done,
             )
-            users.begin(export_sha256, self._clock.now())
+            users.begin(known.bundle.export_sha256, self._clock.now())
             if known.run.opened.users_mode == "create":
                 await let_go_of_moved(patient, known.census, known.bundle)
             open_ones = known.but(users.states.is_carried)
@@ -128,9 +125,7 @@ class UsersStep:
 
             def conclude() -> UsersResult:
                 opened = known.run.opened
-                return outcome.write(
-                    known.bundle, opened.run_id, export_sha256, now=now, retain_days=opened.retain_days
-                )
+                return outcome.write(known.bundle, opened.run_id, now=now, retain_days=opened.retain_days)
 
             await run_blocking(tally)
             await adoption.note(patient, known.bundle.scratch, known.run.run_id, concurrency=self._concurrency)

@@ -82,7 +82,7 @@ def reasons_of(user: Translation, state: UserState) -> list[str]:
     return list(dict.fromkeys([*user.attentions, *of_the_target]))
 
 
-def write(bundle: Bundle, run_id: str, export_sha256: str, *, now: datetime, retain_days: int) -> UsersResult:
+def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> UsersResult:
     """Both files, and what they say in counts; blocks meanwhile."""
     scratch, directory = bundle.scratch, bundle.directory
     counts = _counts(scratch)
@@ -94,7 +94,7 @@ def write(bundle: Bundle, run_id: str, export_sha256: str, *, now: datetime, ret
             generated_at=at,
             retain_until=mapping.retain_until(at, retain_days),
             run_id=run_id,
-            export_sha256=export_sha256,
+            export_sha256=bundle.export_sha256,
             counts=counts,
         )
 

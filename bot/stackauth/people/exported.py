@@ -24,7 +24,7 @@ import orjson
 
 from bot.artifacts import tables
 from bot.artifacts.depth import without_depths
-from bot.artifacts.files import AUTH_USERS, METADATA
+from bot.artifacts.files import AUTH_USERS, METADATA, sha256_of
 from bot.artifacts.metadata import Metadata, Table, read
 from bot.artifacts.proven import ProvenFile
 from bot.artifacts.scratch import Scratch
@@ -97,14 +97,18 @@ class Bundle:
 
     directory: Path
     metadata: Metadata
+    export_sha256: str
+    """Of metadata.json."""
     scratch: Scratch
 
     @classmethod
     def open(cls, directory: Path, scratch: Scratch, export_sha256: str = "") -> Bundle:
-        """Reads what belongs to users; blocks for as long as that takes. `export_sha256` is that of metadata.json, ""
-        where nobody vouches for it.
+        """Reads what belongs to users; blocks for as long as that takes. `export_sha256` is what metadata.json has to be,
+        "" where no run vouches for it.
         """
-        bundle = cls(directory=directory, metadata=read(directory / METADATA, sha256=export_sha256), scratch=scratch)
+        export_sha256 = export_sha256 or sha256_of(directory / METADATA)
+        metadata = read(directory / METADATA, sha256=export_sha256)
+        bundle = cls(directory=directory, metadata=metadata, export_sha256=export_sha256, scratch=scratch)
         bundle._remember()
         return bundle
 
