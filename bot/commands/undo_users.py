@@ -80,7 +80,7 @@ def _told(run: Run, found: Found, *, yes: bool, adopted_by: Sequence[str]) -> It
     if found.active:
         more = f" and {number(len(found.active) - _SHOWN)} more" if len(found.active) > _SHOWN else ""
         yield f"{number(len(found.active))} of them had signed in since: {', '.join(found.active[:_SHOWN])}{more}."
-    else:
+    elif found.users:
         yield "None of them had signed in since."
     if found.teams:
         have, where = ("had", f", by the ids in {files.UNDO}") if yes else ("have", "")
@@ -96,7 +96,7 @@ def _told(run: Run, found: Found, *, yes: bool, adopted_by: Sequence[str]) -> It
         yield f"Only if that run is void too: `cutover undo-users --yes{all_named}` removes them as well."
     if found.left:
         yield f"{number(found.left)} users of other runs, or copies of users, were left alone."
-    if yes:
+    if yes and found.users:
         yield f"{files.UNDO} names each of them by id."
     elif found.users:
         yield f"Nothing was removed. `cutover undo-users --yes{options}` removes them."

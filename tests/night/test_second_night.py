@@ -14,6 +14,7 @@ from tests.night.playing import (
     ended,
     fast_night,
     header_shows,
+    journal,
     pass_gate,
     play,
     posts,
@@ -104,3 +105,21 @@ async def test_fifty_who_changed_between_two_nights_sign_in_with_what_is_new(tmp
         assert not any([await signs_in(night, person) for person in old_passwords])
         verified = {user.primary.value: user.primary.verified for user in night.stack.users.values() if user.primary}
         assert [verified[email.lower()] for _, email, password in after if password == "unverified"] == [False] * 16
+        await assert_undo_keeps_them(night)
+
+
+async def assert_undo_keeps_them(night: Night) -> None:
+    """Asked to take the first night's users back, from its archive: the second has them all."""
+    later, [archived] = journal(night)[0]["run_id"], list((night.directory / "archive").iterdir())
+    night.directory = archived
+    code, said, _ = await night.command("undo-users", "--yes")
+    first = archived.name
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            f"0 users that run {first} created were removed from Stack Auth.",
+            f"{night.users} more that it created are kept, because a later run has mapped them: {later} ({night.users}).",
+            f"Only if that run is void too: `cutover undo-users --yes --adopted-by {later}` removes them as well.",
+        ],
+    )
+    assert len(night.stack.users) == night.users

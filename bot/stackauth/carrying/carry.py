@@ -294,9 +294,8 @@ class Carrier:
                 return None
             try:
                 if before.primary_email_auth_enabled and before.primary_email != body["primary_email"]:
-                    letting = letting_go(before)
-                    before = await self.patient.ask(partial(self._service.change, held.stack_id, letting))
-                there = await self.patient.ask(partial(self._service.change, held.stack_id, body))
+                    before = await self._sent(held, letting_go(before))
+                self._taken(await self._sent(held, body))
             except NoAnswer as error:
                 if not await trouble.passes(error):
                     return None
@@ -306,8 +305,10 @@ class Carrier:
                     return None
                 reasons.add(lesser)
             else:
-                self._taken(there)
                 return reasons
+
+    async def _sent(self, held: Held, change: Mapping[str, Any]) -> User:
+        return await self.patient.ask(lambda: self._service.change(held.stack_id, change))
 
     def _accounts_since(self, wanted: Mapping[str, Any], before: User, user: Translation) -> set[str]:
         """How the accounts of one who is there are others than those exported: a change carries none."""

@@ -80,7 +80,8 @@ _TABLE = (
         name="email-moved",
         carried="The address too, but not for signing in: another user of yours, whom an earlier night created, still "
         "signs in with it.",
-        todo="If that user is gone from Supabase, delete it in Stack Auth, then let this one sign in by the address.",
+        todo="If that user is gone from Supabase, delete it in Stack Auth, then let this one sign in by the address. "
+        "If it is of another Supabase project, decide which of the two is the person's.",
     ),
     Reason(
         name="totp-not-carried",
