@@ -7,6 +7,7 @@ target     whether the project is there, and has what people sign in with
 outlook    what will become of the users, before any is created
 likeness   pure: what a user should look like there, field by field
 readback   what the service really holds -> findings
+canary     whether a carried hash signs in
 undo       the users that a run created, removed again
 probe      how many users the service takes in a second
 together   work side by side, and in threads, to its end

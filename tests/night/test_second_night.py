@@ -118,7 +118,8 @@ async def assert_undo_keeps_them(night: Night) -> None:
         0,
         [
             f"0 users that run {first} created were removed from Stack Auth.",
-            f"{night.users} more that it created are kept, because a later run has mapped them: {later} ({night.users}).",
+            f"{night.users} more that it created are kept, because a later run has mapped them: "
+            f"{later} ({night.users}).",
             f"Only if that run is void too: `cutover undo-users --yes --adopted-by {later}` removes them as well.",
         ],
     )

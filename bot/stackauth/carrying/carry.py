@@ -14,39 +14,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Generic, TypeVar
 
 from bot.artifacts.userlog import NOT_CARRIED, Became, Intent, Settled, UserLog
-from bot.errors import CutoverError, OutcomeUnknown, ServiceRefused, ServiceUnreachable
+from bot.errors import OutcomeUnknown, ServiceRefused, ServiceUnreachable
 from bot.ports import Clock
+from bot.stackauth.carrying.change import change_of
 from bot.stackauth.carrying.fates import Fates
-from bot.stackauth.carrying.matching import ADOPTED_BY, LEFT_OUT_BY, Census, Held, Looks, Ours
+from bot.stackauth.carrying.matching import Census, Held, Looks, Ours
 from bot.stackauth.carrying.moving import letting_go
-from bot.stackauth.people.translate import (
-    MARKER,
-    SECOND_FACTOR,
-    Translation,
-    adapted,
-    dispensable,
-    marked_with,
-    unfinished,
-)
+from bot.stackauth.carrying.trouble import NoUseInMore, Trouble
+from bot.stackauth.people.translate import SECOND_FACTOR, Translation, adapted, dispensable, marked_with, unfinished
 from bot.stackauth.service.api import NoAnswer, RequestRefused, User
 from bot.stackauth.service.patience import Patient
 
-_FAILURES_OF_ONE = 10
-"""So often the service may fail over one user while it serves others, before the user counts as refused; or for so long
-if each failure takes its time.
-"""
-_SECONDS_OF_ONE = 180.0
-_FEWEST_FAILURES = 3
-_LONGEST_FAILURE_WAIT = 8.0
 _REFUSALS_TO_STOP = 10
 _YIELD_EVERY = 500
-_KEPT = (ADOPTED_BY, LEFT_OUT_BY)
-"""What a change leaves in the marker as it is."""
 
 _Item = TypeVar("_Item")
 
@@ -86,13 +70,16 @@ class Carrier:
         self._outcomes = _GroupCommit[Settled](users.settle)
         self._refused = 0
         self._last_taken = census.any_of_ours()
+        self._troubles: set[Trouble] = set()
 
-    async def takes_changes(self) -> bool:
+    async def _takes_changes(self) -> bool:
         """Whether the service serves others at this moment: asked by a change of nothing, of somebody who is there.
-        Where nobody is, it is enough that it can be read.
+        Where nobody is, it is enough that it can be read, and fails over nobody else.
         """
         try:
             if self._last_taken is None:
+                if sum(trouble.lasts for trouble in self._troubles) > 1:
+                    return False
                 await self._service.probe()
             else:
                 await self._service.change(self._last_taken, {})
@@ -153,16 +140,27 @@ class Carrier:
     def _settled(self, user: Translation, stack_id: str | None, outcome: Became, reasons: tuple[str, ...]) -> Settled:
         return Settled(user.id, outcome, stack_id, user.digest, ",".join(reasons), self._clock.now())
 
+    @contextmanager
+    def _trouble(self) -> Iterator[Trouble]:
+        """For as long as the user is worked on."""
+        trouble = Trouble(self.patient, lambda: self.answered, self._takes_changes)
+        self._troubles.add(trouble)
+        try:
+            yield trouble
+        finally:
+            self._troubles.discard(trouble)
+
     # -- a user that is not there -------------------------------------------------------------------------------------
 
     async def _create(self, user: Translation, *, maybe_sent: bool) -> Settled:
         """`maybe_sent` says that an earlier attempt may have sent it."""
         await self._intents.add(Intent(user.id, user.digest, self._clock.now()))
-        stack_id, outcome, reasons = await self._created(user, _Trouble(self), maybe_sent=maybe_sent)
+        with self._trouble() as trouble:
+            stack_id, outcome, reasons = await self._created(user, trouble, maybe_sent=maybe_sent)
         return self._settled(user, stack_id, outcome, reasons)
 
     async def _created(
-        self, user: Translation, trouble: _Trouble, *, maybe_sent: bool
+        self, user: Translation, trouble: Trouble, *, maybe_sent: bool
     ) -> tuple[str | None, Became, tuple[str, ...]]:
         floor = self._census.floor_millis  # of the first request: the latest cannot be stored before it
         reasons = self._out_of_reach(user)
@@ -198,7 +196,7 @@ class Carrier:
                     left = await self._finish(user, half, trouble)
                 return there.id, "created", left
 
-    async def _finish(self, user: Translation, half: Held, trouble: _Trouble) -> tuple[str, ...]:
+    async def _finish(self, user: Translation, half: Held, trouble: Trouble) -> tuple[str, ...]:
         """What the first request could not carry, for a user who is there by now; the reasons that the target has."""
         changed = await self._changed(user, half, trouble, without=half.reasons)
         return ("not-updated",) if changed is None else tuple(sorted({*half.reasons, *changed}))
@@ -266,7 +264,8 @@ class Carrier:
         await self._intents.add(Intent(user.id, user.digest, self._clock.now()))
         ours = held.run == self._run_id
         try:
-            reasons = await self._changed(user, held, _Trouble(self))
+            with self._trouble() as trouble:
+                reasons = await self._changed(user, held, trouble)
         except RequestRefused as error:
             if error.meaning != "not-there":
                 raise
@@ -276,7 +275,7 @@ class Carrier:
         return self._settled(user, held.stack_id, "created" if ours else "updated", tuple(sorted(reasons)))
 
     async def _changed(
-        self, user: Translation, held: Held, trouble: _Trouble, *, without: Collection[str] = ()
+        self, user: Translation, held: Held, trouble: Trouble, *, without: Collection[str] = ()
     ) -> set[str] | None:
         """The target's reasons; None when it does not take the change. A change may be sent any number of times.
         `without` are the reasons with which this run has created the user. Raises RequestRefused ("not-there") when
@@ -325,87 +324,8 @@ class Carrier:
         return reasons
 
 
-class NoUseInMore(Exception):
-    """The service fails over one user and serves others."""
-
-
-class _Trouble:
-    """Requests about one user fail, or end without the service's own answer. If it serves others meanwhile, the user
-    is the matter, and has had enough tries; if it serves nobody, that is waited out.
-    """
-
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
-        self._failures = 0
-        self._since: float | None = None
-        self._answered_then = 0
-
-    async def passes(self, error: CutoverError) -> bool:
-        """Waits for a better moment; False when there is no use in sending the same again. Raises `error` when it has
-        lasted as long as we wait.
-        """
-        carrier, now = self._carrier, asyncio.get_running_loop().time()
-        self._since = now if self._since is None else self._since
-        serves_others, self._answered_then = carrier.answered > self._answered_then, carrier.answered
-        self._failures += 1
-        lasted = now - self._since
-        enough = self._failures >= _FAILURES_OF_ONE or (
-            self._failures >= _FEWEST_FAILURES and lasted >= _SECONDS_OF_ONE
-        )
-        if enough and (serves_others or await carrier.takes_changes()):
-            self._failures = 0
-            return False
-        if lasted > carrier.patient.give_up_seconds:
-            raise error
-        await asyncio.sleep(min(carrier.patient.pace.backoff(self._failures - 1), _LONGEST_FAILURE_WAIT))
-        return True
-
-    async def must_pass(self, error: ServiceUnreachable) -> None:
-        """As `passes`, but raises NoUseInMore."""
-        if not await self.passes(error):
-            raise NoUseInMore from error
-
-
 def accounts_of(user: Translation) -> set[tuple[str, str]]:
     return {(account["id"], account["account_id"]) for account in user.body.get("oauth_providers", ())}
-
-
-_CLEARED: Mapping[str, Any] = {
-    "primary_email": None,
-    "display_name": None,
-    "profile_image_url": None,
-    "client_metadata": None,
-    "otp_auth_enabled": False,
-    "restricted_by_admin": False,
-}
-
-
-def change_of(body: Mapping[str, Any], before: User, *, first_run: str, this_run: str) -> dict[str, Any] | None:
-    """The request that makes the user what `body` would have created; None when no request can. What is gone is
-    cleared; accounts at providers are left alone, since a change cannot carry them. The marker keeps the run that
-    created the user, and whose it has become.
-    """
-    kept = {key: value for key, value in _marker_in(before).items() if key in _KEPT}
-    change = {**_CLEARED, **marked_with(body, run=first_run, updatedBy=this_run, **kept)}
-    change.pop("oauth_providers", None)
-    if before.requires_totp_mfa:
-        change.setdefault(SECOND_FACTOR, None)
-    if change.pop("is_anonymous", False) is not before.is_anonymous:
-        if not before.is_anonymous:
-            return None
-        change["is_anonymous"] = False
-    if "password_hash" not in body:
-        if before.has_password:
-            change["password"] = None
-    elif not before.has_password and change["primary_email"] is None:
-        return None  # the service fails over a first password without an address
-    return change
-
-
-def _marker_in(user: User) -> Mapping[str, Any]:
-    metadata = user.server_metadata
-    marker = metadata.get(MARKER) if isinstance(metadata, dict) else None
-    return marker if isinstance(marker, dict) else {}
 
 
 class _GroupCommit(Generic[_Item]):
