@@ -1,5 +1,5 @@
 """The look around before the night: every edge says what it will need, each with a verdict and its mend. Nothing is
-written anywhere.
+written anywhere, but for what the canary's sign-in writes at Supabase, if a canary is set.
 """
 
 from __future__ import annotations

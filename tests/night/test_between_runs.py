@@ -121,6 +121,7 @@ async def test_groups_with_too_few_people_for_the_gates_open_no_run(tmp_path: Pa
         assert not night.slack.messages
         code, out, _ = await night.command("doctor")
         assert (code, f"{too_few}." in out) == (3, True)
+        assert "canary-signs-in  The canary signs in at Supabase with its password." in out
 
         night.slack.groups["S0OPS"] = ["U0ADA", "U0GRACE", "U0LINUS"]
         await night.start_bot()

@@ -211,6 +211,17 @@ def _cutover(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
+def test_the_canary_signs_in_with_the_hash_that_was_carried(played: Played) -> None:
+    """At the users gate, as the user that it is mapped to; its address and password are among the secrets above."""
+    events = map(json.loads, (played.directory / "journal.jsonl").read_text().splitlines())
+    made = [event["finding"] for event in events if event["type"] == "finding-made"]
+    [found] = [finding for finding in made if finding["check"] == "canary-signs-in"]
+    assert (found["verdict"], found["evidence"]) == (
+        "pass",
+        "The canary signs in at Stack Auth with its old password, as the user it is mapped to.",
+    )
+
+
 def test_the_evidence_page_tells_the_night_and_no_secret(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
     """Every approval, every finding and every table stands on it; no address, no password and no key does."""
     bundle = played.directory

@@ -103,8 +103,8 @@ class Bundle:
 
     @classmethod
     def open(cls, directory: Path, scratch: Scratch, export_sha256: str = "") -> Bundle:
-        """Reads what belongs to users; blocks for as long as that takes. `export_sha256` is what metadata.json has to be,
-        "" where no run vouches for it.
+        """Reads what belongs to users; blocks for as long as that takes. `export_sha256` is what metadata.json has to
+        be, "" where no run vouches for it.
         """
         export_sha256 = export_sha256 or sha256_of(directory / METADATA)
         metadata = read(directory / METADATA, sha256=export_sha256)
