@@ -1,14 +1,18 @@
 """Users of unusual kinds, from the source over the export to the attention list."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import Company
+from bot.stackauth.outlook import look_at_the_living
 from bot.stackauth.readback import ReadBack
 from bot.stackauth.service.api import StackAuth
+from bot.supabase.database import Database
+from bot.supabase.living import auth_rows
 from tests.export.conftest import Taken
 
 ODD = Path(__file__).parent / "odd_users.sql"
@@ -64,6 +68,9 @@ async def test_each_is_carried_over_or_listed(database: Company, another_night, 
 
     result = await night.carry_over()
     assert (result.users, result.created, result.unmapped) == (142, 142, 0)
+    rows_of = partial(auth_rows, Database(database.dsn))
+    foreseen = await look_at_the_living(rows_of, night.directory, make.at)
+    assert foreseen.attention == {reason: found.count for reason, found in result.attention.items()}
     listed: dict[str, set[str]] = {}
     for entry in night.listed():
         if entry.id.startswith(IDS):

@@ -285,7 +285,7 @@ def dispensable(body: Mapping[str, Any]) -> set[str]:
     """The reasons with which the same user is tried once more, with all that people sign in with, before an empty one
     is made.
     """
-    return {reason for reason, name in _DISPENSABLE.items() if name in body}
+    return {reason for reason, name in _DISPENSABLE.items() if body.get(name)}
 
 
 def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]:

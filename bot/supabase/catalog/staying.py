@@ -43,6 +43,7 @@ _REASONS: Mapping[tuple[str, str], str] = {
 }
 
 REASONS = frozenset({PLATFORM, *_REASONS.values()})
+"""All that `why_it_stays` says: reasons for which nobody has left the table out."""
 
 
 def why_it_stays(schema: str, name: str) -> str:
