@@ -11,9 +11,10 @@ from bot.stackauth.readback import ReadBack
 from bot.stackauth.service.api import StackAuth, User
 
 
-async def read_back(night, make):
+async def read_back(night, make, run_id="20260102-abcd"):
     async with StackAuth(night.url, make.project, make.key) as service:
-        return [finding async for finding in ReadBack(night.directory, service).examine(night.run(), night._report)]
+        examine = ReadBack(night.directory, service).examine
+        return [finding async for finding in examine(night.run(run_id), night._report)]
 
 
 def stored(night, rows, n):
@@ -81,6 +82,34 @@ async def test_a_service_without_a_place_for_pictures_costs_the_picture(another_
     assert again.attention == result.attention
 
 
+async def test_a_picture_without_a_place_costs_no_second_factor_and_no_new_password(another_night, rows, make):
+    """The request that switches the factor on, and a later night's change, go without it too."""
+    night = await another_night(stores_pictures=False)
+    picture = {"full_name": "Ada", "avatar_url": "data:image/png;base64,AAAA"}
+    app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
+    others = [rows.user(n) for n in range(2, 6)]
+    night.export([rows.user(1, raw_user_meta_data=picture), *others], [], [app])
+    await night.carry_over(first_wait_seconds=0.001)
+    lost = {(rows.id(1), "picture-not-carried"), (rows.id(1), "client-metadata-not-carried")}
+    assert night.attention() == lost
+    assert stored(night, rows, 1).requires_totp_mfa
+    assert [finding.verdict for finding in await read_back(night, make)] == [Verdict.PASS, Verdict.PASS]
+
+    second = await another_night("second", service=night.service)
+    changed = rows.bcrypt[:-1] + "f"
+    users = [rows.user(1, raw_user_meta_data=picture, encrypted_password=changed), *others]
+    second.export(users, [], [app], run_id="20260103-ef01")
+    result = await second.carry_over("20260103-ef01", first_wait_seconds=0.001)
+    assert (result.updated, result.matched) == (1, 4)
+    assert second.attention() == lost
+    ada = stored(second, rows, 1)
+    assert (ada.password_hash, ada.requires_totp_mfa, ada.primary.used_for_auth) == (changed, True, True)
+    assert [finding.verdict for finding in await read_back(second, make, "20260103-ef01")] == [
+        Verdict.PASS,
+        Verdict.PASS,
+    ]
+
+
 async def test_a_refusal_costs_no_more_than_what_it_is_about(another_night, rows):
     """Refused outright, the same user is tried once without what people write themselves, and never a third time."""
     night = await another_night()
@@ -88,7 +117,7 @@ async def test_a_refusal_costs_no_more_than_what_it_is_about(another_night, rows
     tried = []
 
     def fails(body):
-        if isinstance(body, dict) and body["server_metadata"]["supabase"]["id"] == rows.id(3):
+        if isinstance(body, dict) and rows.id(3) in json.dumps(body):
             tried.append(sorted(body))
             return "500-before" if "client_metadata" in body else None
         return None
@@ -144,7 +173,9 @@ def test_numbers_are_compared_to_fifteen_digits(sent, found, same):
     for wrapped, back in ((sent, found), ({"a": [1, {"b": sent}], "c": 2}, {"c": 2, "a": [1, {"b": found}]})):
         body = {"client_metadata": wrapped, "server_metadata": {"supabase": {"id": "a"}}}
         user = Translation(id="a", body=json.loads(json.dumps(body)), attentions=(), digest="")
-        assert list(differing(user, (), likeness_of(shown(back)))) == ([] if same else ["client_metadata"])
+        assert list(differing(user, (), likeness_of(shown(back)), updated=False)) == (
+            [] if same else ["client_metadata"]
+        )
 
 
 def test_a_number_more_or_less_is_seen():
@@ -152,4 +183,4 @@ def test_a_number_more_or_less_is_seen():
     body = {"client_metadata": {"n": [1, 2]}, "server_metadata": {"supabase": {"id": "a"}}}
     user = Translation(id="a", body=body, attentions=(), digest="")
     for other in ({"n": [1]}, {"n": [1, 2, 3]}, {"n": [2, 1]}, {"n": [[1], 2]}, {"m": [1, 2]}):
-        assert list(differing(user, (), likeness_of(shown(other)))) == ["client_metadata"]
+        assert list(differing(user, (), likeness_of(shown(other)), updated=False)) == ["client_metadata"]

@@ -237,7 +237,6 @@ class Carrier:
         """Adds the reasons that make the next request a smaller one; False when nothing smaller is left. Before the
         empty user comes the same one without picture and client metadata.
         """
-        spared = dispensable(user.body)
         if reason in reasons or reason == "refused-by-target":
             self._refused += 1
             if self._refused >= _REFUSALS_TO_STOP and self._refused > self.answered:
@@ -247,13 +246,12 @@ class Carrier:
                     do="compare its API with what this version of the bot sends before going on",
                 )
             reason = "refused-by-target"
-            if reason not in reasons and not spared <= reasons:
-                reasons |= spared
+            if reason not in reasons and _spare(user, reasons):
                 return True
         if reason in reasons:
             return False
         if reason == "refused-by-target":
-            reasons -= spared  # the empty user has neither
+            reasons -= dispensable(user.body)  # the empty user has neither
         reasons.add(reason)
         return True
 
@@ -286,6 +284,7 @@ class Carrier:
         except NoUseInMore:
             return None
         reasons = self._accounts_since(adapted(user.body, without), before, user)
+        reasons |= dispensable(user.body).intersection(without)
         while True:
             wanted = self._of_source(adapted(user.body, reasons))
             body = change_of(wanted, before, first_run=held.run, this_run=self._run_id)
@@ -296,13 +295,14 @@ class Carrier:
                     before = await self._sent(held, letting_go(before))
                 self._taken(await self._sent(held, body))
             except NoAnswer as error:
-                if not await trouble.passes(error):
+                if not await trouble.passes(error) and not _spare(user, reasons):
                     return None
             except RequestRefused as error:
                 lesser = self._lesser(user, error) or ("totp-not-carried" if body.get(SECOND_FACTOR) else None)
-                if lesser is None or lesser in reasons:
+                if lesser is not None and lesser not in reasons:
+                    reasons.add(lesser)
+                elif not _spare(user, reasons):
                     return None
-                reasons.add(lesser)
             else:
                 return reasons
 
@@ -322,6 +322,13 @@ class Carrier:
         if any(there[account] != exported[account] for account in exported.keys() & there.keys()):
             reasons.add("identity-changed-since")
         return reasons
+
+
+def _spare(user: Translation, reasons: set[str]) -> bool:
+    """Adds the reasons that leave out what people write themselves; False when that is left out already."""
+    spared = dispensable(user.body) - reasons
+    reasons |= spared
+    return bool(spared)
 
 
 def accounts_of(user: Translation) -> set[tuple[str, str]]:
