@@ -1,6 +1,8 @@
 """An export of the test's own company, and a run that stands behind gate `freeze`."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +11,18 @@ from typing import Any
 import pytest
 
 from bot.artifacts import metadata
+from bot.commands.restore_sql import restore_all_sql, restore_sql
 from bot.plan import events as e
 from bot.plan.offer import Approval, Offer
 from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company
+from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database
 from bot.supabase.export import Export
+from tests.export.homes import Homes
+from tests.freeze.servers import server_of
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -78,6 +84,15 @@ class Taken:
     def metadata(self) -> metadata.Metadata:
         return metadata.read(self.directory / "metadata.json")
 
+    def printed(self, key: str | None = None) -> str:
+        """By `restore-sql`, for one table or for all."""
+        written = io.BytesIO()
+        with contextlib.redirect_stdout(io.TextIOWrapper(written)) as out:
+            code = restore_all_sql(None, self.directory) if key is None else restore_sql(None, key, self.directory)
+            out.flush()
+            assert code == 0
+            return written.getvalue().decode()
+
     def files(self) -> dict[str, bytes]:
         """Of the directory itself, but for metadata.json, whose times differ."""
         return {p.name: p.read_bytes() for p in self.directory.iterdir() if p.is_file() and p.name != "metadata.json"}
@@ -104,3 +119,19 @@ def run() -> Run:
 def refrozen() -> Run:
     """The same run after a second freeze."""
     return make_run("2026-01-02T05:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def homes(server: EmbeddedPostgres) -> Iterator[Callable[[str], Homes]]:
+    """By version, each made when first asked for."""
+    made: dict[str, Homes] = {}
+    with contextlib.ExitStack() as stack:
+
+        def of(version: str) -> Homes:
+            if version not in made:
+                running = server if version == "18" else stack.enter_context(server_of(version))
+                made[version] = Homes(version, running)
+                stack.callback(made[version].drop)
+            return made[version]
+
+        yield of

@@ -21,7 +21,7 @@ from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.postgres_binaries import SERVER_ACCOUNT, Binaries
 
 VERSIONS = ("18", "15")
-_DEBIAN = Path("/usr/lib/postgresql/15/bin")
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
 _LOGS_IN = ("postgres", "authenticator", "supabase_storage_admin")
 _TEMPLATE = "cutover_small"
 _SMALL = """
@@ -59,10 +59,10 @@ def server_of(version: str) -> EmbeddedPostgres:
         return EmbeddedPostgres(settings={"autovacuum": "off"})
     if dsn := os.environ.get("CUTOVER_TEST_DSN"):
         return GivenPostgres(dsn)
-    if not (_DEBIAN / "postgres").exists():
+    if not (DEBIAN / "postgres").exists():
         pytest.skip("no PostgreSQL 15 here, and CUTOVER_TEST_DSN names none")
     account = SERVER_ACCOUNT if os.geteuid() == 0 else ""
-    return EmbeddedPostgres(settings={"autovacuum": "off"}, binaries=Binaries(directory=_DEBIAN, account=account))
+    return EmbeddedPostgres(settings={"autovacuum": "off"}, binaries=Binaries(directory=DEBIAN, account=account))
 
 
 @contextmanager
