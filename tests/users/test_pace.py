@@ -6,6 +6,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 from itertools import pairwise
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
@@ -320,13 +321,18 @@ def test_a_limit_that_is_lowered_is_found_again(told):
 # -- refusals that have nothing to do with the rate -------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(share=st.floats(0.0, 0.02), seed=st.integers(), workers=st.sampled_from([4, 16, 64]))
 def test_refusals_by_chance_slow_nothing_down(share, seed, workers):
-    """Two in a hundred, without a word: the rate neither stays low nor decays."""
-    simulation = Simulation(moody(share, seed), latency=0.05)
-    simulation.run(60.0, workers=workers)
-    assert simulation.served_between(20.0, 60.0) >= 0.9 * workers / 0.05
+    """Two in a hundred, without a word: the rate neither stays low nor decays. One minute in thousands has so many of
+    them at once that they look like a limit; so it is judged over some minutes.
+    """
+    served = []
+    for minute in range(5):
+        simulation = Simulation(moody(share, seed + minute), latency=0.05)
+        simulation.run(60.0, workers=workers)
+        served.append(simulation.served_between(20.0, 60.0))
+    assert mean(served) >= 0.9 * workers / 0.05
 
 
 # -- the pace applied -------------------------------------------------------------------------------------------------

@@ -433,8 +433,8 @@ async def test_a_user_that_cannot_be_created_at_all(night, rows):
 
 @pytest.mark.parametrize("fault", ["drop-before", "502-html", "drop-after", "hang-after"])
 async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
-    """Others are served: after some tries, each with a look at the list, an empty user stands for the id; where the
-    request has its effect all the same, the look finds it. Nobody is created twice.
+    """Others are served: after some tries, each with a look at the list, and as many with less, an empty user stands
+    for the id; where the request has its effect all the same, the look finds it. Nobody is created twice.
     """
     night.export([rows.user(n) for n in range(1, 6)])
 
@@ -446,7 +446,7 @@ async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
     assert (result.created, result.unmapped) == (5, 0)
     lost = fault in {"drop-before", "502-html"}
     assert night.attention() == ({(rows.id(3), "refused-by-target")} if lost else set())
-    assert night.service.requests["POST", "/api/v1/users"] == (5 + 10 if lost else 5)
+    assert night.service.requests["POST", "/api/v1/users"] == (5 + 20 if lost else 5)
     night.assert_everybody_once()
     assert (stored(night, rows.id(3)).primary is None) == lost
 
@@ -468,7 +468,7 @@ async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault):
     result = await night.carry_over(first_wait_seconds=0.001, settle_seconds=0.001, concurrency=1)
     assert (result.created, result.unmapped) == (4, 1)
     assert night.attention() == {(rows.id(4), "not-created")}
-    assert night.service.requests["POST", "/api/v1/users"] == 3 + 20 + 1
+    assert night.service.requests["POST", "/api/v1/users"] == 3 + 30 + 1
 
 
 @pytest.mark.parametrize("there", [0, 2])
