@@ -431,6 +431,21 @@ async def test_a_user_that_cannot_be_created_at_all(night, rows):
     assert not REASONS["not-created"].creates
 
 
+async def test_a_user_that_cannot_be_created_is_tried_again_by_every_retry(night, rows):
+    """And is unmapped again by the same reason, or created at last; the mapping has everybody each time."""
+    night.export([rows.user(n) for n in range(1, 6)])
+    night.service.faults.when(
+        lambda body: "500-before" if isinstance(body, dict) and rows.id(3) in json.dumps(body) else None
+    )
+    first = await night.carry_over(first_wait_seconds=0.001)
+    again = await night.carry_over(first_wait_seconds=0.001)
+    assert (again.created, again.unmapped, again.attention) == (4, 1, first.attention)
+    assert night.outcomes()[rows.id(3)] == "unmapped"
+    night.service.faults.clear()
+    assert (await night.carry_over()).created == 5
+    night.assert_everybody_once()
+
+
 @pytest.mark.parametrize("fault", ["drop-before", "502-html", "drop-after", "hang-after"])
 async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
     """Others are served: after some tries, each with a look at the list, and as many with less, an empty user stands

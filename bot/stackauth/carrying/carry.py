@@ -112,7 +112,8 @@ class Carrier:
         """True when the user needs attention."""
         state = self._states.get(user.id)
         became = await self._carry(user, maybe_sent=state is not None and state.outcome == "unknown")
-        if state is None or became[1:-1] != state[:-1]:  # else it stays as old as it is
+        stands = self._states.get(user.id)
+        if stands is None or became[1:-1] != stands[:-1]:  # else it stays as old as it is
             await self._outcomes.add(became)
         return bool(became.reason or user.attentions)
 
