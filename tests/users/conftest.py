@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,12 +78,16 @@ def marker_of(server_metadata: Json) -> str | None:
 
 
 class Night:
-    """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported."""
+    """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported. `source_ref` names the
+    Supabase project; `written` is a row as the export writes it.
+    """
 
     def __init__(self, directory: Path, service: StackAuthStandin) -> None:
         self.directory = directory
         self.service = service
         self.url = service.url
+        self.source_ref = "abc"
+        self.written: Callable[[dict[str, Any]], str] = partial(json.dumps, ensure_ascii=False)
         self.progress: list[Progress] = []
         self.decisions: dict[str, UserDecided] = {}
         self.changed = asyncio.Event()
@@ -127,7 +132,7 @@ class Night:
                 run_id=run_id,
                 practice=False,
                 tool=metadata.Tool(version="0"),
-                source=metadata.Source(ref="abc", database="postgres", server_version="18"),
+                source=metadata.Source(ref=self.source_ref, database="postgres", server_version="18"),
                 target=metadata.Target(project_id=PROJECT),
                 freeze=None,
                 snapshot=metadata.Snapshot(taken_at=AT, xmax=1),
@@ -143,7 +148,7 @@ class Night:
     def _table(
         self, schema: str, name: str, rows: Rows, *, text_columns: tuple[str, ...] = (), **given: Any
     ) -> metadata.Table:
-        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
+        texts = [self.written(row) for row in rows]
         content = "".join(["[\n", ",\n".join(texts), "\n" if texts else "", "]\n"]).encode()
         file = files.table_files([(schema, name)])[schema, name]
         written = files.write_once(self.directory / file, content)
@@ -178,7 +183,7 @@ class Night:
         )
 
     def run(self, run_id: str = "20260102-abcd", mode: UsersMode = "create") -> Run:
-        parties = Parties(source_ref="abc", source_database="postgres", target_project=PROJECT)
+        parties = Parties(source_ref=self.source_ref, source_database="postgres", target_project=PROJECT)
         opened = RunOpened(
             at=AT,
             run_id=run_id,

@@ -74,6 +74,26 @@ async def test_what_a_change_cannot_carry_is_told_and_not_compared(night, again,
     assert (await verdicts(third, "20260204-aaaa"))["users-read-back"].verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize("stays", ["picture", "metadata"])
+async def test_what_people_write_themselves_costs_no_change_its_password(another_night, again, verdicts, rows, stays):
+    """The service fails over a new picture, or new metadata: all else of the change arrives."""
+    night = await another_night(stores_pictures=False)
+    night.export([rows.user(n) for n in (1, 2, 3)])
+    await night.carry_over()
+    new_hash = rows.bcrypt[:-1] + "z"
+    written = {"full_name": "Ada", "avatar_url": "data:image/png;base64,AAAA"} if stays == "picture" else {"odd": 1}
+    night.service.faults.when(
+        lambda body: "500-before" if isinstance(body, dict) and body.get("client_metadata") == {"odd": 1} else None
+    )
+    changed = rows.user(1, encrypted_password=new_hash, raw_user_meta_data=written)
+    later = await again(night, [changed, rows.user(2), rows.user(3)], first_wait_seconds=0.001)
+    told = {"client-metadata-not-carried"} | ({"picture-not-carried"} if stays == "picture" else set())
+    assert later.attention() == {(rows.id(1), reason) for reason in told}
+    ada = stored(later, rows.id(1))
+    assert (ada.password_hash, ada.client_metadata, ada.profile_image_url) == (new_hash, None, None)
+    assert {finding.verdict for finding in (await verdicts(later)).values()} == {Verdict.PASS}
+
+
 async def test_a_field_that_was_sent_is_compared_all_the_same(night, again, verdicts, rows):
     """Only accounts are spared."""
     night.export([rows.user(1)], [rows.identity(1, "google", "g")])
@@ -174,21 +194,39 @@ async def test_an_address_of_a_user_who_is_gone_names_both(night, again, verdict
     assert {finding.verdict for finding in (await verdicts(later)).values()} == {Verdict.PASS}
 
 
+@pytest.mark.parametrize("reason", ["identity-taken-in-target", "client-metadata-not-carried"])
+async def test_what_the_target_had_against_somebody_with_an_authenticator_app_is_told_each_night(
+    night, another_night, verdicts, rows, reason
+):
+    """The second request, which carries the app, sends nothing again that the first had to leave out."""
+    app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
+    if reason == "identity-taken-in-target":
+        night.service.add_user({"oauth_providers": [{"id": "github", "account_id": "77"}]})
+    else:
+        night.service.faults.when(
+            lambda body: "500-before" if isinstance(body, dict) and body.get("client_metadata") == {"odd": 1} else None
+        )
+    night.decide(1, "create")
+    bundle = [rows.user(1, raw_user_meta_data={"odd": 1}), rows.user(2)], [rows.identity(1, "github", "77")], [app]
+    if reason == "client-metadata-not-carried":
+        bundle = bundle[0], [], [app]
+    night.export(*bundle)
+    await night.carry_over(first_wait_seconds=0.001)
+    assert night.attention() == {(rows.id(1), reason)}
+    assert stored(night, rows.id(1)).requires_totp_mfa
+    later = await another_night(service=night.service)
+    later.export(*bundle, run_id=LATER)
+    result = await later.carry_over(LATER)
+    assert (result.matched, later.attention()) == (2, {(rows.id(1), reason)})
+    assert {finding.verdict for finding in (await verdicts(later)).values()} == {Verdict.PASS}
+
+
 # -- two Supabase projects, one target --------------------------------------------------------------------------------
 
 
 def of_project(night, ref):
     """The same night, with the export and the run of another Supabase project."""
-    run = night.run
-
-    def as_theirs(*given):
-        made = run(*given)
-        parties = made.opened.parties.model_copy(update={"source_ref": ref})
-        return type(made)(
-            opened=made.opened.model_copy(update={"parties": parties}), last_at=made.last_at, decisions=made.decisions
-        )
-
-    night.run = as_theirs
+    night.source_ref = ref
     return night
 
 

@@ -200,7 +200,7 @@ class Carrier:
     async def _finish(self, user: Translation, half: Held, trouble: Trouble) -> tuple[str, ...]:
         """What the first request could not carry, for a user who is there by now; the reasons that the target has."""
         changed = await self._changed(user, half, trouble, without=half.reasons)
-        return ("not-updated",) if changed is None else tuple(sorted({*half.reasons, *changed}))
+        return ("not-updated",) if changed is None else tuple(sorted(changed))
 
     def _of_source(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The request, whose marker names the project too: others may be carried into the same target."""
@@ -236,7 +236,7 @@ class Carrier:
 
     def _lessen(self, user: Translation, reasons: set[str], reason: str) -> bool:
         """Adds the reasons that make the next request a smaller one; False when nothing smaller is left. Before the
-        empty user comes the same one without picture and client metadata.
+        empty user comes the same one without what people write themselves.
         """
         if reason in reasons or reason == "refused-by-target":
             self._refused += 1
@@ -247,13 +247,21 @@ class Carrier:
                     do="compare its API with what this version of the bot sends before going on",
                 )
             reason = "refused-by-target"
-            if reason not in reasons and _spare(user, reasons):
+            if reason not in reasons and self._spare(user, reasons):
                 return True
         if reason in reasons:
             return False
         if reason == "refused-by-target":
             reasons -= dispensable(user.body)  # the empty user has neither
         reasons.add(reason)
+        return True
+
+    def _spare(self, user: Translation, reasons: set[str]) -> bool:
+        """Adds the reasons that leave out picture and client metadata; False when they are left out already."""
+        spared = dispensable(user.body)
+        if spared <= reasons:
+            return False
+        reasons |= spared
         return True
 
     # -- a user that is there, but was another ------------------------------------------------------------------------
@@ -284,8 +292,7 @@ class Carrier:
             before = await self.patient.ask(lambda: self._service.get(held.stack_id), on_failure=trouble.must_pass)
         except NoUseInMore:
             return None
-        reasons = self._accounts_since(adapted(user.body, without), before, user)
-        reasons |= dispensable(user.body).intersection(without)
+        reasons = {*without, *self._accounts_since(adapted(user.body, without), before, user)}
         while True:
             wanted = self._of_source(adapted(user.body, reasons))
             body = change_of(wanted, before, first_run=held.run, this_run=self._run_id)
@@ -296,13 +303,13 @@ class Carrier:
                     before = await self._sent(held, letting_go(before))
                 self._taken(await self._sent(held, body))
             except NoAnswer as error:
-                if not await trouble.passes(error) and not _spare(user, reasons):
+                if not await trouble.passes(error) and not self._spare(user, reasons):
                     return None
             except RequestRefused as error:
                 lesser = self._lesser(user, error) or ("totp-not-carried" if body.get(SECOND_FACTOR) else None)
                 if lesser is not None and lesser not in reasons:
                     reasons.add(lesser)
-                elif not _spare(user, reasons):
+                elif not self._spare(user, reasons):
                     return None
             else:
                 return reasons
@@ -323,13 +330,6 @@ class Carrier:
         if any(there[account] != exported[account] for account in exported.keys() & there.keys()):
             reasons.add("identity-changed-since")
         return reasons
-
-
-def _spare(user: Translation, reasons: set[str]) -> bool:
-    """Adds the reasons that leave out what people write themselves; False when that is left out already."""
-    spared = dispensable(user.body) - reasons
-    reasons |= spared
-    return bool(spared)
 
 
 def accounts_of(user: Translation) -> set[tuple[str, str]]:
