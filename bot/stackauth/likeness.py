@@ -65,7 +65,7 @@ def likeness_of(user: User) -> bytes:
 
 def likeness_wanted(user: Translation, reasons: Collection[str]) -> bytes:
     """Of the user as the service should show it."""
-    body = adapted(user.body, BY_THE_TARGET.intersection(reasons))
+    body = adapted(user.body, (BY_THE_TARGET | ACCOUNTS_SINCE).intersection(reasons))
     shown: dict[str, Any] = {
         "primary_email_verified": False,
         "primary_email_auth_enabled": False,

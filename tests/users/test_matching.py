@@ -104,6 +104,27 @@ async def test_an_account_at_a_provider_is_for_a_person_to_decide(night, rows):
     assert not stored.oauth_identities and stored.has_password
 
 
+@pytest.mark.parametrize("magic_links", [True, False])
+async def test_whoever_loses_the_only_account_has_the_magic_link(another_night, rows, make, magic_links):
+    """Or is told that it is off: the address is verified, and nothing else signs the user in."""
+    night = await another_night(otp_enabled=magic_links, oauth_providers=("github", "linkedin"))
+    night.service.add_user({"oauth_providers": [{"id": "github", "account_id": "77"}]})
+    night.decide(1, "create")
+    users = [rows.user(n, encrypted_password=None) for n in (1, 2, 3)]
+    shared = [rows.identity(2, "linkedin", "7"), rows.identity(3, "linkedin_oidc", "7")]
+    night.export(users, [rows.identity(1, "github", "77"), *shared])
+    await night.carry_over()
+    off = set() if magic_links else {(rows.id(1), "magic-link-off"), (rows.id(3), "magic-link-off")}
+    assert night.attention() == {
+        (rows.id(1), "identity-taken-in-target"),
+        (rows.id(3), "identity-taken-by-another"),
+        *off,
+    }
+    links = {id_: night.service.users[stack_id].otp_auth_enabled for id_, stack_id in pairs(night).items()}
+    assert links == {rows.id(1): magic_links, rows.id(2): False, rows.id(3): magic_links}
+    assert all(finding.verdict is Verdict.PASS for finding in (await findings(night, make)).values())
+
+
 async def test_what_people_decide_is_carried_out(night, rows, make):
     """One is the same person, one is another, one is left out; the rest of the night stays as it was."""
     theirs = {n: there(night, f"person{n}@example.com", verified=False) for n in (1, 2, 3)}

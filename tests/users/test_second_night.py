@@ -74,6 +74,20 @@ async def test_what_a_change_cannot_carry_is_told_and_not_compared(night, again,
     assert (await verdicts(third, "20260204-aaaa"))["users-read-back"].verdict is Verdict.PASS
 
 
+async def test_another_of_several_accounts_was_used_since(night, again, verdicts, rows):
+    """The one that was carried is the person's still: nobody is told to remove it."""
+    one, other = (rows.identity(1, "google", account) for account in ("g-1", "g-2"))
+    night.export([rows.user(1)], [{**one, "updated_at": "2025-01-01"}, other])
+    await night.carry_over()
+    later = await again(night, [rows.user(1)], [one, {**other, "updated_at": "2026-01-01"}])
+    assert later.attention() == {
+        (rows.id(1), "second-identity-not-carried"),
+        (rows.id(1), "identity-added-since"),
+    }
+    assert [account.account_id for account in stored(later, rows.id(1)).oauth_identities] == ["g-1"]
+    assert {finding.verdict for finding in (await verdicts(later)).values()} == {Verdict.PASS}
+
+
 @pytest.mark.parametrize("stays", ["picture", "metadata"])
 async def test_what_people_write_themselves_costs_no_change_its_password(another_night, again, verdicts, rows, stays):
     """The service fails over a new picture, or new metadata: all else of the change arrives."""

@@ -325,7 +325,7 @@ class Carrier:
         for account in exported.keys() - there.keys():
             moved = self._is_anothers(self._census.having(*account), user)
             reasons.add("identity-moved" if moved else "identity-added-since")
-        if there.keys() - exported.keys():
+        if there.keys() - exported.keys() - user.accounts:
             reasons.add("identity-removed-since")
         if any(there[account] != exported[account] for account in exported.keys() & there.keys()):
             reasons.add("identity-changed-since")

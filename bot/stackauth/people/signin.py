@@ -81,8 +81,8 @@ def _accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
     for identity in user.identities:
         if not is_usable(identity):
             continue
-        provider = PROVIDERS[identity["provider"]]
-        account = {"id": provider, "account_id": str(identity["provider_id"])}
+        provider, account_id = account_in(identity)
+        account = {"id": provider, "account_id": account_id}
         data = identity.get("identity_data")
         if isinstance(data, dict) and isinstance(data.get("email"), str) and data["email"]:
             account["email"] = data["email"]
@@ -95,6 +95,11 @@ def _accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
 def is_usable(identity: Mapping[str, Any]) -> bool:
     """The target has the provider, and the export the provider's id of the person."""
     return identity["provider"] in PROVIDERS and bool(str(identity.get("provider_id") or "").strip())
+
+
+def account_in(identity: Mapping[str, Any]) -> tuple[str, str]:
+    """Of a usable identity: the target's provider, and the person's id there."""
+    return PROVIDERS[identity["provider"]], str(identity["provider_id"])
 
 
 def _last_used(identity: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from typing import Any
 from bot.stackauth.people.claims import Claims
 from bot.stackauth.people.exported import ExportedUser
 from bot.stackauth.people.javascript import as_javascript
-from bot.stackauth.people.signin import WayIn, is_usable, way_in_of
+from bot.stackauth.people.signin import WayIn, account_in, is_usable, way_in_of
 
 MARKER = "supabase"
 SECOND_FACTOR = "totp_secret_base64"
@@ -54,13 +54,16 @@ _SPEAK_FOR_THEMSELVES = {"phone-only", "sso-user", "anonymous", "deleted", "emai
 @dataclass(frozen=True, kw_only=True)
 class Translation:
     """`body` creates the user. `attentions` are names of `reasons.REASONS`, each once, in the order of their finding.
-    `digest` is hex, over all that is carried but the run. `email` is what the mapping shows.
+    `digest` is hex, over all that is carried but the run. `email` is what the mapping shows. `accounts` are all that
+    Supabase has for the user at providers of the target, as provider and id, those that stay behind for another that was
+    used later included.
     """
 
     id: str
     body: Mapping[str, Any]
     attentions: tuple[str, ...]
     digest: str
+    accounts: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def email(self) -> str | None:
@@ -73,18 +76,22 @@ def translate(user: ExportedUser, *, run_id: str, at: datetime, claims: Claims) 
     reasons: dict[str, None] = {}
     body: dict[str, Any] = {}
     kept: dict[str, Any] = {}
+    accounts: set[tuple[str, str]] = set()
     if user.row.get("deleted_at") is not None:
         reasons["deleted"] = None
         body |= {"restricted_by_admin": True, "restricted_by_admin_reason": "Deleted in Supabase"}
         body["server_metadata"] = {MARKER: _marker(user)}
     else:
+        accounts = {account_in(identity) for identity in user.identities if is_usable(identity)}
+        accounts = {account for account in accounts if claims.give_account(*account, user.id)}
         _sign_in(user, claims, body, kept, reasons)
         _ban(user, at, body, reasons)
         _profile(user, body, reasons)
         _metadata(user, body, kept, reasons)
     digest = _digest(body)
     body["server_metadata"][MARKER] |= {"run": run_id, "digest": digest}
-    return Translation(id=user.id, body=body, attentions=tuple(reasons), digest=digest)
+    found = tuple(reasons)
+    return Translation(id=user.id, body=body, attentions=found, digest=digest, accounts=frozenset(accounts))
 
 
 # -- signing in -------------------------------------------------------------------------------------------------------
@@ -94,7 +101,7 @@ def _sign_in(
     user: ExportedUser, claims: Claims, body: dict[str, Any], kept: dict[str, Any], reasons: dict[str, None]
 ) -> None:
     row, way_in = user.row, way_in_of(user)
-    by_email, magic_link = way_in.by_email, way_in.magic_link
+    by_email = way_in.by_email
     if row.get("is_anonymous"):
         reasons["anonymous"] = None
         body["is_anonymous"] = True
@@ -105,11 +112,11 @@ def _sign_in(
     if email is not None:
         if by_email and not claims.give_address(email, user.id):
             reasons["email-taken-by-another"] = None
-            by_email = magic_link = False
+            by_email = False
         body["primary_email"] = email
         body["primary_email_verified"] = way_in.verified
         body["primary_email_auth_enabled"] = by_email
-        if magic_link:
+        if by_email and way_in.verified and way_in.password is None and not accounts:
             body["otp_auth_enabled"] = True
     elif (row.get("email") or "").strip():
         reasons["email-refused"] = None
@@ -280,6 +287,9 @@ def _marker(user: ExportedUser) -> dict[str, Any]:
 _DISPENSABLE = {"picture-not-carried": "profile_image_url", "client-metadata-not-carried": "client_metadata"}
 """The reason -> what people write themselves and the service may fail over, though all else of the user is well."""
 
+_WITHOUT_ACCOUNTS = frozenset({"identity-taken-in-target", "identity-moved", "identity-added-since"})
+"""Reasons with which a request carries no accounts: then a verified address without a password gets the magic link."""
+
 
 def dispensable(body: Mapping[str, Any]) -> set[str]:
     """The reasons with which the same user is tried once more, with all that people sign in with, before an empty one
@@ -297,6 +307,10 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left = {k: v for k, v in body.items() if k in {"is_anonymous", "restricted_by_admin"}}
         kept = body["server_metadata"][MARKER]
         left["server_metadata"] = {MARKER: {k: kept[k] for k in ("id", "createdAt", "run", "digest")}}
+    if not _WITHOUT_ACCOUNTS.isdisjoint(reasons):
+        left.pop("oauth_providers", None)
+        if _signs_in_by_nothing_else(left):
+            left["otp_auth_enabled"] = True
     if "primary_email" in left and not {"email-taken-in-target", "email-moved"}.isdisjoint(reasons):
         left["primary_email_auth_enabled"] = False
         left.pop("otp_auth_enabled", None)
@@ -304,12 +318,16 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left.pop("otp_auth_enabled", None)
     if "totp-not-carried" in reasons:
         left.pop(SECOND_FACTOR, None)
-    if not {"identity-taken-in-target", "identity-moved"}.isdisjoint(reasons):
-        left.pop("oauth_providers", None)
     for reason, name in _DISPENSABLE.items():
         if reason in reasons:
             left.pop(name, None)
     return marked_with(left, reasons=sorted(reasons)) if reasons else left
+
+
+def _signs_in_by_nothing_else(body: Mapping[str, Any]) -> bool:
+    """Than by its address, which is verified."""
+    by_email = body.get("primary_email_verified") and body.get("primary_email_auth_enabled")
+    return bool(by_email) and "password_hash" not in body
 
 
 def unfinished(body: Mapping[str, Any]) -> dict[str, Any]:
