@@ -59,6 +59,15 @@ async def test_what_people_write_about_themselves_stops_no_night(night, rows, ma
     assert [finding.verdict for finding in await read_back(night, make)] == [Verdict.PASS, Verdict.PASS]
 
 
+@pytest.mark.parametrize("number", [80351110224678912, 2**63, -(2**60)])
+async def test_a_whole_number_that_a_double_holds_is_rounded_where_javascript_writes_other_digits(night, rows, number):
+    """Such as the id of an account at Discord: whoever reads it as a whole number reads another one."""
+    night.export([rows.user(1, raw_user_meta_data={"id": number}), rows.user(2, raw_user_meta_data={"id": 2**53})])
+    await night.carry_over()
+    assert float(number) == number and stored(night, rows, 1).client_metadata["id"] != number
+    assert night.attention() == {(rows.id(1), "metadata-rounded")}
+
+
 async def test_a_service_without_a_place_for_pictures_costs_the_picture(another_night, rows, make):
     """And the metadata, which are taken out with it, each with its reason; address, password and account stay."""
     night = await another_night(stores_pictures=False)

@@ -1,7 +1,8 @@
 """Pure: what becomes of JSON in the service: JavaScript reads it, and its database writes it.
 
-- A number is a double. The database keeps 16 digits of it at least, some releases no more; what is near the largest
-  double becomes null there, and what is near the smallest may become 0.
+- A number is a double, written in its fewest digits: a whole number past 2**53 may come back with others. The database
+  keeps 16 digits of it at least, some releases no more; what is near the largest double becomes null there, and what is
+  near the smallest may become 0.
 - Nesting of some 120 levels makes the service fail; `DEEPEST` are carried.
 - A key `__proto__` is gone without a word: to JavaScript it is no key of the object.
 
@@ -40,7 +41,7 @@ def as_javascript(value: Any, losses: set[str], depth: int = 1) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
     number = _double(value)
-    if isinstance(value, Decimal) or number != value or _may_lose_digits(number):
+    if isinstance(value, Decimal) or Decimal(repr(number)) != value or _may_lose_digits(number):
         losses.add("metadata-rounded")
     if math.isinf(number):
         return None
