@@ -69,6 +69,7 @@ class Carrier:
         self._intents = _GroupCommit[Intent](users.intend)
         self._outcomes = _GroupCommit[Settled](users.settle)
         self._refused = 0
+        self._taken_before = census.count_of(run_id)
         self._last_taken = census.any_of_ours()
         self._troubles: set[Trouble] = set()
 
@@ -240,9 +241,10 @@ class Carrier:
         """
         if reason in reasons or reason == "refused-by-target":
             self._refused += 1
-            if self._refused >= _REFUSALS_TO_STOP and self._refused > self.answered:
+            taken = self._taken_before + self.answered
+            if self._refused >= _REFUSALS_TO_STOP and self._refused > taken:
                 raise ServiceRefused(
-                    f"Stack Auth refuses most users ({self._refused} so far, {self.answered} taken)",
+                    f"Stack Auth refuses most users ({self._refused} so far, {taken} taken)",
                     unchanged="users that it took are kept and listed in users.jsonl",
                     do="compare its API with what this version of the bot sends before going on",
                 )

@@ -162,6 +162,11 @@ class Census:
         found = self._scratch.one("SELECT stack_id FROM held LIMIT 1")
         return None if found is None else str(found[0])
 
+    def count_of(self, run_id: str) -> int:
+        """How many the run has created."""
+        [count] = self._scratch.one("SELECT count(*) FROM held WHERE run = ?", run_id)
+        return int(count)
+
     def signing_in_by(self, address: str) -> Ours | None:
         """The user of ours who had the address when the list was read."""
         found = self._scratch.one("SELECT id, stack_id FROM held WHERE address = ? ORDER BY id", address)
