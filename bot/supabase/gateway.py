@@ -16,6 +16,7 @@ import base64
 import binascii
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -53,7 +54,10 @@ _SERVICE = Service(
     redirect=obstacles.API_ANSWER,
 )
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
-_NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01", "404", "406"}
+_NO_SUCH_TABLE = "PGRST205"
+_UNQUOTED = re.compile(r"[\w $]*")
+"""Names of columns that PostgREST reads without quotes."""
+_NOT_EXPOSED = {"PGRST106", "PGRST125", _NO_SUCH_TABLE, "42P01", "404", "406"}
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
 _NOT_GRANTED = {"403", "42501"}
 _TIMED_OUT = {"57014", "500", "504"}
@@ -163,12 +167,13 @@ class Gateway:
     async def try_write(self, key: KeyName, schema: str, table: str, column: str, method: Method = "PATCH") -> str:
         """The code with which a write that touches no row is refused; "" when it was accepted.
 
-        `column` is one that is NOT NULL. Codes are SQLSTATEs or PostgREST's own (`PGRST205`: the table is not
-        exposed). Raises ServiceUnreachable (DataApiOff where that is why), or ServiceRefused when the key is wrong.
+        `column` is one that is NOT NULL. Codes are SQLSTATEs or PostgREST's own (`PGRST205`: the table is not exposed,
+        or cannot be asked for by these names). Raises ServiceUnreachable (DataApiOff where that is why), or
+        ServiceRefused when the key is wrong.
         """
 
         async def write(client: AsyncClient) -> None:
-            rows, least = client.schema(schema).table(table), ReturnMethod.minimal
+            rows, least = _rows(client, schema, table, column), ReturnMethod.minimal
             if method == "POST":
                 await rows.insert([], returning=least).execute()
                 return
@@ -185,7 +190,7 @@ class Gateway:
         """
 
         async def read(client: AsyncClient) -> None:
-            rows = client.schema(schema).table(table).select(column).limit(0)
+            rows = _rows(client, schema, table, column).select(column).limit(0)
             if header:
                 rows.request.headers[header] = "1"
             await rows.execute()
@@ -238,7 +243,7 @@ class Gateway:
         """
 
         async def ask(client: AsyncClient) -> int | None:
-            rows = client.schema(schema).table(table).select("*", count=CountMethod.exact, head=True)
+            rows = _rows(client, schema, table).select("*", count=CountMethod.exact, head=True)
             return (await rows.execute()).count
 
         try:
@@ -338,6 +343,17 @@ class _Refusal(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+def _rows(client: AsyncClient, schema: str, table: str, column: str = "") -> Any:
+    """Raises _Refusal as for a table that the API does not expose where a name cannot be asked for as it is. A schema's
+    stands in a header, a column's in the grammar of the query. A table's is a segment of the path, and the client
+    writes `../..` there as it is: what is meant for a table would reach another service with the secret key.
+    """
+    is_in_path = "/" not in table and table not in {".", ".."}
+    if not is_in_path or not (schema.isascii() and schema.isprintable()) or not _UNQUOTED.fullmatch(column):
+        raise _Refusal(_NO_SUCH_TABLE)
+    return client.schema(schema).table(table)
 
 
 def _code_of(error: APIError) -> str:

@@ -206,6 +206,7 @@ async def test_what_is_not_played_is_refused_not_ignored(gateway: GatewayStandin
     """Grammar beyond the stand-in's ends in 400, so that nobody takes a wrong answer for a right one."""
     headers = {"apikey": gateway.service_role_key}
     asked = ["orders?or=(id.eq.1,id.eq.2)", "orders?select=id,customers(company)", "orders?id=fts.x", "rpc/add_todo"]
+    asked += ['documents?select=a"b', "documents?a%2Fb=is.null"]  # such a name takes quotes
     async with httpx.AsyncClient(base_url=f"{gateway.url}/rest/v1/", headers=headers) as http:
         for path in asked:
             answer = await http.get(path)

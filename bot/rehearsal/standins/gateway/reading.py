@@ -16,6 +16,8 @@ _COMPARISONS = {
 }  # fmt: skip
 _IS_VALUES = {"null", "not_null", "true", "false", "unknown"}
 _NOT_FILTERS = {"select", "order", "limit", "offset", "columns", "on_conflict"}
+_BARE_NAME = re.compile(r"[\w $]+(-[\w $]+)*")
+"""What may stand without quotes (PostgREST's `pIdentifierChar`: letters, digits, `_`, space, `$`)."""
 _CAST = re.compile(r"[A-Za-z_][\w ]*(\[\])?")
 
 
@@ -59,6 +61,8 @@ def parse(parameters: Iterable[tuple[str, str]]) -> Reading:
 
 def split(text: str) -> list[str]:
     """Split at commas outside double quotes; an empty text has no parts."""
+    if not re.fullmatch(r'(?:"(?:\\.|[^"\\])*"|[^"])*', text, re.DOTALL):
+        raise NotUnderstood(f"a quote is left open: {text}")
     return [part for part in re.findall(r'(?:"(?:\\.|[^"\\])*"|[^,"])+', text) if part]
 
 
@@ -83,7 +87,10 @@ def _name(text: str) -> sql.Identifier:
     bare = text.strip()
     if "->" in bare:
         raise NotUnderstood(f"JSON paths are not played here: {bare}")
-    return sql.Identifier(_unquoted(bare))
+    name = _unquoted(bare)
+    if name == bare and not _BARE_NAME.fullmatch(bare):
+        raise NotUnderstood(f"unexpected {bare} expecting a field name")
+    return sql.Identifier(name)
 
 
 def _unquoted(text: str) -> str:

@@ -1,0 +1,39 @@
+"""Tables and columns whose names the public API cannot be asked for as they are."""
+
+import psycopg
+
+from bot.rehearsal.company import Company
+from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase.database import Database
+from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.probes import api_writes
+
+_SOMEBODY = "../../auth/v1/admin/users/3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
+
+
+async def test_a_name_that_leads_out_of_the_tables_is_never_asked_for(gateway: Gateway) -> None:
+    """Else a DELETE meant for no row of a table would reach Auth with the secret key, and delete a user there."""
+    for table in (_SOMEBODY, "..", "a/b"):
+        for method in ("DELETE", "PATCH", "POST"):
+            assert await gateway.try_write("service_role", "public", table, "id", method) == "PGRST205"
+        assert await gateway.count("public", table) is Uncounted.NOT_EXPOSED
+    assert await gateway.count("Größe", "orders") is Uncounted.NOT_EXPOSED
+
+
+async def test_the_api_is_tried_with_a_table_of_plain_names(
+    source: Company, database: Database, gateway: Gateway, standin: GatewayStandin
+) -> None:
+    """However the odd ones sort: a table that the API does not understand proves nothing about the freeze."""
+    with psycopg.connect(source.dsn, autocommit=True) as owner:
+        for table, column in ((_SOMEBODY, "id"), ("!", "id"), ("AAA", 'a"b'), ("AAB", "per cent / total")):
+            owner.execute(
+                psycopg.sql.SQL("CREATE TABLE public.{} ({} integer PRIMARY KEY)").format(
+                    psycopg.sql.Identifier(table), psycopg.sql.Identifier(column)
+                )
+            )
+        owner.execute("NOTIFY pgrst, 'reload schema'")
+    async with database.session("proof") as session:
+        answers = await api_writes(session, gateway, guarded=False)
+    assert answers is not None
+    assert (answers.schema, answers.table.isidentifier()) == ("public", True)
+    assert set(answers.codes.values()) <= {"", "42501"}, "nothing is frozen: each is taken, or not granted"
