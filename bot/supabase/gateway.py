@@ -23,6 +23,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
+from postgrest import AsyncRequestBuilder
 from postgrest.exceptions import APIError
 from postgrest.types import CountMethod, ReturnMethod
 from storage3.exceptions import StorageApiError
@@ -345,7 +346,7 @@ class _Refusal(Exception):
         self.code = code
 
 
-def _rows(client: AsyncClient, schema: str, table: str, column: str = "") -> Any:
+def _rows(client: AsyncClient, schema: str, table: str, column: str = "") -> AsyncRequestBuilder:
     """Raises _Refusal as for a table that the API does not expose where a name cannot be asked for as it is. A schema's
     stands in a header, a column's in the grammar of the query. A table's is a segment of the path, and the client
     writes `../..` there as it is: what is meant for a table would reach another service with the secret key.
