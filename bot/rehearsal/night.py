@@ -83,6 +83,9 @@ class Night:
             "CUTOVER__RUN__EPHEMERAL_OK": "true",  # what is lost with a rehearsal is a rehearsal
             **(settings or {}),
         }
+        self.python = sys.executable
+        self.process: Mapping[str, Any] = {}
+        """How a `cutover` is started besides: `umask`, `user` and the like, as for subprocess.Popen."""
         self._open = AsyncExitStack()
 
     # -- the world ----------------------------------------------------------------------------------------------------
@@ -148,13 +151,14 @@ class Night:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log_file.open("ab") as log:
             self.bot = await asyncio.create_subprocess_exec(
-                *_cutover("run", *(arguments or ("--once",))),
+                *self._cutover("run", *(arguments or ("--once",))),
                 cwd=self.directory,
                 env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                **self.process,
             )
         self.starts += 1
 
@@ -171,15 +175,20 @@ class Night:
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Another `cutover` command in the same environment: exit code, stdout, stderr."""
         process = await asyncio.create_subprocess_exec(
-            *_cutover(*arguments),
+            *self._cutover(*arguments),
             cwd=self.directory,
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            **self.process,
         )
         out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        # Under a locale of its own it need not write UTF-8.
+        return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+
+    def _cutover(self, *arguments: str) -> tuple[str, ...]:
+        return (self.python, "-m", "bot", *arguments)
 
     async def status(self) -> dict[str, Any]:
         """What `cutover status --json` says."""
@@ -254,10 +263,6 @@ async def until(condition: Callable[[], bool], timeout: float) -> None:
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110  # a file tells nobody
             await asyncio.sleep(0.01)
-
-
-def _cutover(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "bot", *arguments)
 
 
 def _supabase_id(metadata: Json) -> str | None:

@@ -1,13 +1,16 @@
 """Whole nights: the real bot as a child process, over real sockets, on a server of its own."""
 
 import asyncio
+import contextlib
 import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import psycopg
 
@@ -23,6 +26,25 @@ def fast_night(directory: Path, **choices: Any) -> Night:
     """A night that nobody watches: a patient Slack, a quick Stack Auth, a short quiet window."""
     quick = {"users": 120, "rows": 4000, "quiet_seconds": 1, "posts_per_second": 100, "latency": 0.003}
     return Night(directory, **{**quick, **choices})
+
+
+# -- what the platform does -------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+async def heard_over_http(night: Night, port: int, signing_secret: str) -> None:
+    """As when the address is typed into the app's settings, again until the bot answers."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                await night.slack.set_request_url(f"http://127.0.0.1:{port}/slack/events", signing_secret)
+                return
+            await asyncio.sleep(0.05)
 
 
 # -- what people do ---------------------------------------------------------------------------------------------------

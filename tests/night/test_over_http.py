@@ -1,24 +1,22 @@
 """A night without a socket and without a typed word: signed requests, buttons and slash commands alone."""
 
-import asyncio
-import contextlib
-import socket
 from pathlib import Path
-
-import aiohttp
 
 from bot.record import read_run
 from bot.rehearsal.night import PEOPLE, Night, until
 from bot.rehearsal.standins.slack import Message
-from tests.night.playing import assert_handed_over, journal, passed, post_of, posts, shows
+from tests.night.playing import (
+    assert_handed_over,
+    free_port,
+    heard_over_http,
+    journal,
+    passed,
+    post_of,
+    posts,
+    shows,
+)
 
 _SECRET = "a-signing-secret-of-no-value-elsewhere"
-
-
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
 
 
 class _OverHttp(Night):
@@ -29,15 +27,6 @@ class _OverHttp(Night):
         told = super().environment
         del told["SLACK_APP_TOKEN"]
         return {**told, "SLACK_SIGNING_SECRET": _SECRET, "PORT": str(self.port)}
-
-    async def connected(self) -> None:
-        """As when the address is typed into the app's settings, again until the bot answers."""
-        async with asyncio.timeout(60):
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    await self.slack.set_request_url(f"http://127.0.0.1:{self.port}/slack/events", _SECRET)
-                    return
-                await asyncio.sleep(0.05)
 
     def presses(self, who: str, action: str = "cutover_signal") -> None:
         post = next(m for m in reversed(self.slack.messages) if m.event_type == "cutover_checkpoint")
@@ -73,10 +62,10 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
         latency=0.003,
         settings={"CUTOVER__FREEZE__MODE": "bot"},
     )
-    night.port = _free_port()
+    night.port = free_port()
     async with night:
         await night.start_bot()
-        await night.connected()
+        await heard_over_http(night, night.port, _SECRET)
         await shows(night, "freeze", "waiting")
         night.presses("linus", "cutover_freeze")
         await night.slack.wait_for(
@@ -97,7 +86,7 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
 
         await night.kill_bot()
         await night.start_bot()
-        await night.connected()
+        await heard_over_http(night, night.port, _SECRET)
         assert "Nothing" in (await night.sends("linus", "exported")).text
         await night.sends("grace", "exported")
         await shows(night, "users", "waiting")

@@ -60,8 +60,8 @@ class StackAuthStandin:
 
     `latency_seconds`, `requests_per_second`, `retry_after_seconds` and `conflict_seconds` (how long the service retries
     a transaction that a unique constraint refuses) may be changed at any time. `requests` counts by method and path
-    (`{id}` for a user's), refused and spoiled ones included; `creates_by_email` and `creates_by_marker` count what was
-    stored.
+    (`{id}` for a user's), refused and spoiled ones included; `most_at_once` of them were in hand together.
+    `creates_by_email` and `creates_by_marker` count what was stored.
     """
 
     def __init__(
@@ -99,6 +99,8 @@ class StackAuthStandin:
         self.conflict_seconds = conflict_seconds
         self.faults = Faults(seed)
         self.requests: Counter[tuple[str, str]] = Counter()
+        self.most_at_once = 0
+        self._in_hand = 0
         self.creates_by_email: Counter[str] = Counter()
         self.creates_by_marker: Counter[str] = Counter()
         self._secret_key: str | None = secret_key
@@ -174,6 +176,14 @@ class StackAuthStandin:
             callback(event, user)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self._in_hand += 1
+        self.most_at_once = max(self.most_at_once, self._in_hand)
+        try:
+            return await self._served(request)
+        finally:
+            self._in_hand -= 1
+
+    async def _served(self, request: web.Request) -> web.StreamResponse:
         try:
             raw = await request.read()
         except ConnectionResetError:  # the client died in the middle of its request: nothing was asked
