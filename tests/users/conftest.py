@@ -78,8 +78,8 @@ def marker_of(server_metadata: Json) -> str | None:
 
 
 class Night:
-    """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported. `source_ref` names the
-    Supabase project; `written` is a row as the export writes it.
+    """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported. `source_ref` names
+    the Supabase project; `written` is a row as the export writes it.
     """
 
     def __init__(self, directory: Path, service: StackAuthStandin) -> None:

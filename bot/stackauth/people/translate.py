@@ -55,8 +55,8 @@ _SPEAK_FOR_THEMSELVES = {"phone-only", "sso-user", "anonymous", "deleted", "emai
 class Translation:
     """`body` creates the user. `attentions` are names of `reasons.REASONS`, each once, in the order of their finding.
     `digest` is hex, over all that is carried but the run. `email` is what the mapping shows. `accounts` are all that
-    Supabase has for the user at providers of the target, as provider and id, those that stay behind for another that was
-    used later included.
+    Supabase has for the user at providers of the target, as provider and id, with those that stay behind for another
+    that was used later.
     """
 
     id: str
