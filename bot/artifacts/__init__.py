@@ -5,6 +5,7 @@ metadata    metadata.json
 mapping     user-mapping.json and user-attention.json
 userlog     users.jsonl, on the journal's chain
 tables      an exported table read again, row by row, and the users it refers to
+changed     a file that was checked and has other bytes now
 proven      a file that was found to be what was exported, of which nothing else is ever given
 start       what a start makes in the data directory, taken back when it is refused
 handover    SHA256SUMS

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from bot.artifacts import files, mapping, tables
 from bot.artifacts import metadata as metadata_file
-from bot.artifacts.files import WITHOUT_A_COPY
+from bot.artifacts.changed import WITHOUT_A_COPY
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_in_slices

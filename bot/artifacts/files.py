@@ -64,9 +64,6 @@ ARRAY_END = b"]\n"
 """A table's file is `ARRAY_BEGIN`, the rows, `ARRAY_END`; each row is a line, all but the last with a comma at its end.
 An empty table is `ARRAY_BEGIN + ARRAY_END`."""
 
-WITHOUT_A_COPY = "or without one say `thaw`: the run goes back to the freeze gate and exports again"
-"""What else can be done about a file of the bundle that has changed, as a clause."""
-
 RESERVED = frozenset({METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW})
 """JSON files of ours that no table's file may be called like, in any case."""
 _AUTH_USERS = ("auth", "users")
@@ -323,15 +320,6 @@ def _would_overwrite(path: Path) -> RecordDamaged:
         f"{path} is there already, with other content than was to be written",
         unchanged="it was not overwritten",
         do="move it out of the data directory if it is not the bot's, then go on",
-    )
-
-
-def changed(path: Path) -> RecordDamaged:
-    """What it means that a file which was checked has other bytes now."""
-    return RecordDamaged(
-        f"{path.name} is not what was exported: its bytes are others (SHA-256)",
-        unchanged="nothing that has changed was used",
-        do=f"put it back from a copy, {WITHOUT_A_COPY}",
     )
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from bot.artifacts import files, mapping
 from bot.artifacts import metadata as metadata_file
+from bot.artifacts.changed import WITHOUT_A_COPY
 from bot.errors import RecordDamaged
 from bot.plan.results import HandoverResult
 from bot.plan.run import Run
@@ -143,5 +144,5 @@ def _not_whole(what: str) -> RecordDamaged:
     return RecordDamaged(
         f"The bundle is not whole: {what}",
         unchanged="nothing was written",
-        do=f"put it back from a copy and say `retry`, {files.WITHOUT_A_COPY}",
+        do=f"put it back from a copy and say `retry`, {WITHOUT_A_COPY}",
     )

@@ -13,7 +13,7 @@ import io
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from bot.artifacts.files import changed
+from bot.artifacts.changed import changed
 from bot.regular_files import open_regular
 
 _BLOCK = 1 << 20

@@ -26,8 +26,9 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from bot.artifacts import arrays, rowsums
+from bot.artifacts.changed import changed
 from bot.artifacts.depth import without_depths
-from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS, changed
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.proven import ProvenFile
 from bot.artifacts.rowsums import Unshaped
