@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from bot.rehearsal.night import Night
 from tests.night.playing import (
@@ -41,6 +42,7 @@ def _locks(night: Night) -> int:
     return int(row[0])
 
 
+@pytest.mark.all
 async def test_nobody_writes_from_the_export_until_it_is_checked(tmp_path: Path) -> None:
     """The bot is killed while it holds the guard; the next one holds it again and says that there was a gap."""
     async with fast_night(tmp_path / "night", settings={"CUTOVER__FREEZE__HOLD_LOCKS": "true"}) as night:

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.night.playing import (
     assert_handed_over,
     ended,
@@ -18,6 +20,7 @@ def _last_line(log: Path) -> str:
     return log.read_text(encoding="utf-8").splitlines()[-1]
 
 
+@pytest.mark.all
 async def test_a_lost_disk_opens_no_second_run_by_itself(tmp_path: Path) -> None:
     """Refused with 3 and the way on in one sentence; given up by its name, the night begins anew beside it."""
     async with fast_night(tmp_path / "night") as night:

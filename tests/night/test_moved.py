@@ -4,10 +4,13 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import pytest
+
 from bot.supabase.export.space import Room
 from tests.night.playing import assert_handed_over, ended, exported, fast_night, pass_gate, play_on, posts, shows
 
 
+@pytest.mark.all
 async def test_an_open_run_goes_on_where_its_directory_was_moved(tmp_path: Path) -> None:
     """By the very command that the finding gives, under the freeze: the files are kept and no gate opens twice."""
     async with fast_night(tmp_path / "night") as night:

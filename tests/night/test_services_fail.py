@@ -5,6 +5,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from bot.rehearsal.night import Night, until
 from bot.rehearsal.standins.stackauth import FaultKind
 from tests.night.playing import (
@@ -61,6 +63,7 @@ async def _retried(night: Night, step: str, why: str) -> None:
     assert (status, text) == ("done", f"Going on: the step `{step}` is running.")
 
 
+@pytest.mark.all
 async def test_services_that_fail_hold_the_night_and_lose_nothing(tmp_path: Path) -> None:
     """The database goes in the export, Stack Auth fails in every way, its key is revoked: all is there once."""
     async with fast_night(tmp_path / "night", rows=12_000, settings={"CUTOVER__EXPORT__WORKERS": "1"}) as night:

@@ -173,6 +173,7 @@ def test_timings_outlive_the_runs(tmp_path: Path) -> None:
     assert {path.name for path in directory.iterdir()} == {".gitignore", "archive", "practice"}
 
 
+@pytest.mark.all
 async def test_a_night_after_a_practice_goes_as_that_one_said(tmp_path: Path) -> None:
     """Checkpoint 1 and `status` tell its time, the journal keeps it, and the users become what it foretold."""
     async with fast_night(tmp_path / "night") as night:

@@ -46,13 +46,17 @@ async def carried(directory: Path, url: str, kill_after: float | None) -> bool:
 
 
 async def carry_over(directory: Path, service: StackAuthStandin, *, users: int, kill_every: float) -> int:
-    """Killed until everybody is there, which leaves the files to be written; how often that was."""
-    kills = 0
+    """Killed until everybody is there, which leaves the files to be written; how often that was. Where nobody was
+    created between two kills, as on a machine that has much else to do, the next one comes later.
+    """
+    kills, patience, there = 0, 1.0, 0
     while not await carried(
-        directory, service.url, kill_every * random.uniform(0.8, 1.2) if len(service.users) < users else None
+        directory, service.url, kill_every * patience * random.uniform(0.8, 1.2) if there < users else None
     ):
         kills += 1
         assert kills < 1_000
+        patience *= 1.5 if len(service.users) == there else 1.0
+        there = len(service.users)
     return kills
 
 
@@ -89,10 +93,13 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     assert kills
 
 
-@pytest.mark.parametrize("generation", ["new", pytest.param("old", marks=pytest.mark.all)])
-async def test_six_hundred_users_and_a_kill_again_and_again(tmp_path: Path, generation: str) -> None:
+@pytest.mark.parametrize(
+    ("generation", "users"),
+    [("new", 250), *(pytest.param(generation, 600, marks=pytest.mark.all) for generation in ("new", "old"))],
+)
+async def test_hundreds_of_users_and_a_kill_again_and_again(tmp_path: Path, generation: str, users: int) -> None:
     """Each is there exactly once, mapped, and holds what was exported."""
-    await night_of_kills(tmp_path, generation, users=600, kill_every=1.5, share=0.02)
+    await night_of_kills(tmp_path, generation, users=users, kill_every=1.5, share=0.02)
 
 
 @pytest.mark.all
