@@ -33,6 +33,9 @@ _ANOTHER: dict[str, Any] = {
     "supabase_anon_key": "sb_publishable_2",
     "stack_auth_project_id": "p-2",
     "stack_auth_secret_key": "ssk_2",
+    "stack_auth_publishable_key": "pck_2",
+    "canary_email": "two@example.com",
+    "canary_password": "two",
     "stack_auth_api_url": "https://two.example.com",
     "migration_data_dir": "elsewhere",
     "slack.channel": "C0ELSEWHERE",
@@ -71,7 +74,11 @@ def _every(model: type[BaseModel] = Settings, place: str = "") -> Iterator[tuple
 
 
 _MARKS = {name: [m for m in field.metadata if isinstance(m, InAnOpenRun)] for name, field in _every()}
-_BEFORE = {"CUTOVER__APPROVERS__USERS": json.dumps([ANN, BEN])}
+_BEFORE = {
+    "CUTOVER__APPROVERS__USERS": json.dumps([ANN, BEN]),
+    "CANARY_EMAIL": "one@example.com",
+    "CANARY_PASSWORD": "one",
+}
 
 
 def _settings(**changed: Any) -> Settings:

@@ -50,7 +50,7 @@ async def test_a_lost_disk_opens_no_second_run_by_itself(tmp_path: Path) -> None
             f"cutover: The channel shows run {lost} as the one that has not ended, and --abandon names 20200101-0000; "
             "nothing was started; name the run that the channel's last header shows, or leave --abandon away."
         )
-        assert not (night.directory / "journal.jsonl").read_bytes()
+        assert not (night.directory / "journal.jsonl").exists()
         assert len(night.slack.messages) == said, "nothing was said in the channel"
 
         await night.start_bot("--once", "--new", "--abandon", lost)
