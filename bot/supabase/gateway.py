@@ -56,7 +56,7 @@ _SERVICE = Service(
 )
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 _NO_SUCH_TABLE = "PGRST205"
-_UNQUOTED = re.compile(r"[\w $]*")
+_UNQUOTED = re.compile(r"[\w$]*")
 """Names of columns that PostgREST reads without quotes."""
 _NOT_EXPOSED = {"PGRST106", "PGRST125", _NO_SUCH_TABLE, "42P01", "404", "406"}
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}

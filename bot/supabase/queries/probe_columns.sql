@@ -1,6 +1,6 @@
 -- Columns that a probe may write to in no row: writable to us, neither generated nor an identity, in a table without triggers
 -- or rules that would run all the same; those that are NOT NULL, of the first schema that users meet, and of
--- plain names, which the API can be asked for, come first.
+-- names that the API can be asked for (`_rows` in gateway.py), come first.
 -- `quiet`: planning an UPDATE of the table runs no code of anybody.
 SELECT t.schema, t.name, t.column_name, t.not_null, t.quiet
   FROM (
@@ -21,7 +21,7 @@ SELECT t.schema, t.name, t.column_name, t.not_null, t.quiet
        AND has_column_privilege(c.oid, a.attnum, 'UPDATE')
        AND NOT c.relhasrules
        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 1 = 0)
-     ORDER BY a.attnotnull, n.nspname, c.relname, a.attname !~ '^\w+$', a.attnum
+     ORDER BY a.attnotnull, n.nspname, c.relname, a.attname !~ '^[\w$]+$', a.attnum
   ) AS t
- ORDER BY t.schema <> 'public', NOT t.not_null, (t.schema || t.name || t.column_name) !~ '^\w+$', NOT t.quiet, t.schema, t.name
+ ORDER BY t.schema <> 'public', NOT t.not_null, t.name ~ '/|^[.]{1,2}$' OR t.column_name !~ '^[\w$]+$', NOT t.quiet, t.schema, t.name
  LIMIT 8
