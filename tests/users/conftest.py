@@ -79,7 +79,7 @@ def marker_of(server_metadata: Json) -> str | None:
 
 class Night:
     """A directory with an export, a Stack Auth, and the step; `progress` is all that was reported. `source_ref` names
-    the Supabase project; `written` is a row as the export writes it.
+    the Supabase project, `page` is how many users a page of the list has, `written` is a row as the export writes it.
     """
 
     def __init__(self, directory: Path, service: StackAuthStandin) -> None:
@@ -87,6 +87,7 @@ class Night:
         self.service = service
         self.url = service.url
         self.source_ref = "abc"
+        self.page = 50
         self.written: Callable[[dict[str, Any]], str] = partial(json.dumps, ensure_ascii=False)
         self.progress: list[Progress] = []
         self.decisions: dict[str, UserDecided] = {}
@@ -231,7 +232,7 @@ class Night:
         **given: Any,
     ) -> UsersResult:
         """The step, once, from wherever an earlier one left it."""
-        async with StackAuth(self.url, PROJECT, KEY, timeout_seconds=timeout_seconds, page=50) as service:
+        async with StackAuth(self.url, PROJECT, KEY, timeout_seconds=timeout_seconds, page=self.page) as service:
             step = UsersStep(
                 self.directory,
                 service,
