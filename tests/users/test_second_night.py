@@ -235,6 +235,34 @@ async def test_what_the_target_had_against_somebody_with_an_authenticator_app_is
     assert {finding.verdict for finding in (await verdicts(later)).values()} == {Verdict.PASS}
 
 
+@pytest.mark.parametrize("whose", ["ours", "theirs"])
+async def test_an_address_that_is_free_by_now_signs_in(night, again, verdicts, rows, whose):
+    """Whoever had it in Stack Auth was deleted there, as the reason says: the next night gives it to the user."""
+    if whose == "ours":
+        night.export([rows.user(1), rows.user(2)])
+        await night.carry_over()
+        holder = stored(night, rows.id(1)).id
+        users = [rows.user(2), rows.user(3, email="person1@example.com")]
+        before = await again(night, users)
+        assert (rows.id(3), "email-moved") in before.attention()
+    else:
+        holder = night.service.add_user({"primary_email": "person3@example.com", "primary_email_auth_enabled": True}).id
+        night.decide(3, "create")
+        users = [rows.user(2), rows.user(3)]
+        night.export(users)
+        await night.carry_over()
+        before = night
+        assert before.attention() == {(rows.id(3), "email-taken-in-target")}
+    still = await again(before, users, run_id="20260204-aaaa")
+    assert still.attention() == before.attention(), "for as long as it is so"
+    night.service._store.delete(holder)
+    later = await again(still, users, run_id="20260205-bbbb")
+    assert later.attention() == set()
+    assert signing_in_by(later, users[1]["email"]) == stored(later, rows.id(3)).id
+    assert later.mapped()[rows.id(3)].outcome == "updated"
+    assert {finding.verdict for finding in (await verdicts(later, "20260205-bbbb")).values()} == {Verdict.PASS}
+
+
 # -- two Supabase projects, one target --------------------------------------------------------------------------------
 
 

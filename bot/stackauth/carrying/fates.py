@@ -17,7 +17,7 @@ from bot.artifacts.userlog import NOT_CARRIED, Became, UserState
 from bot.plan.events import UserDecided, UsersMode
 from bot.stackauth.carrying.matching import Candidate, Census, Held
 from bot.stackauth.people.claims import Claims
-from bot.stackauth.people.translate import Translation
+from bot.stackauth.people.translate import ADDRESS_TAKEN, Translation
 
 UNDECIDED = "match-undecided"
 DECIDABLE = frozenset({UNDECIDED, "decision-impossible", "skipped", "not-in-target"})
@@ -66,7 +66,7 @@ class Fates:
     def of(self, user: Translation) -> Fate:
         """The same whenever it is asked for. Asked for everybody, no user of the service is given away twice."""
         if (held := self._census.held(user.id)) is not None:
-            as_it_is = held.digest == user.digest or self._mode == "match"
+            as_it_is = (held.digest == user.digest and not self._is_free_now(user, held)) or self._mode == "match"
             return Fate(kind="keep" if as_it_is else "update", held=held)
         if (decided := self._decisions.get(user.id)) is not None:
             return self._as_decided(user, decided)
@@ -80,6 +80,11 @@ class Fates:
         if self._mode == "match":
             return Fate(kind="unmapped", reason="not-in-target")
         return Fate(kind="create")
+
+    def _is_free_now(self, user: Translation, held: Held) -> bool:
+        """The address that somebody else had when the user was carried over."""
+        waits = not ADDRESS_TAKEN.isdisjoint(held.reasons)
+        return waits and user.email is not None and self._census.is_free_for(user.id, user.email)
 
     def _as_decided(self, user: Translation, decided: UserDecided) -> Fate:
         match decided.choice:

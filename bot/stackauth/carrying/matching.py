@@ -99,7 +99,7 @@ class Census:
             "CREATE INDEX held_by_address ON held (address) WHERE address IS NOT NULL",
             "CREATE TABLE held_account (provider, account, id, stack_id, PRIMARY KEY (provider, account))"
             " WITHOUT ROWID",
-            "CREATE TABLE stranger (stack_id TEXT PRIMARY KEY, address, verified) WITHOUT ROWID",
+            "CREATE TABLE stranger (stack_id TEXT PRIMARY KEY, address, verified, signs_in) WITHOUT ROWID",
             "CREATE INDEX stranger_by_address ON stranger (address) WHERE address IS NOT NULL",
             "CREATE TABLE stranger_account (provider, account, stack_id, PRIMARY KEY (provider, account))"
             " WITHOUT ROWID",
@@ -126,8 +126,8 @@ class Census:
                 having = (account.id, account.account_id, id_, user.id)
                 self._scratch.do("INSERT OR IGNORE INTO held_account VALUES (?, ?, ?, ?)", *having)
             return
-        row_of = (user.id, user.primary_email, user.primary_email_verified)
-        self._scratch.do("INSERT OR IGNORE INTO stranger VALUES (?, ?, ?)", *row_of)
+        row_of = (user.id, user.primary_email, user.primary_email_verified, user.primary_email_auth_enabled)
+        self._scratch.do("INSERT OR IGNORE INTO stranger VALUES (?, ?, ?, ?)", *row_of)
         for account in user.oauth_providers:
             given = (account.id, account.account_id, user.id)
             self._scratch.do("INSERT OR IGNORE INTO stranger_account VALUES (?, ?, ?)", *given)
@@ -171,6 +171,12 @@ class Census:
         """The user of ours who had the address when the list was read."""
         found = self._scratch.one("SELECT id, stack_id FROM held WHERE address = ? ORDER BY id", address)
         return None if found is None else Ours(*found)
+
+    def is_free_for(self, user_id: str, address: str) -> bool:
+        """Nobody else signed in by it when the list was read, or whoever did has let go."""
+        ours = self.signing_in_by(address)
+        theirs = self._scratch.one("SELECT 1 FROM stranger WHERE address = ? AND signs_in", address)
+        return (ours is None or ours.id == user_id) and theirs is None
 
     def having(self, provider: str, account_id: str) -> Ours | None:
         """The user of ours who had the account when the list was read."""

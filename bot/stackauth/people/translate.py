@@ -287,6 +287,8 @@ def _marker(user: ExportedUser) -> dict[str, Any]:
 _DISPENSABLE = {"picture-not-carried": "profile_image_url", "client-metadata-not-carried": "client_metadata"}
 """The reason -> what people write themselves and the service may fail over, though all else of the user is well."""
 
+ADDRESS_TAKEN = frozenset({"email-taken-in-target", "email-moved"})
+"""Reasons with which an address is carried, but not for signing in."""
 _WITHOUT_ACCOUNTS = frozenset({"identity-taken-in-target", "identity-moved", "identity-added-since"})
 """Reasons with which a request carries no accounts: then a verified address without a password gets the magic link."""
 
@@ -311,7 +313,7 @@ def adapted(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]
         left.pop("oauth_providers", None)
         if _signs_in_by_nothing_else(left):
             left["otp_auth_enabled"] = True
-    if "primary_email" in left and not {"email-taken-in-target", "email-moved"}.isdisjoint(reasons):
+    if "primary_email" in left and not ADDRESS_TAKEN.isdisjoint(reasons):
         left["primary_email_auth_enabled"] = False
         left.pop("otp_auth_enabled", None)
     if "magic-link-off" in reasons:
