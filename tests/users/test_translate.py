@@ -376,6 +376,19 @@ def test_numbers_are_what_javascript_can_hold(rows):
     assert carried(ExportedUser(row=exact)).attentions == ()
 
 
+def test_what_is_nested_too_deep_is_the_same_however_it_is_read(rows):
+    """By the parser or past it, as JSON or as text: a night and its gate, or two nights, would differ by it else."""
+    column, found = "raw_user_meta_data", []
+    for levels in (101, 300, 3_000):
+        deep = f'{{"deep": {"[" * levels + "]" * levels}}}'
+        for written, as_text in ((deep, frozenset()), (json.dumps(deep), frozenset({column}))):
+            text = json.dumps(rows.user(1, **{column: 0})).replace(f'"{column}": 0', f'"{column}": {written}')
+            row, cut = parsed(text.encode(), as_text)
+            found.append(carried(ExportedUser(row=row, cut=cut)))
+    assert {user.attentions for user in found} == {("metadata-cut",)}
+    assert len({user.digest for user in found}) == 1
+
+
 @pytest.mark.parametrize("number", ["0.30000000000000004", "12345678901234567890", "1.797e308", "5e-324"])
 def test_numbers_that_the_service_may_not_keep_are_told(rows, number):
     """JavaScript holds them, but some releases of the service's database keep 16 digits, or nothing."""

@@ -31,6 +31,8 @@ from bot.artifacts.scratch import Scratch
 
 DEEPEST = 100
 """Levels of nesting that are carried over; the service fails over metadata of 124."""
+_PARSED = 2 * DEEPEST
+"""Levels that are left where no parser follows: so many that what is carried is the same whatever stands around it."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
 BESIDE = ("identities", "mfa_factors", "webauthn_credentials")
@@ -196,7 +198,7 @@ def _value(text: str) -> tuple[Any, bool]:
     try:
         return json.loads(text, parse_float=_exact, parse_int=_whole), False
     except RecursionError:
-        return json.loads(without_depths(text, DEEPEST), parse_float=_exact, parse_int=_whole), True
+        return json.loads(without_depths(text, _PARSED), parse_float=_exact, parse_int=_whole), True
 
 
 def _exact(digits: str) -> float | Decimal:
