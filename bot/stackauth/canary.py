@@ -80,6 +80,9 @@ class CanarySignsIn:
                 "Sign in by hand as somebody whose password you know, before you open the new system.",
             )
             return
+        if run.opened.users_mode != "create":
+            yield warned(_CHECK, "Not tried: this run only matches users, so it carries no password.")
+            return
         report(Progress(step="canary", done=0, total=0, unit="checks", note="signing in as the canary"))
         try:
             yield await self._tried(self._canary)

@@ -18,7 +18,6 @@ import psycopg
 
 import bot
 from bot.plan.entitled import people_needed
-from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD
 from bot.rehearsal.night import NOTICE_TEXT, Night
 from bot.stackauth.people.reasons import REASONS
 from tests.night.pairs import Choice, Row
@@ -302,12 +301,11 @@ def prepare(row: Row, night: Night) -> list[str]:
             "SELECT id::text, email FROM auth.users AS u WHERE email_confirmed_at IS NOT NULL AND deleted_at IS NULL"
             " AND NOT is_sso_user AND NOT is_anonymous AND banned_until IS NULL AND email ~ '^[!-~]+$'"
             " AND (SELECT count(*) FROM auth.users AS twin WHERE lower(twin.email) = lower(u.email)) = 1"
-            " ORDER BY email <> %s, id LIMIT 4",
-            [CANARY_EMAIL],
+            " ORDER BY id LIMIT 4"
         ).fetchall()
     for _, email in found:
         person = {"primary_email": email, "primary_email_verified": True, "primary_email_auth_enabled": True}
-        night.stack.add_user({**person, "password": CANARY_PASSWORD} if email == CANARY_EMAIL else person)
+        night.stack.add_user(person)
     assert len(found) == 4
     return [id_ for id_, _ in found]
 

@@ -131,7 +131,7 @@ class Judge:
         last = {f["check"]: f["verdict"] for f in (e["finding"] for e in self._of("finding-made"))}
         _same("failing checks", [check for check, verdict in last.items() if verdict == "fail"], [])
         _same("the notice", last["notice"], "pass" if self._row["notice"] == "shown" else "warn")
-        canary = {"set": "pass", "none": "warn"}[self._row["canary"]]
+        canary = "pass" if (self._row["canary"], self._row["users"]) == ("set", "create") else "warn"
         _same("the canary", last.get("canary-signs-in"), None if self._dry else canary)
 
     # -- what is on the disk ------------------------------------------------------------------------------------------
