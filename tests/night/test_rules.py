@@ -54,6 +54,7 @@ async def _frozen_by_the_bot(night: Night) -> None:
     assert not passed(night, "freeze")
 
 
+@pytest.mark.all
 async def test_a_night_under_strict_rules(tmp_path: Path) -> None:
     """Nothing before `start`, two people at the first gate, a hold that anybody may ask for, a thaw that leads back
     to the first gate, and the watch until somebody says `release`.

@@ -6,6 +6,7 @@ from typing import Any
 
 import bcrypt
 import httpx
+import pytest
 
 from bot.rehearsal.night import Night
 from tests.night.playing import (
@@ -80,6 +81,7 @@ async def signs_in(night: Night, person: Person) -> bool:
     return answer.status_code == 200
 
 
+@pytest.mark.all
 async def test_fifty_who_changed_between_two_nights_sign_in_with_what_is_new(tmp_path: Path) -> None:
     """Created by the first night, brought up to date by the second; an old password signs in nobody."""
     async with fast_night(tmp_path / "night", users=170) as night:
