@@ -15,7 +15,7 @@ from typing import Self
 from aiohttp import web
 
 _TURNS_TO_HAND_OVER = 2
-"""Of the event loop: one in which the task of a connection that was taken in begins, one in which it is told."""
+"""Of the event loop: the first begins the task of an accepted connection, the second hands it to its protocol."""
 
 
 class Port:

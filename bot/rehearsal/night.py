@@ -48,7 +48,7 @@ _PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
 
 
 class Night:
-    """`settings` are what a bot that starts is told besides, and may be changed between two starts; `quiet_seconds` is
+    """`settings` are more settings for a bot that starts, and may be changed between two starts; `quiet_seconds` is
     one of them. `posts_per_second` is Slack's patience with it, `latency` Stack Auth's slowness in seconds.
     """
 

@@ -43,7 +43,7 @@ def _entitled(run: Run, event: e.BotStarted) -> Run:
 
 
 def _kept(run: Run, event: e.BotStarted) -> Run:
-    """Of each setting that the run keeps it is told once that a change of it does not count."""
+    """Each kept setting is reported once: the run keeps its own value, whatever the change."""
     new = tuple(name for name in event.otherwise if name not in run.kept)
     if not new:
         return run

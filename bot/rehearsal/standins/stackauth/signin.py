@@ -3,7 +3,7 @@
 The order is the service's: the form of the body, whether passwords are on at all, then address and password as one
 question, so that nobody learns which of the two was wrong. The comparison is real bcrypt and takes its time by design
 (50 ms at the usual cost); it looks at nothing but its arguments, so that it may run beside the event loop. Who has a
-second factor is told so with a code for the attempt, and comes in by that and the code of their authenticator app.
+second factor gets a code for the attempt, and comes in by that and the code of their authenticator app.
 """
 
 import base64
