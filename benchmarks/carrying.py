@@ -25,9 +25,9 @@ from bot.plan import events as e
 from bot.plan.findings import blocks
 from bot.plan.results import ExportResult, UsersResult
 from bot.plan.run import Run
-from bot.stackauth.carrying.migrate import UsersStep
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.step import UsersStep
 
 KEY = "ssk_of_the_benchmark"
 

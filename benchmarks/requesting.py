@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import httpx
 
-from bot.stackauth.service.api import StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
 
 PROJECT, KEY = "11111111-1111-4111-8111-111111111111", "ssk_bench"
 _USERS = "/api/v1/users"

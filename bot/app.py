@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from bot import practice, succession
-from bot.artifacts import files, lasting
+from bot.artifacts import ephemeral_storage, files
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.start import Made
 from bot.conductor import Conductor, interrupted
@@ -38,28 +38,31 @@ from bot.edges import (
 )
 from bot.errors import Interrupted, UsageError
 from bot.journal import DataDirectoryLock
-from bot.plan import commands as say
-from bot.plan.commands import Refusal
+from bot.plan import inputs as say
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
 from bot.plan.fold import after
+from bot.plan.inputs import Refusal
 from bot.plan.practice import Practice
 from bot.plan.run import Run
 from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls, preflight
+from bot.slack import calls
+from bot.slack import preflight as slack_preflight
 from bot.slack.channel import SlackChannel
-from bot.slack.hearing import past
-from bot.slack.hearing.http_mode import HttpListener
-from bot.slack.hearing.listener import Listener, SocketListener
-from bot.stackauth import outlook, probe, target
+from bot.slack.inbound import previous_run
+from bot.slack.inbound.http_mode import HttpListener
+from bot.slack.inbound.listener import Listener, SocketListener
+from bot.stackauth import preflight as target_preflight
+from bot.stackauth import probe
+from bot.stackauth.users import forecast
 from bot.supabase import opening, project
 from bot.supabase.database import Database
 from bot.supabase.dsn import open_question
 from bot.supabase.export.bundle import Label
 from bot.supabase.gateway import Gateway
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from bot.terms import entitlement_of, open_by, otherwise, people_needed_by, rules_of
 from bot.watch import Watch
@@ -102,7 +105,7 @@ async def _users_per_second(settings: Settings, probe_users: int | None, report:
     """As the target shows it, or as we assume it."""
     concurrency = settings.users.concurrency
     if probe_users is None:
-        return outlook.assumed_users_per_second(concurrency)
+        return forecast.assumed_users_per_second(concurrency)
     async with target_edge(settings) as stack:
         return await probe.users_per_second(
             stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
@@ -152,7 +155,7 @@ async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -
         await succession.tell_the_rest(run, record, settings, edges, new=new)
         identity = await _introduced(settings, edges, run, directory, new=new, abandon=abandon)
         source_project = await project.identify(edges.database, edges.gateway)
-        await target.identify(edges.stack)
+        await target_preflight.identify(edges.stack)
         source_lock = await closing.enter_async_context(SourceLock(edges.database))
         parties = parties_of(settings, source_project)
         api_counts = False
@@ -199,7 +202,7 @@ def _directory(settings: Settings) -> tuple[Path, Made]:
     """Ready, and what was made for it."""
     directory = settings.migration_data_dir.absolute()
     if not settings.run.ephemeral_ok:
-        lasting.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
+        ephemeral_storage.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
     practice.refuse_as_a_run(directory)
     made = Made(directory)
     return files.open_directory(directory), made
@@ -216,10 +219,12 @@ async def _introduced(
         app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
         groups=approvers.groups,
     )
-    last_there = await past.unfinished_run(edges.slack, channel, bot_id=identity.bot_id, now=SystemClock().now())
+    last_there = await previous_run.unfinished_run(
+        edges.slack, channel, bot_id=identity.bot_id, now=SystemClock().now()
+    )
     succession.must_be_ours(last_there, run, abandon, directory)
     if approvers.groups and (run is None or new):  # an open run asks at each gate; of people alone the settings tell
-        await preflight.refuse_too_few(
+        await slack_preflight.refuse_too_few(
             edges.slack, identity, approvers.users, approvers.groups, people_needed_by(settings)
         )
     return identity

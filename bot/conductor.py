@@ -26,6 +26,7 @@ from typing import Any
 
 import structlog
 
+from bot.backoff import Rests
 from bot.errors import (
     CredentialRefused,
     CutoverError,
@@ -37,19 +38,18 @@ from bot.errors import (
     ServiceUnreachable,
     Unreadable,
 )
-from bot.pace import Gauge, in_words
+from bot.permissions import Vouching
 from bot.plan import actions as do
-from bot.plan import commands as say
+from bot.plan import inputs as say
 from bot.plan.checks import FIRST, unmade
-from bot.plan.commands import Refusal
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent
 from bot.plan.findings import Finding
 from bot.plan.fold import after
+from bot.plan.inputs import Refusal
 from bot.plan.run import Delivery, Phase, Run
 from bot.ports import Channel, Clock, Examiners, Headway, Progress, Record, Source, Steps
-from bot.rests import Rests
-from bot.vouching import Vouching
+from bot.progress import Gauge, in_words
 
 log = structlog.get_logger("cutover")
 

@@ -27,13 +27,14 @@ from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import client
 from bot.slack.preflight import preflight as slack_preflight
-from bot.stackauth import outlook, target
+from bot.stackauth import preflight
 from bot.stackauth.canary import Canary, CanarySignsIn
-from bot.stackauth.carrying.migrate import UsersStep
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
+from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.step import UsersStep
+from bot.stackauth.users import forecast
 from bot.supabase import canary, project
 from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
@@ -41,7 +42,7 @@ from bot.supabase.export import Export
 from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
-from bot.supabase.living import auth_rows
+from bot.supabase.live_users import auth_rows
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
 from bot.terms import people_needed_by, rules_of
@@ -204,7 +205,7 @@ def preflights(settings: Settings, edges: Services) -> list[tuple[str, AsyncIter
     return [
         ("slack", slack),
         ("supabase", source),
-        ("stack-auth", target.preflight(edges.stack)),
+        ("stack-auth", preflight.preflight(edges.stack)),
         ("users", _users_ahead(settings, edges)),
         ("canary-signs-in", canary.signs_in(edges.database, _canary_at_the_source(settings))),
     ]
@@ -240,10 +241,10 @@ async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Fin
     """What will become of the users as they are now, and whether the target has what they sign in with."""
     rows = partial(auth_rows, edges.database, exclude_tables=rules_of(settings).exclude_tables)
     with tempfile.TemporaryDirectory() as directory:
-        ahead = await outlook.look_at_the_living(rows, Path(directory), SystemClock().now())
-    for finding in outlook.findings(ahead):
+        ahead = await forecast.look_at_the_living(rows, Path(directory), SystemClock().now())
+    for finding in forecast.findings(ahead):
         yield finding
-    for finding in target.methods(await target.offered(Patient(edges.stack, Pace())), ahead.needs):
+    for finding in preflight.methods(await preflight.offered(Patient(edges.stack, Pace())), ahead.needs):
         yield finding
 
 

@@ -14,12 +14,12 @@ from typing import Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from bot.plan.commands import Command, Hear, Standing
 from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding
+from bot.plan.inputs import Command, Hear, Standing
+from bot.plan.posts import Post
 from bot.plan.results import StepResult
 from bot.plan.run import Run
-from bot.plan.talk.posts import Post
 
 
 class Clock(Protocol):
@@ -46,7 +46,8 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Headway:
-    """How far a step has come, how fast it goes and how long it will take, as `bot.pace` makes it of what is reported.
+    """How far a step has come, how fast it goes and how long it will take, as
+    `bot.progress` makes it of what is reported.
 
     `per_second` is in the progress's unit, None while it cannot be told, and 0.0 when nothing was done for a while.
     `seconds_left` is None while it cannot be told, and never 0.

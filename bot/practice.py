@@ -39,7 +39,7 @@ from bot.plan.practice import Practice
 from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.ports import Report
-from bot.stackauth.outlook import Outlook, look_ahead
+from bot.stackauth.users.forecast import Outlook, look_ahead
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label, Selection, take_bundle
 

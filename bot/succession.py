@@ -24,7 +24,7 @@ from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.channel import SlackChannel
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from bot.terminal import tell
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.plan.commands import Open
 from bot.plan.entitled import people_needed
 from bot.plan.events import Entitlement, Parties, Rules, RunOpened
 from bot.plan.findings import Finding
+from bot.plan.inputs import Open
 from bot.plan.practice import Practice
 from bot.settings import Settings
 

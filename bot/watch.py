@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from bot.errors import CutoverError, LockHeld, ServiceError
-from bot.plan import commands as say
+from bot.plan import inputs as say
 from bot.plan.run import Run
 from bot.plan.timetable import Chore, Timer, timers
 from bot.ports import Channel, Clock, Door, Source

@@ -33,8 +33,8 @@ from bot.plan.checks import CHECKS
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
-from bot.stackauth.people.kinds import KINDS
-from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.users.kinds import KINDS
+from bot.stackauth.users.reasons import REASONS
 from tests.chat.replies import REPLIES, Reply
 from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
 

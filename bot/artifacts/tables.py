@@ -25,13 +25,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from bot.artifacts import arrays, rowsums
+from bot.artifacts import arrays, row_sums
 from bot.artifacts.changed import changed
 from bot.artifacts.depth import without_depths
 from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, AUTH_USERS
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.proven import ProvenFile
-from bot.artifacts.rowsums import Unshaped
+from bot.artifacts.row_sums import Unshaped
 from bot.errors import RecordDamaged
 from bot.regular_files import open_regular
 
@@ -152,7 +152,7 @@ def _facts_at_once(path: Path) -> Facts:
         start, end = _cuts(file, size, 1)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    *_, (_, count, total) = rowsums.sums(str(path), start, end, last=True)
+    *_, (_, count, total) = row_sums.sums(str(path), start, end, last=True)
     return Facts(size, count, sha256, str(total))
 
 
@@ -222,7 +222,7 @@ def _cuts(file: BinaryIO, size: int, parts: int) -> list[int]:
 @contextmanager
 def _process(path: Path, start: int, end: int, *, last: bool) -> Iterator[subprocess.Popen[bytes]]:
     """Gone when this ends, done or not; when we are killed, it ends at the latest with its part of the file."""
-    command = [sys.executable, "-IS", rowsums.__file__, str(path), str(start), str(end), str(int(last))]
+    command = [sys.executable, "-IS", row_sums.__file__, str(path), str(start), str(end), str(int(last))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
         yield process

@@ -16,20 +16,20 @@ from pathlib import Path
 
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
-from bot.artifacts.userlog import UserStates
+from bot.artifacts.user_log import UserStates
 from bot.commands.interrupted import run_async
 from bot.commands.show import show
 from bot.commands.thaw import exit_code, how_far, leave_record, thaw_services, thaw_settings, told_of_settings
 from bot.edges import SystemClock
 from bot.errors import CheckFailed, CutoverError, Interrupted, LockHeld, RecordDamaged, UsageError
 from bot.journal import DataDirectoryLock, holder_of, read_chain
-from bot.plan import commands as say
-from bot.plan.commands import Refusal
+from bot.plan import inputs as say
 from bot.plan.decide import decide
 from bot.plan.findings import Finding, blocks
 from bot.plan.fold import after
+from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk.amounts import number
+from bot.plan.texts.amounts import number
 from bot.record import EventRecord, read_run
 from bot.settings import WayBack
 from bot.supabase.freeze.thaw import thaw

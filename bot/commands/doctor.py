@@ -16,7 +16,7 @@ from bot.plan.fold import after
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.record import read_run
-from bot.supabase.freeze.kit import Layers, read_layers
+from bot.supabase.freeze.layers import Layers, read_layers
 from bot.terms import rules_of
 
 

@@ -12,11 +12,11 @@ from bot import app, logs, practice, settings
 from bot.commands.interrupted import run_async
 from bot.commands.show import Ticker
 from bot.edges import SystemClock
-from bot.plan.talk.alarms import parts_of_time
-from bot.plan.talk.amounts import duration, number, size
+from bot.plan.texts.alarms import parts_of_time
+from bot.plan.texts.amounts import duration, number, size
 from bot.practice import Practised
-from bot.stackauth.people.reasons import REASONS
-from bot.supabase.export.leftout import holding_rows
+from bot.stackauth.users.reasons import REASONS
+from bot.supabase.export.left_out import holding_rows
 from bot.supabase.export.storage import STORAGE_FILES
 from bot.terminal import tell
 

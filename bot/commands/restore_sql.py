@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot import settings
-from bot.artifacts import files, metadata, restore, restoreall
+from bot.artifacts import files, metadata, restore, restore_all
 from bot.errors import UsageError
 from bot.regular_files import require_regular
 from bot.terminal import print_sql
@@ -36,7 +36,7 @@ def restore_all_sql(config: Path | None, directory: Path | None) -> int:
     bundle, described = _bundle(config, directory)
     for table in described.tables.values():
         require_regular(bundle / table.file)
-    print_sql(restoreall.restore_all_sql(described, bundle))
+    print_sql(restore_all.restore_all_sql(described, bundle))
     return 0
 
 

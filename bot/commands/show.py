@@ -9,9 +9,9 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from bot.pace import Gauge, in_words
 from bot.plan.findings import Finding, Verdict
 from bot.ports import Progress
+from bot.progress import Gauge, in_words
 from bot.terminal import below, shown, tell
 
 _MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}

@@ -13,7 +13,7 @@ from bot import settings
 from bot.journal import holder_of, is_locked
 from bot.plan.checkpoints import FREEZE, PLAN
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk.alarms import time_needed
+from bot.plan.texts.alarms import time_needed
 from bot.record import read_run
 from bot.terminal import tell
 

@@ -17,10 +17,10 @@ from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
 from bot.settings import WayBack
 from bot.supabase.database import Database, Session
 from bot.supabase.deadline import hang_up, in_time
-from bot.supabase.freeze.foresight import foresee
-from bot.supabase.freeze.kit import Layers, read_layers
+from bot.supabase.freeze.layers import Layers, read_layers
 from bot.supabase.freeze.thaw import thaw as take_back
 from bot.supabase.freeze.thaw import write_thaw_record
+from bot.supabase.freeze.thaw_plan import foresee
 from bot.supabase.gateway import Gateway
 
 _LOOK_SECONDS = 3.0

@@ -14,9 +14,9 @@ from bot.edges import SystemClock, target_edge
 from bot.errors import UsageError
 from bot.journal import DataDirectoryLock
 from bot.plan.run import Phase, Run
-from bot.plan.talk.amounts import number
+from bot.plan.texts.amounts import number
 from bot.record import read_run
-from bot.stackauth.undo import Found, Undo
+from bot.stackauth.migrate.rollback import Found, Undo
 from bot.terminal import tell
 
 _SHOWN = 20

@@ -21,9 +21,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.plan import posts, signals
 from bot.plan.events import MessageHeard, MessageKind, SignalAccepted
 from bot.plan.run import Delivery, Phase, Run
-from bot.plan.talk import posts, signals
 
 Lane = Literal["ask", "post", "edit", "work"]
 _KINDS: Mapping[MessageKind, int] = {"act": 0, "tell": 1, "miss": 2}

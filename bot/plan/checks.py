@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from bot.errors import CutoverError, ServiceUnreachable
 from bot.obstacles import OBSTACLES, Asked, Obstacle
 from bot.plan.findings import Finding, Verdict
-from bot.plan.talk.sentences import waiving
+from bot.plan.texts.sentences import waiving
 
 
 @dataclass(frozen=True, kw_only=True)

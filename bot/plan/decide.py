@@ -2,7 +2,7 @@
 
 `_MOVES` says in which phases a command is legal; what is absent is refused. Commands are imperative and come from
 outside; events are past tense and go to the journal. A person's word takes two moves: it is heard (and journaled)
-first, then judged by the table of words (`bot.plan.words`) with what Slack says about who spoke.
+first, then judged by the table of words (`bot.plan.commands`) with what Slack says about who spoke.
 
     Hear("frozen" by U1)     -> MessageHeard
     Judge(ts, standing)      -> SignalAccepted, Answered        or only Answered(refused)
@@ -20,9 +20,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.plan import events as e
-from bot.plan import thawing, verifying, watching, window
+from bot.plan import posts, signals, thawing, verifying, watching, window
 from bot.plan.checkpoints import BY_STEP, PLAN, following
-from bot.plan.commands import (
+from bot.plan.commands import table as words
+from bot.plan.evidence import offer
+from bot.plan.findings import MOVED, blocks
+from bot.plan.fold import after
+from bot.plan.inputs import (
     Abort,
     BeginStep,
     BeginVerification,
@@ -59,14 +63,10 @@ from bot.plan.commands import (
     TellFinding,
     TellWindow,
 )
-from bot.plan.findings import MOVED, blocks
-from bot.plan.fold import after
 from bot.plan.results import StepResult, UsersResult
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import posts, sentences, signals
-from bot.plan.talk.offers import offer
+from bot.plan.texts import sentences
 from bot.plan.timetable import reminders_due
-from bot.plan.words import judging as words
 
 Decision = Sequence[e.AnyEvent] | Refusal
 

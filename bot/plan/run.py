@@ -15,13 +15,13 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from bot.plan import events as e
+from bot.plan import posts
 from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, Checkpoint
 from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.offer import Offer
+from bot.plan.posts import Post
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
-from bot.plan.talk import posts
-from bot.plan.talk.posts import Post
 from bot.plan.waiving import waives, waives_any
 
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.plan import events as e
-from bot.plan.commands import Abort, EndFreeze, EndThaw, FailFreeze, FailThaw, Refusal, ReportThaw
+from bot.plan.commands.control import back_to_the_freeze
 from bot.plan.findings import blocks
 from bot.plan.fold import after
+from bot.plan.inputs import Abort, EndFreeze, EndThaw, FailFreeze, FailThaw, Refusal, ReportThaw
 from bot.plan.run import Run
-from bot.plan.words.steering import back_to_the_freeze
 
 Decision = Sequence[e.AnyEvent] | Refusal
 

@@ -17,9 +17,9 @@ from datetime import datetime
 from typing import Any
 
 from bot.plan import events as e
-from bot.plan.commands import BeginVerification, EndVerification, JudgeApprovals, Refusal, TellFinding
+from bot.plan.inputs import BeginVerification, EndVerification, JudgeApprovals, Refusal, TellFinding
 from bot.plan.run import Run
-from bot.plan.talk import judgements, sentences
+from bot.plan.texts import approvals, sentences
 
 Decision = Sequence[e.AnyEvent] | Refusal
 
@@ -65,9 +65,9 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
         return [_passed(run, now)]
     if lapsed:
         kept = [user for user in run.offer.by if user not in lapsed]
-        finding = judgements.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept)
+        finding = approvals.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept)
     else:
-        finding = judgements.not_known(run.gate, unknown)
+        finding = approvals.not_known(run.gate, unknown)
     told = e.FindingMade(at=now, checkpoint=run.gate.name, attempt=command.attempt, finding=finding)
     if lapsed:
         return [told, *lapsed.values()]

@@ -16,10 +16,10 @@ from datetime import datetime
 
 from bot.plan import events as e
 from bot.plan.checkpoints import FREEZE
-from bot.plan.commands import MissLook, Refusal, ReportBlindness, ReportDrift, ReportGuard, ReportLook
 from bot.plan.findings import failed
+from bot.plan.inputs import MissLook, Refusal, ReportBlindness, ReportDrift, ReportGuard, ReportLook
 from bot.plan.run import Phase, Run
-from bot.plan.talk import sentences
+from bot.plan.texts import sentences
 
 Decision = Sequence[e.AnyEvent] | Refusal
 

@@ -13,7 +13,7 @@ from typing import Any
 from bot.plan import events as e
 from bot.plan.checkpoints import BY_NAME
 from bot.plan.findings import Finding
-from bot.plan.talk.amounts import duration, number
+from bot.plan.texts.amounts import duration, number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ import jinja2
 
 from bot.logs import cleaned
 from bot.plan.offer import ApprovalState
-from bot.plan.talk.amounts import duration, number, size
-from bot.plan.talk.foreign import seen
+from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.foreign import seen
 from bot.report.evidence import Evidence
 
 _MENTION = re.compile(r"<(?:@|!subteam\^|#)([A-Z0-9]+)>")

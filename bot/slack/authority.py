@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ServiceError
-from bot.plan.commands import Standing
+from bot.plan.inputs import Standing
 from bot.slack.calls import Identity, Refused, asked, understood
 from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroup, UserGroups
 

@@ -20,16 +20,16 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceUnintelligible
-from bot.plan.commands import Hear, Standing
 from bot.plan.findings import Finding, warned
+from bot.plan.inputs import Hear, Standing
+from bot.plan.posts import Post, header_key
 from bot.plan.run import Run
-from bot.plan.talk.posts import Post, header_key
 from bot.ports import Headway
 from bot.slack import authority
 from bot.slack.calls import Identity, Refused, Troubled, done, understood
-from bot.slack.hearing import catchup
-from bot.slack.look.messages import render
+from bot.slack.inbound import catchup
 from bot.slack.payloads import Posted, own_key
+from bot.slack.render.messages import render
 
 log = structlog.get_logger("cutover.slack")
 

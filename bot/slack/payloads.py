@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from bot.plan.commands import Hear
+from bot.plan.inputs import Hear
 
 log = structlog.get_logger("cutover.slack")
 

@@ -19,13 +19,13 @@ from bot.obstacles import RESTART
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
-from bot.plan.talk.sentences import waiving
+from bot.plan.texts.sentences import waiving
 from bot.ports import Progress, Report
 from bot.regular_files import unread
-from bot.stackauth.service.api import RequestRefused, StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
-from bot.stackauth.service.signin import Answered, sign_in
+from bot.stackauth.client.api import RequestRefused, StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
+from bot.stackauth.client.sign_in import Answered, sign_in
 
 _CHECK = "canary-signs-in"
 _MFA = "MULTI_FACTOR_AUTHENTICATION_REQUIRED"

@@ -13,10 +13,10 @@ from typing import Any
 
 from bot.concurrency import run_all
 from bot.ports import Progress, Report
-from bot.stackauth.people.translate import MARKER
-from bot.stackauth.service.api import NoAnswer, StackAuth, User
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
+from bot.stackauth.client.api import NoAnswer, StackAuth, User
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
+from bot.stackauth.users.translate import MARKER
 
 _MARK = "probe"
 _HASH = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"

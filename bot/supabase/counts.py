@@ -37,9 +37,9 @@ from bot.errors import CutoverError
 from bot.plan.checks import answers, unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
-from bot.plan.talk.sentences import waiving
+from bot.plan.texts.sentences import waiving
 from bot.ports import Progress, Report
-from bot.supabase.apigrants import MissingGrant, missing_grants, statements
+from bot.supabase.api_grants import MissingGrant, missing_grants, statements
 from bot.supabase.catalog.selection import UNDECIDED
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
-from bot.supabase.apigrants import api_grants
+from bot.supabase.api_grants import api_grants
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.export.space import room_for

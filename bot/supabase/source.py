@@ -21,11 +21,11 @@ from bot.plan.run import Run
 from bot.ports import Guarded, Look, Moved, ThawRecord
 from bot.supabase.database import Database, Session, end
 from bot.supabase.deadline import hang_up, in_time
-from bot.supabase.freeze import apply, kit, thaw
+from bot.supabase.freeze import apply, layers, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
-from bot.supabase.lock import SourceLock
-from bot.supabase.proof import stillness
+from bot.supabase.locks import SourceLock
+from bot.supabase.proof import drift
 from bot.supabase.proof.api import api_refuses
 from bot.supabase.proof.refusals import session_refuses
 
@@ -61,9 +61,9 @@ class SupabaseSource:
         self._look_seconds = look_seconds
 
     async def look(self) -> Look:
-        layers = await in_time(self._looked(), seconds=self._look_seconds, hang_up=self._hang_up)
-        kit.keep_prior(self._prior_file, layers)
-        return Look(frozen=layers.sessions_frozen, database_time=layers.database_time)
+        found = await in_time(self._looked(), seconds=self._look_seconds, hang_up=self._hang_up)
+        layers.keep_prior(self._prior_file, found)
+        return Look(frozen=found.sessions_frozen, database_time=found.database_time)
 
     async def renew(self, run: Run) -> None:
         self._database.set_run(run.run_id)
@@ -71,14 +71,14 @@ class SupabaseSource:
 
     async def drift(self, run: Run) -> Moved:
         assert run.freeze is not None
-        since = run.moved_to or stillness.as_recorded(run.freeze)
+        since = run.moved_to or drift.as_recorded(run.freeze)
         return await in_time(self._drifted(run.freeze, since), seconds=self._look_seconds, hang_up=self._hang_up)
 
     async def way_back(self) -> str:
         """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. Cheap."""
         asked = in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
-        prior = kit.prior_of(await asked)
-        return kit.thaw_sql_to_post(prior if prior.known else kit.read_prior(self._prior_file))
+        prior = layers.prior_of(await asked)
+        return layers.thaw_sql_to_post(prior if prior.known else layers.read_prior(self._prior_file))
 
     async def guard(self) -> Guarded:
         return await self._guard.take()
@@ -103,21 +103,21 @@ class SupabaseSource:
         async with self._turn:
             await self._close()
 
-    async def _looked(self) -> kit.Layers:
-        layers = await self._asked_layers()
-        if layers.sessions_read_only and not layers.current.read_only:
+    async def _looked(self) -> layers.Layers:
+        found = await self._asked_layers()
+        if found.sessions_read_only and not found.current.read_only:
             # By the server's files, or since the session of the looks is from under a freeze that is gone.
             async with self._turn:
                 await self._close()
-            layers = await self._asked_layers()
-        return layers
+            found = await self._asked_layers()
+        return found
 
     # -- in turn ------------------------------------------------------------------------------------------------------
 
-    async def _asked_layers(self) -> kit.Layers:
+    async def _asked_layers(self) -> layers.Layers:
         async with self._turn:
             try:
-                return await kit.read_layers(await self._opened())
+                return await layers.read_layers(await self._opened())
             except CutoverError:
                 await self._close()
                 raise
@@ -128,9 +128,9 @@ class SupabaseSource:
             await self._lock.take(wait=_LOCK_WAIT_SECONDS)
             try:
                 session = await self._opened()
-                moved = await stillness.drift(session, record, since)
-                if stillness.LEVERS in record:
-                    moved = stillness.lifted_too(moved, await self._writes_by_trying(session), since)
+                moved = await drift.drift(session, record, since)
+                if drift.LEVERS in record:
+                    moved = drift.lifted_too(moved, await self._writes_by_trying(session), since)
             except CutoverError:
                 await self._close()
                 raise
@@ -138,10 +138,10 @@ class SupabaseSource:
 
     async def _writes_by_trying(self, session: Session) -> list[str]:
         """What freezes instead of the kit cannot be looked up: it is tried."""
-        layers = await kit.read_layers(session)
+        in_place = await layers.read_layers(session)
         found = [await session_refuses(self._database)]
         if self._gateway is not None:
-            found.append((await api_refuses(session, self._gateway, layers)).finding)
+            found.append((await api_refuses(session, self._gateway, in_place)).finding)
         return [finding.evidence.rstrip(".") for finding in found if blocks([finding]) and not finding.waivable]
 
     async def _renewed(self) -> None:

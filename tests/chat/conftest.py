@@ -9,10 +9,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.plan import events as e
-from bot.plan.commands import Open
 from bot.plan.decide import open_run
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
+from bot.plan.inputs import Open
 from bot.plan.results import Attention, ExportResult, HandoverResult, TableTotal, UsersResult
 from bot.plan.run import Run
 from bot.rehearsal.standins.slack import Person, SlackStandin

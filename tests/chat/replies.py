@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bot.plan import signals
 from bot.plan.checkpoints import EXPORT, FREEZE, USERS
-from bot.plan.talk import sentences, signals
-from bot.slack.hearing import slash
+from bot.plan.texts import sentences
+from bot.slack.inbound import slash
 
 if TYPE_CHECKING:
     from tests.chat.stage import Stage

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.conductor import Conductor
-from bot.plan import commands as say
 from bot.plan import events as e
+from bot.plan import inputs as say
 from bot.plan.checkpoints import PLAN
 from bot.plan.decide import open_run
 from bot.plan.findings import Finding, passed
@@ -27,8 +27,8 @@ from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
-from bot.slack.hearing.http_mode import HttpListener
-from bot.slack.hearing.listener import SocketListener
+from bot.slack.inbound.http_mode import HttpListener
+from bot.slack.inbound.listener import SocketListener
 from bot.watch import Watch
 from tests.plan.histories import good_findings, result_of
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bot.errors import ServiceRefused
-from bot.plan.commands import Standing
 from bot.plan.findings import Finding, passed, warned
-from bot.plan.talk import sentences
+from bot.plan.inputs import Standing
+from bot.plan.texts import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
 from bot.slack import authority
 from bot.slack.calls import identify

@@ -9,11 +9,11 @@ from slack_sdk.models.blocks import Block
 
 from bot.plan import events as e
 from bot.plan.checkpoints import PLAN
+from bot.plan.evidence import offer
 from bot.plan.fold import after
 from bot.plan.run import Run
-from bot.plan.talk.offers import offer
 from bot.rehearsal.standins.slack.limits import checked_blocks
-from bot.slack.look.messages import render
+from bot.slack.render.messages import render
 from tests.chat.conftest import HEAD, NOW, Story
 
 ADA, BOB = "U0ADA", "U0BOB"

@@ -19,8 +19,8 @@ from bot.plan.actions import next_actions
 from bot.plan.timetable import SWEEP_EVERY, Timer
 from bot.rehearsal.standins.slack import SlackStandin
 from bot.slack.client import connect
-from bot.slack.hearing.http_mode import HttpListener
-from bot.slack.look import buttons
+from bot.slack.inbound.http_mode import HttpListener
+from bot.slack.render import buttons
 from tests.chat.stage import ADA, BOB, GRACE, RUN, SECRET, TRANSPORTS, Stage, staged
 
 # -- sockets ----------------------------------------------------------------------------------------------------------

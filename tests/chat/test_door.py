@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.slack.calls import Identity
-from bot.slack.hearing.door import most_connections
-from bot.slack.hearing.http_mode import HttpListener
+from bot.slack.inbound.door import most_connections
+from bot.slack.inbound.http_mode import HttpListener
 from tests.chat.test_listening import MESSAGE, RUN, SECRET, Ear, sent, signed
 
 MOST = 16

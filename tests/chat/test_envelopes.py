@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import ServiceRefused
-from bot.plan.commands import Hear
+from bot.plan.inputs import Hear
 from bot.rehearsal.standins.slack import Delivery
 from bot.slack import envelope
 from bot.slack.calls import Identity, identify

@@ -13,12 +13,12 @@ import aiohttp
 import pytest
 
 from bot.errors import ServiceRefused, UsageError
-from bot.plan.commands import Hear
+from bot.plan.inputs import Hear
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES, Channel, Delivery
 from bot.slack.calls import LIBRARY_LOG, Identity, identify
 from bot.slack.client import connect
-from bot.slack.hearing.http_mode import HttpListener
-from bot.slack.hearing.listener import SocketListener
+from bot.slack.inbound.http_mode import HttpListener
+from bot.slack.inbound.listener import SocketListener
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
 RUN = "20241124-ab12"

@@ -8,17 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.plan import events as e
+from bot.plan.evidence import offer
 from bot.plan.findings import Finding, Verdict, failed, warned
+from bot.plan.posts import Post, Prose
 from bot.plan.results import Attention, TableTotal
-from bot.plan.talk import way_back
-from bot.plan.talk.amounts import size
-from bot.plan.talk.foreign import escaped, plain, prose
-from bot.plan.talk.offers import offer
-from bot.plan.talk.posts import Post, Prose
+from bot.plan.texts import way_back
+from bot.plan.texts.amounts import size
+from bot.plan.texts.foreign import escaped, plain, prose
 from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
-from bot.slack.look.blocks import Layout, code, fitted, laid_out
-from bot.slack.look.messages import Message, render
+from bot.slack.render.blocks import Layout, code, fitted, laid_out
+from bot.slack.render.messages import Message, render
 from bot.supabase.dsn import Dsn, open_question
 
 HEAD = (7, "f" * 64)

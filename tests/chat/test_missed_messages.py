@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.errors import ServiceUnreachable
-from bot.plan.commands import Hear
+from bot.plan.inputs import Hear
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect

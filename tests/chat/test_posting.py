@@ -8,15 +8,15 @@ import pytest
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceRefused, ServiceUnreachable
 from bot.plan import events as e
-from bot.plan.commands import Open
 from bot.plan.decide import open_run
 from bot.plan.fold import after
-from bot.plan.talk.posts import Post, Prose
+from bot.plan.inputs import Open
+from bot.plan.posts import Post, Prose
 from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
-from bot.slack.hearing.past import unfinished_run
+from bot.slack.inbound.previous_run import unfinished_run
 
 HEAD = (7, "f" * 64)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.plan import commands as say
+from bot.plan import inputs as say
 
 from .stage import ADA, BOB, GRACE, RUN, Stage, staged
 

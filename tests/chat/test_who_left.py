@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import vouching
+from bot import permissions
 from bot.plan.run import Phase
 
 from .stage import ADA, GRACE, OPS, Stage, staged
@@ -73,7 +73,7 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked some times more, then says so and how to go on; said again when Slack answers, it passes."""
-    monkeypatch.setattr(vouching, "_ASKED_AGAIN_AFTER_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(permissions, "_ASKED_AGAIN_AFTER_SECONDS", (0.1, 0.1))
     async with staged("Socket Mode", tmp_path) as stage:
         stage.says(GRACE, "frozen")
         await stage.settles()
@@ -94,7 +94,7 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
 
 async def test_a_hiccup_of_slack_costs_no_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One question that failed is asked again, and the gate passes."""
-    monkeypatch.setattr(vouching, "_ASKED_AGAIN_AFTER_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(permissions, "_ASKED_AGAIN_AFTER_SECONDS", (0.1, 0.1))
     async with staged("Socket Mode", tmp_path) as stage:
         stage.says(GRACE, "frozen")
         await stage.settles()

@@ -11,7 +11,7 @@ import pytest
 from bot.conductor import interrupted
 from bot.errors import CutoverError, Interrupted, ServiceUnreachable, UsageError
 from bot.obstacles import DATABASE_AWAY, UNFORESEEN
-from bot.plan import commands as say
+from bot.plan import inputs as say
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.fold import fold
 from bot.plan.results import StepResult

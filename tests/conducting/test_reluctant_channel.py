@@ -8,7 +8,7 @@ import pytest
 
 from bot.conductor import Conductor
 from bot.errors import CutoverError, ServiceRefused
-from bot.plan import commands as say
+from bot.plan import inputs as say
 from bot.plan.findings import Finding, passed
 from bot.plan.results import StepResult
 from bot.plan.run import Run

@@ -11,8 +11,8 @@ import pytest
 
 from bot.conductor import Conductor
 from bot.errors import CutoverError, UsageError
-from bot.plan.commands import Hear, ReportDeletion, ReportRival
 from bot.plan.findings import Finding, passed
+from bot.plan.inputs import Hear, ReportDeletion, ReportRival
 from bot.plan.results import StepResult
 from bot.plan.run import Run
 from bot.plan.timetable import SWEEP_EVERY, Timer

@@ -11,9 +11,9 @@ import pytest
 from bot.conductor import Conductor
 from bot.errors import LockHeld
 from bot.plan.actions import settled
-from bot.plan.commands import Hear, Judge, ReportDrift
 from bot.plan.events import MovedTo
 from bot.plan.findings import MOVED, failed, passed
+from bot.plan.inputs import Hear, Judge, ReportDrift
 from bot.plan.run import Phase, Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
 from bot.ports import Look, ThawRecord

@@ -17,14 +17,14 @@ from bot.conductor import Conductor
 from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreachable, UsageError
 from bot.obstacles import DATABASE_AWAY
 from bot.plan.actions import settled
-from bot.plan.commands import Hear, Refusal, Standing, TakeUp
 from bot.plan.decide import decide
 from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
+from bot.plan.inputs import Hear, Refusal, Standing, TakeUp
+from bot.plan.posts import Post
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
-from bot.plan.talk.posts import Post
 from bot.ports import Guarded, Headway, Look, Moved, Progress, Record, Report, ThawRecord
 from bot.watch import Watch
 from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, result_of, standing_of

@@ -11,7 +11,7 @@ import pytest
 
 from bot.artifacts import files, handover, mapping, metadata
 from bot.artifacts.scratch import Scratch
-from bot.artifacts.userlog import Intent, Settled, UserLog
+from bot.artifacts.user_log import Intent, Settled, UserLog
 from bot.journal import Journal
 from bot.plan import events as e
 from bot.plan.results import ExportResult, HandoverResult, UsersResult

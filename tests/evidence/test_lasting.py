@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.artifacts.lasting import Mount, mounts, refuse_fleeting, why_fleeting
+from bot.artifacts.ephemeral_storage import Mount, mounts, refuse_fleeting, why_fleeting
 from bot.errors import UsageError
 
 _TABLE = r"""22 1 254:0 / / rw,relatime - ext4 /dev/root rw

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.artifacts import rowsums, tables
+from bot.artifacts import row_sums, tables
 from bot.errors import RecordDamaged
 
 DAMAGES = ("none", "cut", "byte", "line lost", "comma lost", "comma at the end", "two arrays", "newline lost", "no end")
@@ -107,7 +107,7 @@ def test_a_row_longer_than_a_block_is_summed_like_any_other(tmp_path: Path, monk
     """However its end falls, the comma behind it included."""
     path = tmp_path / "t.json"
     for block in (1, 2, 3, 5, 7, 64):
-        monkeypatch.setattr(rowsums, "_BLOCK_BYTES", block)
+        monkeypatch.setattr(row_sums, "_BLOCK_BYTES", block)
         for lengths in ((), (1,), (40, 1, 41), (6, 7, 8, 9)):
             rows = [b"{" + b"x" * length + b",}" for length in lengths]
             path.write_bytes(b"[\n" + b",\n".join(rows) + (b"\n" if rows else b"") + b"]\n")

@@ -15,7 +15,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
-from bot.supabase.living import auth_rows
+from bot.supabase.live_users import auth_rows
 from bot.supabase.proof.encoding import database_encoding
 from tests.export.conftest import Taken, make_run
 from tests.export.loading import psql

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.artifacts import tables
 from bot.errors import UsageError
 from bot.supabase.export.rows.layout import Layout, Part
-from bot.supabase.export.rows.tablefile import TableFile
+from bot.supabase.export.rows.table_file import TableFile
 
 PARTS = st.lists(st.integers(0, 2_000), min_size=1, max_size=5)
 NO_BLOCK = 4294967295

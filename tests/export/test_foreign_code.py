@@ -18,7 +18,7 @@ from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
 from bot.supabase.export.snapshot import hold_snapshot
 from bot.supabase.proof.foreign import foreign_code
-from bot.supabase.proof.paths import write_paths
+from bot.supabase.proof.write_paths import write_paths
 from bot.supabase.reading import reading
 from tests.export.conftest import Taken
 from tests.freeze.servers import VERSIONS, fresh, small_world

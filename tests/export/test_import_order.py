@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.supabase.catalog.importorder import import_order
+from bot.supabase.catalog.import_order import import_order
 
 NAMES = st.sampled_from("abcdefgh")
 GRAPHS = st.dictionaries(NAMES, st.sets(NAMES), max_size=8)

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.artifacts.restoreall import restore_all_sql
+from bot.artifacts.restore_all import restore_all_sql
 from bot.commands import restore_sql
 from bot.errors import UsageError
 from bot.rehearsal.company import Company

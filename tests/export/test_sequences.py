@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from bot.artifacts import restore
-from bot.artifacts.restoreall import restore_all_sql
+from bot.artifacts.restore_all import restore_all_sql
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database

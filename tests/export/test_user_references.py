@@ -1,7 +1,7 @@
 """Which columns hold users' ids, as far as keys say so."""
 
 from bot.artifacts.metadata import ForeignKey, UserReference
-from bot.supabase.catalog.userreferences import user_references
+from bot.supabase.catalog.user_references import user_references
 
 
 def key(columns: str, references: str, referenced: str) -> ForeignKey:

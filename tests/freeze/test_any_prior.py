@@ -16,7 +16,7 @@ from psycopg import sql
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.kit import (
+from bot.supabase.freeze.layers import (
     UNKNOWN,
     Prior,
     freeze_sql,

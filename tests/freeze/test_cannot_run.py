@@ -20,8 +20,8 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.notice import NoticeStandin
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.carrying.migrate import UsersStep
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.step import UsersStep
 from bot.supabase.database import Database
 from bot.supabase.export import Export
 from bot.supabase.gateway import Gateway

@@ -9,8 +9,8 @@ import pytest
 from bot.plan.findings import Finding
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
-from bot.supabase.freeze.foresight import foresee, room
-from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.layers import read_layers
+from bot.supabase.freeze.thaw_plan import foresee, room
 from tests.freeze.catalogs import world_of
 
 FROZEN = (

@@ -18,11 +18,11 @@ from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.gateway.rest import Rest
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.kit import freeze_sql, thaw_sql
+from bot.supabase.freeze.layers import freeze_sql, thaw_sql
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.source import SupabaseSource
 from tests.freeze.pooler import NAME, SessionPooler

@@ -17,7 +17,7 @@ from bot.plan.findings import blocks
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database, query
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.layers import read_layers
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.probes import fresh_writes
 from tests.freeze.catalogs import world_of

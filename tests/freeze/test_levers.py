@@ -15,7 +15,7 @@ from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
 from bot.supabase.freeze.thaw import thaw
 from bot.supabase.gateway import Gateway, Uncounted
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.project import identify, preflight
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.source import SupabaseSource

@@ -13,8 +13,8 @@ from bot.ports import Progress
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.drift import drift
 from bot.supabase.proof.examiner import Proof
-from bot.supabase.proof.stillness import drift
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]

@@ -12,8 +12,8 @@ from psycopg import AsyncConnection
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
+from bot.supabase.proof.drift import drift, held_still, quiet_window
 from bot.supabase.proof.examiner import select_rights
-from bot.supabase.proof.stillness import drift, held_still, quiet_window
 
 
 async def _again_and_again(dsn: str, *statements: str) -> None:

@@ -9,8 +9,8 @@ from bot.errors import ServiceRefused
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
-from bot.supabase.proof.movement import changes
-from bot.supabase.proof.stillness import drift, held_still, quiet_window
+from bot.supabase.proof.activity import changes
+from bot.supabase.proof.drift import drift, held_still, quiet_window
 from tests.freeze.servers import VERSIONS, fresh, small_world
 
 _SOURCE = """

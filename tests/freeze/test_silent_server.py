@@ -13,8 +13,8 @@ from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.guard import Guard
-from bot.supabase.lock import SourceLock
-from bot.supabase.proof.movement import look_closely
+from bot.supabase.locks import SourceLock
+from bot.supabase.proof.activity import look_closely
 from bot.supabase.source import SupabaseSource
 from tests.freeze.silence import Line, line_to
 

@@ -13,7 +13,7 @@ from bot.errors import LockHeld, ServiceUnreachable
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 

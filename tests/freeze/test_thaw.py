@@ -15,10 +15,10 @@ from bot.plan.findings import Finding
 from bot.ports import ThawRecord
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
-from bot.supabase.freeze.kit import read_layers
+from bot.supabase.freeze.layers import read_layers
 from bot.supabase.freeze.thaw import DROP, Plan, plan_of, read_thaw_record, thaw, write_thaw_record
 from bot.supabase.gateway import Gateway
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 

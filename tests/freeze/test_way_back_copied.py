@@ -10,9 +10,9 @@ import pytest
 from psycopg.errors import Error
 
 from bot.plan import events as e
-from bot.plan.commands import Open
 from bot.plan.decide import open_run
 from bot.plan.fold import after, fold
+from bot.plan.inputs import Open
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.rehearsal.standins.slack import SlackStandin
@@ -21,7 +21,7 @@ from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
 from bot.supabase.database import Database
-from bot.supabase.lock import SourceLock
+from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 
 NOW = datetime(2024, 11, 24, 22, 0, tzinfo=UTC)

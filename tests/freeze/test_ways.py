@@ -17,8 +17,8 @@ from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.drift import drift
 from bot.supabase.proof.examiner import Proof
-from bot.supabase.proof.stillness import drift
 from tests.freeze.servers import GivenPostgres
 from tests.freeze.ways import WAYS, Way, as_platform
 

@@ -31,8 +31,8 @@ from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD, Company
 from bot.rehearsal.standins.notice import NoticeStandin
 from bot.rehearsal.standins.stackauth import StackAuthStandin
 from bot.stackauth.canary import Canary, CanarySignsIn
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
 from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database, Session
 from bot.supabase.gateway import Gateway

@@ -14,8 +14,8 @@ _PLANTED = {
     "bot/ports.py": "import bot.conductor",
     "bot/plan/findings.py": "import httpx",
     "bot/doctor.py": "import bot.slack.calls",
-    "bot/stackauth/service/pace.py": "import bot.supabase.database",
-    "bot/rehearsal/faults_of_ours.py": "import bot.stackauth.service.api",
+    "bot/stackauth/client/rate.py": "import bot.supabase.database",
+    "bot/rehearsal/faults_of_ours.py": "import bot.stackauth.client.api",
     "bot/rehearsal/standins/notice.py": "import bot.errors",
 }
 

@@ -12,9 +12,9 @@ from bot import settings
 from bot.errors import UsageError
 from bot.plan.checkpoints import PLAN
 from bot.plan.run import Phase
-from bot.plan.talk.signals import WORDS
+from bot.plan.signals import WORDS
 from bot.settings import Settings
-from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.users.reasons import REASONS
 from docs import generate, picture
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,9 +15,9 @@ from bot import cli, errors
 from bot.artifacts import files
 from bot.plan import events
 from bot.plan.checkpoints import PLAN
-from bot.plan.talk.posts import PostKind
+from bot.plan.posts import PostKind
 from bot.settings import Settings
-from bot.slack.look.messages import render
+from bot.slack.render.messages import render
 from tests.plan.histories import PLACES, night_at
 
 

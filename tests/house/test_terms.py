@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bot import settings
-from bot.plan.commands import TakeUp
-from bot.plan.talk.posts import Prose
+from bot.plan.inputs import TakeUp
+from bot.plan.posts import Prose
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
 from bot.terms import KEPT, entitlement_of, otherwise, rules_of

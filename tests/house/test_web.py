@@ -20,8 +20,8 @@ from bot.port import Port
 from bot.slack import client as slack_client
 from bot.slack.calls import asked, done
 from bot.slack.client import connect
-from bot.stackauth.service import answers as stack_answers
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client import responses as stack_answers
+from bot.stackauth.client.api import StackAuth
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.notice import Notice
 from bot.web import NoClient

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.artifacts.scratch import Scratch
-from bot.artifacts.userlog import Intent, Settled, UserLog, UserState
+from bot.artifacts.user_log import Intent, Settled, UserLog, UserState
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ import psycopg
 import bot
 from bot.plan.entitled import people_needed
 from bot.rehearsal.night import NOTICE_TEXT, Night
-from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.users.reasons import REASONS
 from tests.night.pairs import Choice, Row
 
 ANOTHER = 65534

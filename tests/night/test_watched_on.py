@@ -11,7 +11,7 @@ import pytest
 
 from bot.rehearsal.night import Night, until
 from bot.supabase.database import Database
-from bot.supabase.freeze.kit import change_settings
+from bot.supabase.freeze.layers import change_settings
 from tests.night.playing import (
     SIGNALS,
     WRITES,

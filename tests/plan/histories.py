@@ -16,7 +16,11 @@ from bot.plan import actions as do
 from bot.plan import events as e
 from bot.plan.actions import Action, next_actions, settled
 from bot.plan.checkpoints import BY_NAME, PLAN
-from bot.plan.commands import (
+from bot.plan.decide import decide, open_run
+from bot.plan.events import from_record, to_record
+from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
+from bot.plan.fold import after, fold
+from bot.plan.inputs import (
     BeginStep,
     BeginVerification,
     Command,
@@ -53,14 +57,10 @@ from bot.plan.commands import (
     TellFinding,
     TellWindow,
 )
-from bot.plan.decide import decide, open_run
-from bot.plan.events import from_record, to_record
-from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
-from bot.plan.fold import after, fold
+from bot.plan.posts import Post
 from bot.plan.results import Attention, ExportResult, HandoverResult, StepResult, TableTotal, UsersResult
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk.posts import Post
-from bot.plan.talk.signals import NearMiss, Signal, Word, read
+from bot.plan.signals import NearMiss, Signal, Word, read
 from bot.plan.timetable import Timer, timers
 
 __all__ = [

@@ -3,10 +3,10 @@
 import pytest
 
 from bot.plan import events as e
-from bot.plan.commands import FailStep
+from bot.plan.commands.accept_grammar import named
 from bot.plan.findings import Finding, failed
+from bot.plan.inputs import FailStep
 from bot.plan.run import Phase
-from bot.plan.words.naming import named
 from tests.plan.histories import ANN, BEN, BOT, Night, fold, from_record, good_findings, night_at, to_record
 
 REPORTING = failed("overrides", "1 setting overrides.", "ALTER ROLE reporting RESET x", waivable=True)

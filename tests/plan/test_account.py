@@ -1,6 +1,6 @@
 """What `report` tells: every gate, on whose word, and what came of it, without calling anybody."""
 
-from bot.plan.talk.account import account
+from bot.plan.texts.account import account
 from tests.plan.histories import (
     ANN,
     EVE,

@@ -8,10 +8,10 @@ import pytest
 
 from bot.plan import actions as do
 from bot.plan import events as e
-from bot.plan.commands import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.findings import failed, passed
+from bot.plan.inputs import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.run import Phase
-from bot.slack.look.header import header
+from bot.slack.render.header import header
 from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, standing_of
 
 WRITES = passed("writes-again", "It writes.")

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan.posts import Prose
 from bot.plan.results import Attention
-from bot.plan.talk.posts import Prose
 
 from .histories import (
     ANN,

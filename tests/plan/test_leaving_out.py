@@ -3,8 +3,8 @@
 import pytest
 
 from bot.plan import events as e
-from bot.plan.commands import BeginStep, FailStep
 from bot.plan.findings import failed
+from bot.plan.inputs import BeginStep, FailStep
 from bot.plan.run import Phase
 from tests.plan.histories import ANN, EVE, Night, night_at
 

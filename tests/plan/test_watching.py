@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.plan.commands import TellFinding
 from bot.plan.findings import MOVED
+from bot.plan.inputs import TellFinding
 from bot.plan.results import UsersResult
 
 from .histories import (

@@ -24,8 +24,8 @@ from typing import ClassVar
 from bot.plan import actions as do
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict
+from bot.plan.posts import Gate, Post
 from bot.plan.results import UsersResult
-from bot.plan.talk.posts import Gate, Post
 
 RULES = {
     "freeze-time-is-new": "The freeze time is never older than the last thaw, hold, restart or blind look.",

@@ -20,8 +20,8 @@ from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.record import EventRecord
 from bot.rehearsal.company import Company
-from bot.stackauth.carrying.migrate import UsersStep
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.step import UsersStep
 from bot.supabase.database import Database
 from bot.supabase.export import Export, finished
 from tests.plan.histories import result_of

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bot.commands.show import Ticker
-from bot.pace import WINDOW_SECONDS, Gauge, in_words
 from bot.plan.results import StepResult
-from bot.plan.talk.amounts import duration, number, size, speed
+from bot.plan.texts.amounts import duration, number, size, speed
 from bot.ports import Headway, Progress, Report
+from bot.progress import WINDOW_SECONDS, Gauge, in_words
 from tests.conducting.worlds import World, turning, until
 from tests.plan.histories import BOT, result_of
 

@@ -11,16 +11,16 @@ from pydantic import ValidationError
 
 from bot.artifacts import files
 from bot.plan import events as e
-from bot.plan.commands import Open
 from bot.plan.decide import open_run
 from bot.plan.events import from_record, to_record
 from bot.plan.fold import fold
+from bot.plan.inputs import Open
 from bot.plan.practice import Practice
 from bot.plan.run import Run
-from bot.plan.talk.alarms import time_needed
+from bot.plan.texts.alarms import time_needed
 from bot.practice import read_timings, write_timings
 from bot.record import read_run
-from bot.slack.look.messages import render
+from bot.slack.render.messages import render
 from tests.night.playing import fast_night, play
 from tests.practice.conftest import cutover
 

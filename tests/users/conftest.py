@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bot.artifacts import files, mapping, metadata
 from bot.artifacts.scratch import Scratch
-from bot.artifacts.userlog import UserStates
+from bot.artifacts.user_log import UserStates
 from bot.journal import read_chain
 from bot.plan.events import Parties, RunOpened, UserDecided, UsersMode
 from bot.plan.results import ExportResult, StepResult, UsersResult
@@ -24,8 +24,8 @@ from bot.plan.run import Run
 from bot.port import Port
 from bot.ports import Progress
 from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
-from bot.stackauth.carrying.migrate import UsersStep
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.step import UsersStep
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROJECT = "11111111-1111-4111-8111-111111111111"

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
-from bot.stackauth.service.answers import retry_after_seconds, user_in
-from bot.stackauth.service.api import NoAnswer, RateLimited, RequestRefused, StackAuth
-from bot.stackauth.target import identify, preflight
+from bot.stackauth.client.api import NoAnswer, RateLimited, RequestRefused, StackAuth
+from bot.stackauth.client.responses import retry_after_seconds, user_in
+from bot.stackauth.preflight import identify, preflight
 
 MARK = "secret.person@example.com"
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.obstacles import RESTART, STACK_AUTH_AWAY
 from bot.plan.findings import Verdict
 from bot.stackauth.canary import Canary, CanarySignsIn
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
 
 EMAIL, PASSWORD, KEY = "Person1@Example.com", "the old password", "pck_tests"
 LET_PASS = "Or let it pass: `accept canary-signs-in: WHY`."

@@ -7,8 +7,8 @@ import pytest
 
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import MARKS, Company
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
 
 
 def rows_of(company: Company, table: str) -> list[dict]:

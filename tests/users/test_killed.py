@@ -16,8 +16,8 @@ from bot.plan.findings import Verdict
 from bot.rehearsal.company import build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
 from tests.users.conftest import Night, marker_of
 from tests.users.test_company_users import rows_of
 

@@ -7,10 +7,10 @@ import pytest
 
 from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.people.claims import Claims
-from bot.stackauth.people.exported import DEEPEST, ExportedUser
-from bot.stackauth.people.kinds import KINDS
-from bot.stackauth.people.translate import translate, unfinished
+from bot.stackauth.users.conflicts import Claims
+from bot.stackauth.users.exported import DEEPEST, ExportedUser
+from bot.stackauth.users.kinds import KINDS
+from bot.stackauth.users.translate import translate, unfinished
 
 KNOWN = {kind.name: kind for kind in KINDS}
 NO_PASSWORD = {"encrypted_password": None}

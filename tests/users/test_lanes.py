@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from bot.errors import ServiceUnreachable
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
 
 _EMPTY = {"items": [], "pagination": {"next_cursor": None}}
 

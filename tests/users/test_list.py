@@ -5,10 +5,10 @@ from aiohttp import web
 
 from bot.errors import ServiceUnintelligible
 from bot.plan.findings import Verdict
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
+from bot.stackauth.migrate.readback import ReadBack
 from tests.users.conftest import marker_of
 
 

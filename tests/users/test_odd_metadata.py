@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bot.plan.findings import Verdict
-from bot.stackauth.likeness import differing, likeness_of
-from bot.stackauth.people.translate import Translation
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth, User
+from bot.stackauth.client.api import StackAuth, User
+from bot.stackauth.migrate.fingerprint import differing, likeness_of
+from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.users.translate import Translation
 
 
 async def read_back(night, make, run_id="20260102-abcd"):

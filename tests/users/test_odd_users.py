@@ -8,11 +8,11 @@ import psycopg
 
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import Company
-from bot.stackauth.outlook import look_at_the_living
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.users.forecast import look_at_the_living
 from bot.supabase.database import Database
-from bot.supabase.living import auth_rows
+from bot.supabase.live_users import auth_rows
 from tests.export.conftest import Taken
 
 ODD = Path(__file__).parent / "odd_users.sql"

@@ -8,9 +8,9 @@ import pytest
 from bot.errors import ServiceUnreachable
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import MARKS, Company
-from bot.stackauth.outlook import findings, look_ahead, look_at_the_living
+from bot.stackauth.users.forecast import findings, look_ahead, look_at_the_living
 from bot.supabase.database import Database
-from bot.supabase.living import auth_rows
+from bot.supabase.live_users import auth_rows
 from tests.users.test_company_users import rows_of
 
 

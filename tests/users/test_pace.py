@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.stackauth.service.api import RequestRefused, StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
+from bot.stackauth.client.api import RequestRefused, StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
 
 Service = Callable[[float], tuple[bool, float | None]]
 """At a time: whether it serves, and if not, its Retry-After."""

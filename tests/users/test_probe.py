@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bot.errors import ServiceRefused
+from bot.stackauth.client.api import StackAuth
 from bot.stackauth.probe import users_per_second
-from bot.stackauth.service.api import StackAuth
 
 
 @pytest.fixture

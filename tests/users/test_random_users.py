@@ -14,8 +14,8 @@ from bot.plan.events import UserDecided
 from bot.plan.findings import Verdict
 from bot.rehearsal.standins.stackauth.answers import Breakdown, Refusal
 from bot.rehearsal.standins.stackauth.signin import totp
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
 from tests.users.judged import borne, from_base32
 from tests.users.judging import REASONS, Judge
 from tests.users.random_people import NOBODY, PROVIDERS, as_json
@@ -281,7 +281,7 @@ async def play(world, make, another_night, *, as_text, **settings):
 async def test_everybody_can_sign_in_or_has_a_reason_on_two_nights(make, another_night, monkeypatch, users, settings):
     """Nobody is there twice, the users gate fails nobody, no reason is untrue, and each of docs/users.md is met."""
     print(f"USERS_SEED={SEED}")
-    monkeypatch.setattr("bot.stackauth.carrying.trouble._FAILURES_OF_ONE", 3)  # ten of them are waited for elsewhere
+    monkeypatch.setattr("bot.stackauth.migrate.trouble._FAILURES_OF_ONE", 3)  # ten of them are waited for elsewhere
     has_magic_links = settings.get("otp_enabled", True)
     played = await play(World(SEED, users), make, another_night, as_text=not has_magic_links, **settings)
     unmet = {"magic-link-off"} if has_magic_links else set()  # nobody can have it but in a project without them

@@ -4,8 +4,8 @@ import pytest
 
 from bot.artifacts import files, mapping
 from bot.plan.findings import Verdict
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
 
 HASHES = "A password hash cannot be read back: of {} users it is known that there is one."
 

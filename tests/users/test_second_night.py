@@ -4,9 +4,9 @@ import pytest
 
 from bot.plan.findings import Verdict
 from bot.rehearsal.standins.stackauth.answers import Refusal
-from bot.stackauth.people.reasons import REASONS
-from bot.stackauth.readback import ReadBack
-from bot.stackauth.service.api import StackAuth
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.users.reasons import REASONS
 
 LATER = "20260203-ffff"
 

@@ -4,13 +4,13 @@ import pytest
 
 from bot.errors import ServiceRefused
 from bot.plan.findings import Verdict
-from bot.stackauth.people.exported import ExportedUser
-from bot.stackauth.people.needs import Needs
-from bot.stackauth.people.signin import way_in_of
-from bot.stackauth.service.api import StackAuth
-from bot.stackauth.service.pace import Pace
-from bot.stackauth.service.patience import Patient
-from bot.stackauth.target import methods, offered
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.rate import Pace
+from bot.stackauth.client.retry import Patient
+from bot.stackauth.preflight import methods, offered
+from bot.stackauth.users.exported import ExportedUser
+from bot.stackauth.users.requirements import Needs
+from bot.stackauth.users.sign_in import way_in_of
 
 
 def needs_of(*users: ExportedUser) -> Needs:

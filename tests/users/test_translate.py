@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.people.claims import Claims
-from bot.stackauth.people.exported import DEEPEST, ExportedUser, parsed
-from bot.stackauth.people.reasons import REASONS
-from bot.stackauth.people.signin import PROVIDERS
-from bot.stackauth.people.translate import Translation, adapted, dispensable, translate, unfinished
+from bot.stackauth.users.conflicts import Claims
+from bot.stackauth.users.exported import DEEPEST, ExportedUser, parsed
+from bot.stackauth.users.reasons import REASONS
+from bot.stackauth.users.sign_in import PROVIDERS
+from bot.stackauth.users.translate import Translation, adapted, dispensable, translate, unfinished
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 VERIFIED = {"email_confirmed_at": "2024-01-01T00:00:00+00:00"}
@@ -274,7 +274,7 @@ def test_nothing_of_a_deleted_user_moves_on(rows):
 
 
 @pytest.mark.parametrize(
-    "email", ["zoë@example.com", "a@größe.example", "no-at", "two@@example.com", "a b@example.com", "a@-x"]
+    "email", ["zoë@example.com", "a@größe.example", "no-at", "twoexample.com", "a b@example.com", "a@-x"]
 )
 def test_an_address_the_target_refuses_is_kept_where_people_can_read_it(rows, email):
     """No other address is made up, and the password waits for one."""

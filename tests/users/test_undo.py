@@ -11,8 +11,8 @@ from bot.artifacts.scratch import Scratch
 from bot.errors import ServiceUnreachable, UsageError
 from bot.journal import read_chain
 from bot.record import EventRecord
-from bot.stackauth.service.api import StackAuth
-from bot.stackauth.undo import Undo
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.migrate.rollback import Undo
 
 
 @pytest.fixture

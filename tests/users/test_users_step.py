@@ -9,11 +9,11 @@ from aiohttp import web
 
 from bot.artifacts import files, mapping, proven
 from bot.artifacts.scratch import Scratch
-from bot.artifacts.userlog import Intent, UserLog
+from bot.artifacts.user_log import Intent, UserLog
 from bot.errors import RecordDamaged, ServiceRefused, ServiceUnreachable
 from bot.plan.results import Attention
-from bot.stackauth.carrying.outcome import set_digest
-from bot.stackauth.people.reasons import REASONS
+from bot.stackauth.migrate.result import set_digest
+from bot.stackauth.users.reasons import REASONS
 from tests.house.locales import spoken_here
 
 
@@ -393,7 +393,7 @@ async def test_an_app_that_the_service_refuses_costs_the_app_alone(another_night
     night = await another_night()
     app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
     night.export([rows.user(1)], [], [app])
-    monkeypatch.setattr("bot.stackauth.people.translate._from_base32", lambda secret: "no base64!")
+    monkeypatch.setattr("bot.stackauth.users.translate._from_base32", lambda secret: "no base64!")
     await night.carry_over()
     assert night.attention() == {(rows.id(1), "totp-not-carried")}
     stored = night.service.users[night.mapped()[rows.id(1)].stack_auth_user_id]
@@ -515,7 +515,7 @@ async def test_a_user_whose_change_never_gets_an_answer(night, another_night, ma
     """An edge fails over one user's address alone: that user stays as the earlier night left it, with the reason, and
     the others are brought up to date.
     """
-    monkeypatch.setattr("bot.stackauth.carrying.trouble._FAILURES_OF_ONE", 4)  # ten are waited for above
+    monkeypatch.setattr("bot.stackauth.migrate.trouble._FAILURES_OF_ONE", 4)  # ten are waited for above
     night.export([rows.user(n) for n in range(1, 6)])
     await night.carry_over()
     one = night.mapped()[rows.id(3)].stack_auth_user_id

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan import posts
 from bot.plan.fold.channel import pin_given_up, post_edited, post_intended, post_lost, posted
 from bot.plan.fold.gates import (
     approval_lapsed,
@@ -28,7 +29,6 @@ from bot.plan.fold.gates import (
     verification_began,
     window_told,
 )
-from bot.plan.fold.owing import owe, settled, unwatched, without_alarms
 from bot.plan.fold.people import (
     abort_confirmed,
     answered,
@@ -53,9 +53,9 @@ from bot.plan.fold.source import (
     watch_blinded,
     watch_rebased,
 )
+from bot.plan.outbox import owe, settled, unwatched, without_alarms
+from bot.plan.posts import Post
 from bot.plan.run import Run
-from bot.plan.talk import posts
-from bot.plan.talk.posts import Post
 
 _AFTER: Mapping[type[e.Event], Callable[[Run, Any], Run]] = {
     e.BotStarted: bot_started,

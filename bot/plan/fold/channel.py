@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
-from bot.plan.fold.owing import tell_findings
+from bot.plan.outbox import tell_findings
+from bot.plan.posts import header_key
 from bot.plan.run import Run
-from bot.plan.talk.posts import header_key
 
 _POSTED_ANEW_AT_MOST = 3
 """So that the bot does not quarrel for ever with somebody, or something, that deletes what it posts."""

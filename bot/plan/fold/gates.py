@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.plan import events as e
+from bot.plan import posts
 from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
-from bot.plan.fold.owing import finding_post, owe, settled, with_alarm, with_offer, without_alarms
 from bot.plan.offer import Offer
+from bot.plan.outbox import finding_post, owe, settled, with_alarm, with_offer, without_alarms
+from bot.plan.posts import Post
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
-from bot.plan.talk import alarms, posts, way_back
-from bot.plan.talk.foreign import defused
-from bot.plan.talk.posts import Post
+from bot.plan.texts import alarms, way_back
+from bot.plan.texts.foreign import defused
 from bot.plan.waiving import waives_any
 from bot.plan.window import time_left, time_needed
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.plan import events as e
-from bot.plan.fold.owing import looked_on, owe, undone, with_alarm, with_offer, without_alarms
+from bot.plan import posts
 from bot.plan.offer import OfferStatus
+from bot.plan.outbox import looked_on, owe, undone, with_alarm, with_offer, without_alarms
+from bot.plan.posts import Post
 from bot.plan.run import Phase, Run, doing
-from bot.plan.talk import alarms, posts
-from bot.plan.talk.foreign import defused
-from bot.plan.talk.posts import Post
+from bot.plan.texts import alarms
+from bot.plan.texts.foreign import defused
 
 
 def bot_started(run: Run, event: e.BotStarted) -> Run:

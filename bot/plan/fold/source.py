@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan.findings import blocks
-from bot.plan.fold.owing import (
+from bot.plan.outbox import (
     looked_on,
     settled,
     tell_findings,
@@ -18,8 +18,8 @@ from bot.plan.fold.owing import (
     without_alarms,
 )
 from bot.plan.run import Run
-from bot.plan.talk import alarms
-from bot.plan.talk.foreign import defused, some
+from bot.plan.texts import alarms
+from bot.plan.texts.foreign import defused, some
 
 
 def drift_seen(run: Run, event: e.DriftSeen) -> Run:

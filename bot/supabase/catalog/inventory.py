@@ -12,9 +12,9 @@ from psycopg import sql
 
 from bot.artifacts import metadata
 from bot.artifacts.metadata import Check, CompositeField, ForeignKey, LeftOut, UserReference
-from bot.supabase.catalog import userreferences
+from bot.supabase.catalog import user_references
 from bot.supabase.catalog.encoding import Doubt, Encoding
-from bot.supabase.catalog.importorder import Order, import_order
+from bot.supabase.catalog.import_order import Order, import_order
 from bot.supabase.sequences import Named, State
 
 
@@ -123,7 +123,7 @@ class Catalog:
     @cached_property
     def user_references(self) -> dict[str, tuple[UserReference, ...]]:
         """By a table's key; tables without one are not in it."""
-        found = userreferences.user_references({table.relation: table.foreign_keys for table in self.tables})
+        found = user_references.user_references({table.relation: table.foreign_keys for table in self.tables})
         return {table.key: found[table.relation] for table in self.tables if table.relation in found}
 
     def sequence_records(self, states: Mapping[int, State]) -> dict[str, metadata.Sequence]:

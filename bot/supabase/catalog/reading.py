@@ -16,7 +16,7 @@ from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.catalog.taken import NEVER_LEFT_OUT, Row, Taken, divide, relation, told
-from bot.supabase.catalog.typedetails import TypeDetails, Types, base_type, enum_labels, fields
+from bot.supabase.catalog.type_details import TypeDetails, Types, base_type, enum_labels, fields
 from bot.supabase.database import Session, query, translated
 from bot.supabase.sequences import Named
 

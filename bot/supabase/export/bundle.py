@@ -22,11 +22,11 @@ from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, Table, read_catalog
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
-from bot.supabase.export.leftout import with_rows
+from bot.supabase.export.left_out import with_rows
 from bot.supabase.export.references import find_references
-from bot.supabase.export.rows.crew import Crew
 from bot.supabase.export.rows.layout import read_layouts
-from bot.supabase.export.rows.tablework import OnDisk
+from bot.supabase.export.rows.table_work import OnDisk
+from bot.supabase.export.rows.writers import Crew
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readable
 from bot.supabase.export.space import Space, stored
 from bot.supabase.export.storage import count_files, left_behind

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW, created, sweep_partials
 from bot.supabase.catalog import Table
-from bot.supabase.export.rows.tablework import OnDisk
+from bot.supabase.export.rows.table_work import OnDisk
 
 NAME = f"export{PARTIAL}"
 NOT_TABLES = {METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW}

@@ -32,7 +32,7 @@ from bot.plan.run import Run
 from bot.ports import Report
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import STEP, Label, Selection, take_bundle
-from bot.supabase.export.leftout import holding_rows
+from bot.supabase.export.left_out import holding_rows
 from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files
 from bot.supabase.reading import reading
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from bot.plan.findings import Finding, failed, passed
-from bot.plan.talk.sentences import accepting
+from bot.plan.texts.sentences import accepting
 from bot.supabase.catalog import NEVER_LEFT_OUT, Catalog, Column, Table
 from bot.supabase.database import Database, Session, not_utf8, statement, too_long, translated
 from bot.supabase.reading import reading

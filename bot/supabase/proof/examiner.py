@@ -25,23 +25,23 @@ from bot.errors import CutoverError
 from bot.plan.checks import Question, answers, unmade
 from bot.plan.findings import Finding, blocks, failed, passed
 from bot.plan.run import Run
-from bot.plan.talk.sentences import accepting
+from bot.plan.texts.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
-from bot.supabase.freeze.kit import GATE, read_layers
+from bot.supabase.freeze.layers import GATE, read_layers
 from bot.supabase.gateway import Gateway
 from bot.supabase.pasted import in_a_writing_transaction
+from bot.supabase.proof.activity import LATE_COUNTERS_SECONDS
 from bot.supabase.proof.api import Api, api_hook, api_refuses
+from bot.supabase.proof.drift import held_still, quiet_window
 from bot.supabase.proof.encoding import database_encoding
 from bot.supabase.proof.foreign import foreign_code
-from bot.supabase.proof.movement import LATE_COUNTERS_SECONDS
-from bot.supabase.proof.others import old_sessions
-from bot.supabase.proof.paths import write_paths
+from bot.supabase.proof.old_sessions import old_sessions
 from bot.supabase.proof.refusals import layers_stand, session_refuses, storage_refuses
-from bot.supabase.proof.stillness import held_still, quiet_window
+from bot.supabase.proof.write_paths import write_paths
 
 _Answer = TypeVar("_Answer")
 

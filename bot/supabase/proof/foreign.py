@@ -9,7 +9,7 @@ from __future__ import annotations
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session, query, translated
-from bot.supabase.proof.wording import counted, listed
+from bot.supabase.proof.formatting import counted, listed
 
 
 async def foreign_code(session: Session, catalog: Catalog) -> list[Finding]:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import READ_ONLY, Database, Session
-from bot.supabase.freeze.kit import Layers
+from bot.supabase.freeze.layers import Layers
 from bot.supabase.freeze.thaw import told
 from bot.supabase.gateway import Gateway
 from bot.supabase.probes import PROBED, fresh_writes, storage_write
-from bot.supabase.proof.wording import answer, listed
+from bot.supabase.proof.formatting import answer, listed
 
 HOW_TO_FREEZE = (
     "run the SQL that `cutover freeze-sql` prints as the role postgres, close that session, and say `frozen` again"

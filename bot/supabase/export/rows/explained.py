@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from bot.errors import ServiceRefused, Unreadable
 from bot.supabase.catalog import NEVER_LEFT_OUT, Table
 from bot.supabase.database import not_utf8, too_long, translated
-from bot.supabase.export.rows.tablework import Broken
+from bot.supabase.export.rows.table_work import Broken
 from bot.supabase.export.rows.wire import Malformed
 
 UNCHANGED = "no metadata.json was written"

@@ -1,0 +1,117 @@
+"""What stops the run, lets it go on, or takes it back. What undoes something says so and wants a second yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.plan import events as e
+from bot.plan import posts
+from bot.plan.checkpoints import FREEZE
+from bot.plan.commands.utterance import Reply, Said
+from bot.plan.evidence import offer
+from bot.plan.fold import after
+from bot.plan.inputs import Refusal
+from bot.plan.run import Phase, Run, doing
+from bot.plan.texts import sentences
+from bot.plan.texts.foreign import shown
+
+_SECOND_YES_WITHIN = timedelta(minutes=10)
+
+
+def hold(run: Run, said: Said) -> Reply | Refusal:
+    """Any member may stop the run: what is under way stops at a safe point, and approvals not spent are withdrawn."""
+    if not shown(said.argument):
+        return Refusal(sentence=sentences.why_held())
+    return sentences.held_now(run.entitled.may), [
+        e.HoldAsked(at=said.now, why=said.argument, user=said.user, ts=said.message.ts)
+    ]
+
+
+def retry(run: Run, said: Said) -> Reply | Refusal:
+    if run.phase is Phase.WAITING:
+        return _take_up_users(run, said)
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    if not run.drift or run.thaw == "confirmed":
+        return sentences.retrying(doing(after(run, asked))), [asked]
+    anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
+    return sentences.retrying("the freeze gate is posted anew, and all will be exported again"), [asked, *anew]
+
+
+def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.AnyEvent]:
+    """Every gate void, and the first on offer anew."""
+    voided = [
+        e.CheckpointVoided(at=now, checkpoint=checkpoint, offer=number, why=why)
+        for (checkpoint, number), gate in run.offers.items()
+        if gate.status != "void"
+    ]
+    return [*voided, offer(run, FREEZE.name, now)]
+
+
+def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
+    """The users step once more, for those on whom somebody has decided and for all who are not mapped."""
+    if run.users is None or not (run.decided_since or run.users.unmapped):
+        return Refusal(sentence=sentences.nothing_to_retry(run.gate))
+    asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
+    again = e.StepReopened(at=said.now, step=run.users.kind)
+    return sentences.retrying("the step `users` runs again for whoever is not mapped yet"), [asked, again]
+
+
+def abort(run: Run, said: Said) -> Reply | Refusal:
+    if run.abort == "confirmed":
+        return Refusal(sentence=sentences.thaw_held(run.hold))
+    users = "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
+    warning = sentences.abort_asked(users)
+    if said.argument.casefold() != "yes":
+        return warning, [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if why_not := _no_second_yes(run, said, "abort", run.abort_asked if run.abort == "asked" else None, warning):
+        return Refusal(sentence=why_not)
+    return sentences.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def thaw(run: Run, said: Said) -> Reply | Refusal:
+    if run.is_over and not run.watched:
+        return Refusal(sentence=sentences.not_watched())
+    if "confirmed" in {run.abort, run.thaw}:
+        return Refusal(sentence=sentences.thaw_held(run.hold))
+    warning = sentences.thaw_asked(_after_a_thaw(run))
+    if said.argument.casefold() != "yes":
+        return warning, [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    if why_not := _no_second_yes(run, said, "thaw", run.thaw_asked if run.thaw == "asked" else None, warning):
+        return Refusal(sentence=why_not)
+    return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def _after_a_thaw(run: Run) -> str:
+    if run.handover is not None:
+        return sentences.THAWED_AFTER_HANDOVER
+    if run.is_over:
+        return sentences.THAWED_AFTER_DRY_RUN
+    return sentences.THAWED_BEFORE_HANDOVER if run.started else sentences.THAWED_BEFORE_START
+
+
+def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.ThawAsked | None, warning: str) -> str:
+    """Why this is no second yes; "" when it is one: in time, and about a posted warning that still says what the word
+    would undo now.
+    """
+    if asked is None or said.now - asked.at > _SECOND_YES_WITHIN:
+        return sentences.nothing_to_confirm(word)
+    warned = run.answer_to(asked.ts)
+    if warned is None or not said.is_behind(run, warned):
+        return sentences.warning_unread(word)
+    if said.since(warned) > _SECOND_YES_WITHIN:
+        return sentences.nothing_to_confirm(word)
+    if warned.post.body != posts.Prose(sentences.to_author(run.heard[asked.ts], warning)):
+        return sentences.warning_outdated(word)
+    return ""
+
+
+def release(run: Run, said: Said) -> Reply | Refusal:
+    """The new system is live; nobody needs to watch the old one any more."""
+    if not run.is_over:
+        return Refusal(sentence=sentences.not_handed_over())
+    if not run.watched:
+        return Refusal(sentence=sentences.not_watched())
+    return sentences.released(thaw_failed=run.unthawed, dry_run=run.handover is None), [
+        e.Released(at=said.now, user=said.user, ts=said.message.ts)
+    ]

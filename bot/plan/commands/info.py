@@ -1,0 +1,44 @@
+"""What only tells: where the run stands, who may act, which words there are, what has happened. Any full member may
+ask.
+"""
+
+from __future__ import annotations
+
+from bot.plan.commands.utterance import Reply, Said
+from bot.plan.inputs import Refusal
+from bot.plan.run import Run, doing
+from bot.plan.signals import WORDS
+from bot.plan.texts import sentences
+from bot.plan.texts.account import account
+from bot.plan.texts.foreign import shown
+
+
+def status(run: Run, said: Said) -> Reply | Refusal:
+    offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
+    progress = f" {said.progress}." if said.progress else ""
+    accept = "".join(f" `accept {shown(word)}` is open." for word in run.acceptable)
+    given = sentences.approvals(run.offer.approvals) if run.offer is not None else ""
+    return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}{given}", []
+
+
+def who(run: Run, said: Said) -> Reply | Refusal:
+    if not run.started:
+        return sentences.who_starts(run.entitled.may), []
+    return (
+        sentences.who(
+            run.gate,
+            run.entitled.may,
+            run.entitled.needed(run.gate.name),
+            run.offer,
+            deny_same_person=run.entitled.deny_same_person,
+        ),
+        [],
+    )
+
+
+def help_(run: Run, said: Said) -> Reply | Refusal:
+    return sentences.words(WORDS, run.entitled.may), []
+
+
+def report(run: Run, said: Said) -> Reply | Refusal:
+    return account(run), []

@@ -1,0 +1,86 @@
+"""What the channel is owed, and the other steps that many events have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from bot.plan import posts
+from bot.plan.findings import Finding
+from bot.plan.offer import Offer
+from bot.plan.posts import Post
+from bot.plan.run import Delivery, Run
+
+
+def owe(run: Run, post: Post) -> Run:
+    alarms = run.alarms | {post.key} if post.kind == "cutover_alarm" and post.status == "waiting" else run.alarms
+    return replace(run, deliveries={**run.deliveries, post.key: Delivery(post=post)}, alarms=alarms)
+
+
+def with_alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
+    gate = run.current[0] if run.current else ""
+    key = f"{run.run_id}/alarm/{name}"
+    return owe(
+        run,
+        Post(
+            key=key, kind="cutover_alarm", checkpoint=gate, status=status, thread=run.gate_key, body=posts.Prose(text)
+        ),
+    )
+
+
+def with_offer(run: Run, offer: Offer) -> Run:
+    return replace(run, offers={**run.offers, (offer.checkpoint, offer.number): offer})
+
+
+def tell_findings(run: Run, name: str, findings: Iterable[Finding]) -> Run:
+    """Findings that belong to no verification, in the thread of the gate at hand."""
+    for n, finding in enumerate(findings, 1):
+        run = owe(run, finding_post(run, f"{name}/{n}", run.gate.name, finding))
+    return run
+
+
+def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post:
+    return Post(
+        key=f"{run.run_id}/finding/{name}",
+        kind="cutover_finding",
+        checkpoint=checkpoint,
+        status={"pass": "passed", "warn": "warned", "fail": "refused"}[finding.verdict],
+        thread=run.gate_key,
+        body=finding,
+    )
+
+
+def settled(run: Run) -> Run:
+    """The hold is over, and so are its alarms. Others stand as long as their own cause: a guard that is lost, say."""
+    run = without_alarms(run, "held", "step-failed", "thaw-failed", "drift")
+    return replace(run, hold="", unreadable=(), drift=())
+
+
+def undone(run: Run) -> Run:
+    """The run goes back: nothing can pass the gate at hand any more, and nobody counts on guard or window."""
+    return without_alarms(settled(voided_if_open(run)), "guard", "window")
+
+
+def unwatched(run: Run) -> Run:
+    """Nobody watches the source from now on."""
+    run = without_alarms(replace(run, hold="", drift=()), "held", "drift", "blind", "guard", "window", "waits")
+    return replace(run, watched=False, blind=False)
+
+
+def voided_if_open(run: Run) -> Run:
+    """What the gate at hand stood for is gone: nothing can pass it any more."""
+    if run.offer is None or not run.offer.is_open:
+        return run
+    return without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits")
+
+
+def looked_on(run: Run) -> datetime | None:
+    """The freeze time, where nobody looks for a while: before the proof it is as good as the looks that it rests on."""
+    return None if run.freeze is None else run.frozen_since
+
+
+def without_alarms(run: Run, *kinds: str) -> Run:
+    """Those of these kinds no longer stand."""
+    over = tuple(f"{run.run_id}/alarm/{kind}/" for kind in kinds)
+    return replace(run, alarms=frozenset(key for key in run.alarms if not key.startswith(over)))
