@@ -32,7 +32,7 @@ from bot.stackauth.migrate.step import UsersStep
 KEY = "ssk_of_the_benchmark"
 
 
-class Standing:
+class Permission:
     """A clock that stands still, so that an outcome is the same whenever it comes."""
 
     def now(self) -> datetime:
@@ -74,7 +74,7 @@ async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResul
             directory,
             service,
             concurrency=concurrency,
-            clock=Standing(),
+            clock=Permission(),
             settle_seconds=0.1,
             first_wait_seconds=0.05,
         )

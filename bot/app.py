@@ -307,7 +307,7 @@ def _listener(
     channel = conductor.run.opened.channel
 
     def deleted(ts: str) -> None:
-        conductor.obey(say.ReportDeletion(ts=ts))
+        conductor.dispatch(say.ReportDeletion(ts=ts))
 
     if settings.slack_app_token is not None:
         return SocketListener(
@@ -317,10 +317,10 @@ def _listener(
             run_id=conductor.run.run_id,
             app_token=secret(settings.slack_app_token),
             api_url=settings.slack_api_url,
-            heard=conductor.obey,
+            heard=conductor.dispatch,
             deleted=deleted,
             reconnected=sweep,
-            rival=lambda count: conductor.obey(say.ReportRival(connections=count)),
+            second_instance=lambda count: conductor.dispatch(say.ReportSecondInstance(connections=count)),
             failed=conductor.fail,
         )
     assert settings.port is not None
@@ -331,7 +331,7 @@ def _listener(
         signing_secret=secret(settings.slack_signing_secret),
         port=settings.port,
         api_url=settings.slack_api_url,
-        heard=conductor.obey,
+        heard=conductor.dispatch,
         deleted=deleted,
         reconnected=sweep,
     )

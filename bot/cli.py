@@ -69,7 +69,7 @@ def _doctor(
 ) -> _Chosen:
     """Look around, days before the night.
 
-    Every connection, token, permission and the match of the projects, each with its mend.
+    Every connection, token, permission and the match of the projects, each with its fix.
     """
     return _Chosen("doctor", config, lambda: doctor.doctor(config, freeze=freeze))
 

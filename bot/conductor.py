@@ -2,11 +2,11 @@
 
 The conductor knows no checkpoint and no step by name. It keeps the run (folded from the journal), asks `next_actions`
 what must happen, and starts at most one action a lane as a task. Whatever comes back, and whatever a person or a
-timer says, goes through `obey`:
+timer says, goes through `dispatch`:
 
     decide -> append to the journal (on disk) -> fold -> wake the loop
 
-`obey` is synchronous, so that a message is on disk before the function that brought it returns, and two outcomes
+`dispatch` is synchronous, so that a message is on disk before the function that brought it returns, and two outcomes
 never interleave. An action that is no longer due is cancelled and awaited before its lane takes the next: this is how
 an abort or a drift stops a step.
 
@@ -115,7 +115,7 @@ class Conductor:
 
     # -- the door: everything that happens comes through here ---------------------------------------------------------
 
-    def obey(self, command: say.Command) -> bool:
+    def dispatch(self, command: say.Command) -> bool:
         """True when something followed from the command. Raises what the journal raises, with nothing changed: the
         events of a decision are journaled together or not at all. The process then ends with it, also where the caller
         is a library that swallows it: what cannot be kept must not be acted on.
@@ -221,7 +221,7 @@ class Conductor:
         """Under a freeze: nobody watches it from now on. In the journal, and in the channel if that answers in time."""
         with contextlib.suppress(CutoverError, TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                if not self.obey(say.Leave(why=why)):
+                if not self.dispatch(say.Leave(why=why)):
                     return
                 while self._failure is None and (self._lanes or not do.next_actions(self.run).keys() <= {"work"}):
                     self._changed.clear()
@@ -252,10 +252,10 @@ class Conductor:
                 await self._thaw()
 
     async def _ask(self, action: do.AskWho) -> None:
-        standing = await self._vouching.standing(self.run, action)
+        permission = await self._vouching.permission(self.run, action)
         headway = self._headway()
         progress = f"Progress: {in_words(headway)}" if headway else ""
-        self.obey(say.Judge(ts=action.ts, standing=standing, bot_user=self._bot_user, progress=progress))
+        self.dispatch(say.Judge(ts=action.ts, permission=permission, bot_user=self._bot_user, progress=progress))
 
     async def _try(self, action: do.Action, effect: Awaitable[None]) -> None:
         """Once. After an unknown outcome or no connection it comes back to this one message after a while, the later
@@ -273,8 +273,8 @@ class Conductor:
         ts = await self._channel.find(self.run, post.key) if action.look_first else None
         if ts is None:
             if not action.look_first:
-                self.obey(say.IntendPost(key=post.key))
-            face = self.run.face_of(post)
+                self.dispatch(say.IntendPost(key=post.key))
+            displayed_state = self.run.displayed_state(post)
             parent = self.run.deliveries[post.thread] if post.thread is not None else None
             try:
                 ts = await self._channel.post(self.run, post, self._headway(), self._record.head)
@@ -284,12 +284,12 @@ class Conductor:
                 self._lose(parent)
                 return
         else:
-            face = ""  # what it shows is not known: it is drawn anew
-        self.obey(say.ConfirmPost(key=post.key, ts=ts, face=face))
+            displayed_state = ""  # what it shows is not known: it is drawn anew
+        self.dispatch(say.ConfirmPost(key=post.key, ts=ts, displayed_state=displayed_state))
 
     async def _redraw(self, action: do.Redraw) -> None:
         delivery = action.delivery
-        face = self.run.face_of(delivery.post)
+        displayed_state = self.run.displayed_state(delivery.post)
         if delivery.post.kind == "cutover_run":
             self._rests.rest(action.rests_as, _HEADER_EVERY_SECONDS)
         try:
@@ -301,8 +301,8 @@ class Conductor:
             if self._rests.misses(action.rests_as) + 1 < _REFUSALS_BELIEVED:
                 raise ServiceUnreachable(error.happened, unchanged=error.unchanged, do=error.do) from error
             log.warning("a post could not be edited", key=delivery.post.key, why=str(error))
-        if face != delivery.shown:
-            self.obey(say.ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=face))
+        if displayed_state != delivery.shown:
+            self.dispatch(say.ConfirmEdit(key=delivery.post.key, ts=delivery.ts, displayed_state=displayed_state))
 
     async def _pin(self, action: do.PinHeader) -> None:
         try:
@@ -310,11 +310,11 @@ class Conductor:
         except MessageLost:
             self._lose(next(iter(self.run.deliveries.values())))
             return
-        self.obey(say.ConfirmPin() if refused is None else say.GiveUpPin(finding=refused))
+        self.dispatch(say.ConfirmPin() if refused is None else say.GiveUpPin(finding=refused))
 
     def _lose(self, delivery: Delivery) -> None:
         """Somebody deleted it."""
-        self.obey(say.LosePost(key=delivery.post.key, ts=delivery.ts))
+        self.dispatch(say.LosePost(key=delivery.post.key, ts=delivery.ts))
 
     def _report(self, progress: Progress) -> None:
         """In whichever thread the work is done."""
@@ -324,7 +324,7 @@ class Conductor:
         return self._gauge.headway(self._loop.time())
 
     async def _verify(self, action: do.Verify) -> None:
-        self.obey(say.BeginVerification())
+        self.dispatch(say.BeginVerification())
         if action.looks_first:
             await self._look()
         run = self.run
@@ -342,20 +342,20 @@ class Conductor:
                     if not found:  # silence is no consent
                         self._tell(unmade(FIRST[name], _silent(name)))
             self._stop_if_cut_off()
-            self.obey(say.EndVerification())
+            self.dispatch(say.EndVerification())
         finally:
             self._gauge.clear()
 
     async def _judge_again(self, action: do.JudgeAgain) -> None:
-        standings = await self._vouching.again(self.run, action)
+        permissions = await self._vouching.again(self.run, action)
         self._stop_if_cut_off()
-        self.obey(say.JudgeApprovals(attempt=action.attempt, standings=standings))
+        self.dispatch(say.JudgeApprovals(attempt=action.attempt, permissions=permissions))
 
     async def _look(self) -> None:
         """A freeze that is first seen when the word is said counts from now on; our own sessions begin anew."""
         try:
             look = await self._source.look()
-            seen = self.obey(say.ReportLook(frozen=look.frozen, database_time=look.database_time))
+            seen = self.dispatch(say.ReportLook(frozen=look.frozen, database_time=look.database_time))
             if seen and look.frozen:
                 await self._source.renew(self.run)
         except LockHeld:
@@ -365,19 +365,19 @@ class Conductor:
 
     def _tell(self, finding: Finding) -> None:
         self._stop_if_cut_off()
-        self.obey(say.TellFinding(finding=finding))
+        self.dispatch(say.TellFinding(finding=finding))
 
     async def _work(self, action: do.Work) -> None:
-        self.obey(say.BeginStep())
+        self.dispatch(say.BeginStep())
         try:
             result = await self._steps[action.step](self.run, self._report)
-            self.obey(say.EndStep(result=result))
+            self.dispatch(say.EndStep(result=result))
         except CutoverError as error:
             self._stop_if_cut_off()
             log.warning("step failed", step=action.step, error=type(error).__name__, why=str(error))
             unreadable = error.tables if isinstance(error, Unreadable) else ()
             ends = isinstance(error, CredentialRefused)
-            self.obey(say.FailStep(why=_sentence(error), unreadable=unreadable, ends=ends))
+            self.dispatch(say.FailStep(why=_sentence(error), unreadable=unreadable, ends=ends))
             if isinstance(error, CredentialRefused):
                 self._credential_refused = error
         finally:
@@ -392,17 +392,17 @@ class Conductor:
 
     async def _freeze(self) -> None:
         try:
-            self.obey(say.EndFreeze(findings=tuple(await self._source.freeze())))
+            self.dispatch(say.EndFreeze(findings=tuple(await self._source.freeze())))
         except CutoverError as error:
             self._stop_if_cut_off()
-            self.obey(say.FailFreeze(why=_sentence(error)))
+            self.dispatch(say.FailFreeze(why=_sentence(error)))
 
     async def _thaw(self) -> None:
         try:
-            self.obey(say.EndThaw(findings=tuple(await self._source.thaw())))
+            self.dispatch(say.EndThaw(findings=tuple(await self._source.thaw())))
         except CutoverError as error:
             self._stop_if_cut_off()
-            self.obey(say.FailThaw(why=_sentence(error)))
+            self.dispatch(say.FailThaw(why=_sentence(error)))
 
 
 def interrupted() -> Interrupted:

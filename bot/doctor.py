@@ -1,4 +1,4 @@
-"""The look around before the night: every edge says what it will need, each with a verdict and its mend. Nothing is
+"""The look around before the night: every edge says what it will need, each with a verdict and its fix. Nothing is
 written anywhere, but for what the canary's sign-in writes at Supabase, if a canary is set.
 """
 
@@ -23,6 +23,6 @@ async def look_around(edges: Sequence[tuple[str, AsyncIterator[Finding]]]) -> tu
             findings.extend([finding async for finding in said])
         except CutoverError as error:
             unreachable = unreachable or isinstance(error, ServiceError)
-            mend = f"{error.do[0].upper()}{error.do[1:]}."
-            findings.append(failed(name, f"{error.happened}.", mend))
+            fix = f"{error.do[0].upper()}{error.do[1:]}."
+            findings.append(failed(name, f"{error.happened}.", fix))
     return tuple(findings), unreachable

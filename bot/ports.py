@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding
-from bot.plan.inputs import Command, Hear, Standing
+from bot.plan.inputs import Command, Hear, Permission
 from bot.plan.posts import Post
 from bot.plan.results import StepResult
 from bot.plan.run import Run
@@ -92,7 +92,7 @@ class Channel(Protocol):
     async def pin(self, ts: str) -> Finding | None:
         """None once it is pinned, else what keeps it from that: no reason to stop. Idempotent. Raises MessageLost."""
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
+    async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         """Whether the person is one of the approvers, or in one of the user groups. Asked of Slack now, no cache.
         Never raises for Slack's sake: `known=False` when it did not answer.
         """
@@ -111,7 +111,7 @@ class Door(Protocol):
     on_change: Callable[[Run], None]
     """Called after every event, with the run as it is then."""
 
-    def obey(self, command: Command) -> bool:
+    def dispatch(self, command: Command) -> bool:
         """True when something followed."""
 
     def fail(self, error: BaseException) -> None:

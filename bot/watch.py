@@ -75,7 +75,7 @@ class Watch:
         new: list[str] = []
         try:
             async for message in self._channel.missed(self._conductor.run):
-                if self._conductor.obey(message):
+                if self._conductor.dispatch(message):
                     new.append(message.ts)  # noqa: PERF401 - what came before a failure was heard
         except ServiceError as error:
             log.warning("not all that was said could be read", why=str(error))
@@ -115,7 +115,7 @@ class Watch:
         run = self._conductor.run
         record = await self._source.thawed_elsewhere(run.thawed_at or run.opened.at)
         if record is not None:
-            self._conductor.obey(
+            self._conductor.dispatch(
                 say.ReportThaw(thawed_at=record.thawed_at, findings=record.findings, restored_at=record.restored_at)
             )
 
@@ -123,11 +123,11 @@ class Watch:
         try:
             look = await self._source.look()
         except CutoverError as error:
-            self._conductor.obey(say.MissLook())
+            self._conductor.dispatch(say.MissLook())
             self._missed(error)
             return
         self._saw()
-        if self._conductor.obey(say.ReportLook(frozen=look.frozen, database_time=look.database_time)):
+        if self._conductor.dispatch(say.ReportLook(frozen=look.frozen, database_time=look.database_time)):
             self._renewed = not look.frozen
         if not self._renewed:
             await self._renew()
@@ -157,7 +157,7 @@ class Watch:
         self._saw()
         now = self._conductor.run
         if now.freeze is run.freeze and now.moved_to is run.moved_to:  # else it was compared with what is no more
-            self._conductor.obey(say.ReportDrift(changes=moved.changes, moved_to=moved.to))
+            self._conductor.dispatch(say.ReportDrift(changes=moved.changes, moved_to=moved.to))
 
     async def _redraw(self, timer: Timer) -> None:
         self._conductor.redraw_header()
@@ -165,30 +165,32 @@ class Watch:
     async def _remind(self, timer: Timer) -> None:
         offer = self._conductor.run.offer
         if offer is not None:
-            self._conductor.obey(say.Remind(checkpoint=offer.checkpoint, offer=offer.number, after=self._remind_after))
+            self._conductor.dispatch(
+                say.Remind(checkpoint=offer.checkpoint, offer=offer.number, after=self._remind_after)
+            )
 
     async def _guard(self, timer: Timer) -> None:
         try:
             held = await self._source.guard()
         except CutoverError as error:
             why = f"{str(error)[0].upper()}{str(error)[1:]}"
-            self._conductor.obey(say.ReportGuard(since=None, why=why))
+            self._conductor.dispatch(say.ReportGuard(since=None, why=why))
             return
         if not self._conductor.run.guarded:  # it was taken too late to be wanted
             await self._source.unguard()
             return
-        self._conductor.obey(say.ReportGuard(since=held.since, tables=held.tables, unguarded=held.unguarded))
+        self._conductor.dispatch(say.ReportGuard(since=held.since, tables=held.tables, unguarded=held.unguarded))
 
     async def _window(self, timer: Timer) -> None:
-        self._conductor.obey(say.TellWindow())
+        self._conductor.dispatch(say.TellWindow())
 
     def _missed(self, error: CutoverError) -> None:
         self._misses += 1
         log.warning("the freeze could not be looked at", times=self._misses, why=str(error))
         if self._misses >= _BLIND_AFTER:
-            self._conductor.obey(say.ReportBlindness(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
+            self._conductor.dispatch(say.ReportBlindness(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
 
     def _saw(self) -> None:
         self._misses = 0
         if self._conductor.run.blind:
-            self._conductor.obey(say.ReportBlindness(why=""))
+            self._conductor.dispatch(say.ReportBlindness(why=""))

@@ -322,12 +322,12 @@ def _resolve(
     yield n
 
 
-def _not_read(check: str, name: str, error: CutoverError | OSError, mend: str) -> Finding:
+def _not_read(check: str, name: str, error: CutoverError | OSError, fix: str) -> Finding:
     """A file that can be read and is damaged is what the check looks for; any other trouble keeps it from looking."""
     if isinstance(error, OSError):
         error = unread(name, error)
     if isinstance(error, RecordDamaged) and error.obstacle is FILE_DAMAGED:
-        return Finding(check=check, verdict=Verdict.FAIL, evidence=f"{error.happened}.", mend=mend)
+        return Finding(check=check, verdict=Verdict.FAIL, evidence=f"{error.happened}.", fix=fix)
     return unmade(check, error)
 
 

@@ -310,7 +310,7 @@ def _disk(path: Path) -> Iterator[None]:
         raise UsageError(
             f"{path} cannot be written ({os.strerror(error.errno or 0)})",
             unchanged="no file of that name was made or changed",
-            do="make room or mend the permissions, then go on",
+            do="make room or fix the permissions, then go on",
             obstacle=DISK_FULL,
         ) from error
 

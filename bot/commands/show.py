@@ -29,8 +29,8 @@ def show(findings: Iterable[Finding]) -> None:
             console.print(Text.assemble((f"{mark:<4}", style), shown(said)))
         else:
             tell(f"{mark:<4}{said}")
-        if finding.mend:
-            tell(f"      → {below(finding.mend)}")
+        if finding.fix:
+            tell(f"      → {below(finding.fix)}")
 
 
 class Ticker:

@@ -198,11 +198,11 @@ def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader]:
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:
-    return delivery.stands and delivery.shown != run.face_of(delivery.post)
+    return delivery.stands and delivery.shown != run.displayed_state(delivery.post)
 
 
 def _redraw(run: Run, delivery: Delivery) -> Redraw:
-    return Redraw(key=f"{delivery.post.key}/{run.face_of(delivery.post)}", delivery=delivery)
+    return Redraw(key=f"{delivery.post.key}/{run.displayed_state(delivery.post)}", delivery=delivery)
 
 
 def _next_work(run: Run) -> Verify | JudgeAgain | Work | Freeze | Thaw | None:

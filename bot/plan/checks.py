@@ -93,7 +93,7 @@ def unmade(check: str, error: CutoverError) -> Finding:
         check=check,
         verdict=Verdict.WARN if warns else Verdict.FAIL,
         evidence=f"This could not be checked: {error.happened}.",
-        mend=f"{in_the_way.next_step}{again}{let_pass}",
+        fix=f"{in_the_way.next_step}{again}{let_pass}",
         waivable=waivable,
     )
 

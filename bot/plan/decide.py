@@ -5,7 +5,7 @@ outside; events are past tense and go to the journal. A person's word takes two 
 first, then judged by the table of words (`bot.plan.commands`) with what Slack says about who spoke.
 
     Hear("frozen" by U1)     -> MessageHeard
-    Judge(ts, standing)      -> SignalAccepted, Answered        or only Answered(refused)
+    Judge(ts, permission)      -> SignalAccepted, Answered        or only Answered(refused)
     BeginVerification        -> VerificationBegan
     TellFinding …            -> FindingMade …
     EndVerification          -> ChecksPassed                    or CheckpointRefused
@@ -57,7 +57,7 @@ from bot.plan.inputs import (
     ReportDrift,
     ReportGuard,
     ReportLook,
-    ReportRival,
+    ReportSecondInstance,
     ReportThaw,
     TakeUp,
     TellFinding,
@@ -157,10 +157,14 @@ def _fail_step(run: Run, command: FailStep, now: datetime) -> Decision:
     return [e.StepFailed(at=now, step=run.step.name, **vars(command))]
 
 
-def _report_rival(run: Run, command: ReportRival, now: datetime) -> Decision:
-    if run.rival == (command.connections > 1):
+def _report_second_instance(run: Run, command: ReportSecondInstance, now: datetime) -> Decision:
+    if run.second_instance == (command.connections > 1):
         return []
-    return [e.RivalGone(at=now) if run.rival else e.RivalSeen(at=now, connections=command.connections)]
+    return [
+        e.SecondInstanceGone(at=now)
+        if run.second_instance
+        else e.SecondInstanceSeen(at=now, connections=command.connections)
+    ]
 
 
 def _remind(run: Run, command: Remind, now: datetime) -> Decision:
@@ -186,13 +190,13 @@ def _intend_post(run: Run, command: IntendPost, now: datetime) -> Decision:
 def _confirm_post(run: Run, command: ConfirmPost, now: datetime) -> Decision:
     if (delivery := run.deliveries.get(command.key)) is None or delivery.ts:
         return Refusal(sentence="This post is not owed")
-    return [e.Posted(at=now, key=command.key, ts=command.ts, face=command.face)]
+    return [e.Posted(at=now, key=command.key, ts=command.ts, displayed_state=command.displayed_state)]
 
 
 def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
     if (delivery := run.deliveries.get(command.key)) is None or not delivery.ts or delivery.ts != command.ts:
         return Refusal(sentence="This post does not stand in the channel")
-    return [e.PostEdited(at=now, key=command.key, face=command.face)]
+    return [e.PostEdited(at=now, key=command.key, displayed_state=command.displayed_state)]
 
 
 def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
@@ -263,7 +267,9 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
 
     if command.ts in run.acted_on:  # and the process died before its author was told
         return [answered("done", sentences.took_effect(doing(run)))]
-    verdict = words.judge(run, message, command.standing, bot_user=command.bot_user, progress=command.progress, now=now)
+    verdict = words.judge(
+        run, message, command.permission, bot_user=command.bot_user, progress=command.progress, now=now
+    )
     if isinstance(verdict, Refusal):
         return [answered("refused", verdict.sentence)]
     sentence, happened = verdict
@@ -307,7 +313,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     ReportDrift: (_LIVING, watching.report_drift),
     ReportGuard: (_LIVING, watching.report_guard),
     ReportBlindness: (_ALWAYS, watching.report_blindness),
-    ReportRival: (_ALWAYS, _report_rival),
+    ReportSecondInstance: (_ALWAYS, _report_second_instance),
     Remind: (frozenset({Phase.WAITING}), _remind),
     TellWindow: (_LIVING, _tell_window),
     EndFreeze: (frozenset({Phase.FREEZING}), thawing.end_freeze),

@@ -29,8 +29,8 @@ class Finding(BaseModel):
     """The answer of one check.
 
     `check` is a kebab-case name, listed in docs/checks.md. `evidence` is a sentence saying what was seen, never an
-    address of a person, a secret or a row. `mend` says how to make it pass and is empty exactly when there is nothing
-    to mend. `facts` are values that later steps and gates build on (the freeze record, baselines); they are
+    address of a person, a secret or a row. `fix` says how to make it pass and is empty exactly when there is nothing
+    to fix. `facts` are values that later steps and gates build on (the freeze record, baselines); they are
     journaled, not shown.
     """
 
@@ -39,7 +39,7 @@ class Finding(BaseModel):
     check: str
     verdict: Verdict
     evidence: str
-    mend: str = ""
+    fix: str = ""
     facts: dict[str, Any] = {}
     waivable: bool = False
     """Approvers may let a gate pass in spite of it; never where data could be lost behind it."""
@@ -47,7 +47,7 @@ class Finding(BaseModel):
     @property
     def digest(self) -> str:
         """What a waiver is bound to: the SHA-256 of all that was found, what is not shown included."""
-        found = self.model_dump(mode="json", include={"check", "verdict", "evidence", "mend", "facts"})
+        found = self.model_dump(mode="json", include={"check", "verdict", "evidence", "fix", "facts"})
         return hashlib.sha256(json.dumps(found, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -55,12 +55,12 @@ def passed(check: str, evidence: str, **facts: Any) -> Finding:
     return Finding(check=check, verdict=Verdict.PASS, evidence=evidence, facts=facts)
 
 
-def warned(check: str, evidence: str, mend: str = "", **facts: Any) -> Finding:
-    return Finding(check=check, verdict=Verdict.WARN, evidence=evidence, mend=mend, facts=facts)
+def warned(check: str, evidence: str, fix: str = "", **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.WARN, evidence=evidence, fix=fix, facts=facts)
 
 
-def failed(check: str, evidence: str, mend: str, *, waivable: bool = False, **facts: Any) -> Finding:
-    return Finding(check=check, verdict=Verdict.FAIL, evidence=evidence, mend=mend, facts=facts, waivable=waivable)
+def failed(check: str, evidence: str, fix: str, *, waivable: bool = False, **facts: Any) -> Finding:
+    return Finding(check=check, verdict=Verdict.FAIL, evidence=evidence, fix=fix, facts=facts, waivable=waivable)
 
 
 def blocks(findings: Iterable[Finding]) -> bool:

@@ -20,7 +20,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Permission:
     """What Slack says about a person at this moment. `why` is a clause naming what is missing, for them; `reason` is
     the same for others. `known` is False when Slack did not answer, and `open` when it did not answer all: whether
     they are an approver is not certain then.
@@ -34,9 +34,9 @@ class Standing:
     open: bool = False
 
 
-def strictest(standings: Iterable[Standing]) -> Standing:
+def strictest(permissions: Iterable[Permission]) -> Permission:
     """Of what several settings make of one person, what speaks most against them."""
-    return min(standings, key=lambda standing: (standing.known, standing.member, standing.approver))
+    return min(permissions, key=lambda permission: (permission.known, permission.member, permission.approver))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class Judge:
     """`progress` is how far the work at hand has come, as a clause, or ""."""
 
     ts: str
-    standing: Standing
+    permission: Permission
     bot_user: str
     progress: str = ""
 
@@ -123,7 +123,7 @@ class JudgeApprovals:
     """What Slack says now of everybody who approved the gate whose checks have passed, by the ts of their words."""
 
     attempt: int
-    standings: Mapping[str, Standing]
+    permissions: Mapping[str, Permission]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +186,7 @@ class ReportBlindness:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportRival:
+class ReportSecondInstance:
     """How many connections of our app the channel's service counts: more than can be ours, or 1 when all are."""
 
     connections: int
@@ -251,7 +251,7 @@ class IntendPost:
 class ConfirmPost:
     key: str
     ts: str
-    face: str
+    displayed_state: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +260,7 @@ class ConfirmEdit:
 
     key: str
     ts: str
-    face: str
+    displayed_state: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +307,7 @@ Command = (
     | ReportDrift
     | ReportGuard
     | ReportBlindness
-    | ReportRival
+    | ReportSecondInstance
     | Remind
     | TellWindow
     | EndFreeze

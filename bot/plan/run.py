@@ -50,7 +50,7 @@ class StepState:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A post and how far it has come. `shown` is the face that the channel shows, "" while that is not known."""
+    """A post and how far it has come. `shown` is the state that the channel displays, "" while that is not known."""
 
     post: Post
     intended: bool = False
@@ -59,7 +59,7 @@ class Delivery:
     posted_at: datetime | None = None
     """When it first stood in the channel, by our clock, which may be set back: no order hangs on it."""
     posted_as: int = 0
-    """The place, among all that has happened, of its first standing in the channel."""
+    """The place, among all that has happened, of its first appearance in the channel."""
     lost: tuple[str, ...] = ()
     """The ts of messages that carried it and were deleted, oldest first."""
     gone: bool = False
@@ -105,9 +105,9 @@ class Run:
     """What the watch compares with since the source has moved; None while that is the freeze record."""
     blind: bool = False
     blinds: int = 0
-    rival: bool = False
+    second_instance: bool = False
     """Another process is connected as our app."""
-    rivals: int = 0
+    second_instances: int = 0
     failures: int = 0
     reopenings: int = 0
     """How often a step that had ended was taken up again."""
@@ -379,9 +379,9 @@ class Run:
             case _:
                 return post.status
 
-    def face_of(self, post: Post) -> str:
+    def displayed_state(self, post: Post) -> str:
         """What the post must show of the run now: when it differs from what is shown, the message is edited. A gate
-        that is refused again has another face, so that readers see that something happened.
+        that is refused again has another displayed_state, so that readers see that something happened.
         """
         status = self.status_of(post)
         match post.body:

@@ -53,11 +53,11 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
     lapsed: dict[str, e.ApprovalLapsed] = {}
     unknown: list[str] = []
     for given in run.offer.checking:
-        standing = command.standings.get(given.ts)
-        if standing is None or not standing.known or standing.open:
+        permission = command.permissions.get(given.ts)
+        if permission is None or not permission.known or permission.open:
             unknown.append(given.user)
-        elif not standing.approver or run.may_not_open_the_last(given.user):
-            why = sentences.OPENED_ALL_BEFORE if standing.approver else standing.reason
+        elif not permission.approver or run.may_not_open_the_last(given.user):
+            why = sentences.OPENED_ALL_BEFORE if permission.approver else permission.reason
             lapsed[given.user] = e.ApprovalLapsed(
                 at=now, checkpoint=given.checkpoint, user=given.user, ts=given.ts, why=why
             )

@@ -126,10 +126,10 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     e.WindowTold: lambda event: f"{event.percent} % of the window had passed.",
     e.PinGivenUp: lambda event: event.finding.evidence,
     e.PostLost: lambda event: f"The message {event.key} was deleted, or could no longer be edited.",
-    e.RivalSeen: lambda event: (
+    e.SecondInstanceSeen: lambda event: (
         f"Slack counted {number(event.connections)} connections of the app: another process was one."
     ),
-    e.RivalGone: lambda event: "No other process was connected as the app any more.",
+    e.SecondInstanceGone: lambda event: "No other process was connected as the app any more.",
     e.BotLeft: lambda event: f"The bot ended while Supabase was frozen. {event.why}".rstrip(),
     e.FreezeSeen: lambda event: f"All layers of the freeze stood, at {_by_database(event.database_time)}.",
     e.FreezeGone: lambda event: (

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ServiceError
-from bot.plan.inputs import Standing
+from bot.plan.inputs import Permission
 from bot.slack.calls import Identity, Refused, asked, understood
 from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroup, UserGroups
 
@@ -36,12 +36,12 @@ _SLACKBOT = "USLACKBOT"
 """Says what reminders were told to say, and does not call itself a bot."""
 
 
-def _no_say(why: str, reason: str) -> Standing:
+def _no_say(why: str, reason: str) -> Permission:
     """`why` is said to them, `reason` of them."""
-    return Standing(known=True, member=False, approver=False, why=why, reason=reason)
+    return Permission(known=True, member=False, approver=False, why=why, reason=reason)
 
 
-_UNKNOWN = Standing(
+_UNKNOWN = Permission(
     known=False,
     member=False,
     approver=False,
@@ -59,8 +59,8 @@ _INVITED = _no_say(
     "you were invited to this workspace and have not joined it yet",
     "they were invited to this workspace and have not joined it yet",
 )
-_APPROVER = Standing(known=True, member=True, approver=True)
-_NO_APPROVER = Standing(
+_APPROVER = Permission(known=True, member=True, approver=True)
+_NO_APPROVER = Permission(
     known=True,
     member=True,
     approver=False,
@@ -78,11 +78,11 @@ async def standing_in(
     approvers: Sequence[str],
     groups: Sequence[str],
     identity: Identity,
-) -> Standing:
-    """The standing of somebody who spoke in `channel`. Never raises for Slack's sake."""
+) -> Permission:
+    """The permission of somebody who spoke in `channel`. Never raises for Slack's sake."""
     shared, standing_there = await asyncio.gather(
         _is_shared(client, channel),
-        standing(client, user, team, approvers=approvers, groups=groups, identity=identity),
+        permission(client, user, team, approvers=approvers, groups=groups, identity=identity),
     )
     if shared is None:
         return _UNKNOWN
@@ -99,7 +99,7 @@ async def _is_shared(client: AsyncWebClient, channel: str) -> bool | None:
         return None
 
 
-async def standing(
+async def permission(
     client: AsyncWebClient,
     user: str,
     team: str,
@@ -107,7 +107,7 @@ async def standing(
     approvers: Sequence[str],
     groups: Sequence[str] = (),
     identity: Identity,
-) -> Standing:
+) -> Permission:
     """`team` is the author's workspace as the message named it, "" when it named none. Never raises for Slack's
     sake.
     """
@@ -127,7 +127,7 @@ async def standing(
     return await _by_groups(client, user, groups, identity)
 
 
-def _judged(person: Person, team: str, identity: Identity) -> Standing | None:
+def _judged(person: Person, team: str, identity: Identity) -> Permission | None:
     """None for a plain full member of this workspace."""
     if person.deleted:
         return _DEACTIVATED
@@ -154,7 +154,7 @@ def _workspaces(person: Person) -> frozenset[str] | None:
     return frozenset({person.team_id}) if person.team_id else None
 
 
-async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], identity: Identity) -> Standing:
+async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], identity: Identity) -> Permission:
     """Of a plain full member who is not listed by id: one group that has them is enough, whatever is wrong with the
     others.
     """
@@ -174,7 +174,7 @@ async def _by_groups(client: AsyncWebClient, user: str, groups: Sequence[str], i
         return _open("; ".join([*wrong.values(), *untold]))
     if wrong:
         why = "; ".join(wrong.values())
-        return Standing(known=True, member=True, approver=False, why=why, reason=why)
+        return Permission(known=True, member=True, approver=False, why=why, reason=why)
     return _NO_APPROVER
 
 
@@ -218,6 +218,6 @@ def _why_not_told(error: ServiceError | TimeoutError) -> str:
     return "Slack did not tell me who is in the approvers' user groups, so try again in a minute"
 
 
-def _open(why: str) -> Standing:
+def _open(why: str) -> Permission:
     """A member of whom it is not known whether they are an approver, and who therefore is none now."""
-    return Standing(known=True, member=True, approver=False, why=why, reason=why, open=True)
+    return Permission(known=True, member=True, approver=False, why=why, reason=why, open=True)

@@ -113,7 +113,7 @@ async def identify(
     """Proves, before anything is heard or said, that tokens, scopes and channel are right. `app_token` is None in
     HTTP mode; `groups` are the approvers' user groups, whose members take a scope of their own to be asked for.
 
-    Raises Refused with the exact mend; the listeners' library would log the same mistakes and go on for ever.
+    Raises Refused with the exact fix; the listeners' library would log the same mistakes and go on for ever.
     """
     answer = await _answer(client.auth_test(), "tell who I am", "SLACK_BOT_TOKEN", writes=False)
     who = understood(AuthTest, _fields(answer), "who I am")
@@ -304,10 +304,10 @@ def _refused(code: str, fields: Mapping[str, Any], to: str, token: str) -> Refus
     if code == "missing_scope":
         needed = ", ".join(re.findall(r"[a-z._]+:[a-z._:]+", str(fields.get("needed", "")))) or "the missing scope"
         if token == "SLACK_APP_TOKEN":  # noqa: S105
-            mend = f"make {_WHERE_TOKENS_ARE[token]}"
+            fix = f"make {_WHERE_TOKENS_ARE[token]}"
         else:
-            mend = f"add {needed} to the app's bot scopes (OAuth & Permissions) and install the app again"
-        return Refused(code, f"{token} lacks a permission: {needed}", do=mend)
+            fix = f"add {needed} to the app's bot scopes (OAuth & Permissions) and install the app again"
+        return Refused(code, f"{token} lacks a permission: {needed}", do=fix)
     if code.startswith(("restricted_action", "ekm_access_denied", "not_allowed")):
         return Refused(
             code,
@@ -315,8 +315,8 @@ def _refused(code: str, fields: Mapping[str, Any], to: str, token: str) -> Refus
             do="let a workspace admin permit the app to post in the channel",
         )
     if code in _MENDS:
-        happened, mend = _MENDS[code]
-        return Refused(code, f"{happened} ({code})", do=mend)
+        happened, fix = _MENDS[code]
+        return Refused(code, f"{happened} ({code})", do=fix)
     return Refused(
         code, f"Slack was asked to {to} and refused ({code})", do=f"look up {code} in Slack's list of errors"
     )

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MessageLost, OutcomeUnknown, ServiceUnintelligible
 from bot.plan.findings import Finding, warned
-from bot.plan.inputs import Hear, Standing
+from bot.plan.inputs import Hear, Permission
 from bot.plan.posts import Post, header_key
 from bot.plan.run import Run
 from bot.ports import Headway
@@ -181,7 +181,7 @@ class SlackChannel:
             )
         return None
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
+    async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         return await authority.standing_in(
             self._client,
             self._channel,

@@ -44,9 +44,9 @@ async def preflight(
         return
     cannot: list[str] = []
     for user in approvers:
-        standing = await authority.standing(client, user, identity.team, approvers=approvers, identity=identity)
-        if not standing.approver:
-            cannot.append(f"{user} ({standing.reason})")
+        permission = await authority.permission(client, user, identity.team, approvers=approvers, identity=identity)
+        if not permission.approver:
+            cannot.append(f"{user} ({permission.reason})")
     if cannot:
         yield failed(
             "slack-approvers",
@@ -141,8 +141,8 @@ async def _able(client: AsyncWebClient, identity: Identity, users: Sequence[str]
     """How many of them could open a gate; nobody more is asked about once there are enough."""
     able = 0
     for user in users:
-        standing = await authority.standing(client, user, identity.team, approvers=users, identity=identity)
-        able += standing.approver
+        permission = await authority.permission(client, user, identity.team, approvers=users, identity=identity)
+        able += permission.approver
         if able >= enough:
             break
     return able
@@ -150,9 +150,9 @@ async def _able(client: AsyncWebClient, identity: Identity, users: Sequence[str]
 
 def _scopes(identity: Identity) -> Finding:
     check = "slack-scopes"
-    mend = "make the app anew from what `cutover manifest` prints, or add the scope and install the app again"
+    fix = "make the app anew from what `cutover manifest` prints, or add the scope and install the app again"
     if not identity.scopes:
         return warned(check, "Slack did not list the token's scopes.", "compare them with `cutover manifest`")
     if identity.lacks:
-        return warned(check, f"The token lacks a scope for this: {'; '.join(identity.lacks)}.", mend)
+        return warned(check, f"The token lacks a scope for this: {'; '.join(identity.lacks)}.", fix)
     return passed(check, "The token has every scope that the bot uses.")

@@ -146,8 +146,8 @@ def _why(answered: Answered) -> tuple[str, str]:
     )
 
 
-def _not_proven(evidence: str, mend: str) -> Finding:
-    return failed(_CHECK, evidence, f"{mend} Or let it pass: {waiving(_CHECK)}.", waivable=True)
+def _not_proven(evidence: str, fix: str) -> Finding:
+    return failed(_CHECK, evidence, f"{fix} Or let it pass: {waiving(_CHECK)}.", waivable=True)
 
 
 def _mapped_to(directory: Path, email: str) -> set[str]:

@@ -14,7 +14,7 @@ _CHECK = "stack-auth-methods"
 
 
 async def identify(service: StackAuth) -> None:
-    """The service is there and takes project and key. Raises ServiceRefused or ServiceUnreachable, with the mend."""
+    """The service is there and takes project and key. Raises ServiceRefused or ServiceUnreachable, with the fix."""
     await service.probe()
 
 
@@ -50,7 +50,7 @@ async def offered(patient: Patient) -> Project | None:
 
 
 def methods(project: Project | None, needs: Needs) -> Iterator[Finding]:
-    """`stack-auth-methods`: what people need to sign in and the project does not offer, each with its mend."""
+    """`stack-auth-methods`: what people need to sign in and the project does not offer, each with its fix."""
     if project is None:
         yield warned(
             _CHECK,
@@ -98,9 +98,9 @@ def refuse_if_it_would_lose_people(project: Project | None, needs: Needs) -> Non
     """Raises ServiceRefused with all that is missing, before the first user is created."""
     missing = [finding for finding in methods(project, needs) if finding.verdict is Verdict.FAIL]
     if missing:
-        mends = dict.fromkeys(finding.mend.rstrip(".") for finding in missing)
+        fixes = dict.fromkeys(finding.fix.rstrip(".") for finding in missing)
         raise ServiceRefused(
             "; ".join(finding.evidence.rstrip(".") for finding in missing),
             unchanged="no user was created",
-            do="; ".join(f"{mend[0].lower()}{mend[1:]}" for mend in mends),
+            do="; ".join(f"{fix[0].lower()}{fix[1:]}" for fix in fixes),
         )

@@ -72,8 +72,8 @@ async def signs_in(database: Database, canary: Canary | None) -> AsyncIterator[F
         )
         return
     if not canary.anon_key:
-        mend = f"Set SUPABASE_ANON_KEY to the publishable key (or legacy anon key). {_AGAIN}"
-        yield warned(_CHECK, "Not tried at Supabase: signing in takes the public key, which is not set.", mend)
+        fix = f"Set SUPABASE_ANON_KEY to the publishable key (or legacy anon key). {_AGAIN}"
+        yield warned(_CHECK, "Not tried at Supabase: signing in takes the public key, which is not set.", fix)
         return
     try:
         async with database.session("doctor") as session:
@@ -82,8 +82,8 @@ async def signs_in(database: Database, canary: Canary | None) -> AsyncIterator[F
         yield failed(_CHECK, f"Not tried, since whether Supabase is frozen is not known: {error.happened}.", error.do)
         return
     if frozen:
-        mend = "Nothing: at the users gate the canary signs in at Stack Auth."
-        yield warned(_CHECK, "Not tried at Supabase: it is frozen, and signing in writes.", mend)
+        fix = "Nothing: at the users gate the canary signs in at Stack Auth."
+        yield warned(_CHECK, "Not tried at Supabase: it is frozen, and signing in writes.", fix)
         return
     yield await _tried(canary)
 
@@ -106,8 +106,8 @@ async def _tried(canary: Canary) -> Finding:
                 await _sign_out(client, base, token)
                 return _signed_in(told)
     except httpx.HTTPError as error:
-        mend = f"Look in the dashboard whether Auth is up. {_AGAIN}"
-        return failed(_CHECK, f"Supabase Auth could not be reached ({web.why(error)}).", mend)
+        fix = f"Look in the dashboard whether Auth is up. {_AGAIN}"
+        return failed(_CHECK, f"Supabase Auth could not be reached ({web.why(error)}).", fix)
     except CutoverError as error:
         return failed(_CHECK, f"{error.happened}.", error.do)
     return _refused(answer.status_code, told)
@@ -136,15 +136,15 @@ def _signed_in(told: Mapping[str, Any]) -> Finding:
 def _refused(status: int, told: Mapping[str, Any]) -> Finding:
     code = _code(status, told)
     if code in _LIMITED:
-        mend = f"Wait some minutes. {_AGAIN}"
-        return warned(_CHECK, "Not tried at Supabase: it asks for fewer sign-ins now.", mend)
+        fix = f"Wait some minutes. {_AGAIN}"
+        return warned(_CHECK, "Not tried at Supabase: it asks for fewer sign-ins now.", fix)
     if code in _REFUSED:
         return failed(_CHECK, *_REFUSED[code])
     if status == 401:
-        mend = f"Copy the publishable key (or legacy anon key) of this project into SUPABASE_ANON_KEY. {_AGAIN}"
-        return failed(_CHECK, "Supabase does not accept the key in SUPABASE_ANON_KEY.", mend)
-    mend = f"Look into the logs of Auth in the dashboard. {_AGAIN}"
-    return failed(_CHECK, f"Supabase did not sign the canary in ({status}, {code}).", mend)
+        fix = f"Copy the publishable key (or legacy anon key) of this project into SUPABASE_ANON_KEY. {_AGAIN}"
+        return failed(_CHECK, "Supabase does not accept the key in SUPABASE_ANON_KEY.", fix)
+    fix = f"Look into the logs of Auth in the dashboard. {_AGAIN}"
+    return failed(_CHECK, f"Supabase did not sign the canary in ({status}, {code}).", fix)
 
 
 def _code(status: int, told: Mapping[str, Any]) -> str:

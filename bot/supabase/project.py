@@ -257,14 +257,14 @@ def _judged(rights: Mapping[str, Any]) -> list[Finding]:
     as_postgres = "connect as the project's role postgres"
     found = []
     if rights["version"] < _OLDEST_VERSION:
-        mend = f"upgrade the project to PostgreSQL {_OLDEST_VERSION} or later"
-        found.append(failed("source-version", f"PostgreSQL {rights['server_version']} is too old.", mend))
+        fix = f"upgrade the project to PostgreSQL {_OLDEST_VERSION} or later"
+        found.append(failed("source-version", f"PostgreSQL {rights['server_version']} is too old.", fix))
     if rights["may_signal"] and rights["sees_sessions"]:
         found.append(passed("session-right", f"The role {role} sees all sessions and may end them."))
     else:
         evidence = f"The role {role} does not see all sessions or may not end them."
-        mend = f"GRANT pg_monitor, pg_signal_backend TO {role}, or {as_postgres}"
-        found.append(failed("session-right", evidence, mend))
+        fix = f"GRANT pg_monitor, pg_signal_backend TO {role}, or {as_postgres}"
+        found.append(failed("session-right", evidence, fix))
     return found
 
 

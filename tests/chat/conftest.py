@@ -89,7 +89,7 @@ class Night:
         delivery = self.run.deliveries[key]
         self.happens(e.PostIntended(at=NOW, key=key))
         ts = await self.channel.post(self.run, delivery.post, None, HEAD)
-        self.happens(e.Posted(at=NOW, key=key, ts=ts, face=self.run.face_of(delivery.post)))
+        self.happens(e.Posted(at=NOW, key=key, ts=ts, displayed_state=self.run.displayed_state(delivery.post)))
         return ts
 
     async def post_all(self) -> None:

@@ -152,7 +152,7 @@ class Stage:
         await self.watch.sweep()
 
     def source_moves(self) -> None:
-        self.conductor.obey(say.ReportDrift(changes=("public.orders took 2 writes",)))
+        self.conductor.dispatch(say.ReportDrift(changes=("public.orders took 2 writes",)))
 
     async def pass_gate(self) -> None:
         """By Ada's word, to the next gate in the channel."""
@@ -291,19 +291,19 @@ async def _open(
         "channel": slack.channel.id,
         "run_id": RUN,
         "api_url": slack.api_url,
-        "heard": conductor.obey,
-        "deleted": lambda ts: conductor.obey(say.ReportDeletion(ts=ts)),
+        "heard": conductor.dispatch,
+        "deleted": lambda ts: conductor.dispatch(say.ReportDeletion(ts=ts)),
         "reconnected": swept,
     }
 
-    def rival(count: int) -> None:
-        conductor.obey(say.ReportRival(connections=count))
+    def second_instance(count: int) -> None:
+        conductor.dispatch(say.ReportSecondInstance(connections=count))
 
     listener: SocketListener | HttpListener
     if transport == "HTTP":
         listener = HttpListener(identity, signing_secret=SECRET, port=0, **common)
     else:
-        tells = {"rival": rival, "failed": conductor.fail}
+        tells = {"second_instance": second_instance, "failed": conductor.fail}
         listener = SocketListener(identity, client=client, app_token=slack.app_token, **tells, **common, **ear)
     watch.on_unheard = listener.expected
     await listener.start()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import ServiceRefused
 from bot.plan.findings import Finding, passed, warned
-from bot.plan.inputs import Standing
+from bot.plan.inputs import Permission
 from bot.plan.texts import sentences
 from bot.rehearsal.standins.slack import DEFAULT_SCOPES
 from bot.slack import authority
@@ -19,9 +19,9 @@ from bot.slack.preflight import preflight
 ADA, BOB = "U0ADA", "U0BOB"
 
 
-def to_them(standing: Standing) -> Standing:
+def to_them(permission: Permission) -> Permission:
     """Without what is said of them to others, which has a test of its own."""
-    return replace(standing, reason="", open=False)
+    return replace(permission, reason="", open=False)
 
 
 OWN = "T0REHEARSAL"
@@ -29,14 +29,14 @@ OWN = "T0REHEARSAL"
 
 async def test_an_approver_may_say_the_word(channel: SlackChannel) -> None:
     """A listed full member of this workspace is an approver."""
-    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(known=True, member=True, approver=True)
+    assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(known=True, member=True, approver=True)
 
 
 async def test_a_member_who_is_not_listed_is_told_so(channel: SlackChannel) -> None:
     """A full member may ask, and is no approver."""
-    standing = to_them(await channel.standing(BOB, OWN, [ADA], []))
-    assert standing == Standing(known=True, member=True, approver=False, why="you are not among the approvers")
-    assert sentences.not_entitled("frozen", standing.why, [ADA]) == (
+    permission = to_them(await channel.permission(BOB, OWN, [ADA], []))
+    assert permission == Permission(known=True, member=True, approver=False, why="you are not among the approvers")
+    assert sentences.not_entitled("frozen", permission.why, [ADA]) == (
         "Nothing was started: you are not among the approvers. <@U0ADA> may say `frozen`."
     )
 
@@ -59,23 +59,23 @@ async def test_only_plain_full_members_have_a_say(
 ) -> None:
     """Each other kind of account is refused with its own sentence, even when its id is listed."""
     slack.people[ADA] = replace(slack.people[ADA], **flags)
-    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
+    assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(
         known=True, member=False, approver=False, why=why
     )
 
 
 async def test_the_workspace_on_the_message_counts_too(channel: SlackChannel) -> None:
     """A message that names another workspace is a stranger's, whatever users.info says; one that names none is not."""
-    stranger = to_them(await channel.standing(ADA, "T0OTHER", [ADA], []))
-    assert stranger == Standing(known=True, member=False, approver=False, why="you belong to another workspace")
-    assert (await channel.standing(ADA, "", [ADA], [])).approver
+    stranger = to_them(await channel.permission(ADA, "T0OTHER", [ADA], []))
+    assert stranger == Permission(known=True, member=False, approver=False, why="you belong to another workspace")
+    assert (await channel.permission(ADA, "", [ADA], [])).approver
 
 
 @pytest.mark.parametrize("fault", ["internal_error", "html_500", "text_503", "drop", "user_not_found", "invalid_auth"])
 async def test_when_slack_does_not_tell_nobody_may(channel: SlackChannel, slack: Any, fault: str) -> None:
     """Whatever keeps Slack from answering, nothing is known and nobody may."""
     slack.fail_next("users.info", fault, times=2)  # a GET whose connection broke is sent again by the HTTP library
-    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
+    assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(
         known=False, member=False, approver=False, why="Slack did not tell me who you are"
     )
 
@@ -86,7 +86,7 @@ async def test_nobody_has_a_say_in_a_channel_that_was_shared_since(
 ) -> None:
     """The run began in a channel of this workspace alone; strangers can be in it now."""
     setattr(slack.channel, flag, True)
-    assert to_them(await channel.standing(ADA, OWN, [ADA], [])) == Standing(
+    assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(
         known=True, member=False, approver=False, why="this channel is shared with another workspace by now"
     )
 
@@ -97,14 +97,14 @@ async def test_when_slack_does_not_tell_of_the_channel_nobody_may(
 ) -> None:
     """Whether strangers are in it is not known then."""
     slack.fail_next("conversations.info", fault, times=2)
-    assert not (await channel.standing(ADA, OWN, [ADA], [])).known
+    assert not (await channel.permission(ADA, OWN, [ADA], [])).known
 
 
 async def test_nothing_is_remembered(channel: SlackChannel, slack: Any) -> None:
     """Somebody who was an approver a moment ago and is deactivated now may not."""
-    assert (await channel.standing(ADA, OWN, [ADA], [])).approver
+    assert (await channel.permission(ADA, OWN, [ADA], [])).approver
     slack.people[ADA] = replace(slack.people[ADA], deleted=True)
-    assert not (await channel.standing(ADA, OWN, [ADA], [])).approver
+    assert not (await channel.permission(ADA, OWN, [ADA], [])).approver
     assert [call.method for call in slack.calls].count("users.info") == 2
 
 
@@ -117,24 +117,24 @@ NOT_LISTED = "you are not among the approvers"
 async def test_a_member_of_a_listed_group_is_an_approver(channel: SlackChannel, slack: Any) -> None:
     """Asked at that moment and remembered nowhere: who was removed a second ago may not."""
     slack.groups["S0OPS"] = [BOB]
-    assert to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"])) == Standing(
+    assert to_them(await channel.permission(BOB, OWN, [ADA], ["S0OPS"])) == Permission(
         known=True, member=True, approver=True
     )
     slack.groups["S0OPS"] = []
-    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"]))
-    assert standing == Standing(known=True, member=True, approver=False, why=NOT_LISTED)
+    permission = to_them(await channel.permission(BOB, OWN, [ADA], ["S0OPS"]))
+    assert permission == Permission(known=True, member=True, approver=False, why=NOT_LISTED)
     assert [call.method for call in slack.calls].count("usergroups.users.list") == 2
 
 
 async def test_one_group_is_enough_whatever_is_wrong_with_another(channel: SlackChannel, slack: Any) -> None:
     """A group that was deleted takes nothing from the members of one that lives."""
     slack.groups["S0OPS"] = [BOB]
-    assert (await channel.standing(BOB, OWN, [ADA], ["S0GONE", "S0OPS"])).approver
+    assert (await channel.permission(BOB, OWN, [ADA], ["S0GONE", "S0OPS"])).approver
 
 
 async def test_a_listed_user_needs_no_group(channel: SlackChannel, slack: Any) -> None:
     """Slack is not even asked about groups."""
-    assert (await channel.standing(ADA, OWN, [ADA], ["S0OPS"])).approver
+    assert (await channel.permission(ADA, OWN, [ADA], ["S0OPS"])).approver
     assert "usergroups.list" not in [call.method for call in slack.calls]
 
 
@@ -145,16 +145,16 @@ async def test_a_group_makes_nobody_a_full_member(channel: SlackChannel, slack: 
     """Guests, bots, the deactivated and strangers have no say, though the group names them."""
     slack.groups["S0OPS"] = [BOB]
     slack.people[BOB] = replace(slack.people[BOB], **flags)
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
-    assert (standing.member, standing.approver) == (False, False)
+    permission = await channel.permission(BOB, OWN, [ADA], ["S0OPS"])
+    assert (permission.member, permission.approver) == (False, False)
 
 
 async def test_a_group_that_is_unknown_or_disabled_gives_no_say(channel: SlackChannel, slack: Any) -> None:
-    """It is named, so that somebody can mend the settings; Slack still tells the disabled one's members."""
+    """It is named, so that somebody can fix the settings; Slack still tells the disabled one's members."""
     slack.groups["S0OPS"] = [BOB]
     slack.disabled_groups.add("S0OPS")
-    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS", "S0NONE"]))
-    assert standing == Standing(
+    permission = to_them(await channel.permission(BOB, OWN, [ADA], ["S0OPS", "S0NONE"]))
+    assert permission == Permission(
         known=True,
         member=True,
         approver=False,
@@ -179,8 +179,8 @@ async def test_when_slack_does_not_tell_of_a_group_it_gives_no_say(
     """The person stays a member, and hears why."""
     slack.groups["S0OPS"] = [BOB]
     slack.fail_next(method, fault, times=2)  # a GET whose connection broke is sent again by the HTTP library
-    standing = to_them(await channel.standing(BOB, OWN, [ADA], ["S0OPS"]))
-    assert standing == Standing(known=True, member=True, approver=False, why=why)
+    permission = to_them(await channel.permission(BOB, OWN, [ADA], ["S0OPS"]))
+    assert permission == Permission(known=True, member=True, approver=False, why=why)
 
 
 async def test_without_the_scope_a_group_gives_no_say(start: Any) -> None:
@@ -189,11 +189,11 @@ async def test_without_the_scope_a_group_gives_no_say(start: Any) -> None:
     client = connect(slack.bot_token, slack.api_url)
     identity = await identify(client, channel=slack.channel.id, app_token=slack.app_token)
     channel = SlackChannel(client, channel=slack.channel.id, identity=identity)
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
-    assert standing.why == (
+    permission = await channel.permission(BOB, OWN, [ADA], ["S0OPS"])
+    assert permission.why == (
         "I may not ask Slack who is in the approvers' user groups (the scope usergroups:read is missing)"
     )
-    assert not standing.approver
+    assert not permission.approver
 
 
 async def test_the_scope_is_asked_for_only_where_there_are_groups(start: Any) -> None:
@@ -217,8 +217,8 @@ async def test_one_group_that_fails_takes_nothing_from_the_others(
     monkeypatch.setattr(authority, "_PATIENCE_SECONDS", 1)
     slack.groups.update({"S0OPS": [BOB], "S0DBA": []})
     slack.fail_next("usergroups.users.list", fault, times=1)
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0DBA", "S0OPS"])
-    assert standing == Standing(known=True, member=True, approver=True)
+    permission = await channel.permission(BOB, OWN, [ADA], ["S0DBA", "S0OPS"])
+    assert permission == Permission(known=True, member=True, approver=True)
     assert [call.answer for call in slack.calls if call.method == "usergroups.users.list"].count("ok") == 1
 
 
@@ -226,10 +226,10 @@ async def test_a_malformed_group_gives_no_say_and_takes_none(channel: SlackChann
     """It is named to whoever it would have made an approver, and by the doctor; the other groups go on."""
     slack.groups.update({"S0OPS": [BOB], "S0ODD": [ADA]})
     slack.workspace.malformed_groups.add("S0ODD")
-    assert (await channel.standing(BOB, OWN, [], ["S0ODD", "S0OPS"])).approver
-    standing = await channel.standing(ADA, OWN, [], ["S0ODD", "S0OPS"])
+    assert (await channel.permission(BOB, OWN, [], ["S0ODD", "S0OPS"])).approver
+    permission = await channel.permission(ADA, OWN, [], ["S0ODD", "S0OPS"])
     odd = "Slack told of the user group `S0ODD` in a form that its documentation does not know"
-    assert to_them(standing) == Standing(known=True, member=True, approver=False, why=odd)
+    assert to_them(permission) == Permission(known=True, member=True, approver=False, why=odd)
     assert await _groups_found(slack, "S0ODD", "S0OPS") == (
         "fail",
         f"These user groups would give nobody a say: {odd}.",
@@ -261,8 +261,8 @@ async def test_the_doctor_names_a_group_that_slack_does_not_tell_of(slack: Any) 
 async def test_it_is_said_of_them_too(channel: SlackChannel, slack: Any, flags: dict[str, Any], reason: str) -> None:
     """As a clause about somebody else: it stands in the channel when an approval lapsed."""
     slack.people[BOB] = replace(slack.people[BOB], **flags)
-    standing = await channel.standing(BOB, OWN, [ADA], [])
-    assert (standing.approver, standing.reason, standing.open) == (False, reason, False)
+    permission = await channel.permission(BOB, OWN, [ADA], [])
+    assert (permission.approver, permission.reason, permission.open) == (False, reason, False)
 
 
 async def test_whether_somebody_is_an_approver_is_open_while_slack_does_not_tell_of_a_group(
@@ -271,8 +271,8 @@ async def test_whether_somebody_is_an_approver_is_open_while_slack_does_not_tell
     """They have no say now, and it is not said that they have none."""
     slack.groups["S0OPS"] = [BOB]
     slack.fail_next("usergroups.users.list", "internal_error")
-    standing = await channel.standing(BOB, OWN, [ADA], ["S0OPS"])
-    assert (standing.member, standing.approver, standing.open) == (True, False, True)
+    permission = await channel.permission(BOB, OWN, [ADA], ["S0OPS"])
+    assert (permission.member, permission.approver, permission.open) == (True, False, True)
 
 
 # -- Enterprise Grid --------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ async def test_whoever_has_our_workspace_among_theirs_belongs_to_us(
     organisation.
     """
     slack.people[ADA] = replace(slack.people[ADA], team_id=home, teams=(SISTER, OWN))
-    assert (await grid.standing(ADA, on_the_message, [ADA], [])).approver
+    assert (await grid.permission(ADA, on_the_message, [ADA], [])).approver
 
 
 @pytest.mark.parametrize(
@@ -310,8 +310,8 @@ async def test_nobody_of_another_workspace_of_the_organisation_belongs_to_us(
 ) -> None:
     """Nor whoever speaks from a workspace that is neither ours nor theirs."""
     slack.people[ADA] = replace(slack.people[ADA], team_id="", teams=teams)
-    standing = await grid.standing(ADA, on_the_message, [ADA], [])
-    assert to_them(standing) == Standing(
+    permission = await grid.permission(ADA, on_the_message, [ADA], [])
+    assert to_them(permission) == Permission(
         known=True, member=False, approver=False, why="you belong to another workspace"
     )
 
@@ -319,17 +319,17 @@ async def test_nobody_of_another_workspace_of_the_organisation_belongs_to_us(
 async def test_of_whom_slack_names_no_workspace_nothing_is_known(channel: SlackChannel, slack: Any) -> None:
     """Outside of an organisation it always names one."""
     slack.people[ADA] = replace(slack.people[ADA], team_id="-")
-    assert not (await channel.standing(ADA, OWN, [ADA], [])).known
+    assert not (await channel.permission(ADA, OWN, [ADA], [])).known
 
 
 async def test_a_user_group_of_the_organisation_counts(grid: SlackChannel, slack: Any) -> None:
     """It names the organisation in the workspace's place; one of another organisation does not count."""
     slack.groups["S0ORG"] = [BOB]
     slack.workspace.organisation_groups.add("S0ORG")
-    assert (await grid.standing(BOB, OWN, [ADA], ["S0ORG"])).approver
+    assert (await grid.permission(BOB, OWN, [ADA], ["S0ORG"])).approver
     slack.workspace.enterprise_id = "E0OTHER"
-    standing = await grid.standing(BOB, OWN, [ADA], ["S0ORG"])
-    assert (standing.approver, standing.why) == (False, "the user group `S0ORG` is unknown, disabled or deleted")
+    permission = await grid.permission(BOB, OWN, [ADA], ["S0ORG"])
+    assert (permission.approver, permission.why) == (False, "the user group `S0ORG` is unknown, disabled or deleted")
 
 
 # -- the doctor -------------------------------------------------------------------------------------------------------

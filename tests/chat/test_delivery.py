@@ -1,4 +1,4 @@
-"""What can happen to a word on its way, before the whole bot: sockets that break or die, a rival, a bot that was away;
+"""What can happen to a word on its way, before the whole bot: sockets that break or die, a second instance, an absence;
 forged, stale and repeated requests.
 """
 
@@ -98,7 +98,7 @@ async def test_a_gate_that_has_passed_is_shown_as_passed_though_slack_fails_to_e
 async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp_path: Path) -> None:
     """Somebody's forgotten bot takes events away; what was typed is found all the same."""
     async with staged("Socket Mode", tmp_path, ear={"ping_seconds": 0.1}) as stage:
-        async with _rival(stage.slack), _rival(stage.slack):
+        async with _second_instance(stage.slack), _second_instance(stage.slack):
             stage.slack.send_disconnect()
             alarm = await stage.slack.wait_for(lambda m: m.event_type == "cutover_alarm", 10)
         assert alarm.text.startswith(
@@ -108,11 +108,13 @@ async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp
         await stage.slack.wait_until(lambda: stage.slack.connections == 1, 10)
         stage.slack.kill_sockets()
         await stage.slack.wait_for(lambda m: m.ts == alarm.ts and m.payload["status"] == "done", 10)
-        await stage.until(lambda: not stage.run.rival and not next_actions(stage.run).keys() & {"post", "edit"})
+        await stage.until(
+            lambda: not stage.run.second_instance and not next_actions(stage.run).keys() & {"post", "edit"}
+        )
 
 
 @asynccontextmanager
-async def _rival(slack: SlackStandin) -> AsyncIterator[None]:
+async def _second_instance(slack: SlackStandin) -> AsyncIterator[None]:
     """Another process on the same app token, which takes what it gets and never leaves."""
     opened = await connect(None, slack.api_url).apps_connections_open(app_token=slack.app_token)
     async with aiohttp.ClientSession() as session, session.ws_connect(str(opened["url"])) as socket:

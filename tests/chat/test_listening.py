@@ -33,7 +33,7 @@ class Ear:
         self.heard: list[Hear] = []
         self.deleted: list[str] = []
         self.connections = 0
-        self.rivals: list[int] = []
+        self.second_instances: list[int] = []
         self.failures: list[BaseException] = []
         self.deaf = 0
         """How many messages are refused before one is kept."""
@@ -84,7 +84,7 @@ async def listen(ear: Ear) -> AsyncIterator[Open]:
             heard=ear.hear,
             deleted=ear.lose,
             reconnected=ear.connected,
-            rival=ear.rivals.append,
+            second_instance=ear.second_instances.append,
             failed=ear.failures.append,
             **values,
         )
@@ -200,7 +200,7 @@ async def test_it_comes_back_and_says_so(slack: Any, ear: Ear, listen: Open, how
     ts = slack.say(ADA, "frozen")
     await ear.until(lambda: bool(ear.heard))
     assert [hear.ts for hear in ear.heard] == [ts]
-    assert set(ear.rivals) <= {1}
+    assert set(ear.second_instances) <= {1}
 
 
 async def test_what_ends_the_guard_of_the_socket_is_told(
@@ -243,7 +243,7 @@ async def test_another_process_on_the_same_token_is_noticed(slack: Any, ear: Ear
     await ear.until(lambda: ear.connections == 1)
     await listen(slack)
     await ear.until(lambda: ear.connections == 2)
-    assert ear.rivals == [1, 2]
+    assert ear.second_instances == [1, 2]
 
 
 async def test_a_message_that_somebody_deletes_is_told(slack: Any, client: Any, ear: Ear, listen: Open) -> None:
@@ -274,7 +274,7 @@ async def test_a_socket_that_brings_nothing_is_replaced(slack: Any, ear: Ear, li
     await ear.until(lambda: ear.connections == 2)
     ts = slack.say(ADA, "are you there?")
     await ear.until(lambda: ts in [hear.ts for hear in ear.heard])
-    assert (slack.connections_opened, slack.ghosts, ear.rivals) == (2, 0, [1, 1])
+    assert (slack.connections_opened, slack.ghosts, ear.second_instances) == (2, 0, [1, 1])
 
 
 async def test_slack_is_asked_who_we_are_now_and_then(slack: Any, ear: Ear, listen: Open) -> None:
@@ -297,7 +297,7 @@ async def test_a_listener_that_stops_says_farewell(slack: Any, ear: Ear, listen:
     assert slack.ghosts == 0
     await listen(slack)
     await ear.until(lambda: ear.connections == 2)
-    assert ear.rivals == [1, 1]
+    assert ear.second_instances == [1, 1]
 
 
 # -- HTTP -------------------------------------------------------------------------------------------------------------
@@ -483,7 +483,7 @@ APP_TOKEN = "an app-level token with the scope connections:write (xapp-…, unde
         ),
     ],
 )
-async def test_what_is_wrong_is_told_with_its_mend(start: Any, wrong: dict[str, Any], sentence: str) -> None:
+async def test_what_is_wrong_is_told_with_its_fix(start: Any, wrong: dict[str, Any], sentence: str) -> None:
     """One sentence each, before anything was heard or said."""
 
     slack = await start(scopes=DEFAULT_SCOPES - {wrong.get("without", "")})

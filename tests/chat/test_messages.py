@@ -67,7 +67,9 @@ async def test_every_post_of_a_night_is_taken_by_slack(story: Any, channel: Any,
     )
     for key, delivery in list(run.deliveries.items()):
         ts = await channel.post(run, delivery.post, None, HEAD)
-        run = story.moved(run, lambda run, key=key, ts=ts: [e.Posted(at=run.last_at, key=key, ts=ts, face="")])
+        run = story.moved(
+            run, lambda run, key=key, ts=ts: [e.Posted(at=run.last_at, key=key, ts=ts, displayed_state="")]
+        )
     assert [call.answer for call in slack.calls if call.method == "chat.postMessage"] == ["ok"] * len(run.deliveries)
     for delivery in run.deliveries.values():
         await channel.redraw(run, delivery.post, delivery.ts, None, HEAD)
@@ -152,7 +154,7 @@ def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
     tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
     assert tls is not None
     run = story.begun(source_tls=tls)
-    assert f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.mend)}." in shown(run, run.gate_key).text
+    assert f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.fix)}." in shown(run, run.gate_key).text
     proven = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslrootcert=/ca.crt"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text
@@ -176,20 +178,20 @@ def test_a_gate_shows_what_became_of_it(story: Any) -> None:
     assert seen == {
         "waiting": "*Status:* ⏳ waiting for `frozen`",
         "verifying": "*Status:* 🔎 verifying on the word of <@U0ADA>: I am trying to prove it wrong",
-        "refused": "*Status:* ❌ refused at attempt 1: read the findings in this thread, mend them, and "
+        "refused": "*Status:* ❌ refused at attempt 1: read the findings in this thread, fix them, and "
         "say `frozen` again",
         "void": "*Status:* ✖️ void: this checkpoint takes no word any more; a newer message takes its place, or the "
         "run ended",
     }
 
 
-def test_a_finding_names_its_mend(story: Any) -> None:
-    """Verdict, check, evidence, mend; code that is to be copied stays as it is."""
+def test_a_finding_names_its_fix(story: Any) -> None:
+    """Verdict, check, evidence, fix; code that is to be copied stays as it is."""
     finding = failed("select-right", "2 tables cannot be read.", 'Run `GRANT SELECT ON "a_b*c" TO postgres;`.')
     post = Post(key="k", kind="cutover_finding", checkpoint="freeze", status="refused", thread="g", body=finding)
     message = render(story.begun(), post, None, HEAD)
     assert message.text == (
-        '❌ *select-right* (fail): 2 tables cannot be read.\n*Mend:* Run `GRANT SELECT ON "a_b*c" TO postgres;`.'
+        '❌ *select-right* (fail): 2 tables cannot be read.\n*Fix:* Run `GRANT SELECT ON "a_b*c" TO postgres;`.'
     )
     assert message.metadata["event_payload"]["check"] == "select-right"
 
@@ -339,7 +341,7 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
     reasons = data.draw(st.dictionaries(NASTY, COUNT, max_size=30))
     parties = e.Parties(source_ref=name, source_database=data.draw(NASTY), target_project=data.draw(NASTY))
     run = story.begun(parties=parties)
-    finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), mend=name)
+    finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), fix=name)
     attention = {reason: Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
     largest = tuple(TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
     bodies = [

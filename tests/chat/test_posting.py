@@ -1,4 +1,4 @@
-"""Posts: sent once, looked for when nobody knows, edited to the newest, refused with a mend."""
+"""Posts: sent once, looked for when nobody knows, edited to the newest, refused with a fix."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -160,8 +160,8 @@ async def test_a_rate_limit_is_obeyed(night: Any, slack: Any) -> None:
         ),
     ],
 )
-async def test_a_definite_refusal_names_the_mend(night: Any, slack: Any, fault: str, sentence: str) -> None:
-    """What Slack refuses outright was not done, and the sentence says how to mend it."""
+async def test_a_definite_refusal_names_the_fix(night: Any, slack: Any, fault: str, sentence: str) -> None:
+    """What Slack refuses outright was not done, and the sentence says how to fix it."""
     slack.fail_next("chat.postMessage", fault)
     with pytest.raises(ServiceRefused) as refused:
         await night.post("20241124-ab12/header")
@@ -295,7 +295,7 @@ async def test_a_header_that_cannot_be_pinned_is_a_warning(night: Any, slack: An
     finding = await night.channel.pin(ts)
     assert (finding.check, finding.verdict) == ("slack-pins", "warn")
     assert finding.evidence == f"The header of this run is not pinned: {why} (`{code}`). All else goes on as before."
-    assert finding.mend == (
+    assert finding.fix == (
         "Pin the header yourself if you want it at hand, after unpinning another message where pins are full."
     )
     assert slack.pins == []

@@ -25,7 +25,7 @@ async def test_a_whole_gate_goes_through_a_slack_that_takes_no_edits(tmp_path: P
     async with staged("Socket Mode", tmp_path) as stage:
         stage.slack.fail_next("chat.update", fault, times=10_000)
         await _stands(stage, f"answer/{stage.says(ADA, 'frozen')}")
-        stage.conductor.obey(say.ReportBlindness(why="No answer."))
+        stage.conductor.dispatch(say.ReportBlindness(why="No answer."))
         await _stands(stage, "alarm/blind/1")
         stage.checks_end.set()
         stage.steps_end.set()
@@ -51,7 +51,7 @@ async def test_a_flood_delays_no_gate_and_no_alarm(tmp_path: Path) -> None:
                 stage.says(user, "<@U0BOT> status")
         stage.says(ADA, "frozen")
         await stage.until(lambda: stage.approvals == [ADA])
-        stage.conductor.obey(say.ReportBlindness(why="No answer."))
+        stage.conductor.dispatch(say.ReportBlindness(why="No answer."))
         await _stands(stage, "alarm/blind/1")
         stage.checks_end.set()
         stage.steps_end.set()

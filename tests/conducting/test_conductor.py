@@ -20,7 +20,7 @@ from bot.ports import Look, Progress, Report
 from tests.conducting.worlds import AWAY, Trouble, World, turning, until
 from tests.plan.histories import BOT, EVE, START, result_of
 
-_EFFECTS = ("post", "redraw", "pin", "standing", "examine", "step")
+_EFFECTS = ("post", "redraw", "pin", "permission", "examine", "step")
 _WAY_OUT = 30
 """Lines, after which a night is as any other."""
 
@@ -96,7 +96,7 @@ def test_an_examiner_that_cannot_ask_is_a_failing_finding(clean: World) -> None:
         await _ended(conducting)
         assert [(f.check, f.verdict) for f in conductor.run.findings] == [("freeze-layers", "fail"), ("notice", "warn")]
         assert conductor.run.findings[0].evidence == "This could not be checked: it could not be reached."
-        assert conductor.run.findings[0].mend == f"{DATABASE_AWAY.next_step} Then say the word again."
+        assert conductor.run.findings[0].fix == f"{DATABASE_AWAY.next_step} Then say the word again."
         assert conductor.run.freeze is None
         return world
 
@@ -147,7 +147,7 @@ def test_an_examiner_that_says_nothing_passes_no_gate() -> None:
         [silence, _] = conductor.run.findings
         assert (silence.check, silence.verdict, silence.waivable) == ("freeze-layers", Verdict.FAIL, False)
         assert silence.evidence == "This could not be checked: the examiner freeze-proof gave no answer at all."
-        assert silence.mend == f"{UNFORESEEN.next_step} Then say the word again."
+        assert silence.fix == f"{UNFORESEEN.next_step} Then say the word again."
         world.hears(conductor, f"<@{BOT}> hold we look into the log")
         await until(lambda: conductor.run.phase is Phase.HELD)
         await _ended(conducting)
@@ -361,9 +361,9 @@ def test_a_full_disk_ends_the_process_with_its_sentence() -> None:
 
 
 def test_a_refusal_of_the_channel_ends_the_process() -> None:
-    """A revoked token is for a person to mend: nothing is repeated, and what was owed is still owed."""
+    """A revoked token is for a person to fix: nothing is repeated, and what was owed is still owed."""
     world = World("freeze waits")
-    refusal = CutoverError("Slack does not accept it", unchanged="nothing was changed", do="mend the token")
+    refusal = CutoverError("Slack does not accept it", unchanged="nothing was changed", do="fix the token")
 
     async def play() -> None:
         conductor = world.conductor()
@@ -517,8 +517,8 @@ def test_a_refused_command_changes_nothing() -> None:
     conductor = world.conductor()
     before, on_disk, told = conductor.run, list(world.disk), []
     conductor.on_change = told.append
-    assert conductor.obey(say.EndVerification()) is False
-    assert conductor.obey(say.ConfirmPin()) is True
+    assert conductor.dispatch(say.EndVerification()) is False
+    assert conductor.dispatch(say.ConfirmPin()) is True
     assert len(told) == 1
     assert conductor.run is not before
     assert len(world.disk) == len(on_disk) + 1

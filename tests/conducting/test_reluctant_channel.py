@@ -44,7 +44,7 @@ def test_a_channel_that_takes_no_edits_gets_every_post(seconds: float, error: Cu
             nonlocal raised
             await asyncio.sleep(5)
             raised = clock()
-            conductor.obey(say.ReportBlindness(why="No answer."))
+            conductor.dispatch(say.ReportBlindness(why="No answer."))
             yield passed("notice", "It answers.")
 
         world.examiners["notice"] = examine
@@ -80,7 +80,9 @@ def test_an_edit_that_fails_holds_back_no_other(seconds: float, error: CutoverEr
         begun = [at for key, at in world.edited if key == header]
         assert all(later - earlier >= 1.9 for earlier, later in itertools.pairwise(begun))
         if error is not REFUSED:
-            await until(lambda: world.shown[header] == conductor.run.face_of(conductor.run.deliveries[header].post))
+            await until(
+                lambda: world.shown[header] == conductor.run.displayed_state(conductor.run.deliveries[header].post)
+            )
         conducting.cancel()
         await asyncio.wait([conducting])
 
@@ -134,7 +136,7 @@ def test_a_flood_of_words_delays_no_gate_and_no_alarm() -> None:
             world.hears(conductor, f"froze {n}", ANN)
         began = clock()
         world.hears(conductor, "frozen")
-        conductor.obey(say.ReportBlindness(why="No answer."))
+        conductor.dispatch(say.ReportBlindness(why="No answer."))
         await until(lambda: f"{RUN_ID}/alarm/blind/1" in world.times)
         assert clock() - began < 1
         await until(lambda: f"{RUN_ID}/checkpoint/export/1" in world.times)
@@ -155,13 +157,13 @@ def test_a_flood_of_words_delays_no_gate_and_no_alarm() -> None:
 def test_a_person_whom_slack_does_not_tell_of_holds_back_nobody_who_counts() -> None:
     """While the question who somebody is waits for its answer, no gate and no alarm does."""
     world = World("freeze is checked")
-    world.always["standing"] = (10, AWAY)
+    world.always["permission"] = (10, AWAY)
 
     async def play() -> None:
         conductor = world.conductor()
         conducting = asyncio.create_task(_conducted(conductor))
         world.hears(conductor, f"<@{BOT}> status", EVE)
-        conductor.obey(say.ReportBlindness(why="No answer."))
+        conductor.dispatch(say.ReportBlindness(why="No answer."))
         await until(lambda: f"{RUN_ID}/alarm/blind/1" in world.times)
         assert asyncio.get_running_loop().time() < 2
         conducting.cancel()

@@ -226,7 +226,9 @@ _TELLS = {
 def _end(world: World, code: int, run: Run) -> tuple[Any, ...]:
     happened = [(event.type, getattr(event, "checkpoint", "")) for event in world.disk if event.type in _TELLS]
     offers = [(*place, offer.status, offer.by) for place, offer in run.offers.items()]
-    told = {key: run.face_of(d.post).partition(" ")[0] for key, d in run.deliveries.items() if d.post.thread is None}
+    told = {
+        key: run.displayed_state(d.post).partition(" ")[0] for key, d in run.deliveries.items() if d.post.thread is None
+    }
     return code, run.phase, run.results, offers, run.accepted, run.hold, run.drift, run.watched, told, happened
 
 

@@ -12,7 +12,7 @@ import pytest
 from bot.conductor import Conductor
 from bot.errors import CutoverError, UsageError
 from bot.plan.findings import Finding, passed
-from bot.plan.inputs import Hear, ReportDeletion, ReportRival
+from bot.plan.inputs import Hear, ReportDeletion, ReportSecondInstance
 from bot.plan.results import StepResult
 from bot.plan.run import Run
 from bot.plan.timetable import SWEEP_EVERY, Timer
@@ -30,7 +30,7 @@ def _said(world: World) -> Hear:
 
 
 async def _heard(world: World, conductor: Conductor, watch: Watch) -> None:
-    conductor.obey(_said(world))
+    conductor.dispatch(_said(world))
 
 
 async def _swept(world: World, conductor: Conductor, watch: Watch) -> None:
@@ -43,15 +43,15 @@ async def _reconnected(world: World, conductor: Conductor, watch: Watch) -> None
     watch.sweep_soon()
 
 
-async def _rival(world: World, conductor: Conductor, watch: Watch) -> None:
-    conductor.obey(ReportRival(connections=3))
+async def _second_instance(world: World, conductor: Conductor, watch: Watch) -> None:
+    conductor.dispatch(ReportSecondInstance(connections=3))
 
 
 async def _deleted(world: World, conductor: Conductor, watch: Watch) -> None:
-    conductor.obey(ReportDeletion(ts=next(iter(conductor.run.deliveries.values())).ts))
+    conductor.dispatch(ReportDeletion(ts=next(iter(conductor.run.deliveries.values())).ts))
 
 
-@pytest.mark.parametrize("happening", [_heard, _swept, _reconnected, _rival, _deleted])
+@pytest.mark.parametrize("happening", [_heard, _swept, _reconnected, _second_instance, _deleted])
 def test_while_a_gate_waits(happening: Happening) -> None:
     """Those who bring something (Slack's libraries, a timer) may swallow what the journal raises: the bot ends with it
     all the same, and nothing has changed.

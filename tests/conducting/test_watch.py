@@ -18,7 +18,7 @@ from bot.plan.run import Phase, Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
 from bot.ports import Look, ThawRecord
 from tests.conducting.worlds import AWAY, World, turning, until
-from tests.plan.histories import ANN, BOT, RUN_ID, START, standing_of
+from tests.plan.histories import ANN, BOT, RUN_ID, START, permission_of
 
 _LOOK = Timer(name="look", chore="look", every=LOOK_EVERY)
 _WATCH = Timer(name="watch", chore="watch", every=WATCH_EVERY)
@@ -48,7 +48,7 @@ def test_three_blind_looks_running_are_told_once_and_seeing_ends_it() -> None:
     assert blind == [False] * 5 + [True, True] + [False] * 4
     assert (_types(world, "watch-blinded"), _types(world, "watch-saw-again")) == (1, 1)
     (told,) = [event for event in world.disk if event.type == "watch-blinded"]
-    assert told.why == "It could not be reached; nothing was changed; mend the network."
+    assert told.why == "It could not be reached; nothing was changed; fix the network."
     assert not conductor.run.alarms
 
 
@@ -161,9 +161,9 @@ def test_drift_from_a_freeze_that_is_no_more_is_dropped() -> None:
     conductor = world.conductor()
 
     async def overtaken(run: Run) -> Sequence[str]:
-        conductor.obey(ReportDrift(changes=("public.customers took a write",)))
+        conductor.dispatch(ReportDrift(changes=("public.customers took a write",)))
         ts = world.hears(conductor, f"<@{BOT}> retry")
-        conductor.obey(Judge(ts=ts, standing=standing_of(ANN), bot_user=BOT))
+        conductor.dispatch(Judge(ts=ts, permission=permission_of(ANN), bot_user=BOT))
         return _MOVED
 
     world.changes = overtaken

@@ -21,13 +21,13 @@ from bot.plan.decide import decide
 from bot.plan.events import AnyEvent, MovedTo
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
-from bot.plan.inputs import Hear, Refusal, Standing, TakeUp
+from bot.plan.inputs import Hear, Permission, Refusal, TakeUp
 from bot.plan.posts import Post
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.ports import Guarded, Headway, Look, Moved, Progress, Record, Report, ThawRecord
 from bot.watch import Watch
-from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, result_of, standing_of
+from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, permission_of, result_of
 
 _T = TypeVar("_T")
 
@@ -39,7 +39,7 @@ class SupportsBool(Protocol):
 LOST = OutcomeUnknown("nobody answered", unchanged="it may have been done", do="look")
 LOST_MESSAGE = MessageLost("a message is gone", unchanged="nothing was changed", do="look")
 AWAY = ServiceUnreachable(
-    "it could not be reached", unchanged="nothing was changed", do="mend the network", obstacle=DATABASE_AWAY
+    "it could not be reached", unchanged="nothing was changed", do="fix the network", obstacle=DATABASE_AWAY
 )
 
 
@@ -115,7 +115,7 @@ class World:
         self.deleted: list[str] = []
         """Keys of posts that somebody deleted."""
         self.shown: dict[str, str] = {}
-        """By key the face that a post shows."""
+        """By key the state that a post displays."""
         self.progress: list[Headway | None] = []
         """What each edit showed."""
         self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
@@ -237,7 +237,7 @@ class World:
 
     def hears(self, conductor: Conductor, text: str, user: str = ANN) -> str:
         ts = self.new_ts()
-        conductor.obey(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=None, bot_user=BOT))
+        conductor.dispatch(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=None, bot_user=BOT))
         return ts
 
     def with_people(self, conductor: Conductor) -> Conductor:
@@ -281,7 +281,7 @@ class World:
         assert fold(self.disk) == run
         assert settled(run)
         assert Counter(self.posted) == Counter([*run.deliveries, *self.deleted])
-        assert self.shown == {key: run.face_of(delivery.post) for key, delivery in run.deliveries.items()}
+        assert self.shown == {key: run.displayed_state(delivery.post) for key, delivery in run.deliveries.items()}
         assert set(self.pins) == {next(iter(run.deliveries.values())).ts}
 
 
@@ -323,7 +323,7 @@ class _Channel:
     world: World
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
-        face = run.face_of(post)
+        displayed_state = run.displayed_state(post)
         parent = run.deliveries[post.thread] if post.thread is not None else None
         if parent is not None and parent.stands and not self.world.stands(parent.post.key, parent.ts):
             raise LOST_MESSAGE
@@ -333,7 +333,7 @@ class _Channel:
             self.world.posted.append(post.key)
             self.world.times[post.key] = asyncio.get_running_loop().time()
             self.world._ts[post.key] = ts
-            self.world.shown[post.key] = face
+            self.world.shown[post.key] = displayed_state
             return ts
 
         return await self.world.effect("post", store, LOST, of=post.key)
@@ -344,11 +344,11 @@ class _Channel:
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         if not self.world.stands(post.key, ts):
             raise LOST_MESSAGE
-        face = run.face_of(post)
+        displayed_state = run.displayed_state(post)
         self.world.edited.append((post.key, asyncio.get_running_loop().time()))
 
         def store() -> None:
-            self.world.shown[post.key] = face
+            self.world.shown[post.key] = displayed_state
             self.world.progress.append(headway)
 
         await self.world.effect("redraw", store, LOST, of=post.key)
@@ -360,11 +360,11 @@ class _Channel:
             await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
         return self.world.pin_refused
 
-    async def standing(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Standing:
+    async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         try:
-            return await self.world.effect("standing", lambda: standing_of(user), AWAY)
+            return await self.world.effect("permission", lambda: permission_of(user), AWAY)
         except CutoverError:
-            return Standing(known=False, member=False, approver=False)
+            return Permission(known=False, member=False, approver=False)
 
     async def missed(self, run: Run) -> AsyncIterator[Hear]:
         for message in await self.world.effect("missed", lambda: list(self.world.said), AWAY):

@@ -301,7 +301,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     )
     assert child.stdout == (
         f"{path} cannot be written (File too large); no file of that name was made or changed; "
-        "make room or mend the permissions, then go on.\n"
+        "make room or fix the permissions, then go on.\n"
     )
     assert content(tmp_path) == {}
 

@@ -86,7 +86,7 @@ async def test_another_number_fails_and_names_the_table_with_both(taken: Any, ga
     assert found["counts-by-sql"].evidence == (
         f"SQL counts other numbers of rows than were exported: billing.payments has 0, {payments:,} were exported."
     )
-    assert found["counts-by-sql"].mend == (
+    assert found["counts-by-sql"].fix == (
         "Find out what wrote to these tables, or who cut the files, then say `abort` and export again in a new run."
     )
 
@@ -119,7 +119,7 @@ async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: An
     assert found["counts-by-api"].verdict is Verdict.PASS
     assert found["counts-by-sql"].verdict is Verdict.WARN
     assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
-    assert found["counts-by-sql"].mend == "Nothing to fix: the numbers are equal."
+    assert found["counts-by-sql"].fix == "Nothing to fix: the numbers are equal."
 
 
 async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant_is_named(
@@ -218,4 +218,4 @@ async def test_nothing_of_the_database_is_ever_let_pass(taken: Any, gateway: Gat
     [finding] = [finding async for finding in examiner(run, lambda progress: None)]
 
     assert (finding.check, finding.verdict, finding.waivable) == ("counts-by-sql", Verdict.FAIL, False)
-    assert finding.mend == f"{DATABASE_SETTINGS.next_step} Then say the word again."
+    assert finding.fix == f"{DATABASE_SETTINGS.next_step} Then say the word again."

@@ -125,7 +125,7 @@ async def test_text_that_is_no_utf8_is_refused_by_name_before_the_freeze(
             "The database's encoding is SQL_ASCII, and text in public.notes.body, public.notes.tags is no UTF-8, so it "
             "cannot be exported."
         )
-        assert found.mend == (
+        assert found.fix == (
             "Before the freeze, store that text anew, read in the encoding that it was written in: "
             "convert_from(convert_to(TEXT, 'SQL_ASCII'), 'LATIN1'), say. Under a freeze say `abort` for that. "
             "Or leave the tables out: `accept unreadable:public.notes: WHY`."

@@ -431,7 +431,7 @@ async def test_a_table_that_would_be_in_no_file_or_in_two_is_refused_and_can_be_
     assert caught.value.tables == ("public.events_2026",)
     assert not list(taken.directory.iterdir())
     assert (finding.verdict, finding.evidence) == ("fail", f"The {why}.")
-    assert finding.mend == (
+    assert finding.fix == (
         f"{way_on}: `accept unreadable:public.events_2026: WHY`, or before a run in export.exclude_tables"
     )
     assert finding.facts == {"unreadable": ["public.events_2026"]}

@@ -157,7 +157,7 @@ async def test_a_table_that_cannot_be_locked_is_named_with_whoever_holds_it(data
 
 
 async def test_a_table_that_may_not_be_read_is_told_before_anything_is_exported(database: Company) -> None:
-    """With the GRANT that mends it."""
+    """With the GRANT that fixes it."""
     database.server.sql(
         "CREATE TABLE public.closed (); ALTER TABLE public.closed OWNER TO supabase_admin", database.dbname
     )
@@ -233,7 +233,7 @@ def make_tables(server: EmbeddedPostgres, number: int) -> None:
 
 
 async def test_a_server_without_room_for_the_locks_is_one_sentence() -> None:
-    """With what mends it; and with a little more room, fewer sessions than asked for are enough."""
+    """With what fixes it; and with a little more room, fewer sessions than asked for are enough."""
     with EmbeddedPostgres(settings={"max_locks_per_transaction": "10", "max_connections": "20"}) as server:
         company = build(server, users=60, rows=100)
         make_tables(server, 400)

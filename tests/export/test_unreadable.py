@@ -1,4 +1,4 @@
-"""Tables that our role may not read: told with what mends it, or left out because an approver said so."""
+"""Tables that our role may not read: told with what fixes it, or left out because an approver said so."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -149,7 +149,7 @@ async def test_a_network_lost_at_any_question_shuts_the_gate(frozen: Frozen) -> 
             line.lose()
             lost = [f for f in _failing(await asking) if f.evidence.startswith("This could not be checked: ")]
         assert lost or "pg_terminate_backend" in line.asked[nth - 1], nth
-        assert all(f.mend.startswith(DATABASE_AWAY.next_step) and not f.waivable for f in lost), lost
+        assert all(f.fix.startswith(DATABASE_AWAY.next_step) and not f.waivable for f in lost), lost
     assert nth > 10
     frozen.dsn = right
     assert _failing(await frozen.ask("freeze-holds")) == []
@@ -158,10 +158,10 @@ async def test_a_network_lost_at_any_question_shuts_the_gate(frozen: Frozen) -> 
 def _assert_told(trouble: Trouble, finding: Finding) -> None:
     spared, asked = CHECKS[finding.check], trouble.obstacle.asked
     assert finding.evidence.startswith("This could not be checked: "), (trouble, finding)
-    assert finding.mend.startswith(trouble.obstacle.next_step), (trouble, finding)
+    assert finding.fix.startswith(trouble.obstacle.next_step), (trouble, finding)
     assert finding.verdict is (Verdict.WARN if asked == spared.warns else Verdict.FAIL)
     assert finding.waivable is (asked == spared.waivable)
-    assert ("Or let it pass: `accept " in finding.mend) is finding.waivable
+    assert ("Or let it pass: `accept " in finding.fix) is finding.waivable
 
 
 def _failing(findings: list[Finding]) -> list[Finding]:

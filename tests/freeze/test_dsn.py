@@ -105,14 +105,14 @@ def test_a_server_that_is_not_proven_is_told_with_where_its_certificate_is() -> 
         "for verify-full"
     )
     encrypted = _proven(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
-    assert (encrypted.check, encrypted.evidence, encrypted.mend) == (
+    assert (encrypted.check, encrypted.evidence, encrypted.fix) == (
         "source-tls",
         "The connection to the database is encrypted, but the server is not proven to be Supabase's (sslmode=require): "
         "somebody between here and there could answer in its place.",
         where,
     )
     clear = _proven(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslmode=prefer"))
-    assert (clear.evidence, clear.mend) == (
+    assert (clear.evidence, clear.fix) == (
         "SUPABASE_DB_URL asks for no encryption that holds (sslmode=prefer): somebody between here and there can read "
         "every row and answer in the server's place.",
         f"remove sslmode=prefer, then {where}",

@@ -65,7 +65,7 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
 async def _room(database: Database) -> tuple[str, str]:
     async with database.session("test") as session:
         finding = room(await read_layers(session))
-    assert (finding.check, bool(finding.mend)) == ("freeze-room", finding.verdict != "pass")
+    assert (finding.check, bool(finding.fix)) == ("freeze-room", finding.verdict != "pass")
     return finding.verdict, finding.evidence
 
 

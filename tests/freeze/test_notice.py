@@ -40,7 +40,7 @@ async def test_no_page_is_a_warning(run_since: Callable[..., Run]) -> None:
     """Without a page the gate is not blocked, and says what was not looked at."""
     finding = await _ask(Notice("", ""), run_since(None))
     assert finding.verdict == "warn"
-    assert finding.mend == (
+    assert finding.fix == (
         "set freeze.notice_url and freeze.notice_text, then stop the bot (Ctrl-C) and start `cutover run` again; it "
         "goes on at this gate"
     )

@@ -126,10 +126,10 @@ def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
 
 
 async def test_the_transaction_pooler_is_refused(gateway: Gateway) -> None:
-    """By its port, with the mend."""
+    """By its port, with the fix."""
     database = Database("postgresql://postgres.ref1:pw@127.0.0.1:6543/postgres")
     [finding] = [finding async for finding in preflight(database, gateway)]
-    assert (finding.verdict, finding.evidence, finding.mend) == (
+    assert (finding.verdict, finding.evidence, finding.fix) == (
         "fail",
         "SUPABASE_DB_URL leads to a pooler in transaction mode, where settings, locks and snapshots do not hold.",
         "take the direct connection or the session-mode pooler (port 5432) from the dashboard",
@@ -142,7 +142,7 @@ async def test_a_role_without_rights_is_told_what_it_lacks(source: Company, gate
     assert findings["freeze-right"].evidence == (
         "The role supabase_storage_admin could not freeze: it does not own the database, may not create a schema."
     )
-    assert findings["session-right"].mend == (
+    assert findings["session-right"].fix == (
         "GRANT pg_monitor, pg_signal_backend TO supabase_storage_admin, or connect as the project's role postgres"
     )
     assert findings["select-rights"].verdict == "fail"
@@ -189,7 +189,7 @@ async def test_a_table_without_a_grant_is_named_days_before_and_never_a_wrong_ke
         "The API's secret key may not read 2 tables: public.messages, public.orders. Supabase grants new tables to "
         "nobody. On the night SQL counts their rows instead."
     )
-    assert findings["api-grants"].mend == (
+    assert findings["api-grants"].fix == (
         "Nothing, if the API is not meant to show them; else, before the freeze: GRANT SELECT ON TABLE public.messages "
         "TO service_role; GRANT SELECT ON TABLE public.orders TO service_role;"
     )
@@ -224,7 +224,7 @@ async def test_a_disk_without_room_is_told_before_anybody_is_locked_out(
 
     found = {finding.check: finding async for finding in preflight(database, gateway, directory=directory)}
     assert found["disk-space"].verdict == "fail" and told in found["disk-space"].evidence
-    assert found["disk-space"].mend.startswith(f"M{way_out[1:]}")
+    assert found["disk-space"].fix.startswith(f"M{way_out[1:]}")
 
     with pytest.raises(UsageError) as refused:
         await look_ahead(database, gateway, Selection(workers=1, include_schemas=(), exclude_tables=()), directory)
@@ -249,7 +249,7 @@ def test_more_workers_than_a_pool_lends_sessions_are_a_warning(
     assert finding.evidence.startswith(
         f"A run opens {usual} sessions on the source, rarely {usual + 1}; a session pool"
     )
-    assert ("Set export.workers to 8 or fewer" in finding.mend) is (verdict == "warn")
+    assert ("Set export.workers to 8 or fewer" in finding.fix) is (verdict == "warn")
 
 
 async def test_counts_are_exact_or_none(gateway: Gateway, source: Company) -> None:

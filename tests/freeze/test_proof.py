@@ -58,7 +58,7 @@ async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> N
         "The freeze is not in place: the database's default is not read-only; the REST gateway has no pre-request "
         "hook that refuses writes."
     )
-    assert layers.mend == HOW
+    assert layers.fix == HOW
     assert findings["session-refuses-writes"].evidence == (
         "A fresh session is not refused writes with 25006: "
         "CREATE TEMP TABLE is accepted, an UPDATE of no row is accepted."
@@ -128,7 +128,7 @@ async def test_an_old_session_is_caught_and_the_line_ends_it(
         assert f"pid {old.info.backend_pid} (postgres, (name hidden), " in finding.evidence
         assert f"pid {disguised.info.backend_pid} (supabase_storage_admin, cutover/x/y, " in finding.evidence
         assert since < since_later
-        line = finding.mend.removeprefix("end them with: ")
+        line = finding.fix.removeprefix("end them with: ")
         with psycopg.connect(source.dsn, autocommit=True) as fresh:
             assert all(row == (True,) for row in fresh.execute(line.encode()).fetchall())
             for ended in (old, disguised):
@@ -234,7 +234,7 @@ async def test_a_prepared_transaction_is_caught(
     assert _failing(findings) == {"prepared-transactions"}
     finding = findings["prepared-transactions"]
     assert finding.evidence == "1 prepared transaction can be committed at any time, read-only or not."
-    assert (finding.mend, finding.waivable) == ("ROLLBACK PREPARED 'che''at'", False)
+    assert (finding.fix, finding.waivable) == ("ROLLBACK PREPARED 'che''at'", False)
 
 
 async def test_a_role_that_overrides_the_default_is_caught(
@@ -246,7 +246,7 @@ async def test_a_role_that_overrides_the_default_is_caught(
     findings = await _prove(proof, run_since(freeze()))
     assert _failing(findings) == {"overrides"}
     assert findings["overrides"].waivable
-    assert findings["overrides"].mend == (
+    assert findings["overrides"].fix == (
         f"BEGIN READ WRITE; ALTER ROLE supabase_auth_admin IN DATABASE {source.dbname} RESET "
         "default_transaction_read_only; COMMIT;"
     )
@@ -276,7 +276,7 @@ async def test_a_hook_that_was_replaced_is_caught(
 async def test_a_missing_right_gives_the_grant(
     source: Company, proof: Proof, freeze: Freeze, run_since: RunSince
 ) -> None:
-    """What cannot be read is named before the export, with the statement that mends it."""
+    """What cannot be read is named before the export, with the statement that fixes it."""
     source.server.sql("REVOKE pg_read_all_data FROM postgres")
     source.server.sql(
         "CREATE TABLE public.closed (id int); ALTER TABLE public.closed OWNER TO supabase_admin; "
@@ -288,7 +288,7 @@ async def test_a_missing_right_gives_the_grant(
     finally:
         source.server.sql("GRANT pg_read_all_data TO postgres")
     assert "select-rights" in _failing(findings)
-    assert "GRANT SELECT ON TABLE public.closed TO postgres;" in findings["select-rights"].mend
+    assert "GRANT SELECT ON TABLE public.closed TO postgres;" in findings["select-rights"].fix
 
 
 async def test_burnt_transaction_numbers_are_looked_at_twice(

@@ -107,7 +107,7 @@ async def test_a_thaw_waits_for_no_one(source: Company, database: Database, free
         await hung.execute("SELECT pg_advisory_lock(1668641903, 7759218)")
         findings = await thaw(database)
     assert _verdicts(findings) == DONE
-    assert (findings[1].evidence, findings[1].mend) == (STAYS, f"a minute from now, drop it: {DROP}")
+    assert (findings[1].evidence, findings[1].fix) == (STAYS, f"a minute from now, drop it: {DROP}")
 
 
 async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(

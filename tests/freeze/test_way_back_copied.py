@@ -56,7 +56,7 @@ async def _thread(way_back: str) -> list[str]:
         assert run is not None
         for key, delivery in list(run.deliveries.items()):
             ts = await channel.post(run, delivery.post, None, (1, "f" * 64))
-            run = after(run, e.Posted(at=NOW, key=key, ts=ts, face=""))
+            run = after(run, e.Posted(at=NOW, key=key, ts=ts, displayed_state=""))
         for delivery in run.deliveries.values():  # as after a post of unknown fate
             await channel.redraw(run, delivery.post, delivery.ts, None, (1, "f" * 64))
         return [message.text for message in slack.messages if message.thread_ts]

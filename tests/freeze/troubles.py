@@ -482,12 +482,12 @@ async def _not_writable(frozen: Frozen) -> AsyncIterator[None]:
 
 async def _end_idle_sessions(frozen: Frozen, finding: Finding) -> None:
     frozen.source.server.sql("ALTER ROLE postgres CONNECTION LIMIT -1")  # room for the one who pastes
-    frozen.paste(_sql(finding.mend, "SELECT pg_terminate_backend"))
+    frozen.paste(_sql(finding.fix, "SELECT pg_terminate_backend"))
 
 
 async def _end_the_holder(frozen: Frozen, finding: Finding) -> None:
-    find = _sql(finding.mend, "SELECT DISTINCT pid")
-    end = _sql(finding.mend, "SELECT pg_terminate_backend")
+    find = _sql(finding.fix, "SELECT DISTINCT pid")
+    end = _sql(finding.fix, "SELECT pg_terminate_backend")
     with psycopg.connect(frozen.source.admin_dsn, autocommit=True, application_name="platform") as dashboard:
         assert dashboard.execute("SHOW transaction_read_only").fetchone() == ("on",)
         [(pid,)] = dashboard.execute(find.encode()).fetchall()
@@ -496,7 +496,7 @@ async def _end_the_holder(frozen: Frozen, finding: Finding) -> None:
 
 async def _drop_what_runs(frozen: Frozen, finding: Finding) -> None:
     """The finding says READ WRITE, and what runs is named by `foreign-code`."""
-    assert "BEGIN READ WRITE; DROP …; COMMIT;" in finding.mend
+    assert "BEGIN READ WRITE; DROP …; COMMIT;" in finding.fix
     named = next(found for found in await frozen.ask("freeze-proof") if found.check == "foreign-code")
     assert "billing.odd" in named.evidence, named
     frozen.paste("BEGIN READ WRITE; DROP STATISTICS billing.odd; COMMIT;", frozen.source.admin_dsn)
@@ -504,9 +504,9 @@ async def _drop_what_runs(frozen: Frozen, finding: Finding) -> None:
 
 async def _grant(frozen: Frozen, finding: Finding) -> None:
     """The finding says READ WRITE, and what is missing is named by `select-rights`, which `doctor` asks too."""
-    assert "BEGIN READ WRITE; GRANT …; COMMIT;" in finding.mend
+    assert "BEGIN READ WRITE; GRANT …; COMMIT;" in finding.fix
     rights = next(found for found in await frozen.ask("freeze-proof") if found.check == "select-rights")
-    granting = rights.mend.partition(" Or leave out")[0]
+    granting = rights.fix.partition(" Or leave out")[0]
     assert granting == "BEGIN READ WRITE; GRANT SELECT ON TABLE auth.identities TO postgres; COMMIT;"
     frozen.paste(granting, frozen.source.auth_dsn)
 

@@ -237,7 +237,7 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
 
 
 def test_verify_says_a_sentence_a_line_and_cuts_none(cutover: Cutover, tmp_path: Path) -> None:
-    """For a file or another program: verdict, check, evidence, and the mend below it."""
+    """For a file or another program: verdict, check, evidence, and the fix below it."""
     _journaled(night_at("freeze waits"), tmp_path / "bundle")
     lines = len((tmp_path / "bundle" / "journal.jsonl").read_text().splitlines())
     assert cutover("verify", "bundle") == Told(

@@ -99,7 +99,7 @@ def test_the_picture_names_no_host() -> None:
     """It draws with the reader's own fonts and fetches nothing."""
     svg = (ROOT / "docs/night.svg").read_text(encoding="utf-8")
     assert set(re.findall(r"https?://[^\"'\s)]+", svg)) == {"http://www.w3.org/2000/svg"}
-    assert "@font-face" not in svg
+    assert "@font-displayed_state" not in svg
 
 
 def test_a_transcript_without_what_the_picture_shows_is_refused() -> None:

@@ -152,7 +152,7 @@ def test_the_events_of_the_journal() -> None:
         "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
         "guard-taken",
         "guard-lost",
-        "rival-seen", "rival-gone", "pin-given-up",
+        "second-instance-seen", "second-instance-gone", "pin-given-up",
         "checks-passed", "approval-lapsed", "watch-rebased",
     }  # fmt: skip
 

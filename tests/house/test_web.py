@@ -231,7 +231,7 @@ async def test_the_notice_that_cannot_be_looked_at_is_a_finding(monkeypatch: pyt
     """With the variable to correct, and the word by which people who see the page themselves let it pass."""
     monkeypatch.setenv("SSL_CERT_FILE", "/none/such.pem")
     [finding] = await _notice(_FAR)
-    assert (finding.verdict, finding.evidence, finding.mend, finding.waivable) == (
+    assert (finding.verdict, finding.evidence, finding.fix, finding.waivable) == (
         "fail",
         "This could not be checked: the page of the maintenance notice could not be reached: no client can be made "
         "with what SSL_CERT_FILE holds (FileNotFoundError).",

@@ -209,11 +209,11 @@ class Judge:
     # -- the channel --------------------------------------------------------------------------------------------------
 
     def _channel(self) -> None:
-        standing = [m for m in self._night.slack.messages if m.payload and not m.deleted]
-        keys = Counter(m.payload["key"] for m in standing)
+        permission = [m for m in self._night.slack.messages if m.payload and not m.deleted]
+        keys = Counter(m.payload["key"] for m in permission)
         _same("posted twice", {key: n for key, n in keys.items() if n > 1}, {})
-        _same("pinned", self._night.slack.pins, [m.ts for m in standing if m.event_type == "cutover_run"])
-        closings = [m for m in standing if m.event_type == "cutover_summary" and m.payload["checkpoint"] == ""]
+        _same("pinned", self._night.slack.pins, [m.ts for m in permission if m.event_type == "cutover_run"])
+        closings = [m for m in permission if m.event_type == "cutover_summary" and m.payload["checkpoint"] == ""]
         _same("closings", len(closings), 0 if self._dry else 1)
         export = posts(self._night, "cutover_summary")[0]
         totals = self._metadata["totals"]

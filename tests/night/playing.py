@@ -234,12 +234,12 @@ WRITES = {"sql": "", "service_role": 204, "anon": 204}
 
 def assert_nothing_twice(night: Night) -> None:
     """No post stands twice, nobody was answered twice, no user is twice in Stack Auth, the headers are all pinned."""
-    standing = [m for m in night.slack.messages if m.payload and not m.deleted]
-    keys = Counter(m.payload["key"] for m in standing)
+    permission = [m for m in night.slack.messages if m.payload and not m.deleted]
+    keys = Counter(m.payload["key"] for m in permission)
     assert {key: n for key, n in keys.items() if n > 1} == {}
     stored = Counter(user.server_metadata["supabase"]["id"] for user in night.stack.users.values())
     assert {user: n for user, n in stored.items() if n > 1} == {}
-    assert set(night.slack.pins) <= {m.ts for m in standing if m.event_type == "cutover_run"}
+    assert set(night.slack.pins) <= {m.ts for m in permission if m.event_type == "cutover_run"}
 
 
 async def assert_handed_over(night: Night, code: int, *, users: int) -> None:

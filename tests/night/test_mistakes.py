@@ -1,4 +1,4 @@
-"""What bad input gets: one sentence with its mend, the promised exit code, and not a byte lost. The real command as a
+"""What bad input gets: one sentence with its fix, the promised exit code, and not a byte lost. The real command as a
 child process, in a world where everything else is right.
 """
 
@@ -335,7 +335,7 @@ _REFUSED: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("mistake", _REFUSED)
-async def test_what_a_service_refuses_is_told_with_the_mend(
+async def test_what_a_service_refuses_is_told_with_the_fix(
     world: World, data: Path, mistake: str, unused_tcp_port: int
 ) -> None:
     """Exit 5; the run that is there is not touched, and no message is posted."""
@@ -360,7 +360,7 @@ async def test_the_keys_in_each_others_place_are_told_apart(world: World, data: 
     assert _bytes(data) == before
 
 
-async def test_a_wrong_password_is_told_with_the_mend(world: World, data: Path) -> None:
+async def test_a_wrong_password_is_told_with_the_fix(world: World, data: Path) -> None:
     """Exit 5, and the password that was tried is shown nowhere."""
     before, dsn = _bytes(data), world.night.environment["SUPABASE_DB_URL"]
     wrong = dsn.replace(str(conninfo_to_dict(dsn)["password"]), _PLANTED)

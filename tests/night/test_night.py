@@ -149,7 +149,7 @@ def test_one_changed_byte_anywhere_is_refused(played: Played, tmp_path: Path) ->
         findings = verify_bundle(bundle, None)
         (bundle / name).write_bytes(whole)
         assert blocks(findings), name
-        assert name in " ".join(f.evidence for f in findings if f.mend), name
+        assert name in " ".join(f.evidence for f in findings if f.fix), name
     assert not blocks(verify_bundle(bundle, None))
 
 

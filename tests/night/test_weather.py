@@ -32,13 +32,13 @@ async def test_every_checkpoint_and_finding_is_posted_once(tmp_path: Path) -> No
         assert weather.losses_so_far > 1
 
         events = journal(night)
-        standing = Counter(m.payload["key"] for m in night.slack.messages if m.payload and not m.deleted)
+        permission = Counter(m.payload["key"] for m in night.slack.messages if m.payload and not m.deleted)
         owed = [
             f"{events[0]['run_id']}/checkpoint/{event['checkpoint']}/{event['offer']}"
             for event in events
             if event["type"] == "checkpoint-offered"
         ]
         assert len(owed) >= len(SIGNALS)
-        assert {key: standing[key] for key in owed} == dict.fromkeys(owed, 1)
+        assert {key: permission[key] for key in owed} == dict.fromkeys(owed, 1)
         found = sum(event["type"] == "finding-made" for event in events)
-        assert sum("/finding/" in key for key in standing) == found
+        assert sum("/finding/" in key for key in permission) == found

@@ -2,7 +2,7 @@
 
 `Night` is a run with a clock that ticks and a channel that hands out timestamps; `night_at(place)` is a night that has
 come as far as `place`. The tests of this folder take the core's names from here, so that a name which moves to another
-module is mended in one place.
+module is fixed in one place.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from bot.plan.inputs import (
     LosePost,
     MissLook,
     Open,
+    Permission,
     Refusal,
     Remind,
     ReportBlindness,
@@ -50,9 +51,8 @@ from bot.plan.inputs import (
     ReportDrift,
     ReportGuard,
     ReportLook,
-    ReportRival,
+    ReportSecondInstance,
     ReportThaw,
-    Standing,
     TakeUp,
     TellFinding,
     TellWindow,
@@ -106,6 +106,7 @@ __all__ = [
     "NearMiss",
     "Night",
     "Open",
+    "Permission",
     "Phase",
     "Post",
     "Refusal",
@@ -115,11 +116,10 @@ __all__ = [
     "ReportDrift",
     "ReportGuard",
     "ReportLook",
-    "ReportRival",
+    "ReportSecondInstance",
     "ReportThaw",
     "Run",
     "Signal",
-    "Standing",
     "TakeUp",
     "TellFinding",
     "TellWindow",
@@ -142,10 +142,10 @@ __all__ = [
     "night_of_detours",
     "open_run",
     "passed",
+    "permission_of",
     "read",
     "result_of",
     "settled",
-    "standing_of",
     "talk_of",
     "timers",
     "to_record",
@@ -164,9 +164,9 @@ EVE, STRANGER = "U0EVE", "U0STRANGER"
 """A full member who is no approver, and somebody who is not even that."""
 SIGNALS = {"freeze": "frozen", "export": "exported", "users": "users-mapped"}
 
-MEMBER = Standing(known=True, member=True, approver=False, why="you are not listed as an approver")
-UNKNOWN = Standing(known=False, member=False, approver=False)
-LEFT = Standing(
+MEMBER = Permission(known=True, member=True, approver=False, why="you are not listed as an approver")
+UNKNOWN = Permission(known=False, member=False, approver=False)
+LEFT = Permission(
     known=True,
     member=False,
     approver=False,
@@ -175,14 +175,14 @@ LEFT = Standing(
 )
 """Of somebody who was an approver when they spoke."""
 _STANDINGS = {
-    ANN: Standing(known=True, member=True, approver=True),
-    BEN: Standing(known=True, member=True, approver=True),
+    ANN: Permission(known=True, member=True, approver=True),
+    BEN: Permission(known=True, member=True, approver=True),
     EVE: MEMBER,
-    STRANGER: Standing(known=True, member=False, approver=False, why="you are a guest here"),
+    STRANGER: Permission(known=True, member=False, approver=False, why="you are a guest here"),
 }
 
 
-def standing_of(user: str) -> Standing:
+def permission_of(user: str) -> Permission:
     return _STANDINGS[user]
 
 
@@ -317,13 +317,13 @@ class Night:
         self.do(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=thread_ts, bot_user=BOT))
         return ts
 
-    def judge(self, ts: str, standing: Standing | None = None, *, progress: str = "") -> list[e.AnyEvent]:
-        standing = standing or standing_of(self.run.heard[ts].user)
-        return self.do(Judge(ts=ts, standing=standing, bot_user=BOT, progress=progress))
+    def judge(self, ts: str, permission: Permission | None = None, *, progress: str = "") -> list[e.AnyEvent]:
+        permission = permission or permission_of(self.run.heard[ts].user)
+        return self.do(Judge(ts=ts, permission=permission, bot_user=BOT, progress=progress))
 
-    def say(self, text: str, user: str = ANN, standing: Standing | None = None) -> list[e.AnyEvent]:
+    def say(self, text: str, user: str = ANN, permission: Permission | None = None) -> list[e.AnyEvent]:
         """What follows from the message once it is heard and judged; its answer is the last of it."""
-        return self.judge(self.hear(text, user), standing)
+        return self.judge(self.hear(text, user), permission)
 
     def ask(self, text: str, user: str = ANN) -> list[e.AnyEvent]:
         """Says it to the bot by name; a second yes once the channel shows what it is about."""
@@ -343,10 +343,16 @@ class Night:
                 case do.Deliver(delivery=delivery, look_first=look_first):
                     if not look_first:
                         self.do(IntendPost(key=delivery.post.key))
-                    face = self.run.face_of(delivery.post)
-                    self.do(ConfirmPost(key=delivery.post.key, ts=self.new_ts(), face=face))
+                    displayed_state = self.run.displayed_state(delivery.post)
+                    self.do(ConfirmPost(key=delivery.post.key, ts=self.new_ts(), displayed_state=displayed_state))
                 case do.Redraw(delivery=delivery):
-                    self.do(ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=self.run.face_of(delivery.post)))
+                    self.do(
+                        ConfirmEdit(
+                            key=delivery.post.key,
+                            ts=delivery.ts,
+                            displayed_state=self.run.displayed_state(delivery.post),
+                        )
+                    )
                 case _:
                     self.do(ConfirmPin())
         return done
@@ -369,19 +375,19 @@ class Night:
         self.find(good_findings(self.run.gate.name, self.now))
         self.end_checks()
 
-    def end_checks(self, **standings: Standing) -> list[e.AnyEvent]:
+    def end_checks(self, **permissions: Permission) -> list[e.AnyEvent]:
         """The checks are over, and so is the gate, unless one of them stops it or, by what Slack says of them (of a
-        user id its standing), one of those who approved it may open it no more.
+        user id its permission), one of those who approved it may open it no more.
         """
         happened = self.do(EndVerification())
         if not self.run.checked:
             return happened
-        return [*happened, *self.judge_again(**standings)]
+        return [*happened, *self.judge_again(**permissions)]
 
-    def judge_again(self, **standings: Standing) -> list[e.AnyEvent]:
+    def judge_again(self, **permissions: Permission) -> list[e.AnyEvent]:
         assert self.run.offer is not None
-        told = {given.ts: standings.get(given.user) or standing_of(given.user) for given in self.run.offer.checking}
-        return self.do(JudgeApprovals(attempt=self.run.verification, standings=told))
+        told = {given.ts: permissions.get(given.user) or permission_of(given.user) for given in self.run.offer.checking}
+        return self.do(JudgeApprovals(attempt=self.run.verification, permissions=told))
 
     def end_step(self, result: StepResult | None = None) -> None:
         assert self.run.step is not None
@@ -460,7 +466,7 @@ def _aborting(night: Night) -> None:
 
 def _thaw_failed(night: Night) -> None:
     _aborting(night)
-    night.do(FailThaw(why="Supabase could not be reached; nothing was thawed; mend the connection."))
+    night.do(FailThaw(why="Supabase could not be reached; nothing was thawed; fix the connection."))
 
 
 def _aborted(night: Night) -> None:

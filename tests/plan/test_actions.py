@@ -241,7 +241,7 @@ def test_a_post_that_was_found_is_drawn_anew() -> None:
     night = night_at("opened")
     for key in (f"{RUN_ID}/header", f"{RUN_ID}/checkpoint/freeze/1"):
         night.do(IntendPost(key=key))
-        night.do(ConfirmPost(key=key, ts=night.new_ts(), face=""))
+        night.do(ConfirmPost(key=key, ts=night.new_ts(), displayed_state=""))
     edited = [action.delivery.post.key for action in night.talk() if isinstance(action, do.Redraw)]
     assert edited == [f"{RUN_ID}/checkpoint/freeze/1", f"{RUN_ID}/header"]
 
@@ -306,14 +306,14 @@ def test_a_signal_for_a_checkpoint_of_unknown_fate_waits_for_its_fate() -> None:
     night = night_at("opened")
     for key in (f"{RUN_ID}/header", f"{RUN_ID}/checkpoint/freeze/1"):
         night.do(IntendPost(key=key))
-    night.do(ConfirmPost(key=f"{RUN_ID}/header", ts=night.new_ts(), face=""))
+    night.do(ConfirmPost(key=f"{RUN_ID}/header", ts=night.new_ts(), displayed_state=""))
     stands_since = night.new_ts()
     night.hear("frozen")
     assert "ask" not in next_actions(night.run)
     word = night.hear("<@U0BOT> status", EVE)
     assert next_actions(night.run)["ask"].key == f"{RUN_ID}/who/{word}"
     night.judge(word)
-    night.do(ConfirmPost(key=f"{RUN_ID}/checkpoint/freeze/1", ts=stands_since, face=""))
+    night.do(ConfirmPost(key=f"{RUN_ID}/checkpoint/freeze/1", ts=stands_since, displayed_state=""))
     assert isinstance(next_actions(night.run)["ask"], do.AskWho)
 
 

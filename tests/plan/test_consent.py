@@ -12,7 +12,7 @@ from bot.plan.findings import failed, passed
 from bot.plan.inputs import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.run import Phase
 from bot.slack.render.header import header
-from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, standing_of
+from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, permission_of
 
 WRITES = passed("writes-again", "It writes.")
 
@@ -34,7 +34,7 @@ def beside(night: Night, text: str, *, button: bool = False, user: str = ANN) ->
     )  # fmt: skip
     (heard,) = night.do(hear)
     assert isinstance(heard, e.MessageHeard)
-    *_, answered = night.do(Judge(ts=heard.ts, standing=standing_of(user), bot_user=BOT))
+    *_, answered = night.do(Judge(ts=heard.ts, permission=permission_of(user), bot_user=BOT))
     assert isinstance(answered, e.Answered)
     return answered.text
 
@@ -70,7 +70,7 @@ def test_a_second_yes_waits_until_it_is_known_whether_its_warning_stands() -> No
     stood = night.new_ts()
     night.hear(f"<@{BOT}> abort yes")
     assert "ask" not in next_actions(night.run)
-    night.do(ConfirmPost(key=warning, ts=stood, face=""))
+    night.do(ConfirmPost(key=warning, ts=stood, displayed_state=""))
     ask = next_actions(night.run)["ask"]
     assert isinstance(ask, do.AskWho)
     night.judge(ask.ts)

@@ -33,7 +33,7 @@ from .histories import (
     ReportBlindness,
     ReportDrift,
     ReportLook,
-    ReportRival,
+    ReportSecondInstance,
     ReportThaw,
     TakeUp,
     TellFinding,
@@ -279,7 +279,7 @@ def test_a_message_is_answered_once() -> None:
     ts = night.hear("froze")
     night.judge(ts)
     for other in (ts, "1.0"):
-        again = night.try_(Judge(ts=other, standing=UNKNOWN, bot_user=BOT))
+        again = night.try_(Judge(ts=other, permission=UNKNOWN, bot_user=BOT))
         assert again == Refusal(sentence="This message has been answered already")
 
 
@@ -630,10 +630,10 @@ def test_blindness_is_told_once_and_so_is_its_end() -> None:
 def test_another_process_on_our_token_is_told_once_and_so_is_its_end() -> None:
     """Whatever the run is at: somebody's words go astray."""
     night = night_at("export waits")
-    assert night.do(ReportRival(connections=1)) == []
-    assert night.do(ReportRival(connections=3)) == [e.RivalSeen(at=night.now, connections=3)]
-    assert night.do(ReportRival(connections=2)) == []
-    assert night.do(ReportRival(connections=1)) == [e.RivalGone(at=night.now)]
+    assert night.do(ReportSecondInstance(connections=1)) == []
+    assert night.do(ReportSecondInstance(connections=3)) == [e.SecondInstanceSeen(at=night.now, connections=3)]
+    assert night.do(ReportSecondInstance(connections=2)) == []
+    assert night.do(ReportSecondInstance(connections=1)) == [e.SecondInstanceGone(at=night.now)]
     assert night.run.phase is Phase.WAITING
 
 

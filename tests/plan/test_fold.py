@@ -35,7 +35,7 @@ from .histories import (
     ReportDrift,
     ReportGuard,
     ReportLook,
-    ReportRival,
+    ReportSecondInstance,
     Run,
     TakeUp,
     TellFinding,
@@ -80,8 +80,8 @@ def _full_night() -> Night:
         night.end_step()
     night.do(ReportBlindness(why="No answer."))
     night.do(ReportBlindness(why=""))
-    night.do(ReportRival(connections=2))
-    night.do(ReportRival(connections=1))
+    night.do(ReportSecondInstance(connections=2))
+    night.do(ReportSecondInstance(connections=1))
     night.ask("accept sso")
     night.ask(f"decide {NED} skip")
     night.ask("retry")
@@ -244,7 +244,7 @@ def test_a_gate_moves_from_waiting_to_passed() -> None:
     assert _statuses(night) == {"header": "waiting", gate: "passed", "checkpoint/export/1": "waiting"}
 
 
-def test_a_gate_refused_again_has_another_face() -> None:
+def test_a_gate_refused_again_displays_another_state() -> None:
     """So that readers of the checkpoint see that something happened."""
     night = night_at("freeze waits")
     post = night.run.deliveries[night.run.gate_key].post
@@ -253,7 +253,7 @@ def test_a_gate_refused_again_has_another_face() -> None:
         night.give_signal()
         night.find([failed("freeze-proof", "An old session can write.", "End it.")])
         night.end_checks()
-        faces.add(night.run.face_of(post))
+        faces.add(night.run.displayed_state(post))
     assert len(faces) == 2
 
 
@@ -311,12 +311,12 @@ def test_alarms_stand_as_long_as_their_cause() -> None:
     night.do(BeginStep())
     night.do(FailStep(why="The disk is full; nothing was lost; make room."))
     assert _statuses(night)["alarm/step-failed/1"] == "waiting"
-    night.do(ReportRival(connections=2))
+    night.do(ReportSecondInstance(connections=2))
     night.ask("retry")
     assert _statuses(night)["alarm/step-failed/1"] == "done"
-    assert _statuses(night)["alarm/rival/1"] == "waiting"
-    night.do(ReportRival(connections=1))
-    assert _statuses(night)["alarm/rival/1"] == "done"
+    assert _statuses(night)["alarm/second-instance/1"] == "waiting"
+    night.do(ReportSecondInstance(connections=1))
+    assert _statuses(night)["alarm/second-instance/1"] == "done"
 
 
 def test_a_finding_is_told_in_the_thread_of_its_gate() -> None:
@@ -365,15 +365,15 @@ def test_keys_of_posts_are_unique_and_stay() -> None:
 
 
 def test_a_delivery_comes_forward_in_steps() -> None:
-    """Intended, then posted with the face it shows, then edited; a header is pinned."""
+    """Intended, then posted with the state it displays, then edited; a header is pinned."""
     night = Night()
     key = f"{RUN_ID}/header"
     night.do(IntendPost(key=key))
     assert night.run.deliveries[key].intended
     assert night.run.deliveries[key].ts == ""
-    night.do(ConfirmPost(key=key, ts="1772402400.000100", face="a"))
+    night.do(ConfirmPost(key=key, ts="1772402400.000100", displayed_state="a"))
     assert (night.run.deliveries[key].ts, night.run.deliveries[key].shown) == ("1772402400.000100", "a")
-    night.do(ConfirmEdit(key=key, ts="1772402400.000100", face="b"))
+    night.do(ConfirmEdit(key=key, ts="1772402400.000100", displayed_state="b"))
     assert night.run.deliveries[key].shown == "b"
     night.do(ConfirmPin())
     assert night.run.pinned
@@ -480,7 +480,7 @@ def test_an_evidence_digest_moves_with_what_it_binds() -> None:
 
 
 def test_what_is_shown_and_no_longer_true_is_drawn_anew() -> None:
-    """The channel follows the run: after any talk nothing shows another face than it has."""
+    """The channel follows the run: after any talk nothing displays another state than it has."""
     night = _full_night()
-    assert all(d.shown == night.run.face_of(d.post) for d in night.run.deliveries.values())
+    assert all(d.shown == night.run.displayed_state(d.post) for d in night.run.deliveries.values())
     assert not any(isinstance(action, do.Redraw) for action in next_actions(night.run).values())

@@ -42,8 +42,8 @@ from .histories import (
     next_actions,
     night_at,
     passed,
+    permission_of,
     result_of,
-    standing_of,
     timers,
 )
 
@@ -170,7 +170,7 @@ def _press(night: Night, digest: str, request: str = "1.A", user: str = ANN) -> 
     if isinstance(heard, Refusal):
         return heard
     (ts,) = night.run.unanswered
-    return night.do(Judge(ts=ts, standing=standing_of(user), bot_user=BOT))
+    return night.do(Judge(ts=ts, permission=permission_of(user), bot_user=BOT))
 
 
 def test_a_button_is_about_the_evidence_it_stands_beside() -> None:

@@ -16,22 +16,22 @@ from .histories import (
     EndVerification,
     JudgeApprovals,
     Night,
+    Permission,
     Phase,
     Refusal,
     ReportDrift,
-    Standing,
     TakeUp,
     do,
     e,
     good_findings,
     next_actions,
     night_at,
-    standing_of,
+    permission_of,
 )
 
 TWO = e.Rules(approvals={"freeze": 2})
 CARL = "U0CARL"
-_MAY = standing_of(ANN)
+_MAY = permission_of(ANN)
 
 
 def checked_by(*users: str, rules: e.Rules = TWO) -> Night:
@@ -49,7 +49,7 @@ def told(night: Night) -> tuple[str, str]:
     """The last finding, as people read it."""
     finding = night.run.findings[-1]
     assert (finding.check, finding.verdict, finding.waivable) == ("approvers-entitled", "fail", False)
-    return finding.evidence, finding.mend
+    return finding.evidence, finding.fix
 
 
 def states(night: Night) -> dict[str, str]:
@@ -108,13 +108,13 @@ def test_one_who_comes_back_may_say_the_word_again() -> None:
 
 
 @pytest.mark.parametrize("answer", [UNKNOWN, replace(_MAY, approver=False, open=True), None])
-def test_when_slack_does_not_say_the_gate_stays_shut(answer: Standing | None) -> None:
+def test_when_slack_does_not_say_the_gate_stays_shut(answer: Permission | None) -> None:
     """Not at all, not in full, or not of everybody: it says so, and how to go on."""
     night = checked_by(ANN, BEN)
     assert night.run.offer is not None
     given = {approval.user: approval.ts for approval in night.run.offer.checking}
-    standings = {given[ANN]: _MAY} | ({given[BEN]: answer} if answer else {})
-    night.do(JudgeApprovals(attempt=1, standings=standings))
+    permissions = {given[ANN]: _MAY} | ({given[BEN]: answer} if answer else {})
+    night.do(JudgeApprovals(attempt=1, permissions=permissions))
     assert told(night) == (
         "The checks found nothing, but Slack did not say whether `U0BEN` may still open this gate, so it stays shut.",
         "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again.",
@@ -146,8 +146,8 @@ def test_an_answer_that_comes_after_something_else_opens_nothing(happens: Callab
     work = next_actions(night.run)["work"]
     assert isinstance(work, do.JudgeAgain)
     happens(night)
-    standings = {given.ts: _MAY for given in work.approvals}
-    assert isinstance(night.try_(JudgeApprovals(attempt=work.attempt, standings=standings)), Refusal)
+    permissions = {given.ts: _MAY for given in work.approvals}
+    assert isinstance(night.try_(JudgeApprovals(attempt=work.attempt, permissions=permissions)), Refusal)
     assert not any(isinstance(event, e.CheckpointPassed) for event in night.events)
     assert next_actions(night.run).get("work") != work
 
@@ -160,8 +160,8 @@ def test_a_drift_while_slack_is_asked_voids_the_approvals() -> None:
     work = next_actions(night.run)["work"]
     assert isinstance(work, do.JudgeAgain)
     night.do(ReportDrift(changes=("x moved",)))
-    standings = {given.ts: _MAY for given in work.approvals}
-    assert isinstance(night.try_(JudgeApprovals(attempt=work.attempt, standings=standings)), Refusal)
+    permissions = {given.ts: _MAY for given in work.approvals}
+    assert isinstance(night.try_(JudgeApprovals(attempt=work.attempt, permissions=permissions)), Refusal)
     assert states(night) == {ANN: "void"}
 
 
@@ -170,9 +170,9 @@ def test_a_process_that_dies_before_the_answer_checks_all_again() -> None:
     night = checked_by(ANN, BEN)
     night.do(TakeUp())
     assert isinstance(next_actions(night.run)["work"], do.Verify)
-    assert isinstance(night.try_(JudgeApprovals(attempt=1, standings={})), Refusal)
+    assert isinstance(night.try_(JudgeApprovals(attempt=1, permissions={})), Refusal)
     night.do(BeginVerification())
-    assert isinstance(night.try_(JudgeApprovals(attempt=1, standings={})), Refusal)
+    assert isinstance(night.try_(JudgeApprovals(attempt=1, permissions={})), Refusal)
 
 
 # -- today's settings -------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ from .histories import (
     LosePost,
     MissLook,
     Open,
+    Permission,
     Phase,
     Refusal,
     Remind,
@@ -85,7 +86,6 @@ from .histories import (
     ReportLook,
     ReportThaw,
     Run,
-    Standing,
     TakeUp,
     TellFinding,
     TellWindow,
@@ -100,8 +100,8 @@ from .histories import (
     next_actions,
     open_run,
     passed,
+    permission_of,
     result_of,
-    standing_of,
     talk_of,
     timers,
     to_record,
@@ -292,7 +292,7 @@ class Nights(RuleBasedStateMachine):
             assert offer.status == was or offer.status in GATE_STATUSES[was], "a gate moves forward only"
             self.gate_status[place] = offer.status
 
-    def obey(self, command: Command, *, survives: bool | None = None) -> bool:
+    def dispatch(self, command: Command, *, survives: bool | None = None) -> bool:
         """`survives` is whether the decision comes to the disk before the process is killed, whole or not at all; None
         when it is not killed.
         """
@@ -325,7 +325,7 @@ class Nights(RuleBasedStateMachine):
         if today is not None:
             self.world.needed_today = today
         entitlement = e.Entitlement(users=LISTED, groups=("S0ONCALL",), approvals=self.world.needed_today)
-        self.obey(TakeUp(entitlement=entitlement))
+        self.dispatch(TakeUp(entitlement=entitlement))
 
     # -- what each event must be true to ------------------------------------------------------------------------------
 
@@ -595,7 +595,7 @@ class Nights(RuleBasedStateMachine):
         return message
 
     def hear(self, message: Message) -> bool:
-        return self.obey(
+        return self.dispatch(
             Hear(
                 ts=message.ts,
                 user=message.user,
@@ -620,7 +620,7 @@ class Nights(RuleBasedStateMachine):
         """Beside the evidence of the gate on offer, or of one that was shown before it; what they press has no ts."""
         self.tell_all()
         gate, digest = self.world.offer[0], number or self.world.digest
-        heard = self.obey(
+        heard = self.dispatch(
             Hear(
                 ts="",
                 user=user,
@@ -667,7 +667,7 @@ class Nights(RuleBasedStateMachine):
         """What it decided is on the disk whole, or not at all."""
         message = self.post_message(ANN, f"<@{BOT}> {word}")
         self.hear(message)
-        self.obey(Judge(ts=message.ts, standing=self.standing(message), bot_user=BOT), survives=survives)
+        self.dispatch(Judge(ts=message.ts, permission=self.permission(message), bot_user=BOT), survives=survives)
 
     @precondition(lambda self: not self.world.aborting)
     @step(word=st.sampled_from(["retry", "status", "abort", "abort yes"]))
@@ -695,7 +695,7 @@ class Nights(RuleBasedStateMachine):
         heard_before = message.ts in self.alive.heard
         assert not (self.hear(message) and heard_before)
         if message.ts in self.world.answered:
-            assert not self.obey(Judge(ts=message.ts, standing=self.standing(message), bot_user=BOT))
+            assert not self.dispatch(Judge(ts=message.ts, permission=self.permission(message), bot_user=BOT))
 
     @precondition(lambda self: self.messages())
     @step()
@@ -717,23 +717,23 @@ class Nights(RuleBasedStateMachine):
     def answer(self, ts: str, *, known: bool) -> None:
         message = self.world.said[ts]
         counts = known and self.must_count(message)
-        standing = self.standing(message) if known else UNKNOWN
-        assert self.obey(Judge(ts=ts, standing=standing, bot_user=BOT))
+        permission = self.permission(message) if known else UNKNOWN
+        assert self.dispatch(Judge(ts=ts, permission=permission, bot_user=BOT))
         assert ts in self.world.answered
         if counts:
             late = message.button and self.skew
             name = "no-approval-is-lost" + ("-to-a-clock" if late else "")
             self.witness.holds(name, self.witness.has_approved(ts), message)
 
-    def standing(self, message: Message) -> Standing:
+    def permission(self, message: Message) -> Permission:
         """What Slack says of its author at this moment."""
         self.world.vouched.add(message.ts)
         self.witness.vouched(message.ts, approver=message.user in self.world.approvers)
         if message.user in self.world.approvers:
             self.world.was_approver.add(message.ts)
-            return Standing(known=True, member=True, approver=True)
+            return Permission(known=True, member=True, approver=True)
         self.world.was_approver.discard(message.ts)
-        return standing_of(message.user) if message.user in {EVE, STRANGER} else MEMBER
+        return permission_of(message.user) if message.user in {EVE, STRANGER} else MEMBER
 
     def must_count(self, message: Message) -> bool:
         """It is the word of the gate on offer, said in time by somebody who may, and nothing else is open."""
@@ -826,11 +826,11 @@ class Nights(RuleBasedStateMachine):
             case do.Deliver(delivery=delivery, look_first=look_first):
                 key = delivery.post.key
                 if look_first and key in self.world.channel:
-                    self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=""))
+                    self.dispatch(ConfirmPost(key=key, ts=self.world.channel[key], displayed_state=""))
                     return
                 if not look_first:
-                    self.obey(IntendPost(key=key))
-                face = self.alive.face_of(delivery.post)
+                    self.dispatch(IntendPost(key=key))
+                displayed_state = self.alive.displayed_state(delivery.post)
                 parent = self.alive.deliveries.get(delivery.post.thread or "")
                 if parent is not None and parent.stands and not self.stands(parent):
                     self.lose(parent, told=arrives and told)
@@ -839,13 +839,17 @@ class Nights(RuleBasedStateMachine):
                     self.world.channel[key] = self.new_ts()
                     self.world.stood.setdefault(key, self.world.channel[key])
                     if told:
-                        self.obey(ConfirmPost(key=key, ts=self.world.channel[key], face=face))
+                        self.dispatch(ConfirmPost(key=key, ts=self.world.channel[key], displayed_state=displayed_state))
             case do.Redraw(delivery=delivery):
                 if not self.stands(delivery):
                     self.lose(delivery, told=arrives and told)
                 elif arrives and told:
-                    self.obey(
-                        ConfirmEdit(key=delivery.post.key, ts=delivery.ts, face=self.alive.face_of(delivery.post))
+                    self.dispatch(
+                        ConfirmEdit(
+                            key=delivery.post.key,
+                            ts=delivery.ts,
+                            displayed_state=self.alive.displayed_state(delivery.post),
+                        )
                     )
             case do.PinHeader(ts=ts):
                 header = self.alive.deliveries[f"{RUN_ID}/header"]
@@ -853,7 +857,7 @@ class Nights(RuleBasedStateMachine):
                 if not self.stands(header):
                     self.lose(header, told=arrives and told)
                 elif arrives and told:
-                    self.obey(ConfirmPin())
+                    self.dispatch(ConfirmPin())
 
     def stands(self, delivery: do.Delivery) -> bool:
         return self.world.channel.get(delivery.post.key) == delivery.ts
@@ -861,8 +865,8 @@ class Nights(RuleBasedStateMachine):
     def lose(self, delivery: do.Delivery, *, told: bool) -> None:
         """Slack refuses what is to be done with it; `told` when the refusal arrives."""
         if told:
-            assert self.obey(LosePost(key=delivery.post.key, ts=delivery.ts))
-            assert not self.obey(LosePost(key=delivery.post.key, ts=delivery.ts)), "it is lost once"
+            assert self.dispatch(LosePost(key=delivery.post.key, ts=delivery.ts))
+            assert not self.dispatch(LosePost(key=delivery.post.key, ts=delivery.ts)), "it is lost once"
 
     @precondition(lambda self: self.world.channel)
     @step(data=st.data())
@@ -894,16 +898,16 @@ class Nights(RuleBasedStateMachine):
         self.witness.work_begins(work.key)
         match work:
             case do.Verify():
-                assert self.obey(BeginVerification())
+                assert self.dispatch(BeginVerification())
             case do.Work():
-                assert self.obey(BeginStep())
+                assert self.dispatch(BeginStep())
         self.under_way = work.key
         return work
 
     def end(self, command: Command, survives: bool | None = None) -> None:
         """The work at hand ends with this."""
         key, self.under_way = self.under_way, ""
-        assert self.obey(command, survives=survives)
+        assert self.dispatch(command, survives=survives)
         checked = isinstance(command, EndVerification) and (self.alive.checked or survives is not None)
         if survives is not False and not checked:  # what was checked is checked again after a restart
             self.witness.work_ended(key)
@@ -943,7 +947,7 @@ class Nights(RuleBasedStateMachine):
         if well:
             self.tell(passed("quiet", "It is so.") if not warns else warned("quiet", "It is not told."))
         for what in () if well else seen:
-            self.tell(failed("quiet", f"It is overridden for {what}.", "Mend it.", waivable=warns))
+            self.tell(failed("quiet", f"It is overridden for {what}.", "Fix it.", waivable=warns))
         if not ends:
             return
         for finding in self.found_in_the_source():
@@ -956,7 +960,7 @@ class Nights(RuleBasedStateMachine):
 
     def tell(self, finding: Finding) -> None:
         now = self.tick()
-        assert self.obey(TellFinding(finding=finding))
+        assert self.dispatch(TellFinding(finding=finding))
         self.witness.reads(finding, now)
 
     def found_in_the_source(self) -> list[Finding]:
@@ -989,13 +993,13 @@ class Nights(RuleBasedStateMachine):
         due, world = self.due(), self.world
         assert isinstance(due, do.JudgeAgain)
         assert [given.ts for given in due.approvals] == world.approvals
-        late = JudgeApprovals(attempt=due.attempt - 1, standings={})
-        assert not self.obey(late), "what was asked for another verification is not believed"
+        late = JudgeApprovals(attempt=due.attempt - 1, permissions={})
+        assert not self.dispatch(late), "what was asked for another verification is not believed"
         world.judged_again = {ts: world.said[ts].user in world.approvers if known else None for ts in world.approvals}
         command = JudgeApprovals(
             attempt=due.attempt,
-            standings={
-                ts: Standing(known=known, member=known, approver=bool(may), reason="they left")
+            permissions={
+                ts: Permission(known=known, member=known, approver=bool(may), reason="they left")
                 for ts, may in world.judged_again.items()
             },
         )
@@ -1012,7 +1016,7 @@ class Nights(RuleBasedStateMachine):
         """Nothing follows, whether it began or not."""
         if self.world.findings:
             return
-        assert not self.obey(EndVerification())
+        assert not self.dispatch(EndVerification())
 
     def end_step(self, *, well: bool, set_digest: str, attention: bool, survives: bool | None = None) -> None:
         step = self.alive.step
@@ -1038,7 +1042,7 @@ class Nights(RuleBasedStateMachine):
         if survives is None:
             self.end(command)
         else:
-            self.obey(command, survives=survives)  # what was not told to have ended is done again, which is safe
+            self.dispatch(command, survives=survives)  # what was not told to have ended is done again, which is safe
 
     @precondition(lambda self: self.under_way and not isinstance(self.due(), do.Verify | do.JudgeAgain | do.Work))
     @step(step=st.sampled_from(["export", "users", "handover"]))
@@ -1050,7 +1054,7 @@ class Nights(RuleBasedStateMachine):
             EndStep(result=result_of(step)),
             FailStep(why="It stopped."),
         ):
-            assert not self.obey(command)
+            assert not self.dispatch(command)
         self.under_way = ""
 
     @step(almost=st.booleans(), crossing=st.booleans(), careful=st.booleans())
@@ -1193,23 +1197,23 @@ class Nights(RuleBasedStateMachine):
     def time_passes(self, what: Command, minutes: int, sees: bool) -> None:
         """And all timers have their turn."""
         self.tick(60 * minutes)
-        self.obey(what)
+        self.dispatch(what)
         self.timers_have_their_turn(sees=sees)
 
     def timers_have_their_turn(self, *, sees: bool = True) -> None:
         """What is armed is done once, as `bot.watch` does it; the source answers or does not."""
         if self.source.left_a_record and self.source.thawed_at is not None and self.armed() & {"thaw-record", "watch"}:
             wrote = passed("writes-again", "It writes.")
-            self.obey(ReportThaw(thawed_at=self.source.thawed_at, findings=(wrote,)))
+            self.dispatch(ReportThaw(thawed_at=self.source.thawed_at, findings=(wrote,)))
         self.look_if_armed(sees=sees)
         if "watch" in self.armed():
             if not sees:
-                self.obey(ReportBlindness(why="No answer."))
+                self.dispatch(ReportBlindness(why="No answer."))
             else:
-                self.obey(ReportBlindness(why=""))
-                self.obey(ReportDrift(changes=self.changes()))
+                self.dispatch(ReportBlindness(why=""))
+                self.dispatch(ReportDrift(changes=self.changes()))
         if "guard" in self.armed():
-            self.obey(ReportGuard(since=START, tables=3) if sees else ReportGuard(since=None, why="No answer."))
+            self.dispatch(ReportGuard(since=START, tables=3) if sees else ReportGuard(since=None, why="No answer."))
         if sees:
             self.the_witness_looks()
             self.witness.timers_had_their_turn()
@@ -1221,11 +1225,11 @@ class Nights(RuleBasedStateMachine):
             self.look()
         else:
             self.witness.look_fails(self.tick())
-            self.obey(MissLook())
+            self.dispatch(MissLook())
 
     def look(self) -> None:
-        self.obey(ReportBlindness(why=""))
-        self.obey(ReportLook(frozen=self.source.frozen, database_time=self.tick()))
+        self.dispatch(ReportBlindness(why=""))
+        self.dispatch(ReportLook(frozen=self.source.frozen, database_time=self.tick()))
 
     @step()
     def the_process_is_killed_and_started_again(self) -> None:

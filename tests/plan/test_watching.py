@@ -337,9 +337,9 @@ def test_the_header_of_a_held_run_shows_why_it_is_held_now() -> None:
     night.ask("hold the office is closed", EVE)
     night.talk()
     header = next(iter(night.run.deliveries.values()))
-    assert header.shown == night.run.face_of(header.post)
+    assert header.shown == night.run.displayed_state(header.post)
     night.do(ReportDrift(changes=ONE_ROW, moved_to=FIRST))
-    assert header.shown != night.run.face_of(header.post)
+    assert header.shown != night.run.displayed_state(header.post)
     assert any(isinstance(action, do.Redraw) and action.delivery.post.key == header.post.key for action in night.talk())
 
 

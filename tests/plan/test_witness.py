@@ -171,7 +171,7 @@ def dry_run_that_moves(night: Nights) -> None:
 def dry_run_that_moved_and_goes_on(night: Nights) -> None:
     begun(night, 2, step=True, dry=True)
     night.source.writes(night.tick())
-    night.obey(MOVED)
+    night.dispatch(MOVED)
     ask(night, "retry")
 
 
@@ -274,7 +274,7 @@ def deaf_to(*commands: type) -> Callable[..., Any]:
 
 
 def takes_nobody_for_an_approver(run: Any, command: Any, now: Any) -> Any:
-    return decide(run, replace(command, standing=MEMBER) if isinstance(command, Judge) else command, now)
+    return decide(run, replace(command, permission=MEMBER) if isinstance(command, Judge) else command, now)
 
 
 def begins_no_thaw(run: Any, *resting: Any) -> Any:
@@ -286,7 +286,7 @@ def finds_nothing_wrong(night: Nights) -> Any:
 
 
 def makes_it_up(night: Nights, finding: Any) -> None:
-    night.obey(TellFinding(finding=finding))
+    night.dispatch(TellFinding(finding=finding))
 
 
 def held_and_thawed(night: Nights) -> None:

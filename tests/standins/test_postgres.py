@@ -109,7 +109,7 @@ def test_the_server_dies_with_a_killed_owner() -> None:
 
 
 def test_a_missing_wheel_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the wheel the mend is named and nothing is started."""
+    """Without the wheel the fix is named and nothing is started."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(UsageError) as refusal:
         EmbeddedPostgres().start()

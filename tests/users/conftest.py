@@ -236,7 +236,7 @@ class Night:
             step = UsersStep(
                 self.directory,
                 service,
-                clock=Standing(),
+                clock=Permission(),
                 **{"concurrency": 4, "settle_seconds": 0.02, "first_wait_seconds": 0.02, **given},
             )
             return await step(self.run(run_id, mode), self._report)
@@ -281,7 +281,7 @@ class Night:
             assert marker_of(self.service.users[entry.stack_auth_user_id].server_metadata) == id_
 
 
-class Standing:
+class Permission:
     """A clock that stands still."""
 
     def now(self) -> datetime:

@@ -83,7 +83,7 @@ async def test_a_list_has_everybody_hidden_ones_too(service, client, newest_firs
         ),
     ],
 )
-async def test_a_wrong_setting_is_told_with_its_mend(service, make, given, sentence):
+async def test_a_wrong_setting_is_told_with_its_fix(service, make, given, sentence):
     """One sentence each, the same whether we look or create, and nobody is created."""
     settings = {"project_id": make.project, "secret_key": make.key, **given}
     base = service.url + settings.pop("path", "")
@@ -177,7 +177,7 @@ async def test_a_taken_address_is_told_by_either_code(service, client):
         ),
     ],
 )
-async def test_what_the_project_lacks_is_told_with_its_mend(make, body, sentence):
+async def test_what_the_project_lacks_is_told_with_its_fix(make, body, sentence):
     """A setting that a person can switch on in a minute holds the run; no user loses anything by it."""
     service = await make.service(password_enabled=False)
     async with StackAuth(service.url, make.project, make.key) as client:

@@ -74,7 +74,7 @@ async def test_a_hash_that_is_not_that_of_the_password_shuts_the_gate(carried, s
     found = await sing(carried)
     assert (found.verdict, found.waivable) == (Verdict.FAIL, True)
     assert found.evidence == "Stack Auth does not accept the canary's address and password."
-    assert found.mend.endswith(f"then {RESTART}. {LET_PASS}")
+    assert found.fix.endswith(f"then {RESTART}. {LET_PASS}")
 
 
 async def test_a_canary_that_was_not_exported_is_told(carried, sing):
@@ -157,4 +157,4 @@ async def test_what_the_service_answers_is_told_plainly(carried, sing, make, ans
     assert (found.verdict, found.evidence) == (verdict, told)
     assert found.waivable is (verdict is Verdict.FAIL)
     if status == 503:
-        assert found.mend == f"{STACK_AUTH_AWAY.next_step} Then say the word again. {LET_PASS}"
+        assert found.fix == f"{STACK_AUTH_AWAY.next_step} Then say the word again. {LET_PASS}"

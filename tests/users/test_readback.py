@@ -83,8 +83,8 @@ async def test_a_field_that_differs_is_named(carried, read_back, rows, change, f
         f"1 of 8 users read back differ: {field} 1 ({rows.id(7)}). "
         + HASHES.format(4 if field == "has_password" else 5)
     )
-    assert found.mend == (
-        "Look at these users in Stack Auth and in auth_users.json, mend them there, then say the word again."
+    assert found.fix == (
+        "Look at these users in Stack Auth and in auth_users.json, fix them there, then say the word again."
     )
 
 

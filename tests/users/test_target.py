@@ -88,11 +88,11 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
         ),
     ],
 )
-async def test_what_it_lacks_is_told_with_its_mend(make, everyone, given, verdict, evidence):
+async def test_what_it_lacks_is_told_with_its_fix(make, everyone, given, verdict, evidence):
     """How many it concerns, and what to switch on."""
     [finding] = await findings(make, await make.service(**given), everyone)
     assert (finding.verdict, finding.evidence) == (verdict, evidence)
-    assert finding.mend
+    assert finding.fix
 
 
 async def test_a_service_that_does_not_tell_is_a_warning(make, everyone):
@@ -102,7 +102,7 @@ async def test_a_service_that_does_not_tell_is_a_warning(make, everyone):
     async with StackAuth(f"{service.url}/elsewhere", make.project, make.key) as client:
         [finding] = methods(await offered(Patient(client, Pace())), everyone)
     assert finding.verdict is Verdict.WARN
-    assert "passwords, magic links, github, google" in finding.mend
+    assert "passwords, magic links, github, google" in finding.fix
 
 
 @pytest.mark.parametrize("given", [{"password_enabled": False}, {"oauth_providers": ("github",)}])

@@ -261,7 +261,7 @@ async def test_a_service_that_stays_away_ends_the_step_at_a_safe_point(night, ro
 
 
 async def test_a_revoked_key_holds_the_run(night, rows):
-    """It is told with its mend at once; mended, the step goes on where it was."""
+    """It is told with its fix at once; fixed, the step goes on where it was."""
     night.export(*crowd(rows))
     night.service.faults.next("key-revoked", skip=12)
     with pytest.raises(ServiceRefused, match=r"INVALID_SECRET_SERVER_KEY.*check STACK_AUTH_SECRET_KEY"):

@@ -14,14 +14,14 @@ from bot.plan import posts, signals
 from bot.plan.checkpoints import BY_NAME
 from bot.plan.commands import accept, control, info, opening
 from bot.plan.commands.utterance import Reply, Said
-from bot.plan.inputs import Refusal, Standing
+from bot.plan.inputs import Permission, Refusal
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 from bot.plan.texts import sentences
 
 
 def judge(
-    run: Run, message: e.MessageHeard, standing: Standing, *, bot_user: str, progress: str, now: datetime
+    run: Run, message: e.MessageHeard, permission: Permission, *, bot_user: str, progress: str, now: datetime
 ) -> Reply | Refusal:
     may = run.entitled.may
     meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
@@ -34,10 +34,10 @@ def judge(
         return Refusal(sentence=sentences.unknown_word(meaning.name, signals.WORDS))
     word = BY_NAME[meaning.checkpoint].signal if isinstance(meaning, signals.Signal) else meaning.name
     anyone = word in _FOR_ANY_MEMBER
-    if not standing.known:
+    if not permission.known:
         return Refusal(sentence=sentences.cannot_tell_who(word))
-    if not (standing.member if anyone else standing.approver):
-        return Refusal(sentence=sentences.not_entitled(word, standing.why, may))
+    if not (permission.member if anyone else permission.approver):
+        return Refusal(sentence=sentences.not_entitled(word, permission.why, may))
     said = Said(message=message, meaning=meaning, now=now, progress=progress)
     name = "signal" if isinstance(meaning, signals.Signal) else meaning.name
     phases, act = _WORDS[name]

@@ -20,8 +20,8 @@ from bot.plan.events.channel import (
     PostEdited,
     PostIntended,
     PostLost,
-    RivalGone,
-    RivalSeen,
+    SecondInstanceGone,
+    SecondInstanceSeen,
 )
 from bot.plan.events.fact import Event
 from bot.plan.events.gates import (
@@ -129,11 +129,11 @@ __all__ = [
     "Released",
     "ReminderDue",
     "RetryAsked",
-    "RivalGone",
-    "RivalSeen",
     "Rules",
     "RunAborted",
     "RunOpened",
+    "SecondInstanceGone",
+    "SecondInstanceSeen",
     "SignalAccepted",
     "StartAsked",
     "StepBegan",
@@ -212,8 +212,8 @@ AnyEvent = Annotated[
     | PostLost
     | HeaderPinned
     | PinGivenUp
-    | RivalSeen
-    | RivalGone,
+    | SecondInstanceSeen
+    | SecondInstanceGone,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

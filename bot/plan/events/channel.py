@@ -16,18 +16,18 @@ class PostIntended(Event):
 
 
 class Posted(Event):
-    """`face` is what the message shows of the run's state (`Run.face_of`); "" when that is not known."""
+    """`displayed_state` is what the message shows of the run's state (`Run.displayed_state`); "" when not known."""
 
     type: Literal["posted"] = "posted"
     key: str
     ts: str
-    face: str
+    displayed_state: str
 
 
 class PostEdited(Event):
     type: Literal["post-edited"] = "post-edited"
     key: str
-    face: str
+    displayed_state: str
 
 
 class PostLost(Event):
@@ -38,15 +38,15 @@ class PostLost(Event):
     ts: str
 
 
-class RivalSeen(Event):
+class SecondInstanceSeen(Event):
     """Slack counts more connections of our app than ours: another process takes some of its events away."""
 
-    type: Literal["rival-seen"] = "rival-seen"
+    type: Literal["second-instance-seen"] = "second-instance-seen"
     connections: int
 
 
-class RivalGone(Event):
-    type: Literal["rival-gone"] = "rival-gone"
+class SecondInstanceGone(Event):
+    type: Literal["second-instance-gone"] = "second-instance-gone"
 
 
 class HeaderPinned(Event):

@@ -21,11 +21,11 @@ def post_intended(run: Run, event: e.PostIntended) -> Run:
 def posted(run: Run, event: e.Posted) -> Run:
     first = run.deliveries[event.key]
     at, place = first.posted_at or event.at, first.posted_as or run.happened
-    return _with(run, event.key, intended=True, ts=event.ts, shown=event.face, posted_at=at, posted_as=place)
+    return _with(run, event.key, intended=True, ts=event.ts, shown=event.displayed_state, posted_at=at, posted_as=place)
 
 
 def post_edited(run: Run, event: e.PostEdited) -> Run:
-    return _with(run, event.key, shown=event.face)
+    return _with(run, event.key, shown=event.displayed_state)
 
 
 def post_lost(run: Run, event: e.PostLost) -> Run:

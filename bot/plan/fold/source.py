@@ -56,9 +56,9 @@ def watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
     return with_alarm(run, f"blind/{run.blinds}", alarms.blinded(defused(event.why)))
 
 
-def rival_seen(run: Run, event: e.RivalSeen) -> Run:
-    run = replace(run, rival=True, rivals=run.rivals + 1)
-    return with_alarm(run, f"rival/{run.rivals}", alarms.rival(event.connections))
+def second_instance_seen(run: Run, event: e.SecondInstanceSeen) -> Run:
+    run = replace(run, second_instance=True, second_instances=run.second_instances + 1)
+    return with_alarm(run, f"second-instance/{run.second_instances}", alarms.second_instance(event.connections))
 
 
 def thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:

@@ -67,7 +67,7 @@ def _troubles(run: Run) -> Iterator[str]:
         (run.failures, "stop", "stops"),
         (run.blinds, "time that the source could not be watched", "times that the source could not be watched"),
         (
-            run.rivals,
+            run.second_instances,
             "time that another process was connected as this app",
             "times that another process was connected as this app",
         ),

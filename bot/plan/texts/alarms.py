@@ -178,7 +178,7 @@ def blinded(why: str) -> str:
     return f"*The freeze cannot be watched at present.* {why} I go on trying; until I can look again, nobody knows whether the source stands still."
 
 
-def rival(connections: int) -> str:
+def second_instance(connections: int) -> str:
     return (
         f"*Another process is connected to Slack as this bot, or a connection that Slack has not dropped yet.* Slack counts {connections} connections and gives each "
         "message, button and slash command to one of them, so that some may not reach me. What is typed in the channel I find within a minute; a "

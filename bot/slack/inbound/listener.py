@@ -155,7 +155,8 @@ def bolt_app(
 
 
 class SocketListener:
-    """Socket Mode. `rival` is told how many connections Slack counts: when they are more than ours can be, and when
+    """Socket Mode. `second_instance` is told how many connections Slack counts:
+    when they are more than ours can be, and when
     there is none but ours. `client` bears the bot's token. `failed` is told what has ended a guard, which nothing
     should.
     """
@@ -172,7 +173,7 @@ class SocketListener:
         heard: Heard,
         deleted: Deleted,
         reconnected: Callable[[], None],
-        rival: Callable[[int], object],
+        second_instance: Callable[[int], object],
         failed: Callable[[BaseException], object],
         ping_seconds: float = _PING_SECONDS,
         stuck_after_seconds: float = _STUCK_AFTER_SECONDS,
@@ -198,7 +199,7 @@ class SocketListener:
         self._client = client
         self._app_token = app_token
         self._reconnected = reconnected
-        self._rival = rival
+        self._second_instance = second_instance
         self._failed = failed
         self._ping_seconds = ping_seconds
         self._stuck_after = stuck_after_seconds
@@ -334,5 +335,5 @@ class SocketListener:
         self._late.clear()  # what was said before is the sweep's
         # A new socket is opened before the old one is closed, so our own may be counted twice from the second on.
         if hello.num_connections == 1 or hello.num_connections > (1 if self._hellos == 1 else 2):
-            self._rival(hello.num_connections)
+            self._second_instance(hello.num_connections)
         self._reconnected()

@@ -128,7 +128,7 @@ def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
             return f"✅ passed{by}"
         case "refused":
             return (
-                f"❌ refused at attempt {offer.attempt}: read the findings in this thread, mend them, and say "
+                f"❌ refused at attempt {offer.attempt}: read the findings in this thread, fix them, and say "
                 f"`{gate.signal}` again"
             )
         case _:
@@ -163,7 +163,7 @@ def _freeze_ways(run: Run, offer: Offer) -> list[str]:
         else ""
     )
     tls = run.opened.source_tls
-    unproven = [f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.mend)}."] if tls is not None else []
+    unproven = [f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.fix)}."] if tls is not None else []
     return [
         *unproven,
         f"*What users will feel:* {sentences.USERS_FEEL}{guard}",
@@ -239,9 +239,9 @@ def _gate_counts(offer: Offer) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> Layout:
-    mend = f"*Mend:* {prose(finding.mend)}" if finding.mend else ""
+    fix = f"*Fix:* {prose(finding.fix)}" if finding.fix else ""
     said = f"{_MARK[finding.verdict]} *{plain(finding.check)}* ({finding.verdict.value}): {prose(finding.evidence)}"
-    return Layout(paragraphs=[said, mend])
+    return Layout(paragraphs=[said, fix])
 
 
 def _prose(post: Post, text: str, status: str) -> Layout:

@@ -5,8 +5,8 @@
     no connection                             ServiceUnreachable; nothing happened
     5xx, 408, dropped, timed out              OutcomeUnknown for a request that changes something, ServiceUnreachable
                                               for one that reads
-    a refusal of key, project or settings     ServiceRefused; the mend is for a person
-    any other 4xx                             RequestRefused, by its meaning; the mend is in the request
+    a refusal of key, project or settings     ServiceRefused; the fix is for a person
+    any other 4xx                             RequestRefused, by its meaning; the fix is in the request
 
 Refusals are told apart by the service's code where there is one, else by the few plain texts that are part of its
 behaviour. No text of an answer, no address and no hash ever stands in an exception: not even a cause is kept, since

@@ -42,7 +42,7 @@ _SHOWN = 3
 _YIELD_EVERY = 200
 _TELLING = BY_THE_TARGET | ACCOUNTS_SINCE | {"not-updated"}
 """Reasons that say what the user looks like in the service."""
-_MEND = "Look at these users in Stack Auth and in auth_users.json, mend them there, then say the word again."
+_MEND = "Look at these users in Stack Auth and in auth_users.json, fix them there, then say the word again."
 
 
 class ReadBack:
@@ -165,10 +165,8 @@ class _Pairs:
             parts.append(f"{twins.count:,} Supabase users are borne by more than one user there ({twins})")
         if shared:
             parts.append(f"{shared:,} Stack Auth users are mapped more than once")
-        mend = (
-            "Find out who deleted or copied users in Stack Auth; delete the copies that are not in user-mapping.json."
-        )
-        return failed("users-exactly-once", "; ".join(parts) + ".", mend)
+        fix = "Find out who deleted or copied users in Stack Auth; delete the copies that are not in user-mapping.json."
+        return failed("users-exactly-once", "; ".join(parts) + ".", fix)
 
     def _ids(self, question: str) -> Iterator[str]:
         return (id_ for (id_,) in self._scratch.all(question))

@@ -197,7 +197,7 @@ _TABLE = (
     Reason(
         name="not-updated",
         carried="The user as an earlier night left it: Stack Auth refused what has changed since.",
-        todo="Compare the user in auth_users.json with Stack Auth and mend the difference by hand.",
+        todo="Compare the user in auth_users.json with Stack Auth and fix the difference by hand.",
     ),
     Reason(
         name="match-undecided",

@@ -160,11 +160,11 @@ async def _schema(session: Session, gateway: Gateway | None, seconds: float) -> 
         return await _dropped(session)
     if called:
         evidence = f"{stays}. The API has not reloaded within {seconds:g} s and still calls it."
-        mend = f"restart the project's API from the dashboard, then {_THAW_AGAIN}, or drop it: {DROP}"
+        fix = f"restart the project's API from the dashboard, then {_THAW_AGAIN}, or drop it: {DROP}"
     else:
         evidence = f"{stays}. Whether the API has reloaded is not known: no read of it was answered."
-        mend = f"when the API has run for a minute, drop it: {DROP}"
-    return [warned("thaw-schema", evidence, mend)]
+        fix = f"when the API has run for a minute, drop it: {DROP}"
+    return [warned("thaw-schema", evidence, fix)]
 
 
 async def _called(session: Session, gateway: Gateway, seconds: float) -> bool | None:

@@ -225,10 +225,10 @@ def select_rights(catalog: Catalog) -> Finding:
         )
     if catalog.grants:
         number = f"{len(catalog.grants)} right{'s are' if len(catalog.grants) > 1 else ' is'}"
-        mend = in_a_writing_transaction(catalog.grants)
+        fix = in_a_writing_transaction(catalog.grants)
         if catalog.unreadable:
-            mend += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
-        return failed(check, f"{number} missing to read everything.", mend, unreadable=list(catalog.unreadable))
+            fix += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
+        return failed(check, f"{number} missing to read everything.", fix, unreadable=list(catalog.unreadable))
     return passed(check, f"All {len(catalog.tables)} tables to be exported can be read, every row.")
 
 

@@ -38,7 +38,7 @@ async def write_paths(database: Database, session: Session) -> list[Finding]:
     doubtful = [tell(by_kind[kind]) for kind, tell in _PERHAPS.items() if kind in by_kind]
     if doubtful:
         evidence = f"Other ways to write: {'; '.join(told for told, _ in doubtful)}."
-        findings.append(warned("write-paths", evidence, "; ".join(mend for _, mend in doubtful if mend)))
+        findings.append(warned("write-paths", evidence, "; ".join(fix for _, fix in doubtful if fix)))
     elif not findings:
         evidence = "No prepared transaction, override of the default, job, subscription or worker could write."
         findings.append(passed("write-paths", evidence))
