@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from bot.plan.entitled import people_needed
 from bot.plan.events import Entitlement, Parties, Rules, RunOpened
 from bot.plan.findings import Finding
+from bot.plan.gates import DEFAULT
 from bot.plan.inputs import Open
 from bot.plan.practice import Practice
 from bot.settings import Settings
@@ -104,4 +105,4 @@ def entitlement_of(settings: Settings) -> Entitlement:
 def people_needed_by(settings: Settings) -> int:
     """How many different approvers the night takes."""
     rules = rules_of(settings)
-    return people_needed(rules.approvals, deny_same_person=rules.deny_same_person)
+    return people_needed(DEFAULT, rules.approvals, deny_same_person=rules.deny_same_person)

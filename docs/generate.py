@@ -28,8 +28,8 @@ from pydantic.fields import FieldInfo
 import bot.plan
 from bot import cli, errors
 from bot.obstacles import OBSTACLES, Obstacle
-from bot.plan.checkpoints import PLAN
 from bot.plan.checks import CHECKS
+from bot.plan.gates import DEFAULT
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
@@ -125,7 +125,10 @@ def _checks() -> str:
 
 
 def _examiners() -> str:
-    rows = [(f"{gate.number} {gate.title}", ", ".join(f"`{name}`" for name in gate.examiners)) for gate in PLAN]
+    rows = [
+        (f"{DEFAULT.position(gate.name)} {gate.title}", ", ".join(f"`{name}`" for name in gate.examiners))
+        for gate in DEFAULT.gates
+    ]
     return _table(("gate", "examiners, in this order"), rows)
 
 
@@ -291,13 +294,13 @@ def _exit_codes() -> str:
 def _checkpoints() -> str:
     rows = [
         (
-            f"{gate.number} {gate.title}",
+            f"{DEFAULT.position(gate.name)} {gate.title}",
             f"`{gate.signal}`",
             f"{_capital(gate.claim)}.",
             f"It {gate.starts}.",
             f"{_capital(gate.if_you_stop)}.",
         )
-        for gate in PLAN
+        for gate in DEFAULT.gates
     ]
     return _table(("checkpoint", "signal", "what must be true", "what the signal starts", "if you stop here"), rows)
 

@@ -25,9 +25,10 @@ from bot.artifacts.handover import Sums
 from bot.artifacts.metadata import Metadata, Table
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
-from bot.plan.checkpoints import BY_NAME, BY_STEP
-from bot.plan.events import CheckpointOffered, StepEnded, from_record
+from bot.plan.events import CheckpointOffered, RunOpened, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
+from bot.plan.gates import DEFAULT
+from bot.plan.plan import Plan
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.ports import Progress, Report
 
@@ -47,6 +48,7 @@ class _Chain:
     head: str = ""
     damage: str = ""
     torn: bool = False
+    plan: Plan = DEFAULT
     results: dict[str, StepResult] = field(default_factory=dict)
     """Of the steps that stand, by step."""
     anchored_at: int = 0
@@ -170,7 +172,7 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
             if line.n == named:
                 chain.hash_at[named] = line.hash
             # Parsing only the few lines that matter keeps a journal of a million lines a matter of seconds.
-            if b'"step-ended"' in line.content or b'"checkpoint-offered"' in line.content:
+            if any(kind in line.content for kind in _THAT_MATTER):
                 _note(chain, line)
         chain.torn = size < (directory / files.JOURNAL).lstat().st_size
     except CutoverError as error:
@@ -180,6 +182,9 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
     return chain
 
 
+_THAT_MATTER = (b'"run-opened"', b'"step-ended"', b'"checkpoint-offered"')
+
+
 def _note(chain: _Chain, line: Line) -> None:
     """What a step left; a gate offered anew takes back the results of its own step and of all later ones."""
     try:
@@ -187,11 +192,13 @@ def _note(chain: _Chain, line: Line) -> None:
     except ValidationError:
         chain.damage = f"Line {line.n} of {files.JOURNAL} hangs together with the others but is no event of a run."
         return
-    if isinstance(event, StepEnded):
+    if isinstance(event, RunOpened):
+        chain.plan = event.plan
+    elif isinstance(event, StepEnded):
         chain.results[event.step] = event.result
     elif isinstance(event, CheckpointOffered):
-        number = BY_NAME[event.checkpoint].number
-        chain.results = {step: result for step, result in chain.results.items() if BY_STEP[step].number < number}
+        done = {gate.step for gate in chain.plan.before(event.checkpoint)}
+        chain.results = {step: result for step, result in chain.results.items() if step in done}
 
 
 def _stands(sums: Sums | None, chain: _Chain) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 from bot import settings
 from bot.journal import holder_of, is_locked
-from bot.plan.checkpoints import FREEZE, PLAN
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts.alarms import time_needed
 from bot.record import read_run
@@ -80,7 +79,7 @@ def _alone(run: Run) -> Iterator[str]:
         yield "  no bot is running, and Supabase is frozen: nobody watches the freeze"
         yield "    to go on: `cutover run`"
         yield "    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints"
-    elif run.phase is not Phase.ABORTED and not run.is_over:
+    elif run.phase is not Phase.ABORTED and not run.has_ended:
         yield "  no bot is running; `cutover run` goes on"
     else:
         yield "  no bot is running"
@@ -93,12 +92,12 @@ def _told(run: Run) -> str:
         f"  from Supabase {parties.source_ref}/{parties.source_database} to Stack Auth {parties.target_project}",
         f"  {doing(run)}",
     ]
-    for gate in PLAN:
+    for position, gate in enumerate(run.plan.gates, 1):
         offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
         state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet offered"
         by = f", by {' and '.join(offers[-1].by)}" if offers and offers[-1].by else ""
-        lines.append(f"  {gate.number} {gate.title:<7} {state}{by}")
-    if run.gate is FREEZE and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
+        lines.append(f"  {position} {gate.title:<7} {state}{by}")
+    if run.gate.freezes and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
         lines.append(f"  time needed: {time_needed(run.opened, run.offer.at)}")
     if run.export is not None:
         lines.append(f"  exported: {run.export.tables} tables, {run.export.rows:,} rows, {run.export.bytes:,} bytes")

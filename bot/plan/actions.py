@@ -149,9 +149,9 @@ def _about(run: Run, message: MessageHeard) -> Delivery | None:
     """The post that must have stood before this was said: a signal's checkpoint, or what a second yes says yes to."""
     if message.kind != "act":
         return None
-    if signals.may_signal(message.text):
+    if signals.may_signal(message.text, run.plan):
         return run.deliveries[run.gate_key]
-    match signals.second_yes(message.text):
+    match signals.second_yes(message.text, run.plan):
         case "abort":
             return run.answer_to(run.abort_asked.ts) if run.abort_asked else None
         case "thaw":

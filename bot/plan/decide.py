@@ -21,7 +21,6 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan import posts, signals, thawing, verifying, watching, window
-from bot.plan.checkpoints import BY_STEP, PLAN, following
 from bot.plan.commands import table as words
 from bot.plan.evidence import offer
 from bot.plan.findings import MOVED, blocks
@@ -89,9 +88,10 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         way_back=command.way_back,
         source_tls=command.source_tls,
         abandons=command.abandons,
+        plan=command.plan,
     )
     run = after(None, opened)
-    return [opened, offer(run, PLAN[0].name, now)] if run.started else [opened]
+    return [opened, offer(run, run.plan.first.name, now)] if run.started else [opened]
 
 
 def decide(run: Run, command: Command, now: datetime) -> Decision:
@@ -147,7 +147,7 @@ def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyE
             for reason in run.open_reasons
             if reason in run.opened.accepted_ahead
         ]
-    if run.phase is not Phase.DONE and (gate := following(BY_STEP[result.kind].name)) is not None:
+    if run.phase is not Phase.DONE and (gate := run.plan.following(run.gate.name)) is not None:
         happened.append(offer(run, gate.name, now))
     return happened
 
@@ -227,7 +227,7 @@ def _hear(run: Run, command: Hear, now: datetime) -> Decision:
         return Refusal(sentence="This has been heard already")
     if command.thread_ts not in {None, command.ts} and run.thread_of(command.thread_ts) is None:
         return Refusal(sentence="This message stands in a thread that is not of this run")
-    meaning = signals.read(command.text, bot_user=command.bot_user, addressed=command.via != "message")
+    meaning = signals.read(command.text, run.plan, bot_user=command.bot_user, addressed=command.via != "message")
     if meaning is None:
         return Refusal(sentence="This message is neither a signal nor a word to the bot")
     thread = None if command.thread_ts == command.ts else command.thread_ts

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from bot.plan import events as e
 from bot.plan.findings import Finding
+from bot.plan.gates import DEFAULT
+from bot.plan.plan import Plan
 from bot.plan.practice import Practice
 from bot.plan.results import StepResult
 
@@ -55,6 +57,7 @@ class Open:
     source_tls: Finding | None = None
     abandons: str = ""
     rules: e.Rules = field(default_factory=e.Rules)
+    plan: Plan = DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ decide.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,11 @@ class TimeNeeded:
     @property
     def total(self) -> float:
         return self.export + self.checks + self.users
+
+    @property
+    def by_step(self) -> Mapping[str, float]:
+        """The checks are those between the two steps."""
+        return {"export": self.export, "users": self.checks + self.users}
 
 
 class Practice(BaseModel):

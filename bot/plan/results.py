@@ -6,7 +6,7 @@ may be renamed or removed.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -40,6 +40,7 @@ class LeftRows(_Fact):
 class ExportResult(_Fact):
     """What the export step left. `sha256` is that of metadata.json, which names every other file's."""
 
+    milestone: ClassVar[str] = "Export ended"
     kind: Literal["export"] = "export"
     tables: int
     rows: int
@@ -79,6 +80,7 @@ class Attention(_Fact):
 class UsersResult(_Fact):
     """What the users step left. `attention_users` counts distinct users and overlaps the other counts."""
 
+    milestone: ClassVar[str] = "Users migrated"
     kind: Literal["users"] = "users"
     users: int
     created: int
@@ -104,6 +106,7 @@ class HandoverResult(_Fact):
     `journal_line`.
     """
 
+    milestone: ClassVar[str] = "Handed over"
     kind: Literal["handover"] = "handover"
     digest: str
     files: int

@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan import posts
-from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, Checkpoint
 from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
+from bot.plan.gate import Gate
 from bot.plan.offer import Offer
+from bot.plan.plan import Plan
 from bot.plan.posts import Post
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.waiving import waives, waives_any
@@ -169,6 +170,10 @@ class Run:
         return self.opened.run_id
 
     @property
+    def plan(self) -> Plan:
+        return self.opened.plan
+
+    @property
     def phase(self) -> Phase:
         if self.abort == "done":
             return Phase.ABORTED
@@ -178,7 +183,7 @@ class Run:
             return Phase.ABORTING
         if self.thaw == "confirmed":
             return Phase.THAWING
-        if self.is_over:
+        if self.has_ended:
             return Phase.DONE
         if self.freezing:
             return Phase.FREEZING
@@ -189,17 +194,28 @@ class Run:
         return Phase.WAITING
 
     @property
-    def is_over(self) -> bool:
-        """Nothing is left to do but to watch."""
-        return "handover" in self.results or (self.users is not None and self.users.dry_run)
+    def has_ended(self) -> bool:
+        """The plan has ended: nothing is left to do but to watch."""
+        last = self.plan.last
+        done = last.step in self.results if last.step else last.name in self.facts
+        return done or self.is_dry_run_over
+
+    @property
+    def is_closed(self) -> bool:
+        """The bundle is sealed, or a dry run has ended, which seals none: what was exported stays as it is."""
+        return self.handover is not None or self.is_dry_run_over
+
+    @property
+    def is_dry_run_over(self) -> bool:
+        return self.users is not None and self.users.dry_run
 
     @property
     def offer(self) -> Offer | None:
         return self.offers[self.current] if self.current else None
 
     @property
-    def gate(self) -> Checkpoint:
-        return BY_NAME[self.current[0]] if self.current else PLAN[0]
+    def gate(self) -> Gate:
+        return self.plan.gate(self.current[0]) if self.current else self.plan.first
 
     @property
     def gate_key(self) -> str:
@@ -208,15 +224,17 @@ class Run:
 
     @property
     def freeze(self) -> Mapping[str, Any] | None:
-        """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until gate `freeze` has passed."""
-        return self.facts.get(FREEZE.name)
+        """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until the gate that freezes has passed."""
+        return self.facts.get(self.plan.freezing.name)
 
     @property
     def guarded(self) -> bool:
-        """The hard guard should stand: from the proof of the freeze until the export has been checked."""
-        if not self.opened.rules.hold_locks or self.freeze is None or EXPORT.name in self.facts or self.drift:
+        """The hard guard should be held: from the proof of the freeze until the export has been checked."""
+        if not self.opened.rules.hold_locks or self.freeze is None or self.drift:
             return False
-        return not self.is_over and self.abort not in {"confirmed", "done"} and self.thaw != "confirmed"
+        if any(gate.ends_guard and gate.name in self.facts for gate in self.plan.gates):
+            return False
+        return not self.is_closed and self.abort not in {"confirmed", "done"} and self.thaw != "confirmed"
 
     @property
     def frozen(self) -> bool:
@@ -226,13 +244,14 @@ class Run:
 
     @property
     def frozen_at(self) -> datetime | None:
-        """When the freeze was proven, by the database's clock; None until gate `freeze` has passed."""
+        """When the freeze was proven, by the database's clock; None until the gate has passed."""
         return None if self.freeze is None else datetime.fromisoformat(self.freeze["frozenAt"])
 
     @property
     def frozen_by(self) -> str:
-        """Who gave the last signal of gate `freeze`; "" until it was given."""
-        by = [user for offer in self.offers.values() if offer.checkpoint == FREEZE.name for user in offer.by]
+        """Who gave the last signal of the gate that freezes; "" until it was given."""
+        freezing = self.plan.freezing.name
+        by = [user for offer in self.offers.values() if offer.checkpoint == freezing for user in offer.by]
         return by[-1] if by else ""
 
     @property
@@ -240,11 +259,19 @@ class Run:
         """Who may act, by the settings that the run was opened with and by today's."""
         return Entitled(opened=self.opened.entitlement, today=self.today or self.opened.entitlement)
 
-    def may_not_open_the_last(self, user: str) -> bool:
-        """They have opened every gate so far, and the settings want another person for the last."""
-        if not self.entitled.deny_same_person or self.gate is not PLAN[-1]:
+    @property
+    def changed_target(self) -> bool:
+        """A gate whose step writes to the target was passed, so that it may have written."""
+        return any(gate.changes_target and self.opened_by(gate.name) for gate in self.plan.gates)
+
+    def may_not_hand_over(self, user: str) -> bool:
+        """They opened every gate whose step handled the data, and the settings want another person for the handover."""
+        if not self.entitled.deny_same_person or not self.gate.seals:
             return False
-        return all(user in self.opened_by(gate.name) for gate in PLAN[:-1])
+        return all(user in self.opened_by(gate.name) for gate in self.plan.leading_to_the_seal)
+
+    def is_passed(self, checkpoint: str) -> bool:
+        return checkpoint in self.facts
 
     def opened_by(self, checkpoint: str) -> tuple[str, ...]:
         """On whose approvals the gate last passed; () when it has not."""
@@ -276,18 +303,15 @@ class Run:
 
     @property
     def export(self) -> ExportResult | None:
-        result = self.results.get("export")
-        return result if isinstance(result, ExportResult) else None
+        return next((result for result in self.results.values() if isinstance(result, ExportResult)), None)
 
     @property
     def users(self) -> UsersResult | None:
-        result = self.results.get("users")
-        return result if isinstance(result, UsersResult) else None
+        return next((result for result in self.results.values() if isinstance(result, UsersResult)), None)
 
     @property
     def handover(self) -> HandoverResult | None:
-        result = self.results.get("handover")
-        return result if isinstance(result, HandoverResult) else None
+        return next((result for result in self.results.values() if isinstance(result, HandoverResult)), None)
 
     @property
     def open_reasons(self) -> tuple[str, ...]:
@@ -303,7 +327,7 @@ class Run:
         out.
         """
         found = self.unreadable or tuple(
-            table for finding in self.findings for table in finding.facts.get(UNREADABLE, ()) if not self.results
+            table for finding in self.findings for table in finding.facts.get(UNREADABLE, ()) if self.export is None
         )
         return tuple(table for table in found if table not in self.left_unread)
 
@@ -410,11 +434,11 @@ def doing(run: Run) -> str:
         case Phase.WAITING if run.offer is not None and run.offer.by:
             signal, more = run.gate.signal, run.offer.missing
             people = "another person" if more == 1 else f"{more} other people"
-            return f"checkpoint {run.gate.number} ({run.gate.title}) waits for `{signal}` from {people}"
+            return f"the {run.gate.title} checkpoint waits for `{signal}` from {people}"
         case Phase.WAITING:
-            return f"checkpoint {run.gate.number} ({run.gate.title}) waits for `{run.gate.signal}`"
+            return f"the {run.gate.title} checkpoint waits for `{run.gate.signal}`"
         case Phase.VERIFYING:
-            return f"checkpoint {run.gate.number} ({run.gate.title}) is being checked"
+            return f"the {run.gate.title} checkpoint is being checked"
         case Phase.RUNNING:
             assert run.step is not None
             return f"the step `{run.step.name}` is running"
@@ -428,7 +452,7 @@ def doing(run: Run) -> str:
             return "the run is being aborted"
         case Phase.ABORTED:
             return "the run is aborted"
-        case Phase.DONE if run.handover is None:
+        case Phase.DONE if run.is_dry_run_over:
             return "the run has ended as a dry run: no user was created or changed"
         case Phase.DONE:
             return "the run is handed over"

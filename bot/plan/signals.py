@@ -15,7 +15,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from bot.plan.checkpoints import PLAN
+from bot.plan.plan import Plan
 
 WORDS = (
     "status",
@@ -74,48 +74,54 @@ def _joined(text: str) -> str:
     return _JOIN.sub("-", text.casefold())
 
 
-_SIGNALS = {_joined(checkpoint.signal): checkpoint.name for checkpoint in PLAN}
+def _signal(bare: str, plan: Plan) -> str | None:
+    """The name of the gate whose signal this is."""
+    exact, joined = bare.casefold(), _joined(bare)
+    for gate in plan.gates:
+        if exact == gate.signal or (gate.any_dash and joined == _joined(gate.signal)):
+            return gate.name
+    return None
 
 
-def _near(text: str) -> str | None:
+def _near(text: str, plan: Plan) -> str | None:
     words = re.findall(r"[^\W_]+", text.casefold())
     if not words or len(words) > _NEAR_MISS_WORDS:
         return None
     runs = {"-".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 2, len(words)) + 1)}
     close = {
         signal: max(difflib.SequenceMatcher(a=run, b=signal, autojunk=False).ratio() for run in runs)
-        for signal in _SIGNALS
+        for signal in plan.signals
     }
     best = max(close, key=lambda signal: close[signal])
-    return _SIGNALS[best] if close[best] >= _NEAR_ENOUGH else None
+    return plan.signals[best].name if close[best] >= _NEAR_ENOUGH else None
 
 
-def may_signal(text: str) -> bool:
+def may_signal(text: str, plan: Plan) -> bool:
     """True when it is a signal whoever the bot is."""
-    return isinstance(read(re.sub(r"<@[^>]*>", " ", text), bot_user=""), Signal)
+    return isinstance(read(re.sub(r"<@[^>]*>", " ", text), plan, bot_user=""), Signal)
 
 
-def second_yes(text: str) -> str:
+def second_yes(text: str, plan: Plan) -> str:
     """The word that it says yes to, `abort` or `thaw`, whoever the bot is; "" when it says no such thing."""
-    meaning = read(re.sub(r"<@[^>]*>", " ", text), bot_user="", addressed=True)
+    meaning = read(re.sub(r"<@[^>]*>", " ", text), plan, bot_user="", addressed=True)
     if isinstance(meaning, Word) and meaning.argument.casefold() == "yes" and meaning.name in {"abort", "thaw"}:
         return meaning.name
     return ""
 
 
-def read(text: str, *, bot_user: str, addressed: bool = False) -> Meaning:
+def read(text: str, plan: Plan, *, bot_user: str, addressed: bool = False) -> Meaning:
     """The meaning of what a person said. `bot_user` is the bot's own Slack user id, as it stands in a mention;
     `addressed` says that it was said to the bot without one, as a slash command is.
     """
     mention = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>")
     addressed = addressed or bool(mention.search(text))
     bare = _bare(mention.sub(" ", text).lstrip(" \t:,"))
-    if (checkpoint := _SIGNALS.get(_joined(bare))) is not None:
+    if (checkpoint := _signal(bare, plan)) is not None:
         return Signal(checkpoint)
     if addressed:
         name, argument = (*bare.split(None, 1), "", "")[:2]
-        if name.casefold() in WORDS or not (near := _near(bare)):
+        if name.casefold() in WORDS or not (near := _near(bare, plan)):
             return Word(name.casefold(), " ".join(argument.split()))
         return NearMiss(near)
-    near = _near(bare)
+    near = _near(bare, plan)
     return NearMiss(near) if near else None

@@ -78,6 +78,6 @@ def _is_overtaken(run: Run, restored_at: datetime) -> bool:
 
 def _unfrozen(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
     """What follows from a thaw that ends no run: before the handover all that stood on the freeze is void."""
-    if run.is_over or run.offer is None:
+    if run.is_closed or run.offer is None:
         return [e.Unfrozen(at=now)]
     return [*back_to_the_freeze(run, "the source was thawed", now), e.Unfrozen(at=now)]

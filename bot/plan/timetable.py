@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.plan import window
-from bot.plan.checkpoints import FREEZE
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 
@@ -84,7 +83,7 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
         if (at := _reminder_at(run.offer, nth, remind_after)) is not None:
             due.append(Timer(name=name, chore="remind", at=at))
-    if not run.is_over and run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
+    if not run.is_closed and run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
         due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))
     return tuple(due)
 
@@ -96,7 +95,7 @@ def _looks(run: Run) -> bool:
     """The freeze is waited for, also while the run is held: it comes and goes whatever people say to us. And while its
     gate is checked: somebody who lifts it meanwhile, and freezes again, would leave sessions that no check tells apart.
     """
-    if run.freeze is not None or run.gate is not FREEZE:
+    if run.freeze is not None or not run.gate.freezes:
         return False
     return run.phase in {Phase.WAITING, Phase.FREEZING, Phase.HELD, Phase.VERIFYING}
 

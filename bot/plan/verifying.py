@@ -56,7 +56,7 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
         permission = command.permissions.get(given.ts)
         if permission is None or not permission.known or permission.open:
             unknown.append(given.user)
-        elif not permission.approver or run.may_not_open_the_last(given.user):
+        elif not permission.approver or run.may_not_hand_over(given.user):
             why = sentences.OPENED_ALL_BEFORE if permission.approver else permission.reason
             lapsed[given.user] = e.ApprovalLapsed(
                 at=now, checkpoint=given.checkpoint, user=given.user, ts=given.ts, why=why

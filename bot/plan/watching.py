@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.plan import events as e
-from bot.plan.checkpoints import FREEZE
 from bot.plan.findings import failed
 from bot.plan.inputs import MissLook, Refusal, ReportBlindness, ReportDrift, ReportGuard, ReportLook
 from bot.plan.run import Phase, Run
@@ -25,7 +24,7 @@ Decision = Sequence[e.AnyEvent] | Refusal
 
 
 def report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
-    if run.gate is not FREEZE or run.freeze is not None or command.frozen == (run.frozen_since is not None):
+    if not run.gate.freezes or run.freeze is not None or command.frozen == (run.frozen_since is not None):
         return []
     if command.frozen:
         return [e.FreezeSeen(at=now, database_time=command.database_time)]
@@ -37,7 +36,7 @@ def report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
 
 
 def miss_look(run: Run, command: MissLook, now: datetime) -> Decision:
-    unproven = run.gate is FREEZE and run.freeze is None
+    unproven = run.gate.freezes and run.freeze is None
     return [e.FreezeGone(at=now)] if unproven and run.frozen_since is not None else []
 
 

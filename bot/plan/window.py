@@ -43,5 +43,4 @@ def time_needed(run: Run) -> float | None:
     if practice is None or not practice.is_of(opened.parties.source_ref, opened.parties.source_database):
         return None
     needed = practice.time_needed
-    parts = [("export", needed.export), ("users", needed.checks + needed.users)]
-    return sum(seconds for step, seconds in parts if step not in run.results)
+    return sum(seconds for step, seconds in needed.by_step.items() if step not in run.results)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.plan import events as e
-from bot.plan.checkpoints import BY_NAME
 from bot.plan.findings import Finding
 from bot.plan.texts.amounts import duration, number
 
@@ -65,22 +64,18 @@ def _found(findings: tuple[Finding, ...]) -> str:
     return " ".join(f"{finding.check}: {finding.verdict.value}. {finding.evidence}" for finding in findings)
 
 
-def _gate(name: str) -> str:
-    return f"{BY_NAME[name].number} ({BY_NAME[name].title})"
-
-
 TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     e.MessageHeard: _said,
     e.Answered: lambda event: f"Answered ({event.status}): {event.text}",
     e.SignalAccepted: lambda event: (
-        f"The word of checkpoint {_gate(event.checkpoint)} was taken, for evidence {event.digest}."
+        f"The word of checkpoint `{event.checkpoint}` was taken, for evidence {event.digest}."
     ),
     e.ReasonAccepted: lambda event: (
         f"The reason {event.reason} was accepted for the set {event.set_digest[:12]}{f': {event.why}' if event.why else '.'}"
     ),
     e.UnreadableAccepted: lambda event: f"The table {event.table} may be left out: {event.why}",
     e.CheckWaived: lambda event: (
-        f"What the check {event.check} of checkpoint {_gate(event.checkpoint)} found was accepted: {event.why}"
+        f"What the check {event.check} of checkpoint `{event.checkpoint}` found was accepted: {event.why}"
     ),
     e.UserDecided: lambda event: f"User {event.id}: {event.choice}{f' {event.stack_id}' if event.stack_id else ''}.",
     e.HoldAsked: lambda event: f"Held: {event.why}",
@@ -99,30 +94,28 @@ TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
     ),
     e.BotStarted: _taken_up,
     e.ChecksPassed: lambda event: (
-        f"The checks of checkpoint {_gate(event.checkpoint)} passed; everybody who approved was judged again."
+        f"The checks of checkpoint `{event.checkpoint}` passed; everybody who approved was judged again."
     ),
-    e.ApprovalLapsed: lambda event: (
-        f"The approval for checkpoint {_gate(event.checkpoint)} no longer counted: {event.why}."
-    ),
+    e.ApprovalLapsed: lambda event: f"The approval for checkpoint `{event.checkpoint}` no longer counted: {event.why}.",
     e.CheckpointOffered: lambda event: (
-        f"Checkpoint {_gate(event.checkpoint)} was put before people, with evidence {event.digest}."
+        f"Checkpoint `{event.checkpoint}` was put before people, with evidence {event.digest}."
     ),
-    e.CheckpointVoided: lambda event: f"Checkpoint {_gate(event.checkpoint)} became void: {event.why}",
+    e.CheckpointVoided: lambda event: f"Checkpoint `{event.checkpoint}` became void: {event.why}",
     e.VerificationBegan: lambda event: (
-        f"The checking of checkpoint {_gate(event.checkpoint)} began (attempt {event.attempt})."
+        f"The checking of checkpoint `{event.checkpoint}` began (attempt {event.attempt})."
     ),
     e.FindingMade: lambda event: (
         f"Found, {event.finding.check}: {event.finding.verdict.value}. {event.finding.evidence}"
     ),
-    e.CheckpointRefused: lambda event: f"Checkpoint {_gate(event.checkpoint)} was refused on what was found.",
+    e.CheckpointRefused: lambda event: f"Checkpoint `{event.checkpoint}` was refused on what was found.",
     e.CheckpointPassed: lambda event: (
-        f"Checkpoint {_gate(event.checkpoint)} passed, on the word of {' and '.join(event.by)}."
+        f"Checkpoint `{event.checkpoint}` passed, on the word of {' and '.join(event.by)}."
     ),
     e.StepBegan: lambda event: f"The step {event.step} began (attempt {event.attempt}).",
     e.StepEnded: lambda event: f"The step {event.step} ended.",
     e.StepFailed: lambda event: f"The step {event.step} stopped at a safe point: {event.why}",
     e.StepReopened: lambda event: f"The step {event.step} was taken up again for what was open in it.",
-    e.ReminderDue: lambda event: f"Checkpoint {_gate(event.checkpoint)} waited; people were reminded ({event.nth}).",
+    e.ReminderDue: lambda event: f"Checkpoint `{event.checkpoint}` waited; people were reminded ({event.nth}).",
     e.WindowTold: lambda event: f"{event.percent} % of the window had passed.",
     e.PinGivenUp: lambda event: event.finding.evidence,
     e.PostLost: lambda event: f"The message {event.key} was deleted, or could no longer be edited.",

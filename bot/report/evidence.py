@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot.artifacts.metadata import Metadata
 from bot.plan import events as e
-from bot.plan.checkpoints import BY_NAME, Checkpoint
+from bot.plan import gate as plan
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.offer import Approval, Offer
@@ -36,7 +36,7 @@ class Attempt:
 class Gate:
     """A gate as it was once put before people, with all that was said and found about it."""
 
-    checkpoint: Checkpoint
+    checkpoint: plan.Gate
     number: int
     offer: Offer
     attempts: list[Attempt] = field(default_factory=list)
@@ -141,7 +141,7 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
             found.milestones.append(("Run opened", event.at))
         case e.CheckpointOffered():
             place = (event.checkpoint, event.offer)
-            found.at_hand = Gate(BY_NAME[event.checkpoint], event.offer, run.offers[place])
+            found.at_hand = Gate(run.plan.gate(event.checkpoint), event.offer, run.offers[place])
             found.gates[place] = found.at_hand
         case e.MessageHeard():
             found.vias[event.ts] = event.via
@@ -158,7 +158,7 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
             gate.attempts[-1].outcome = "lapsed"
         case e.CheckpointPassed() if gate is not None and gate.attempts:
             gate.attempts[-1].outcome = "passed"
-            found.milestones.append((f"Checkpoint {gate.checkpoint.number} ({gate.checkpoint.title}) passed", event.at))
+            found.milestones.append((f"{gate.checkpoint.title} passed", event.at))
         case e.CheckWaived() if gate is not None:
             gate.waivers.append(event)
         case e.StepReopened():
@@ -166,7 +166,7 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
         case e.ReasonAccepted():
             found.accepted[event.reason] = event
         case e.StepEnded():
-            found.milestones.append((_ENDED[event.step], event.at))
+            found.milestones.append((event.result.milestone, event.at))
         case e.Thawed():
             found.milestones.append(("Supabase thawed", event.elsewhere or event.at))
         case e.RunAborted():
@@ -175,9 +175,6 @@ def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR09
             found.milestones.append(("New system live", event.at))
         case _:
             pass
-
-
-_ENDED = {"export": "Export ended", "users": "Users carried over", "handover": "Handed over"}
 
 
 def _reasons(run: Run, accepted: dict[str, e.ReasonAccepted]) -> list[Reason]:

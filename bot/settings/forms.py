@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.loopback import is_this_machine
 from bot.plan.entitled import people_needed
+from bot.plan.gates import DEFAULT
 from bot.settings.shape import Settings
 
 Need = Literal["slack", "source", "source_api", "target"]
@@ -70,7 +71,7 @@ def _too_few(settings: Settings) -> Iterator[str]:
     approvals = {name: checkpoint.approvals for name, checkpoint in settings.checkpoints}
     alone = [name for name, needed in approvals.items() if needed > there]
     yield from (f"checkpoints.{name}.approvals asks for more approvers than approvers.users names" for name in alone)
-    needed = people_needed(approvals, deny_same_person=settings.approvers.deny_same_person)
+    needed = people_needed(DEFAULT, approvals, deny_same_person=settings.approvers.deny_same_person)
     if needed > there and not alone:
         yield (
             f"approvers.users names {_people(there)}, and with approvers.deny_same_person the gates together take "

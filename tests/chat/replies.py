@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.plan import signals
-from bot.plan.checkpoints import EXPORT, FREEZE, USERS
+from bot.plan.gates import EXPORT, FREEZE, USERS
 from bot.plan.texts import sentences
 from bot.slack.inbound import slash
 
@@ -249,7 +249,7 @@ async def below_a_void_checkpoint(stage: Stage) -> None:
 
 
 async def pressed_in_another_run(stage: Stage) -> None:
-    value = '{"run":"20240101-0000","gate":"freeze","digest":"aaaaaaaaaaaa"}'
+    value = '{"run":"20240101-0000","word":"frozen","digest":"aaaaaaaaaaaa"}'
     text = {"type": "plain_text", "text": "frozen"}
     button = {"type": "button", "action_id": "cutover_signal", "text": text, "value": value}
     posted = await stage.bot_posts("Checkpoint 1", [{"type": "actions", "elements": [button]}])
@@ -320,13 +320,19 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         refused("struck out: `~frozen~`", says("~frozen~"), NEAR),
         nothing("a sentence about it", says("the peas are frozen and so is the pizza that we had ordered")),
         nothing("talk", says("lunch?")),
-        refused("another checkpoint's word: “exported”", says("exported"), sentences.other_gate(EXPORT, FREEZE)),
+        refused(
+            "another checkpoint's word: “exported”",
+            says("exported"),
+            sentences.other_gate(EXPORT, FREEZE, passed=False),
+        ),
         refused(
             "in the thread of a checkpoint that is void",
             below_a_void_checkpoint,
             sentences.said_below_void(FREEZE, FREEZE.signal),
         ),
-        refused("“frozen”, when checkpoint 1 is passed", of_a_passed_gate, sentences.other_gate(FREEZE, EXPORT)),
+        refused(
+            "“frozen”, when checkpoint 1 is passed", of_a_passed_gate, sentences.other_gate(FREEZE, EXPORT, passed=True)
+        ),
         refused("an unknown word to the bot", says(f"{BOT} go"), sentences.unknown_word("go", signals.WORDS)),
     ],
     "Not typed by a person, then and there": [
@@ -431,7 +437,7 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         refused(
             "of checkpoint 1, when checkpoint 2 waits, on a screen that still shows it",
             pressed_after_the_gate,
-            _pressed(ADA, sentences.other_gate(FREEZE, EXPORT)),
+            _pressed(ADA, sentences.other_gate(FREEZE, EXPORT, passed=True)),
         ),
         refused(
             "of a checkpoint that is void, when it was posted anew",
@@ -442,7 +448,7 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         Reply(
             "“Freeze Supabase now”, where the settings let the bot freeze",
             freezes_now,
-            [_pressed(ADA, sentences.freezing(ADA), "freeze")],
+            [_pressed(ADA, sentences.freezing(ADA, FREEZE.signal), "freeze")],
             follows=["freeze-asked", "freeze-applied"],
             rules={"freeze_mode": "bot"},
         ),

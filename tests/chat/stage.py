@@ -14,10 +14,10 @@ from typing import Any
 from bot.conductor import Conductor
 from bot.plan import events as e
 from bot.plan import inputs as say
-from bot.plan.checkpoints import PLAN
 from bot.plan.decide import open_run
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after
+from bot.plan.gates import DEFAULT
 from bot.plan.results import StepResult
 from bot.plan.run import Run
 from bot.ports import Look, Report, ThawRecord
@@ -156,11 +156,11 @@ class Stage:
 
     async def pass_gate(self) -> None:
         """By Ada's word, to the next gate in the channel."""
-        number = self.run.gate.number
+        passed = self.run.gate.name
         self.says(ADA, self.run.gate.signal)
         self.checks_end.set()
         self.steps_end.set()
-        await self.until(lambda: self.run.gate.number == number + 1 and bool(self.gate_ts))
+        await self.until(lambda: self.run.gate.name != passed and bool(self.gate_ts))
         self.checks_end.clear()
         self.steps_end.clear()
         await self.settles()
@@ -273,8 +273,8 @@ async def _open(
         record=overheard,
         channel=channel,
         source=_Source(),
-        examiners={name: examiner(name) for gate in PLAN for name in gate.examiners},
-        steps={gate.step: work(gate.step) for gate in PLAN},
+        examiners={name: examiner(name) for gate in DEFAULT.gates for name in gate.examiners},
+        steps={gate.step: work(gate.step) for gate in DEFAULT.gates},
         clock=_Wall(),
         bot_user=identity.bot_user,
         once=False,

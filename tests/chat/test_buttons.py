@@ -8,9 +8,9 @@ import pytest
 from slack_sdk.models.blocks import Block
 
 from bot.plan import events as e
-from bot.plan.checkpoints import PLAN
 from bot.plan.evidence import offer
 from bot.plan.fold import after
+from bot.plan.gates import DEFAULT
 from bot.plan.run import Run
 from bot.rehearsal.standins.slack.limits import checked_blocks
 from bot.slack.render.messages import render
@@ -27,7 +27,7 @@ def at_gate(story: Story, name: str, **changes: Any) -> Run:
         step = run.gate.step
         run = story.moved(run, lambda run: story.gate_passes(run, story.frozen))
         run = after(run, e.StepEnded(at=NOW, step=step, result=results[step]))
-        run = after(run, offer(run, PLAN[run.gate.number].name, NOW))
+        run = after(run, offer(run, run.plan.behind(run.gate.name)[0].name, NOW))
     return run
 
 
@@ -39,7 +39,7 @@ def buttons_of(run: Run, key: str = "") -> list[dict[str, Any]]:
     return [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
 
 
-@pytest.mark.parametrize("gate", [gate.name for gate in PLAN])
+@pytest.mark.parametrize("gate", [gate.name for gate in DEFAULT.gates])
 def test_an_open_gate_has_a_button_that_says_what_it_starts(story: Story, gate: str) -> None:
     """Whoever presses it has read the claim, what follows and the evidence's digest, whole."""
     run = at_gate(story, gate)
@@ -47,14 +47,18 @@ def test_an_open_gate_has_a_button_that_says_what_it_starts(story: Story, gate: 
     assert run.offer is not None
     assert button["action_id"] == "cutover_signal"
     assert button["text"]["text"] == run.gate.signal
-    assert json.loads(button["value"]) == {"run": run.run_id, "gate": gate, "digest": run.offer.digest}
+    assert json.loads(button["value"]) == {
+        "run": run.run_id,
+        "digest": run.offer.digest,
+        "word": run.gate.signal,
+    }
     assert button["confirm"]["title"]["text"] == f"Say “{run.gate.signal}”?"
     assert button["confirm"]["text"]["text"] == (
         f"You say: {run.gate.claim}.\nIt {run.gate.starts}. Evidence: {run.offer.digest}."
     )
 
 
-@pytest.mark.parametrize("gate", [gate.name for gate in PLAN])
+@pytest.mark.parametrize("gate", [gate.name for gate in DEFAULT.gates])
 def test_it_says_how_many_people_it_takes(story: Story, gate: str) -> None:
     """Where one is not enough; and it still fits Slack's dialog, uncut."""
     run = at_gate(story, gate, rules=e.Rules(approvals={gate: 12}))
@@ -85,7 +89,9 @@ def test_only_the_freeze_has_a_second_one_and_only_where_the_bot_freezes(story: 
     rules = e.Rules(freeze_mode="bot")
     signal, freeze = buttons_of(at_gate(story, "freeze", rules=rules))
     assert (signal["action_id"], freeze["action_id"]) == ("cutover_signal", "cutover_freeze")
-    assert freeze["value"] == signal["value"]
+    values = [json.loads(button["value"]) for button in (signal, freeze)]
+    assert [value["word"] for value in values] == ["frozen", "freeze"]
+    assert values[0] | {"word": ""} == values[1] | {"word": ""}
     assert (freeze["style"], freeze["confirm"]["style"]) == ("danger", "danger")
     assert freeze["confirm"]["text"]["text"].startswith("The bot freezes abcdefgh at once: nothing can be saved there")
     assert len(buttons_of(at_gate(story, "export", rules=rules))) == 1

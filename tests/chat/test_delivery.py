@@ -161,7 +161,7 @@ def _event() -> tuple[bytes, str]:
 
 def _press(stage: Stage) -> tuple[bytes, str]:
     assert stage.run.offer is not None
-    value = buttons.Value(run=RUN, gate="freeze", digest=stage.run.offer.digest).model_dump_json()
+    value = buttons.Value(run=RUN, word="frozen", digest=stage.run.offer.digest).model_dump_json()
     body = {
         "type": "block_actions",
         "user": {"id": ADA, "team_id": "T0REHEARSAL"},
@@ -258,7 +258,7 @@ async def test_a_request_that_is_sent_again_changes_nothing(tmp_path: Path) -> N
 
 
 def _body(**changes: Any) -> dict[str, Any]:
-    value = '{"run":"20261127-ab12","gate":"freeze","digest":"aaaaaaaaaaaa"}'
+    value = '{"run":"20261127-ab12","word":"frozen","digest":"aaaaaaaaaaaa"}'
     body = {
         "type": "block_actions",
         "user": {"id": ADA, "team_id": "T0REHEARSAL"},
@@ -290,10 +290,9 @@ def test_a_press_says_what_stood_beside_it() -> None:
         _valued(""),
         _valued("frozen"),
         _valued("[]"),
-        _valued('{"run":"20261127-ab12","gate":"freeze"}'),
-        _valued('{"run":"20261127-ab12","gate":"lunch","digest":"aaaaaaaaaaaa"}'),
-        _valued('{"run":"20261127-ab12","gate":"freeze","digest":"aaaaaaaaaaaa","more":1}'),
-        _valued('{"run":"20240101-0000","gate":"freeze","digest":"aaaaaaaaaaaa"}'),
+        _valued('{"run":"20261127-ab12","word":"frozen"}'),
+        _valued('{"run":"20261127-ab12","word":"frozen","digest":"aaaaaaaaaaaa","more":1}'),
+        _valued('{"run":"20240101-0000","word":"frozen","digest":"aaaaaaaaaaaa"}'),
         _body(channel={"id": "C0LOUNGE"}),
         _body(channel=None),
         _body(trigger_id=""),

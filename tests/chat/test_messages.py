@@ -117,7 +117,7 @@ def test_the_header_is_the_whole_board(story: Any) -> None:
             "▶️ 1. Freeze: waiting for `frozen`",
             "◻️ 2. Export: not yet",
             "◻️ 3. Users: not yet",
-            "*Now:* Checkpoint 1 (Freeze) waits for `frozen`.",
+            "*Now:* The Freeze checkpoint waits for `frozen`.",
             "*Next:* <@U0ADA> may say `frozen` once Supabase refuses every write and users see the maintenance notice. "
             "It proves the freeze, then exports every table from one snapshot. To every member I answer `status` when "
             "you mention me.",

@@ -188,7 +188,7 @@ def test_an_approval_that_lapsed_is_told_with_its_reason() -> None:
     night.end_checks(**{ANN: LEFT})
     text = _Page(_made(night)).text
     assert "void: whoever gave it may give none any more" in text
-    assert "The approval for checkpoint 1 (Freeze) no longer counted: the account is deactivated." in text
+    assert "The approval for checkpoint ‘freeze’ no longer counted: the account is deactivated." in text
     assert ": lapsed , 3 findings" in text
     assert set(_STATES) == set(get_args(ApprovalState)), "every state has its words"
 

@@ -227,7 +227,7 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
             "unmapped": 1,
             "attention": 2,
         },
-        "doing": "checkpoint 3 (Users) waits for `users-mapped`",
+        "doing": "the Users checkpoint waits for `users-mapped`",
         "openReasons": ["phone-only", "sso"],
         "toDecide": {NED: [NED_THERE]},
         "digest": None,

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bot import settings
 from bot.errors import UsageError
-from bot.plan.checkpoints import PLAN
+from bot.plan.gates import DEFAULT
 from bot.plan.run import Phase
 from bot.plan.signals import WORDS
 from bot.settings import Settings
@@ -51,7 +51,7 @@ def test_the_readme_names_every_word_and_every_signal() -> None:
     """What people may type stands on the front door."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"@cutover {word}" in readme for word in WORDS)
-    assert all(f"`{gate.signal}`" in readme for gate in PLAN)
+    assert all(f"`{gate.signal}`" in readme for gate in DEFAULT.gates)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

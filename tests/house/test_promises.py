@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bot import cli, errors
 from bot.artifacts import files
 from bot.plan import events
-from bot.plan.checkpoints import PLAN
+from bot.plan.gates import DEFAULT
 from bot.plan.posts import PostKind
 from bot.settings import Settings
 from bot.slack.render.messages import render
@@ -66,7 +66,7 @@ def test_the_exit_codes() -> None:
 
 def test_the_gates_their_signals_and_their_steps() -> None:
     """The three words people type, and what each gate is called in metadata."""
-    assert [(c.number, c.name, c.signal, c.step) for c in PLAN] == [
+    assert [(n, c.name, c.signal, c.step) for n, c in enumerate(DEFAULT.gates, 1)] == [
         (1, "freeze", "frozen", "export"),
         (2, "export", "exported", "users"),
         (3, "users", "users-mapped", "handover"),

@@ -56,5 +56,5 @@ async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_p
         await told(night, "ada", "@cutover accept overrides: billing is stopped")
         assert (await told(night, "ada", "frozen"))[0] == "done"
         export = await shows(night, "export", "waiting")
-        assert export.text.count("`overrides` at checkpoint 1") == 2
+        assert export.text.count("`overrides` at the Freeze checkpoint") == 2
         assert "it only reads" not in export.text

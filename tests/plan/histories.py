@@ -15,11 +15,11 @@ from typing import Any
 from bot.plan import actions as do
 from bot.plan import events as e
 from bot.plan.actions import Action, next_actions, settled
-from bot.plan.checkpoints import BY_NAME, PLAN
 from bot.plan.decide import decide, open_run
 from bot.plan.events import from_record, to_record
 from bot.plan.findings import Finding, Verdict, blocks, failed, passed, warned
 from bot.plan.fold import after, fold
+from bot.plan.gates import DEFAULT as PLAN
 from bot.plan.inputs import (
     BeginStep,
     BeginVerification,
@@ -67,7 +67,6 @@ __all__ = [
     "ANN",
     "BEN",
     "BOT",
-    "BY_NAME",
     "EVE",
     "LEFT",
     "MEMBER",
@@ -188,7 +187,7 @@ def permission_of(user: str) -> Permission:
 
 def good_findings(checkpoint: str, at: datetime = START) -> list[Finding]:
     """What the examiners of the gate find when all is well; one of them warns, which blocks nothing."""
-    found = [passed(name, f"{name} holds.") for name in BY_NAME[checkpoint].examiners]
+    found = [passed(name, f"{name} holds.") for name in PLAN.gate(checkpoint).examiners]
     if checkpoint == "freeze":
         record: dict[str, Any] = {"frozenAt": at.isoformat(), "lsn": "0/1A", "xmax": 7, "baseline": {"orders": 3}}
         found[0] = passed("freeze-proof", "Nothing writes.", **record)

@@ -26,8 +26,8 @@ def test_a_run_that_has_just_begun_has_little_to_tell() -> None:
     assert gate is not None
     assert account(night.run).split("\n") == [
         f"*Run {night.run.run_id}*, opened {night.run.opened.at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `abcdef` "
-        "(database `postgres`) to Stack Auth `p-1`: checkpoint 1 (Freeze) waits for `frozen`.",
-        f"• Checkpoint 1 (Freeze), put up at {gate.at:%H:%M:%S} UTC with evidence `{gate.digest}`: waiting. Nobody has "
+        "(database `postgres`) to Stack Auth `p-1`: the Freeze checkpoint waits for `frozen`.",
+        f"• The Freeze checkpoint, put up at {gate.at:%H:%M:%S} UTC with evidence `{gate.digest}`: waiting. Nobody has "
         "said its word.",
         WHOLE,
     ]
@@ -43,8 +43,9 @@ def test_a_night_is_told_with_its_detours() -> None:
     assert isinstance(answered, e.Answered)
     assert (answered.status, answered.text) == ("done", account(night.run))
     lines = answered.text.split("\n")
-    gates = [line for line in lines if line.startswith("• Checkpoint ")]
-    assert [line.split(" (")[0] for line in gates] == [f"• Checkpoint {n}" for n in (1, 2, 1, 2, 3)]
+    gates = [line for line in lines if " checkpoint, put up " in line]
+    titles = ("Freeze", "Export", "Freeze", "Export", "Users")
+    assert [line.split(",")[0] for line in gates] == [f"• The {title} checkpoint" for title in titles]
     assert gates[0].endswith(
         f": void. `{ANN}` said `frozen`: refused by what was found. `{ANN}` said `frozen`: spent, the gate is passed."
     )
@@ -66,6 +67,6 @@ def test_a_waiver_is_told_while_its_gate_stands() -> None:
     night.talk()
     night.ask("accept notice: <!channel> the office is closed", ANN)
     assert (
-        f"• At checkpoint 1 `{ANN}` accepted what the check `notice` found: &lt;!channel&gt; the office is closed"
-        in account(night.run).split("\n")
+        f"• At the Freeze checkpoint `{ANN}` accepted what the check `notice` found: "
+        "&lt;!channel&gt; the office is closed" in account(night.run).split("\n")
     )

@@ -180,7 +180,7 @@ def test_a_run_that_waits_for_start_offers_nothing_else() -> None:
         f"The run waits for `start`. These people and groups may say it: `{ANN}`, `{BEN}`; one of them is enough."
     )
     board = "\n".join(header(night.run, None, "").paragraphs)
-    assert f"*Next:* <@{ANN}> or <@{BEN}> may say `start` to me; then checkpoint 1 is posted." in board
+    assert f"*Next:* <@{ANN}> or <@{BEN}> may say `start` to me; then the first checkpoint is posted." in board
     assert "frozen" not in board
     assert night.run.offer is None
 
@@ -213,7 +213,7 @@ def test_a_word_below_a_gate_that_is_void_opens_no_other() -> None:
         place: night.run.deliveries[f"{night.run.run_id}/checkpoint/{place}"].ts for place in ("freeze/1", "freeze/2")
     }
     assert said(night, "frozen", thread_ts=stood["freeze/1"]) == (
-        "Nothing was changed: this was said in the thread of an earlier checkpoint 1 (Freeze), which is void. Read the "
+        "Nothing was changed: this was said in the thread of an earlier the Freeze checkpoint, which is void. Read the "
         "newest checkpoint and say `frozen` again there or in the channel."
     )
     assert night.run.phase is Phase.WAITING

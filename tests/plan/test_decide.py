@@ -49,8 +49,8 @@ from .histories import (
 
 # -- what people say, by place ----------------------------------------------------------------------------------------
 
-WAITS_FREEZE = "Nothing was started: nothing is held. Checkpoint 1 waits for `frozen`."
-WAITS_EXPORT = "Nothing was started: nothing is held. Checkpoint 2 waits for `exported`."
+WAITS_FREEZE = "Nothing was started: nothing is held. The Freeze checkpoint waits for `frozen`."
+WAITS_EXPORT = "Nothing was started: nothing is held. The Export checkpoint waits for `exported`."
 NOTHING_TO_ACCEPT = "Nothing was accepted: there is nothing to accept at this point."
 NOBODY_ASKED = (
     "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. Say `abort` to me first and read what it "
@@ -71,16 +71,14 @@ ABORTED = "Nothing was changed: the run is aborted."
 DONE = "Nothing was changed: the run is handed over."
 
 
-def passed_already(number: int, title: str, now: int, signal: str) -> str:
-    return (
-        f"Nothing was started: checkpoint {number} ({title}) is passed already. Checkpoint {now} waits for `{signal}`."
-    )
+def passed_already(title: str, now: str, signal: str) -> str:
+    return f"Nothing was started: the {title} checkpoint is passed already. The {now} checkpoint waits for `{signal}`."
 
 
-def belongs_to(signal: str, number: int, title: str, at: str, word: str) -> str:
+def belongs_to(signal: str, title: str, at: str, word: str) -> str:
     return (
-        f"Nothing was started: `{signal}` belongs to checkpoint {number} ({title}), and the run stands at checkpoint "
-        f"{at}. Its word is `{word}`."
+        f"Nothing was started: `{signal}` belongs to the {title} checkpoint, and the run is at the {at} checkpoint. "
+        f"Its word is `{word}`."
     )
 
 
@@ -99,23 +97,23 @@ ATTENTION = (
 OPEN_REASONS = "Nothing was accepted: `nosuch` is not to be accepted here. To accept now: `phone-only`, `sso`."
 REFUSED = {
     "freeze waits": {
-        "exported": belongs_to("exported", 2, "Export", "1 (Freeze)", "frozen"),
-        "users-mapped": belongs_to("users-mapped", 3, "Users", "1 (Freeze)", "frozen"),
+        "exported": belongs_to("exported", "Export", "Freeze", "frozen"),
+        "users-mapped": belongs_to("users-mapped", "Users", "Freeze", "frozen"),
         "retry": WAITS_FREEZE,
         "accept nosuch": NOTHING_TO_ACCEPT,
         "abort yes": NOBODY_ASKED,
         "coffee": UNKNOWN_WORD,
     },
     "export waits": {
-        "frozen": passed_already(1, "Freeze", 2, "exported"),
-        "users-mapped": belongs_to("users-mapped", 3, "Users", "2 (Export)", "exported"),
+        "frozen": passed_already("Freeze", "Export", "exported"),
+        "users-mapped": belongs_to("users-mapped", "Users", "Export", "exported"),
         "retry": WAITS_EXPORT,
         "accept nosuch": NOTHING_TO_ACCEPT,
         "abort yes": NOBODY_ASKED,
     },
     "users waits": {
-        "frozen": passed_already(1, "Freeze", 3, "users-mapped"),
-        "exported": passed_already(2, "Export", 3, "users-mapped"),
+        "frozen": passed_already("Freeze", "Users", "users-mapped"),
+        "exported": passed_already("Export", "Users", "users-mapped"),
         "users-mapped": ATTENTION,
         "accept nosuch": OPEN_REASONS,
         "abort yes": NOBODY_ASKED,
@@ -196,7 +194,7 @@ def test_status_tells_the_evidence_the_progress_and_what_is_open() -> None:
     (answer,) = night.judge(night.hear(f"<@{BOT}> status"), progress="So far 3 of 5 users")
     assert isinstance(answer, e.Answered)
     assert answer.text == (
-        f"Run 20260301-abcd: checkpoint 3 (Users) waits for `users-mapped` (evidence `{night.run.offer.digest}`). "
+        f"Run 20260301-abcd: the Users checkpoint waits for `users-mapped` (evidence `{night.run.offer.digest}`). "
         "So far 3 of 5 users. `accept phone-only` is open. `accept sso` is open."
     )
 

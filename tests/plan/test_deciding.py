@@ -140,7 +140,9 @@ def test_retry_without_anybody_open_does_nothing() -> None:
     """Everybody is mapped, so there is nothing to run again."""
     night = night_at("users runs")
     night.end_step(result_of("users").model_copy(update={"created": 5, "unmapped": 0, "to_decide": {}}))
-    assert told(night, "retry") == "Nothing was started: nothing is held. Checkpoint 3 waits for `users-mapped`."
+    assert (
+        told(night, "retry") == "Nothing was started: nothing is held. The Users checkpoint waits for `users-mapped`."
+    )
 
 
 def test_a_dry_run_ends_with_what_it_foresaw() -> None:

@@ -434,7 +434,7 @@ def test_being_back_is_told_in_minutes() -> None:
         night.do(TakeUp())
         texts.append(night.run.deliveries[f"{RUN_ID}/alarm/back/1"].post.body)
     where = (
-        "and go on where I was: checkpoint 2 (Export) waits for `exported`. "
+        "and go on where I was: the Export checkpoint waits for `exported`. "
         "Nothing that took effect is done a second time."
     )
     assert [getattr(text, "text", "") for text in texts] == [
@@ -447,8 +447,8 @@ def test_being_back_is_told_in_minutes() -> None:
 @pytest.mark.parametrize(
     ("place", "clause"),
     [
-        ("freeze waits", "checkpoint 1 (Freeze) waits for `frozen`"),
-        ("export is checked", "checkpoint 2 (Export) is being checked"),
+        ("freeze waits", "the Freeze checkpoint waits for `frozen`"),
+        ("export is checked", "the Export checkpoint is being checked"),
         ("users runs", "the step `users` is running"),
         ("aborting", "the run is being aborted"),
         ("aborted", "the run is aborted"),

@@ -143,7 +143,7 @@ def test_who_says_who_may_and_pings_nobody() -> None:
     night.talk()
     told = _answer(night, "who", EVE)
     assert told == (
-        "Checkpoint 1 (Freeze) opens on `frozen`. These people and groups may say it, and every word that "
+        "The Freeze checkpoint opens on `frozen`. These people and groups may say it, and every word that "
         "starts or undoes "
         f"something: `{ANN}`, `{BEN}`, `S0ONCALL`; it takes 2 of them. Every full member may say `status`, `who`, "
         "`help`, `report` and `hold REASON`."
@@ -540,7 +540,7 @@ def test_a_later_alarm_of_the_window_ends_the_earlier_and_the_handover_the_last(
         night.pass_gate()
     assert _window_alarms(night) == ["window/1/100"]
     night.end_step()
-    assert night.run.is_over
+    assert night.run.has_ended
     assert _window_alarms(night) == []
     night.talk()
 
@@ -600,7 +600,7 @@ def test_who_took_effect_is_told_so_after_a_crash() -> None:
     assert isinstance(told, e.Answered)
     assert (told.status, told.text) == (
         "done",
-        "This took effect before I was interrupted. Now checkpoint 1 (Freeze) is being checked.",
+        "This took effect before I was interrupted. Now the Freeze checkpoint is being checked.",
     )
 
 

@@ -200,7 +200,7 @@ def test_a_difference_is_told_once_and_both_count() -> None:
     assert said == [
         "*This start's settings say something else about who may open gates than those that the run was opened with.*\n"
         "• opened with: `U0ANN`, `U0BEN`, `S0OPS`\n"
-        "• this start: `U0ANN`, `S0OPS`; approvals: 2 for `exported`; whoever opened all gates before may not open the "
+        "• this start: `U0ANN`, `S0OPS`; approvals: 2 at `export`; whoever opened all gates before may not open the "
         "last\n"
         "An approver must be one by both, and the larger number of approvals counts."
     ]

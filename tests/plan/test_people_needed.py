@@ -6,7 +6,7 @@ from itertools import combinations, product
 import pytest
 
 from bot.plan.entitled import people_needed
-from tests.plan.histories import ANN, BEN, Night, e
+from tests.plan.histories import ANN, BEN, PLAN, Night, e
 
 _GATES = ("freeze", "export", "users")
 _MOST = 3
@@ -28,7 +28,7 @@ def _nights(people: int, approvals: tuple[int, ...]) -> Iterator[bool]:
 @pytest.mark.parametrize("approvals", list(product(range(1, _MOST + 1), repeat=3)))
 def test_so_many_are_enough_whoever_opens_which_gate_and_one_fewer_is_not(approvals: tuple[int, ...]) -> None:
     """Against every way in which people can open the earlier gates."""
-    needed = people_needed(dict(zip(_GATES, approvals, strict=True)), deny_same_person=True)
+    needed = people_needed(PLAN, dict(zip(_GATES, approvals, strict=True)), deny_same_person=True)
     assert needed >= max(approvals)
     assert all(_nights(needed, approvals))
     if needed > max(approvals):
@@ -37,9 +37,9 @@ def test_so_many_are_enough_whoever_opens_which_gate_and_one_fewer_is_not(approv
 
 def test_without_the_rule_the_gate_that_takes_the_most_counts() -> None:
     """The same people may open all of them."""
-    assert people_needed({"freeze": 2, "users": 3}, deny_same_person=False) == 3
-    assert people_needed({}, deny_same_person=False) == 1
-    assert people_needed({}, deny_same_person=True) == 2
+    assert people_needed(PLAN, {"freeze": 2, "users": 3}, deny_same_person=False) == 3
+    assert people_needed(PLAN, {}, deny_same_person=False) == 1
+    assert people_needed(PLAN, {}, deny_same_person=True) == 2
 
 
 def test_two_who_opened_both_gates_before_can_open_the_last_by_nothing() -> None:
@@ -56,4 +56,4 @@ def test_two_who_opened_both_gates_before_can_open_the_last_by_nothing() -> None
             night.ask(f"accept {reason}", user)
         *happened, answer = night.say("users-mapped", user)
         assert (happened, answer.status) == ([], "refused")
-    assert people_needed(rules.approvals, deny_same_person=True) == 3
+    assert people_needed(PLAN, rules.approvals, deny_same_person=True) == 3

@@ -47,10 +47,10 @@ from .histories import (
     ANN,
     BEN,
     BOT,
-    BY_NAME,
     EVE,
     MEMBER,
     NED,
+    PLAN,
     REMIND_AFTER,
     RUN_ID,
     SIGNALS,
@@ -148,7 +148,7 @@ SORTS = st.sampled_from([{}, {}, {}, {"waits": True}, {"dry": True}, {"guard": T
 """Runs that wait for the word `start`, that change no user, that keep the hard guard."""
 SEEN = st.sampled_from(["reporting", "reporting", "billing"])
 """Whose override a check finds."""
-STEP_OF = {name: checkpoint.step for name, checkpoint in BY_NAME.items()}
+STEP_OF = {gate.name: gate.step for gate in PLAN.gates}
 GATE_STATUSES = {
     "waiting": {"verifying", "void"},
     "verifying": {"passed", "refused", "void", "waiting"},
@@ -333,7 +333,7 @@ class Nights(RuleBasedStateMachine):
         world = self.world
         match event:
             case e.CheckpointOffered():
-                before = [name for name in BY_NAME if BY_NAME[name].number < BY_NAME[event.checkpoint].number]
+                before = [gate.name for gate in PLAN.before(event.checkpoint)]
                 assert world.offer[0] == (before[-1] if before else world.offer[0])
                 world.offer, world.digest = (event.checkpoint, event.offer), event.digest
                 world.approvals, world.may_run, world.findings = [], "", None
@@ -743,7 +743,7 @@ class Nights(RuleBasedStateMachine):
             and message.user in world.approvers
             and (message.button or message.ts > self.posted_at())
             and run.deliveries[run.gate_key].every_ts
-            and not (world.drifted or world.aborting or world.thawing or world.may_run or run.hold or run.is_over)
+            and not (world.drifted or world.aborting or world.thawing or world.may_run or run.hold or run.has_ended)
             and not (run.open_reasons or run.decided_since)
             and message.user not in [world.said[ts].user for ts in world.approvals]
             and len(world.approvals) < world.takes(world.offer[0])
@@ -1287,7 +1287,7 @@ class Nights(RuleBasedStateMachine):
         timers(self.run, REMIND_AFTER)
         if self.run.blind and not self.world.aborting:
             assert f"{RUN_ID}/alarm/blind/{self.run.blinds}" in self.run.alarms, "blindness is told while it lasts"
-        if not self.run.is_over:
+        if not self.run.has_ended:
             assert bool(self.run.drift) == self.world.drifted, "a drift stands until gate 1 is offered anew"
         if self.world.aborting:
             assert isinstance(actions.get("work"), do.Thaw | None)

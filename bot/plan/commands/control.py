@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.plan import events as e
 from bot.plan import posts
-from bot.plan.checkpoints import FREEZE
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.evidence import offer
 from bot.plan.fold import after
+from bot.plan.gate import Gate
 from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts import sentences
@@ -39,28 +39,36 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
 
 
 def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.AnyEvent]:
-    """Every gate void, and the first on offer anew."""
-    voided = [
+    """The gate that freezes and all behind it void, and that one on offer anew; earlier ones stay passed."""
+    freezing = run.plan.freezing
+    return [*voided(run, (freezing, *run.plan.behind(freezing.name)), why, now), offer(run, freezing.name, now)]
+
+
+def voided(run: Run, gates: Iterable[Gate], why: str, now: datetime) -> Sequence[e.AnyEvent]:
+    names = {gate.name for gate in gates}
+    return [
         e.CheckpointVoided(at=now, checkpoint=checkpoint, offer=number, why=why)
-        for (checkpoint, number), gate in run.offers.items()
-        if gate.status != "void"
+        for (checkpoint, number), put in run.offers.items()
+        if checkpoint in names and put.status != "void"
     ]
-    return [*voided, offer(run, FREEZE.name, now)]
 
 
 def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
     """The users step once more, for those on whom somebody has decided and for all who are not mapped."""
-    if run.users is None or not (run.decided_since or run.users.unmapped):
+    if run.users is None or run.is_closed or not (run.decided_since or run.users.unmapped):
         return Refusal(sentence=sentences.nothing_to_retry(run.gate))
+    step = run.users.kind
     asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
-    again = e.StepReopened(at=said.now, step=run.users.kind)
-    return sentences.retrying("the step `users` runs again for whoever is not mapped yet"), [asked, again]
+    behind = run.plan.behind(run.plan.with_step(step).name)
+    void = voided(run, behind, f"the step `{step}` runs again", said.now)
+    again = e.StepReopened(at=said.now, step=step)
+    return sentences.retrying(f"the step `{step}` runs again for whoever is not mapped yet"), [asked, *void, again]
 
 
 def abort(run: Run, said: Said) -> Reply | Refusal:
     if run.abort == "confirmed":
         return Refusal(sentence=sentences.thaw_held(run.hold))
-    users = "Users created so far stay in Stack Auth." if run.attempts.get("export") else "Stack Auth was not touched."
+    users = "Users created so far stay in Stack Auth." if run.changed_target else "Stack Auth was not touched."
     warning = sentences.abort_asked(users)
     if said.argument.casefold() != "yes":
         return warning, [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
@@ -70,7 +78,7 @@ def abort(run: Run, said: Said) -> Reply | Refusal:
 
 
 def thaw(run: Run, said: Said) -> Reply | Refusal:
-    if run.is_over and not run.watched:
+    if run.is_closed and not run.watched:
         return Refusal(sentence=sentences.not_watched())
     if "confirmed" in {run.abort, run.thaw}:
         return Refusal(sentence=sentences.thaw_held(run.hold))
@@ -85,7 +93,7 @@ def thaw(run: Run, said: Said) -> Reply | Refusal:
 def _after_a_thaw(run: Run) -> str:
     if run.handover is not None:
         return sentences.THAWED_AFTER_HANDOVER
-    if run.is_over:
+    if run.is_dry_run_over:
         return sentences.THAWED_AFTER_DRY_RUN
     return sentences.THAWED_BEFORE_HANDOVER if run.started else sentences.THAWED_BEFORE_START
 
@@ -108,10 +116,10 @@ def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.Thaw
 
 def release(run: Run, said: Said) -> Reply | Refusal:
     """The new system is live; nobody needs to watch the old one any more."""
-    if not run.is_over:
+    if not run.is_closed:
         return Refusal(sentence=sentences.not_handed_over())
     if not run.watched:
         return Refusal(sentence=sentences.not_watched())
-    return sentences.released(thaw_failed=run.unthawed, dry_run=run.handover is None), [
+    return sentences.released(thaw_failed=run.unthawed, dry_run=run.is_dry_run_over), [
         e.Released(at=said.now, user=said.user, ts=said.message.ts)
     ]

@@ -17,7 +17,7 @@ def status(run: Run, said: Said) -> Reply | Refusal:
     offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
     progress = f" {said.progress}." if said.progress else ""
     accept = "".join(f" `accept {shown(word)}` is open." for word in run.acceptable)
-    given = sentences.approvals(run.offer.approvals) if run.offer is not None else ""
+    given = sentences.approvals(run.offer.approvals, run.gate.signal) if run.offer is not None else ""
     return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}{given}", []
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bot.plan import events as e
 from bot.plan import signals
-from bot.plan.checkpoints import BY_NAME, FREEZE, PLAN
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.evidence import offer
 from bot.plan.fold import after
@@ -17,16 +16,21 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
     assert isinstance(said.meaning, signals.Signal)
     gate = run.gate
     if said.meaning.checkpoint != gate.name:
-        return Refusal(sentence=sentences.other_gate(BY_NAME[said.meaning.checkpoint], gate))
+        return Refusal(
+            sentence=sentences.other_gate(
+                run.plan.gate(said.meaning.checkpoint), gate, passed=run.is_passed(said.meaning.checkpoint)
+            )
+        )
     if run.offer is None or not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(gate))
-    if run.users is not None and run.decided_since:
+    about_users = "users" in gate.evidence
+    if about_users and run.decided_since:
         return Refusal(sentence=sentences.decisions_wait(len(run.decided_since)))
-    if run.open_reasons:
+    if about_users and run.open_reasons:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
     if said.user in run.offer.by:
         return Refusal(sentence=sentences.said_already(gate, run.offer.missing))
-    if run.may_not_open_the_last(said.user):
+    if run.may_not_hand_over(said.user):
         return Refusal(sentence=sentences.same_person(gate, run.entitled.may))
     approval = e.SignalAccepted(
         at=said.now, checkpoint=gate.name, digest=run.offer.digest, user=said.user, ts=said.message.ts
@@ -41,15 +45,18 @@ def start(run: Run, said: Said) -> Reply | Refusal:
     if run.started:
         return Refusal(sentence=sentences.started_already(run.run_id))
     started = e.StartAsked(at=said.now, user=said.user, ts=said.message.ts)
-    return sentences.started(PLAN[0]), [started, offer(after(run, started), PLAN[0].name, said.now)]
+    first = run.plan.first
+    return sentences.started(first), [started, offer(after(run, started), first.name, said.now)]
 
 
 def freeze(run: Run, said: Said) -> Reply | Refusal:
     """Let the bot run the freeze kit; whether it holds is proven at the gate."""
     if run.opened.rules.freeze_mode != "bot":
         return Refusal(sentence=sentences.people_freeze())
-    if run.gate is not FREEZE or run.offer is None:
+    if not run.gate.freezes or run.offer is None:
         return Refusal(sentence=sentences.frozen_already())
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(run.gate))
-    return sentences.freezing(said.user), [e.FreezeAsked(at=said.now, user=said.user, ts=said.message.ts)]
+    return sentences.freezing(said.user, run.gate.signal), [
+        e.FreezeAsked(at=said.now, user=said.user, ts=said.message.ts)
+    ]

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from bot.plan import events as e
 from bot.plan import posts, signals
-from bot.plan.checkpoints import BY_NAME
 from bot.plan.commands import accept, control, info, opening
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.inputs import Permission, Refusal
@@ -24,15 +23,15 @@ def judge(
     run: Run, message: e.MessageHeard, permission: Permission, *, bot_user: str, progress: str, now: datetime
 ) -> Reply | Refusal:
     may = run.entitled.may
-    meaning = signals.read(message.text, bot_user=bot_user, addressed=message.via != "message")
+    meaning = signals.read(message.text, run.plan, bot_user=bot_user, addressed=message.via != "message")
     if meaning is None or isinstance(meaning, signals.NearMiss):
         if not run.started:
             return Refusal(sentence=sentences.not_started(may))
-        gate = BY_NAME[meaning.checkpoint] if meaning else run.gate
+        gate = run.plan.gate(meaning.checkpoint) if meaning else run.gate
         return Refusal(sentence=sentences.near_miss(gate, may))
     if isinstance(meaning, signals.Word) and meaning.name not in signals.WORDS:
         return Refusal(sentence=sentences.unknown_word(meaning.name, signals.WORDS))
-    word = BY_NAME[meaning.checkpoint].signal if isinstance(meaning, signals.Signal) else meaning.name
+    word = run.plan.gate(meaning.checkpoint).signal if isinstance(meaning, signals.Signal) else meaning.name
     anyone = word in _FOR_ANY_MEMBER
     if not permission.known:
         return Refusal(sentence=sentences.cannot_tell_who(word))
@@ -46,7 +45,7 @@ def judge(
     if not run.started and name in _ABOUT_THE_GATE | {"retry"} and run.phase is Phase.WAITING:
         return Refusal(sentence=sentences.not_started(may))
     if name in _ABOUT_THE_GATE and (void := _void_above(run, message.thread_ts)) is not None:
-        return Refusal(sentence=sentences.said_below_void(BY_NAME[void.checkpoint], word))
+        return Refusal(sentence=sentences.said_below_void(run.plan.gate(void.checkpoint), word))
     return act(run, said)
 
 

@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, Field
 
 from bot.plan.events.fact import Event, Fact
 from bot.plan.findings import Finding
+from bot.plan.gates import DEFAULT
+from bot.plan.plan import Plan
 from bot.plan.practice import Practice
 
 
@@ -84,6 +86,8 @@ class RunOpened(Event):
     type: Literal["run-opened"] = "run-opened"
     version: int = 1
     run_id: str
+    plan: Plan = DEFAULT
+    """The gates in their order, from here on and whatever the settings say later."""
     parties: Parties
     channel: str
     approvers: tuple[str, ...]

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan import posts
-from bot.plan.checkpoints import BY_NAME, BY_STEP, FREEZE, PLAN
 from bot.plan.offer import Offer
 from bot.plan.outbox import finding_post, owe, settled, with_alarm, with_offer, without_alarms
 from bot.plan.posts import Post
@@ -20,6 +19,7 @@ from bot.plan.window import time_left, time_needed
 
 def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
     place = (event.checkpoint, event.offer)
+    gate = run.plan.gate(event.checkpoint)
     offer = Offer(
         checkpoint=event.checkpoint,
         number=event.offer,
@@ -28,19 +28,20 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         at=event.at,
         needed=run.entitled.needed(event.checkpoint),
     )
-    if event.checkpoint == FREEZE.name:
+    if gate.freezes:
         run = without_alarms(settled(run), "guard", "waits")
         run = replace(run, window_told=0, guard_since=None, guard_lost=False, moved_to=None)
-    passed = {c.name for c in PLAN if c.number < BY_NAME[event.checkpoint].number}
+    before = run.plan.before(gate.name)
+    passed, done = {gate.name for gate in before}, {gate.step for gate in before}
     run = replace(
         run,
         offers={**run.offers, place: offer},
         current=place,
         step=None,
         # A freeze offered anew has its own freeze time: sessions from between the two would count as new otherwise.
-        frozen_since=None if event.checkpoint == FREEZE.name else run.frozen_since,
-        facts={gate: facts for gate, facts in run.facts.items() if gate in passed},
-        results={step: result for step, result in run.results.items() if step in {BY_NAME[g].step for g in passed}},
+        frozen_since=None if gate.freezes else run.frozen_since,
+        facts={name: facts for name, facts in run.facts.items() if name in passed},
+        results={step: result for step, result in run.results.items() if step in done},
         waivers=tuple(waiver for waiver in run.waivers if waiver.checkpoint in passed),
         findings=(),
     )
@@ -53,11 +54,11 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         body=posts.Gate(*place),
     )
     run = owe(run, post)
-    return _with_the_way_back(run) if event.checkpoint == FREEZE.name and run.opened.way_back else run
+    return _with_the_way_back(run) if gate.freezes and run.opened.way_back else run
 
 
 def _with_the_way_back(run: Run) -> Run:
-    """In the thread of the first gate, so that it is there whatever becomes of the bot."""
+    """In the thread of the gate that freezes, so that it is there whatever becomes of the bot."""
     pieces = way_back.pieces(run.opened.way_back)
     bodies: list[posts.Body] = [
         posts.Verbatim(says=way_back.says(n, len(pieces)), code=piece) for n, piece in enumerate(pieces, 1)
@@ -66,7 +67,7 @@ def _with_the_way_back(run: Run) -> Run:
         post = Post(
             key=f"{run.gate_key}/way-back" + (f"/{n}" if n > 1 else ""),
             kind="cutover_answer",
-            checkpoint=FREEZE.name,
+            checkpoint=run.gate.name,
             status="done",
             thread=run.gate_key,
             body=body,
@@ -115,11 +116,11 @@ def checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
 def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
     assert run.offer is not None
     run = with_offer(run, run.offer.settled("passed", "spent"))
-    step = StepState(name=BY_NAME[event.checkpoint].step)
+    gate = run.plan.gate(event.checkpoint)
     run = replace(
         run,
         facts={**run.facts, event.checkpoint: event.facts},
-        step=step,
+        step=StepState(name=gate.step) if gate.step else None,
         # It passed on these; what others were given for was not found any more.
         waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),
     )
@@ -135,7 +136,7 @@ def step_ended(run: Run, event: e.StepEnded) -> Run:
     decided = frozenset[str]() if isinstance(event.result, UsersResult) else run.decided_since
     run = replace(run, step=None, results={**run.results, event.step: event.result}, decided_since=decided)
     closing = isinstance(event.result, HandoverResult)
-    if run.is_over:  # what the window is for has been done in it
+    if run.is_closed:  # what the window is for has been done in it
         run = without_alarms(run, "window")
     post = Post(
         key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
@@ -157,13 +158,15 @@ def step_failed(run: Run, event: e.StepFailed) -> Run:
 def step_reopened(run: Run, event: e.StepReopened) -> Run:
     """Back behind the gate that the step followed; what stood before people is void."""
     assert run.offer is not None
-    gate = BY_STEP[event.step].name
-    passed = max(place for place in run.offers if place[0] == gate)
+    gate = run.plan.with_step(event.step)
+    passed = max(place for place in run.offers if place[0] == gate.name)
+    before = {*(earlier.name for earlier in run.plan.before(gate.name)), gate.name}
     return replace(
         without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits"),
         current=passed,
         step=StepState(name=event.step),
         reopenings=run.reopenings + 1,
+        facts={name: facts for name, facts in run.facts.items() if name in before},
         results={step: result for step, result in run.results.items() if step != event.step},
     )
 
@@ -179,6 +182,6 @@ def reminder_due(run: Run, event: e.ReminderDue) -> Run:
 def window_told(run: Run, event: e.WindowTold) -> Run:
     run = replace(without_alarms(run, "window"), window_told=event.percent)
     assert run.frozen_at is not None
-    freezes = sum(checkpoint == FREEZE.name for checkpoint, _ in run.offers)
+    freezes = sum(checkpoint == run.plan.freezing.name for checkpoint, _ in run.offers)
     text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
     return with_alarm(run, f"window/{freezes}/{event.percent}", text)

@@ -26,7 +26,7 @@ def drift_seen(run: Run, event: e.DriftSeen) -> Run:
     again = bool(run.drift)
     run = replace(run, drift=event.changes, drifts=run.drifts + 1, moved_to=event.moved_to or run.moved_to)
     changes = some(event.changes)
-    if run.is_over:  # what is closed stays closed: told, and nothing is held
+    if run.is_closed:  # what is closed stays closed: told, and nothing is held
         text = alarms.drifted_after_the_end(changes, handed_over=run.handover is not None, again=again)
         return with_alarm(run, f"drift/{run.drifts}", text)
     why = "The source has moved under the freeze: " + "; ".join(changes) + "."
@@ -67,7 +67,7 @@ def thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
 
 def unfrozen(run: Run, event: e.Unfrozen) -> Run:
     run = without_alarms(replace(run, thaw="", thaw_asked=None), "window")
-    if run.is_over:
+    if run.is_closed:
         return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
     if run.offer is None:  # nothing has begun, and there is nothing to go on with but `start`
         return settled(run)
@@ -85,11 +85,11 @@ def freeze_failed(run: Run, event: e.FreezeFailed) -> Run:
 
 
 def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
-    """What it has come to at the source is not known. A run that is over is held by nothing: the thaw is asked anew."""
+    """What was done at the source is not known. A run that has ended is held by nothing: the thaw is asked anew."""
     why = defused(event.why)
     run = replace(run, failures=run.failures + 1, unthawed=True, frozen_since=looked_on(run))
-    run = replace(run, thaw="", thaw_asked=None) if run.is_over else replace(run, hold=why)
-    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(why, over=run.is_over))
+    run = replace(run, thaw="", thaw_asked=None) if run.has_ended else replace(run, hold=why)
+    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(why, over=run.has_ended))
 
 
 def thawed(run: Run, event: e.Thawed) -> Run:

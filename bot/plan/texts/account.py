@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.plan.checkpoints import BY_NAME
 from bot.plan.run import Run, doing
 from bot.plan.texts import sentences
 from bot.plan.texts.amounts import duration, number, size
@@ -26,15 +25,15 @@ def account(run: Run) -> str:
 
 def _gates(run: Run) -> Iterator[str]:
     for offer in run.offers.values():
-        gate = BY_NAME[offer.checkpoint]
-        given = sentences.approvals(offer.approvals) or " Nobody has said its word."
-        yield f"Checkpoint {gate.number} ({gate.title}), put up at {offer.at:%H:%M:%S} UTC with evidence `{offer.digest}`: {offer.status}.{given}"
+        gate = run.plan.gate(offer.checkpoint)
+        given = sentences.approvals(offer.approvals, gate.signal) or " Nobody has said its word."
+        yield f"The {gate.title} checkpoint, put up at {offer.at:%H:%M:%S} UTC with evidence `{offer.digest}`: {offer.status}.{given}"
 
 
 def _waivers(run: Run) -> Iterator[str]:
     for waiver in run.waived:
-        gate = BY_NAME[waiver.checkpoint]
-        yield f"At checkpoint {gate.number} `{waiver.user}` accepted what the check `{waiver.check}` found: {shown(waiver.why)}"
+        gate = run.plan.gate(waiver.checkpoint)
+        yield f"At the {gate.title} checkpoint `{waiver.user}` accepted what the check `{waiver.check}` found: {shown(waiver.why)}"
 
 
 def _results(run: Run) -> Iterator[str]:

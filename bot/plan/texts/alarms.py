@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.plan.checkpoints import BY_NAME, Checkpoint
 from bot.plan.events import Entitlement, RunOpened
+from bot.plan.gate import Gate
 from bot.plan.practice import Practice
 from bot.plan.texts.amounts import duration, number
 from bot.plan.texts.foreign import shown
@@ -65,7 +65,7 @@ def entitlements_differ(opened: Entitlement, today: Entitlement | None = None) -
 
 def _entitled(entitled: Entitlement) -> str:
     listed = ", ".join(f"`{id_}`" for id_ in entitled.may) or "nobody"
-    several = [f"{needed} for `{BY_NAME[gate].signal}`" for gate, needed in entitled.approvals.items() if needed > 1]
+    several = [f"{needed} at `{gate}`" for gate, needed in entitled.approvals.items() if needed > 1]
     takes = f"; approvals: {', '.join(several)}" if several else ""
     deny = "; whoever opened all gates before may not open the last" if entitled.deny_same_person else ""
     return f"{listed}{takes}{deny}"
@@ -102,8 +102,8 @@ def window_passes(percent: int, left: float, needed: float | None) -> str:
     return f"{told}{rest}{work}"
 
 
-def waits(gate: Checkpoint, may: Iterable[str], minutes: int) -> str:
-    return f"Checkpoint {gate.number} ({gate.title}) has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
+def waits(gate: Gate, may: Iterable[str], minutes: int) -> str:
+    return f"The {gate.title} checkpoint has waited for `{gate.signal}` for {_minutes(minutes)}. {names(may)} may say it. No gate opens by itself."
 
 
 def drifted(changes: Iterable[str], *, again: bool) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.obstacles import SLACK_AWAY
-from bot.plan.checkpoints import Checkpoint
 from bot.plan.findings import Finding, failed
+from bot.plan.gate import Gate
 
 
-def lapsed(gate: Checkpoint, gone: Mapping[str, str], kept: Sequence[str]) -> Finding:
+def lapsed(gate: Gate, gone: Mapping[str, str], kept: Sequence[str]) -> Finding:
     """`gone` says by person why their approval counts no longer, as a clause."""
     each = "; ".join(f"the approval of `{user}` no longer counts: {why}" for user, why in gone.items())
     rest = f" The approval of {_ids(kept)} is kept." if kept else ""
@@ -24,7 +24,7 @@ def lapsed(gate: Checkpoint, gone: Mapping[str, str], kept: Sequence[str]) -> Fi
     )
 
 
-def not_known(gate: Checkpoint, users: Sequence[str]) -> Finding:
+def not_known(gate: Gate, users: Sequence[str]) -> Finding:
     return failed(
         "approvers-entitled",
         f"The checks found nothing, but Slack did not say whether {_ids(users)} may still open this gate, so it stays "

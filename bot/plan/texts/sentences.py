@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
 from bot.plan.events import MessageHeard
+from bot.plan.gate import Gate
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.texts.foreign import shown
 
@@ -35,14 +35,14 @@ def to_author(message: MessageHeard, sentence: str) -> str:
     return f"<@{message.user}> {how}. {sentence}"
 
 
-def signal_taken(user: str, gate: Checkpoint, digest: str) -> str:
+def signal_taken(user: str, gate: Gate, digest: str) -> str:
     return (
         f"<@{user}> said `{gate.signal}` about evidence `{digest}`. I am trying to prove it wrong now, and tell here what I find; "
         f"if nothing speaks against it, this {gate.starts}."
     )
 
 
-def near_miss(gate: Checkpoint, may: Iterable[str]) -> str:
+def near_miss(gate: Gate, may: Iterable[str]) -> str:
     return f"Nothing was started. The word is exactly `{gate.signal}`; {names(may)} may say it, and it {gate.starts}."
 
 
@@ -54,16 +54,16 @@ def cannot_tell_who(word: str) -> str:
     return f"Nothing was started: Slack did not tell me who you are, and without that no gate opens. Say `{word}` again in a minute."
 
 
-def other_gate(said: Checkpoint, current: Checkpoint) -> str:
-    if said.number < current.number:
-        return f"Nothing was started: checkpoint {said.number} ({said.title}) is passed already. Checkpoint {current.number} waits for `{current.signal}`."
+def other_gate(said: Gate, current: Gate, *, passed: bool) -> str:
+    if passed:
+        return f"Nothing was started: the {said.title} checkpoint is passed already. The {current.title} checkpoint waits for `{current.signal}`."
     return (
-        f"Nothing was started: `{said.signal}` belongs to checkpoint {said.number} ({said.title}), and the run stands at checkpoint "
-        f"{current.number} ({current.title}). Its word is `{current.signal}`."
+        f"Nothing was started: `{said.signal}` belongs to the {said.title} checkpoint, and the run is at the {current.title} checkpoint. "
+        f"Its word is `{current.signal}`."
     )
 
 
-def older_than_offer(gate: Checkpoint) -> str:
+def older_than_offer(gate: Gate) -> str:
     return f"Nothing was started: this was said before the present checkpoint was posted, so it cannot be about it. Read the newest checkpoint and say `{gate.signal}` again."
 
 
@@ -76,11 +76,11 @@ def older_than_list(word: str) -> str:
     return f"Nothing was changed: this was said before the list of users was posted, so it cannot be about it. Read the checkpoint and say `{word}` again."
 
 
-def said_already(gate: Checkpoint, missing: int) -> str:
+def said_already(gate: Gate, missing: int) -> str:
     return f"Nothing was changed: you have said `{gate.signal}` already, and this gate takes {_people(missing)}."
 
 
-def same_person(gate: Checkpoint, may: Iterable[str]) -> str:
+def same_person(gate: Gate, may: Iterable[str]) -> str:
     return (
         f"Nothing was started: you have opened every gate so far, and the settings want another person for this one. {names(may)} may say "
         f"`{gate.signal}`."
@@ -90,7 +90,7 @@ def same_person(gate: Checkpoint, may: Iterable[str]) -> str:
 OPENED_ALL_BEFORE = "they have opened every gate so far, and the settings want another person for this one"
 
 
-def waits_for_more(user: str, gate: Checkpoint, digest: str, missing: int) -> str:
+def waits_for_more(user: str, gate: Gate, digest: str, missing: int) -> str:
     return f"<@{user}> said `{gate.signal}` about evidence `{digest}`. This gate takes {_people(missing)}; then I try to prove it wrong."
 
 
@@ -98,9 +98,9 @@ def _people(missing: int) -> str:
     return "one more approver" if missing == 1 else f"{missing} more approvers"
 
 
-def approvals(given: Sequence[Approval]) -> str:
+def approvals(given: Sequence[Approval], signal: str) -> str:
     """What became of each, as sentences with a space before; "" for none."""
-    return "".join(f" `{a.given.user}` said `{BY_NAME[a.given.checkpoint].signal}`: {_STATES[a.state]}." for a in given)
+    return "".join(f" `{a.given.user}` said `{signal}`: {_STATES[a.state]}." for a in given)
 
 
 _STATES: Mapping[ApprovalState, str] = {
@@ -114,14 +114,14 @@ _STATES: Mapping[ApprovalState, str] = {
 }
 
 
-def who(gate: Checkpoint, may: Iterable[str], needed: int, offer: Offer | None, *, deny_same_person: bool) -> str:
+def who(gate: Gate, may: Iterable[str], needed: int, offer: Offer | None, *, deny_same_person: bool) -> str:
     """Who may say the next word. Ids as code, so that asking calls nobody."""
     listed = ", ".join(f"`{id_}`" for id_ in may)
     takes = "one of them is enough" if needed == 1 else f"it takes {needed} of them"
-    given = approvals(offer.approvals) if offer is not None else ""
+    given = approvals(offer.approvals, gate.signal) if offer is not None else ""
     other = " Whoever opened all gates before may not open the last." if deny_same_person else ""
     return (
-        f"Checkpoint {gate.number} ({gate.title}) opens on `{gate.signal}`. These people and groups may say it, and every word that starts or undoes "
+        f"The {gate.title} checkpoint opens on `{gate.signal}`. These people and groups may say it, and every word that starts or undoes "
         f"something: {listed}; {takes}.{other} Every full member may say `status`, `who`, `help`, `report` and `hold REASON`.{given}"
     )
 
@@ -162,20 +162,20 @@ def not_started(may: Iterable[str]) -> str:
     return f"Nothing was started: this run waits for the word. {names(may)} may say `start` to me; then the first checkpoint is posted."
 
 
-def said_below_void(gate: Checkpoint, word: str) -> str:
-    return f"Nothing was changed: this was said in the thread of an earlier checkpoint {gate.number} ({gate.title}), which is void. Read the newest checkpoint and say `{word}` again there or in the channel."
+def said_below_void(gate: Gate, word: str) -> str:
+    return f"Nothing was changed: this was said in the thread of an earlier the {gate.title} checkpoint, which is void. Read the newest checkpoint and say `{word}` again there or in the channel."
 
 
-def not_yet(gate: Checkpoint) -> str:
-    return f"Nothing was changed: that word has no place here. Checkpoint {gate.number} ({gate.title}) waits for `{gate.signal}`."
+def not_yet(gate: Gate) -> str:
+    return f"Nothing was changed: that word has no place here. The {gate.title} checkpoint waits for `{gate.signal}`."
 
 
 def started_already(run_id: str) -> str:
     return f"Nothing was changed: run {run_id} has begun already."
 
 
-def started(gate: Checkpoint) -> str:
-    return f"The run begins: checkpoint {gate.number} ({gate.title}) is posted now, and waits for `{gate.signal}`."
+def started(gate: Gate) -> str:
+    return f"The run begins: the {gate.title} checkpoint is posted now, and waits for `{gate.signal}`."
 
 
 def people_freeze() -> str:
@@ -186,8 +186,8 @@ def frozen_already() -> str:
     return "Nothing was changed: the freeze has been proven already."
 
 
-def freezing(user: str) -> str:
-    return f"Freezing on the word of <@{user}>: I set the layers and end every older session, and tell here what I did. Then say `{FREEZE.signal}`, and I try to prove it wrong."
+def freezing(user: str, signal: str) -> str:
+    return f"Freezing on the word of <@{user}>: I set the layers and end every older session, and tell here what I did. Then say `{signal}`, and I try to prove it wrong."
 
 
 FREEZING = "Nothing was changed: Supabase is being frozen just now. What was done comes here in a moment."
@@ -242,7 +242,7 @@ def took_effect(doing: str) -> str:
     return f"This took effect before I was interrupted. Now {doing}."
 
 
-def being_checked(gate: Checkpoint) -> str:
+def being_checked(gate: Gate) -> str:
     return f"Nothing was changed: `{gate.signal}` is being checked already. The findings come here."
 
 
@@ -340,8 +340,8 @@ def retrying(what: str) -> str:
     return f"Going on: {what}."
 
 
-def nothing_to_retry(gate: Checkpoint) -> str:
-    return f"Nothing was started: nothing is held. Checkpoint {gate.number} waits for `{gate.signal}`."
+def nothing_to_retry(gate: Gate) -> str:
+    return f"Nothing was started: nothing is held. The {gate.title} checkpoint waits for `{gate.signal}`."
 
 
 def abort_asked(undoes: str) -> str:

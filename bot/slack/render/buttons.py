@@ -1,6 +1,6 @@
 """The buttons of a gate: how they look, and what it means that one was pressed. Pure.
 
-A button says the same as the word typed, by the same road. Its value names run, gate and evidence, so that a press is
+A button says the same as the word typed, by the same road. Its value names run, word and evidence, so that a press is
 about what stood beside it, however long the message had been on somebody's screen. Only a gate that is open has
 buttons; the confirm dialog says what a press starts.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.plan.checkpoints import BY_NAME, FREEZE, Checkpoint
+from bot.plan.gate import Gate
 from bot.plan.inputs import Hear
 from bot.plan.offer import Offer
 from bot.plan.run import Run
@@ -30,37 +30,41 @@ _FREEZE_WORD = "freeze"
 
 
 class Value(BaseModel):
-    """What a button carries, as JSON."""
+    """What a button carries, as JSON: the word that a press says, and beside which evidence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     run: str
-    gate: str
     digest: str
+    word: str
 
 
 def beside(run: Run, offer: Offer) -> Sequence[Block]:
     """The buttons of this offer as it is now: a block, or none."""
     if (offer.checkpoint, offer.number) != run.current or offer.status not in {"waiting", "refused"}:
         return ()
-    gate = BY_NAME[offer.checkpoint]
+    gate = run.plan.gate(offer.checkpoint)
     elements = [_signal(run, offer, gate)]
-    if gate is FREEZE and run.opened.rules.freeze_mode == "bot":
+    if gate.freezes and run.opened.rules.freeze_mode == "bot":
         elements.append(_freeze(run, offer))
     return ({"type": "actions", "elements": elements},)
 
 
-def _signal(run: Run, offer: Offer, gate: Checkpoint) -> Block:
+def _signal(run: Run, offer: Offer, gate: Gate) -> Block:
     several = f" It takes {offer.needed} people." if offer.needed > 1 else ""
     confirm = f"You say: {gate.claim}.\nIt {gate.starts}.{several} Evidence: {offer.digest}."
-    return _button(SIGNAL, gate.signal, _value(run, offer), _confirm(f"Say “{gate.signal}”?", confirm, "Say it"))
+    return _button(
+        SIGNAL, gate.signal, _value(run, offer, gate.signal), _confirm(f"Say “{gate.signal}”?", confirm, "Say it")
+    )
 
 
 def _freeze(run: Run, offer: Offer) -> Block:
     source = run.opened.parties.source_ref
-    told = f"The bot freezes {source} at once: nothing can be saved there until a thaw. Then “{FREEZE.signal}” is still"
+    told = (
+        f"The bot freezes {source} at once: nothing can be saved there until a thaw. Then “{run.gate.signal}” is still"
+    )
     confirm = _confirm("Freeze Supabase now?", f"{told} to be said. Evidence: {offer.digest}.", "Freeze it")
-    button = _button(FREEZE_NOW, "Freeze Supabase now", _value(run, offer), confirm | {"style": "danger"})
+    button = _button(FREEZE_NOW, "Freeze Supabase now", _value(run, offer, _FREEZE_WORD), confirm | {"style": "danger"})
     return button | {"style": "danger"}
 
 
@@ -81,8 +85,8 @@ def _plain(text: str) -> Block:
     return {"type": "plain_text", "text": text}
 
 
-def _value(run: Run, offer: Offer) -> str:
-    return Value(run=run.run_id, gate=offer.checkpoint, digest=offer.digest).model_dump_json()
+def _value(run: Run, offer: Offer, word: str) -> str:
+    return Value(run=run.run_id, digest=offer.digest, word=word).model_dump_json()
 
 
 def is_press(body: Mapping[str, Any]) -> bool:
@@ -103,8 +107,7 @@ def pressed(body: Mapping[str, Any], *, channel: str, run_id: str, bot_user: str
         press = Press.model_validate(body)
         (action,) = press.actions
         value = Value.model_validate_json(action.value)
-        gate = BY_NAME[value.gate]
-    except (ValidationError, ValueError, KeyError):
+    except (ValidationError, ValueError):
         log.warning("a button was pressed whose value I cannot read; nothing was heard")
         return None
     if value.run != run_id or press.channel.id != channel:
@@ -114,7 +117,7 @@ def pressed(body: Mapping[str, Any], *, channel: str, run_id: str, bot_user: str
         ts="",
         user=press.user.id,
         team=press.user.team_id,
-        text=_FREEZE_WORD if action.action_id == FREEZE_NOW else gate.signal,
+        text=value.word,
         thread_ts=None,
         bot_user=bot_user,
         via="button",

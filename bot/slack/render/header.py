@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.plan.checkpoints import PLAN, Checkpoint
+from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts.amounts import number
 from bot.plan.texts.foreign import prose
@@ -19,7 +19,7 @@ _MOST_PEOPLE = 20
 
 
 def header(run: Run, headway: Headway | None, anchor: str) -> Layout:
-    lines = "\n".join(_checkpoint_line(run, checkpoint) for checkpoint in PLAN)
+    lines = "\n".join(_checkpoint_line(run, gate) for gate in run.plan.gates)
     now = doing(run)
     paragraphs = [
         parties(run),
@@ -41,17 +41,16 @@ def parties(run: Run) -> str:
     )
 
 
-def _checkpoint_line(run: Run, checkpoint: Checkpoint) -> str:
-    name = f"{checkpoint.number}. {checkpoint.title}"
-    offers = [offer for offer in run.offers.values() if offer.checkpoint == checkpoint.name]
-    current = run.gate.number if run.current else 0
-    if not offers or checkpoint.number > current:
+def _checkpoint_line(run: Run, gate: Gate) -> str:
+    name = f"{run.plan.position(gate.name)}. {gate.title}"
+    offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
+    if not offers or gate in run.plan.behind(run.gate.name):
         return f"◻️ {name}: not yet"
     status = offers[-1].status
     mark = {"passed": "✅", "refused": "❌", "void": "✖️"}.get(status, "▶️")
     by = offers[-1].by
     who = f", on the word of {' and '.join(f'<@{user}>' for user in by)}" if by else ""
-    waits = f" for `{checkpoint.signal}`" if status == "waiting" else ""
+    waits = f" for `{gate.signal}`" if status == "waiting" else ""
     return f"{mark} {name}: {status}{waits}{who}"
 
 
@@ -59,7 +58,7 @@ def _next(run: Run) -> str:
     gate = run.gate
     match run.phase:
         case Phase.WAITING if not run.started:
-            return f"{people(run.entitled.may)} may say `start` to me; then checkpoint 1 is posted."
+            return f"{people(run.entitled.may)} may say `start` to me; then the first checkpoint is posted."
         case Phase.WAITING:
             return (
                 f"{people(run.entitled.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
@@ -67,24 +66,24 @@ def _next(run: Run) -> str:
             )
         case Phase.VERIFYING:
             return (
-                f"if nothing speaks against it, checkpoint {gate.number} is passed; the findings stand in its thread."
+                f"if nothing speaks against it, the {gate.title} checkpoint is passed; the findings are in its thread."
             )
         case Phase.RUNNING:
-            following = PLAN[gate.number].title if gate.number < len(PLAN) else ""
-            return f"checkpoint {gate.number + 1} ({following})." if following else "the closing summary."
+            following = run.plan.following(gate.name)
+            return f"the {following.title} checkpoint." if following else "the closing summary."
         case Phase.HELD:
             return f"{people(run.entitled.may)} say `retry` or `abort` to me."
         case Phase.FREEZING:
-            return f"what was done stands in the thread of checkpoint 1; then somebody says `{gate.signal}`."
+            return f"what was done stands in the thread of this checkpoint; then somebody says `{gate.signal}`."
         case Phase.THAWING:
-            if run.is_over or not run.started:
+            if run.is_closed or not run.started:
                 return "Supabase writes again."
             return "Supabase writes again, and the freeze gate is posted anew."
         case Phase.ABORTING:
             return "Supabase is thawed and proven to write again."
         case Phase.ABORTED:
             return "`cutover run --new` opens the next run."
-        case Phase.DONE if run.handover is None:
+        case Phase.DONE if run.is_dry_run_over:
             return "`cutover thaw` thaws Supabase, if it is not to stay frozen; `cutover run --new` opens the next run."
         case Phase.DONE:
             return "the import reads the bundle; its summary closes this channel's part of the night."

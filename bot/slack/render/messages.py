@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Any
 
 from bot.plan import posts
-from bot.plan.checkpoints import BY_NAME, EXPORT, FREEZE, PLAN, USERS, Checkpoint
 from bot.plan.findings import Finding, Verdict
+from bot.plan.gate import Gate
 from bot.plan.offer import Offer
 from bot.plan.posts import Post
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
@@ -96,25 +96,25 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
 
 
 def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
-    gate = BY_NAME[offer.checkpoint]
+    gate = run.plan.gate(offer.checkpoint)
     again = f", offer {offer.number}" if offer.number > 1 else ""
     paragraphs = [
         f"*Status:* {_gate_status(gate, offer, status)}",
         parties(run),
         f"*What must be true:* {gate.claim}.",
-        *(_freeze_ways(run, offer) if gate is FREEZE else []),
+        *(_freeze_ways(run, offer) if gate.freezes else []),
         *_what_is_there(run, offer),
-        waived(run) if gate is not FREEZE else "",
+        waived(run),
         _evidence(offer),
         f"*Who may say it:* {_whoever(run, offer)}, as a message that is exactly `{gate.signal}`, here or in "
         f"this thread. It {gate.starts}.",
         f"*If you stop here:* {gate.if_you_stop}.",
     ]
-    title = f"Checkpoint {gate.number} of {len(PLAN)}: {gate.title}{again}"
+    title = f"Checkpoint {run.plan.position(gate.name)} of {len(run.plan.gates)}: {gate.title}{again}"
     return Layout(title=title, paragraphs=paragraphs, footer=f"Run {code(run.run_id)} · {anchor}")
 
 
-def _gate_status(gate: Checkpoint, offer: Offer, status: str) -> str:
+def _gate_status(gate: Gate, offer: Offer, status: str) -> str:
     by = f" on the word of {' and '.join(f'<@{user}>' for user in offer.by)}" if offer.by else ""
     match status:
         case "waiting" if offer.by:
@@ -142,7 +142,7 @@ def _whoever(run: Run, offer: Offer) -> str:
     may = people(run.entitled.may)
     if offer.needed > 1:
         may = f"{offer.needed} of {may.replace(' or ', ' and ')}, each"
-    if run.entitled.deny_same_person and offer.checkpoint == PLAN[-1].name:
+    if run.entitled.deny_same_person and run.plan.gate(offer.checkpoint).seals:
         may += ", but nobody who has opened every gate before,"
     return may
 
@@ -188,11 +188,13 @@ def _what_is_there(run: Run, offer: Offer) -> list[str]:
     """What the step before left, as long as the run still has it."""
     if run.current != (offer.checkpoint, offer.number):
         return []
-    if offer.checkpoint == EXPORT.name and run.export is not None:
-        return ["\n".join([largest(run.export), *left_out(run.export)])]
-    if offer.checkpoint == USERS.name and run.users is not None:
-        return [attention(run.users, run.open_reasons), to_decide(run.users)]
-    return []
+    details: list[str] = []
+    for part in run.plan.gate(offer.checkpoint).evidence:
+        if part == "tables" and run.export is not None:
+            details.append("\n".join([largest(run.export), *left_out(run.export)]))
+        elif part == "users" and run.users is not None:
+            details += [attention(run.users, run.open_reasons), to_decide(run.users)]
+    return details
 
 
 _EVIDENCE = {
@@ -225,14 +227,13 @@ def _evidence(offer: Offer) -> str:
     return "\n".join(lines)
 
 
+_COUNTS = ("tables", "rows", "bytes", "users", "created", "matched", "updated", "unmapped")
+
+
 def _gate_counts(offer: Offer) -> dict[str, Any]:
     evidence = offer.evidence
-    if offer.checkpoint == EXPORT.name:
-        return {name: evidence[name] for name in ("tables", "rows", "bytes")}
-    if offer.checkpoint == USERS.name:
-        counts = {name: evidence[name] for name in ("users", "created", "matched", "updated", "unmapped")}
-        return counts | {"attention": evidence["attention_users"]}
-    return {}
+    counts = {name: evidence[name] for name in _COUNTS if name in evidence}
+    return counts | {"attention": evidence["attention_users"]} if "attention_users" in evidence else counts
 
 
 # -- findings and sentences -------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.plan.checkpoints import BY_NAME
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.texts.amounts import duration, number, size
@@ -187,7 +186,7 @@ def closing(result: HandoverResult, run: Run, anchor: str) -> Layout:
 def waived(run: Run) -> str:
     """Which checks approvers let pass, who, and why; "" when there is none."""
     lines = [
-        f"• {code(w.check)} at checkpoint {BY_NAME[w.checkpoint].number}, by <@{w.user}>: {code(shown(w.why))}"
+        f"• {code(w.check)} at the {run.plan.gate(w.checkpoint).title} checkpoint, by <@{w.user}>: {code(shown(w.why))}"
         for w in run.waived
     ]
     return "\n".join(["*Waived:* these checks failed and were let pass.", *lines]) if lines else ""
