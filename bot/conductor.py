@@ -43,7 +43,7 @@ from bot.plan import actions as do
 from bot.plan import inputs as say
 from bot.plan.checks import FIRST, unmade
 from bot.plan.decide import decide
-from bot.plan.events import AnyEvent
+from bot.plan.events import Event, FindingMade
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
@@ -439,11 +439,11 @@ def _sentence(error: CutoverError) -> str:
     return text[0].upper() + text[1:]
 
 
-def _plain(event: AnyEvent) -> dict[str, Any]:
+def _plain(event: Event) -> dict[str, Any]:
     """What of an event a log line tells: names and numbers, never what somebody wrote."""
     told = event.model_dump(
         mode="json", include={"checkpoint", "offer", "attempt", "step", "key", "status", "user", "digest"}
     )
-    if event.type == "finding-made":
+    if isinstance(event, FindingMade):
         told |= {"check": event.finding.check, "verdict": event.finding.verdict.value}
     return told

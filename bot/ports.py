@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from bot.plan.events import AnyEvent, MovedTo
+from bot.plan.events import Event, MovedTo
 from bot.plan.findings import Finding
 from bot.plan.inputs import Command, Hear, Permission
 from bot.plan.posts import Post
@@ -61,7 +61,7 @@ class Headway:
 class Record(Protocol):
     """The journal as the conductor sees it."""
 
-    def append(self, events: Sequence[AnyEvent]) -> None:
+    def append(self, events: Sequence[Event]) -> None:
         """What one decision made, all on disk (fsync) when it returns; a crash too leaves all of it or nothing. Raises
         CutoverError (disk full, gone) with nothing appended.
         """

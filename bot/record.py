@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bot.artifacts import files
 from bot.errors import RecordDamaged
 from bot.journal import Journal, Line, read_chain
-from bot.plan.events import AnyEvent, from_record, to_record
+from bot.plan.events import Event, from_record, to_record
 from bot.plan.fold import fold
 from bot.plan.run import Run
 
@@ -38,7 +38,7 @@ class EventRecord:
     def head(self) -> tuple[int, str]:
         return self._journal.head
 
-    def append(self, events: Sequence[AnyEvent]) -> None:
+    def append(self, events: Sequence[Event]) -> None:
         self._journal.append_group([to_record(event) for event in events])
 
     def run(self) -> Run | None:
@@ -47,12 +47,12 @@ class EventRecord:
     def close(self) -> None:
         self._journal.close()
 
-    def _events(self) -> Iterator[AnyEvent]:
+    def _events(self) -> Iterator[Event]:
         for n, record in enumerate(self._journal.records(), 1):
             yield _event(n, record)
 
 
-def read_events(directory: Path) -> Iterator[tuple[Line, AnyEvent]]:
+def read_events(directory: Path) -> Iterator[tuple[Line, Event]]:
     """The journal's lines and what they mean, also while a bot writes there; nothing when there is none. Raises
     RecordDamaged.
     """
@@ -67,7 +67,7 @@ def read_run(directory: Path) -> Run | None:
     return fold(event for _, event in read_events(directory))
 
 
-def _event(n: int, record: dict[str, object]) -> AnyEvent:
+def _event(n: int, record: dict[str, object]) -> Event:
     try:
         return from_record(record)
     except ValidationError as error:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from bot.plan.entitled import people_needed
 from bot.plan.events import Entitlement, Parties, Rules, RunOpened
 from bot.plan.findings import Finding
-from bot.plan.gates import DEFAULT
+from bot.plan.gates import KNOWN
 from bot.plan.inputs import Open
+from bot.plan.plan import Plan
 from bot.plan.practice import Practice
-from bot.settings import Settings
+from bot.settings import Settings, plan_of
 
 KEPT: Mapping[str, Callable[[RunOpened], object]] = {
     "run.start": lambda opened: "on-word" if opened.rules.start_on_word else "now",
@@ -60,13 +61,14 @@ def open_by(
         practice=practice,
         estimated_rows=estimated_rows,
         api_counts=api_counts,
+        plan=plan_of(settings),
     )
 
 
 def rules_of(settings: Settings) -> Rules:
     return Rules(
         groups=settings.approvers.groups,
-        approvals={name: checkpoint.approvals for name, checkpoint in settings.checkpoints},
+        approvals={gate.name: settings.checkpoints.each[gate.name].approvals for gate in plan_of(settings).gates},
         deny_same_person=settings.approvers.deny_same_person,
         freeze_mode=settings.freeze.mode,
         hold_locks=settings.freeze.hold_locks,
@@ -79,7 +81,20 @@ def rules_of(settings: Settings) -> Rules:
 
 def otherwise(opened: RunOpened, settings: Settings) -> tuple[str, ...]:
     """The settings that say otherwise than when the run was opened, and of which it keeps its own."""
-    return tuple(name for name, kept in KEPT.items() if _plain(kept(opened)) != _plain(_said(settings, name)))
+    kept, said = _of_the_plan(opened.plan), _of_the_plan(plan_of(settings))
+    return (
+        *(name for name, kept in KEPT.items() if _plain(kept(opened)) != _plain(_said(settings, name))),
+        *(name for name in {**kept, **said} if kept.get(name, {}) != said.get(name, {})),
+    )
+
+
+def _of_the_plan(plan: Plan) -> dict[str, object]:
+    """By setting, what the plan holds of it."""
+    return {
+        "plan.gates": [gate.name for gate in plan.gates if gate.name in KNOWN],
+        "plan.own": [gate.model_copy(update={"checklist": {}}) for gate in plan.gates if gate.name not in KNOWN],
+        **{f"checkpoints.{gate.name}.checklist": gate.checklist for gate in plan.gates},
+    }
 
 
 def _said(settings: Settings, name: str) -> object:
@@ -105,4 +120,4 @@ def entitlement_of(settings: Settings) -> Entitlement:
 def people_needed_by(settings: Settings) -> int:
     """How many different approvers the night takes."""
     rules = rules_of(settings)
-    return people_needed(DEFAULT, rules.approvals, deny_same_person=rules.deny_same_person)
+    return people_needed(plan_of(settings), rules.approvals, deny_same_person=rules.deny_same_person)

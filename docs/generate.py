@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import pkgutil
 import re
 import sys
@@ -209,8 +210,8 @@ def _in_an_open_run(field: FieldInfo) -> str:
 def _shown(default: Any) -> str:
     if default is None:
         return "none"
-    if default == ():
-        return "`[]`"
+    if isinstance(default, tuple):
+        return f"`{json.dumps(default)}`"
     return '`""`' if default == "" else f"`{default}`"
 
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from bot.plan import events as e
 from bot.plan import posts, signals, thawing, verifying, watching, window
 from bot.plan.commands import table as words
-from bot.plan.evidence import offer
+from bot.plan.evidence import put_forward
 from bot.plan.findings import MOVED, blocks
 from bot.plan.fold import after
 from bot.plan.inputs import (
@@ -62,15 +62,15 @@ from bot.plan.inputs import (
     TellFinding,
     TellWindow,
 )
-from bot.plan.results import StepResult, UsersResult
+from bot.plan.results import StepResult, UsersResult, step_of
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts import sentences
 from bot.plan.timetable import reminders_due
 
-Decision = Sequence[e.AnyEvent] | Refusal
+Decision = Sequence[e.Event] | Refusal
 
 
-def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
+def open_run(command: Open, now: datetime) -> Sequence[e.Event]:
     """A new run, with its first gate on offer."""
     opened = e.RunOpened(
         at=now,
@@ -91,7 +91,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.AnyEvent]:
         plan=command.plan,
     )
     run = after(None, opened)
-    return [opened, offer(run, run.plan.first.name, now)] if run.started else [opened]
+    return [opened, put_forward(run, run.plan.first, now)] if run.started else [opened]
 
 
 def decide(run: Run, command: Command, now: datetime) -> Decision:
@@ -132,23 +132,25 @@ def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
 
 def _end_step(run: Run, command: EndStep, now: datetime) -> Decision:
     assert run.step is not None
-    if run.step.name != command.result.kind:
-        return Refusal(sentence=f"A result of {command.result.kind} does not end the step {run.step.name}")
+    if run.step.name != step_of(command.result):
+        return Refusal(sentence=f"A result of {step_of(command.result)} does not end the step {run.step.name}")
     ended = e.StepEnded(at=now, step=run.step.name, result=command.result)
     return [ended, *_behind_step(after(run, ended), command.result, now)]
 
 
-def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.AnyEvent]:
-    """What follows when a step has ended: reasons that the settings accept ahead, and the next gate on offer."""
-    happened: list[e.AnyEvent] = []
+def _behind_step(run: Run, result: StepResult, now: datetime) -> Sequence[e.Event]:
+    """What follows when a step has ended: reasons that the settings accept ahead, and the next gate."""
+    happened: list[e.Event] = []
     if isinstance(result, UsersResult):
         happened += [
             e.ReasonAccepted(at=now, reason=reason, set_digest=result.attention[reason].digest, user="settings")
             for reason in run.open_reasons
             if reason in run.opened.accepted_ahead
         ]
+    if run.gate.releases and run.watched:
+        happened.append(e.Released(at=now, user=run.opened_by(run.gate.name)[-1], ts=""))
     if run.phase is not Phase.DONE and (gate := run.plan.following(run.gate.name)) is not None:
-        happened.append(offer(run, gate.name, now))
+        happened.append(put_forward(run, gate, now))
     return happened
 
 

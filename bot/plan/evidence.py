@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.plan.events import CheckpointOffered
+from bot.plan.checklist import Item
+from bot.plan.events import ChecklistOpened, CheckpointOffered
 from bot.plan.gate import EvidencePart, Gate
 from bot.plan.run import Run
 
@@ -28,7 +29,14 @@ def evidence(run: Run, gate: Gate) -> dict[str, Any]:
         shown["waived"] = {c: list(dict.fromkeys(w.user for w in waivers if w.check == c)) for c in checks}
     for part in gate.evidence:
         shown |= _PARTS[part](run)
+    if gate.checklist:
+        shown["checklist"] = {key: _attested(item) for key, item in run.checklists[gate.name].items.items()}
     return shown
+
+
+def _attested(item: Item) -> dict[str, str]:
+    why = {"why": item.why} if item.why else {}
+    return {"text": item.text, "state": item.state, "by": item.user, **why}
 
 
 def _freeze(run: Run) -> dict[str, Any]:
@@ -68,10 +76,18 @@ _PARTS: Mapping[EvidencePart, Callable[[Run], dict[str, Any]]] = {
 }
 
 
-def offer(run: Run, checkpoint: str, now: datetime) -> CheckpointOffered:
-    """The next offer of gate `checkpoint`: a new message, never an edit of an earlier one."""
-    number = 1 + max((n for name, n in run.offers if name == checkpoint), default=0)
-    shown = evidence(run, run.plan.gate(checkpoint))
-    bound = json.dumps([run.run_id, checkpoint, number, shown], sort_keys=True, separators=(",", ":"))
+def put_forward(run: Run, gate: Gate, now: datetime) -> ChecklistOpened | CheckpointOffered:
+    """The gate comes before people: on offer, or with a checklist that leads to its offer, all open."""
+    if not gate.checklist:
+        return offer(run, gate, now)
+    before = run.checklists.get(gate.name)
+    return ChecklistOpened(at=now, checkpoint=gate.name, number=before.number + 1 if before else 1)
+
+
+def offer(run: Run, gate: Gate, now: datetime) -> CheckpointOffered:
+    """Its next offer: a new message, never an edit of an earlier one."""
+    number = 1 + max((n for name, n in run.offers if name == gate.name), default=0)
+    shown = evidence(run, gate)
+    bound = json.dumps([run.run_id, gate.name, number, shown], sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(bound.encode()).hexdigest()[:_DIGEST_LENGTH]
-    return CheckpointOffered(at=now, checkpoint=checkpoint, offer=number, evidence=shown, digest=digest)
+    return CheckpointOffered(at=now, checkpoint=gate.name, offer=number, evidence=shown, digest=digest)

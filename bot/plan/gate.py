@@ -42,3 +42,9 @@ class Gate(BaseModel):
     """Its step seals the bundle: from then on the bundle is what it is, and gates only add events."""
     changes_target: bool = False
     """Its step writes to the target."""
+    ends_window: bool = False
+    """Users are let in: what the window is for is over. Where no gate of a plan says so, it is over with the seal."""
+    releases: bool = False
+    """Its step ends the watch, which is then not for the word `release` to do."""
+    checklist: dict[str, str] = {}
+    """By key, what people attest before the gate is put on offer."""

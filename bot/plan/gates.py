@@ -43,6 +43,52 @@ USERS = Gate(
     evidence=("freeze", "bundle", "users"),
     seals=True,
 )
+ENVIRONMENT = Gate(
+    name="environment",
+    title="Environment",
+    signal="env-ready",
+    claim="every account, permission and tool that the night needs is there, and the export was practised",
+    starts="asks every question of `cutover doctor` again, then posts the next checkpoint",
+    if_you_stop="nothing was changed by this run, and nothing is frozen",
+    examiners=("environment", "practised"),
+    evidence=("approvers",),
+)
+READINESS = Gate(
+    name="readiness",
+    title="Readiness",
+    signal="cutover-ready",
+    claim="the window is long enough, the people are there, and the notice can be switched on",
+    starts="holds the window against the time needed and counts the approvers, then posts the next checkpoint",
+    if_you_stop="nothing was changed by this run, and nothing is frozen",
+    examiners=("window-fits", "approvers"),
+    evidence=("approvers",),
+)
+LIVE = Gate(
+    name="live",
+    title="Live",
+    signal="cutover-complete",
+    claim="the new system answers users, and nothing was written to Supabase since the freeze",
+    starts="asks the new system's addresses and proves the freeze once more, then lets the window end",
+    if_you_stop="the bundle is handed over and stays as it is; Supabase stays frozen and watched",
+    examiners=("live-urls", "freeze-holds"),
+    evidence=("freeze", "handover"),
+    ends_window=True,
+)
+STABLE = Gate(
+    name="stable",
+    title="Stable",
+    signal="stabilized",
+    claim="the new system has run long enough that nobody will go back",
+    starts="looks how long it has been live and whether Supabase moved since, then ends the watch",
+    if_you_stop="the new system is live; Supabase stays frozen and watched until somebody ends it",
+    examiners=("hours-live", "still-since-live"),
+    step="release",
+    evidence=("handover",),
+    releases=True,
+)
 THE_NIGHT = (FREEZE, EXPORT, USERS)
 """Every plan has these, in this order."""
+BEFORE = (ENVIRONMENT, READINESS)
+BEHIND = (LIVE, STABLE)
+KNOWN = {gate.name: gate for gate in (*BEFORE, *THE_NIGHT, *BEHIND)}
 DEFAULT = Plan(gates=THE_NIGHT)

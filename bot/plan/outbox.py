@@ -19,7 +19,7 @@ def owe(run: Run, post: Post) -> Run:
 
 
 def with_alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
-    gate = run.current[0] if run.current else ""
+    gate = run.at
     key = f"{run.run_id}/alarm/{name}"
     return owe(
         run,

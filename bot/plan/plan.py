@@ -36,6 +36,15 @@ class Plan(BaseModel):
         return next(gate for gate in self.gates if gate.seals)
 
     @property
+    def ending_the_window(self) -> Gate | None:
+        """None where users are let in with the seal."""
+        return next((gate for gate in self.gates if gate.ends_window), None)
+
+    @property
+    def has_checklists(self) -> bool:
+        return any(gate.checklist for gate in self.gates)
+
+    @property
     def signals(self) -> Mapping[str, Gate]:
         return {gate.signal: gate for gate in self.gates}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.plan.findings import Finding
-from bot.plan.results import ExportResult, HandoverResult, UsersResult
+from bot.plan.results import ExportResult, HandoverResult, StepNote, UsersResult
 
 PostKind = Literal[
     "cutover_run", "cutover_checkpoint", "cutover_finding", "cutover_answer", "cutover_summary", "cutover_alarm"
@@ -29,6 +29,14 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Checklist:
+    """The gate before it is on offer: its items, and who ticked which."""
+
+    checkpoint: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Prose:
     """Our own sentences, in Slack's mrkdwn, already safe to show."""
 
@@ -43,7 +51,7 @@ class Verbatim:
     code: str
 
 
-Body = Header | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult
+Body = Header | Checklist | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult | StepNote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +75,15 @@ def header_key(run_id: str) -> str:
 
 def gate_key(run_id: str, checkpoint: str, offer: int) -> str:
     return f"{run_id}/checkpoint/{checkpoint}/{offer}"
+
+
+def checklist_key(run_id: str, checkpoint: str, number: int) -> str:
+    return f"{run_id}/checklist/{checkpoint}/{number}"
+
+
+def list_name(checkpoint: str, number: int) -> str:
+    """What a button on a checklist names instead of an evidence digest."""
+    return f"{checkpoint}/{number}"
 
 
 def answer_key(run_id: str, ts: str) -> str:

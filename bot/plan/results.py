@@ -114,4 +114,22 @@ class HandoverResult(_Fact):
     journal_hash: str
 
 
-StepResult = Annotated[ExportResult | UsersResult | HandoverResult, Field(discriminator="kind")]
+class StepNote(_Fact):
+    """What any other step left: sentences for people, and counts by their names."""
+
+    kind: Literal["note"] = "note"
+    step: str
+    says: str
+    counts: dict[str, int] = {}
+
+    @property
+    def milestone(self) -> str:
+        return f"Step {self.step} ended"
+
+
+StepResult = Annotated[ExportResult | UsersResult | HandoverResult | StepNote, Field(discriminator="kind")]
+
+
+def step_of(result: StepResult) -> str:
+    """The name of the step that leaves such a result."""
+    return result.step if isinstance(result, StepNote) else result.kind

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan import posts
+from bot.plan.checklist import ITEM, Checklist
 from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.gate import Gate
@@ -83,7 +84,12 @@ class Run:
     happened: int = 0
     """How many events there were: the order of what Slack has not numbered, whatever becomes of a clock."""
     offers: Mapping[tuple[str, int], Offer] = field(default_factory=dict)
+    at: str = ""
+    """The gate at hand; "" before the first."""
     current: tuple[str, int] | None = None
+    """Its offer; None while its checklist is open."""
+    checklists: Mapping[str, Checklist] = field(default_factory=dict)
+    """By gate, the last one that was opened."""
     attempts: Mapping[str, int] = field(default_factory=dict)
     """Verifications begun so far, by gate."""
     verification: int = 0
@@ -215,17 +221,42 @@ class Run:
 
     @property
     def gate(self) -> Gate:
-        return self.plan.gate(self.current[0]) if self.current else self.plan.first
+        return self.plan.gate(self.at) if self.at else self.plan.first
+
+    @property
+    def checklist(self) -> Checklist | None:
+        """That of the gate at hand; None where it has none."""
+        return self.checklists.get(self.at)
+
+    @property
+    def open_items(self) -> tuple[str, ...]:
+        """The keys of what is not attested yet, and keeps the gate at hand from being offered."""
+        return self.checklist.open if self.checklist is not None and self.current is None else ()
 
     @property
     def gate_key(self) -> str:
-        """The key of the current gate's post, or of the header before the first gate is offered."""
-        return posts.gate_key(self.run_id, *self.current) if self.current else posts.header_key(self.run_id)
+        """The key of the post of the gate at hand: its offer, before that its checklist, before any gate the header."""
+        if self.current:
+            return posts.gate_key(self.run_id, *self.current)
+        if self.checklist is not None:
+            return posts.checklist_key(self.run_id, self.at, self.checklist.number)
+        return posts.header_key(self.run_id)
 
     @property
     def freeze(self) -> Mapping[str, Any] | None:
         """The freeze record: `frozenAt`, `lsn`, `xmax`, `baseline`; None until the gate that freezes has passed."""
         return self.facts.get(self.plan.freezing.name)
+
+    @property
+    def is_window_over(self) -> bool:
+        """Users are let in, or what they were kept out for is done."""
+        letting_in = self.plan.ending_the_window
+        return self.is_dry_run_over or (self.is_closed if letting_in is None else self.is_passed(letting_in.name))
+
+    @property
+    def is_before_the_freeze(self) -> bool:
+        """The gate at hand comes before the one that freezes."""
+        return self.gate in self.plan.before(self.plan.freezing.name)
 
     @property
     def guarded(self) -> bool:
@@ -380,7 +411,8 @@ class Run:
     def acceptable(self) -> tuple[str, ...]:
         """What may stand behind `accept` now."""
         checks = dict.fromkeys(f"{finding.check}: WHY" for finding in self.waivable)
-        return (*self.open_reasons, *checks, *(f"unreadable:{table}: WHY" for table in self.open_tables))
+        items = (f"{ITEM}{key}: WHY" for key in self.open_items)
+        return (*self.open_reasons, *checks, *items, *(f"unreadable:{table}: WHY" for table in self.open_tables))
 
     def answer_to(self, ts: str) -> Delivery | None:
         """The post that answers this message; None while nothing was decided to answer."""
@@ -398,10 +430,19 @@ class Run:
                 return self.header_status
             case posts.Gate(checkpoint, offer):
                 return self.offers[checkpoint, offer].status
+            case posts.Checklist(checkpoint, number):
+                return self._status_of_list(checkpoint, number)
             case _ if post.kind == "cutover_alarm":
                 return "waiting" if post.key in self.alarms else "done"
             case _:
                 return post.status
+
+    def _status_of_list(self, checkpoint: str, number: int) -> str:
+        """`passed` once the gate is on offer; `void` when a newer list or an earlier gate has taken its place."""
+        checklist = self.checklists[checkpoint]
+        if checklist.number != number or self.plan.gate(checkpoint) in self.plan.behind(self.gate.name):
+            return "void"
+        return "passed" if checklist.is_complete else "waiting"
 
     def displayed_state(self, post: Post) -> str:
         """What the post must show of the run now: when it differs from what is shown, the message is edited. A gate
@@ -413,6 +454,8 @@ class Run:
                 shown = self.offers[checkpoint, offer]
                 more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
                 return f"{status} {shown.attempt}{more}"
+            case posts.Checklist(checkpoint, _) if status != "void":
+                return " ".join([status, *(item.state for item in self.checklists[checkpoint].items.values())])
             case posts.Header():
                 why = f" {hashlib.sha256(self.hold.encode()).hexdigest()[:8]}" if self.hold else ""
                 return f"{status} {self.gate_key} {self.phase}{why}"
@@ -429,14 +472,8 @@ class Run:
 def doing(run: Run) -> str:
     """What the run is at, as a clause for people."""
     match run.phase:
-        case Phase.WAITING if not run.started:
-            return "the run waits for `start`"
-        case Phase.WAITING if run.offer is not None and run.offer.by:
-            signal, more = run.gate.signal, run.offer.missing
-            people = "another person" if more == 1 else f"{more} other people"
-            return f"the {run.gate.title} checkpoint waits for `{signal}` from {people}"
         case Phase.WAITING:
-            return f"the {run.gate.title} checkpoint waits for `{run.gate.signal}`"
+            return _waiting(run)
         case Phase.VERIFYING:
             return f"the {run.gate.title} checkpoint is being checked"
         case Phase.RUNNING:
@@ -454,5 +491,20 @@ def doing(run: Run) -> str:
             return "the run is aborted"
         case Phase.DONE if run.is_dry_run_over:
             return "the run has ended as a dry run: no user was created or changed"
+        case Phase.DONE if not run.plan.last.seals:
+            return f"the run has ended: the {run.plan.last.title} checkpoint is passed"
         case Phase.DONE:
             return "the run is handed over"
+
+
+def _waiting(run: Run) -> str:
+    if not run.started:
+        return "the run waits for `start`"
+    if items := len(run.open_items):
+        what = "an item" if items == 1 else f"{items} items"
+        return f"the {run.gate.title} checkpoint waits for {what} of its checklist"
+    waits = f"the {run.gate.title} checkpoint waits for `{run.gate.signal}`"
+    if run.offer is None or not run.offer.by:
+        return waits
+    more = run.offer.missing
+    return f"{waits} from {'another person' if more == 1 else f'{more} other people'}"

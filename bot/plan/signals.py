@@ -32,6 +32,8 @@ WORDS = (
     "abort",
     "release",
 )
+CHECKLIST_WORDS = ("tick", "untick")
+"""Words only where the plan has a checklist."""
 _MARKS = "`*_\"'“”„‘’«»"
 _END = ".!…"
 _JOIN = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
@@ -51,7 +53,7 @@ class NearMiss:
 
 @dataclass(frozen=True)
 class Word:
-    """A word to the bot; `name` may be none of `WORDS`. `argument` is what follows, its white space folded, case
+    """A word to the bot; `name` may be none of `words_of`. `argument` is what follows, its white space folded, case
     kept.
     """
 
@@ -60,6 +62,11 @@ class Word:
 
 
 Meaning = Signal | NearMiss | Word | None
+
+
+def words_of(plan: Plan) -> tuple[str, ...]:
+    """The words that mean something in a run of this plan, but for its signals."""
+    return (*WORDS, *CHECKLIST_WORDS) if plan.has_checklists else WORDS
 
 
 def _bare(text: str) -> str:
@@ -120,7 +127,7 @@ def read(text: str, plan: Plan, *, bot_user: str, addressed: bool = False) -> Me
         return Signal(checkpoint)
     if addressed:
         name, argument = (*bare.split(None, 1), "", "")[:2]
-        if name.casefold() in WORDS or not (near := _near(bare, plan)):
+        if name.casefold() in words_of(plan) or not (near := _near(bare, plan)):
             return Word(name.casefold(), " ".join(argument.split()))
         return NearMiss(near)
     near = _near(bare, plan)

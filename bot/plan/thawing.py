@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.plan import events as e
-from bot.plan.commands.control import back_to_the_freeze
+from bot.plan.commands.control import back_to_the_freeze, voided
+from bot.plan.evidence import offer
 from bot.plan.findings import blocks
 from bot.plan.fold import after
 from bot.plan.inputs import Abort, EndFreeze, EndThaw, FailFreeze, FailThaw, Refusal, ReportThaw
 from bot.plan.run import Run
 
-Decision = Sequence[e.AnyEvent] | Refusal
+Decision = Sequence[e.Event] | Refusal
 
 
 def end_freeze(run: Run, command: EndFreeze, now: datetime) -> Decision:
@@ -76,8 +77,16 @@ def _is_overtaken(run: Run, restored_at: datetime) -> bool:
     return began is not None and restored_at < began
 
 
-def _unfrozen(run: Run, now: datetime) -> Sequence[e.AnyEvent]:
-    """What follows from a thaw that ends no run: before the handover all that stood on the freeze is void."""
-    if run.is_closed or run.offer is None:
+def _unfrozen(run: Run, now: datetime) -> Sequence[e.Event]:
+    """What follows from a thaw that ends no run: before the seal all that rests on the freeze is void, and elsewhere
+    the gate at hand is put forward anew, since approvals were given for the source as it was.
+    """
+    if run.has_ended or not run.at:
         return [e.Unfrozen(at=now)]
-    return [*back_to_the_freeze(run, "the source was thawed", now), e.Unfrozen(at=now)]
+    if run.is_closed or run.is_before_the_freeze:
+        again = [] if run.open_items else [*voided(run, [run.gate], _THAWED, now), offer(run, run.gate, now)]
+        return [*again, e.Unfrozen(at=now)]
+    return [*back_to_the_freeze(run, _THAWED, now), e.Unfrozen(at=now)]
+
+
+_THAWED = "the source was thawed"

@@ -17,11 +17,13 @@ from datetime import datetime
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan.evidence import put_forward
+from bot.plan.fold import after
 from bot.plan.inputs import BeginVerification, EndVerification, JudgeApprovals, Refusal, TellFinding
 from bot.plan.run import Run
 from bot.plan.texts import approvals, sentences
 
-Decision = Sequence[e.AnyEvent] | Refusal
+Decision = Sequence[e.Event] | Refusal
 
 
 def begin_verification(run: Run, command: BeginVerification, now: datetime) -> Decision:
@@ -62,7 +64,9 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
                 at=now, checkpoint=given.checkpoint, user=given.user, ts=given.ts, why=why
             )
     if not lapsed and not unknown:
-        return [_passed(run, now)]
+        passed = _passed(run, now)
+        following = None if run.gate.step else run.plan.following(run.gate.name)
+        return [passed, put_forward(after(run, passed), following, now)] if following else [passed]
     if lapsed:
         kept = [user for user in run.offer.by if user not in lapsed]
         finding = approvals.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept)

@@ -20,7 +20,7 @@ from bot.plan.inputs import MissLook, Refusal, ReportBlindness, ReportDrift, Rep
 from bot.plan.run import Phase, Run
 from bot.plan.texts import sentences
 
-Decision = Sequence[e.AnyEvent] | Refusal
+Decision = Sequence[e.Event] | Refusal
 
 
 def report_look(run: Run, command: ReportLook, now: datetime) -> Decision:

@@ -28,7 +28,7 @@ class Moment:
 DELIVERY = (e.PostIntended, e.Posted, e.PostEdited, e.HeaderPinned)
 
 
-def moment(n: int, event: e.AnyEvent) -> Moment | None:
+def moment(n: int, event: e.Event) -> Moment | None:
     """None for what is not told."""
     if isinstance(event, DELIVERY):
         return None

@@ -105,7 +105,7 @@ class _Gathered:
 
 
 def gathered(
-    lines: Iterable[tuple[int, e.AnyEvent]], head: tuple[int, str], bundle: Metadata | None, bundle_sha256: str = ""
+    lines: Iterable[tuple[int, e.Event]], head: tuple[int, str], bundle: Metadata | None, bundle_sha256: str = ""
 ) -> Evidence | None:
     """From the journal's numbered lines; None for an empty journal."""
     run: Run | None = None
@@ -134,7 +134,7 @@ def gathered(
     )
 
 
-def _take(found: _Gathered, run: Run, event: e.AnyEvent) -> None:  # noqa: PLR0912  # one branch an event
+def _take(found: _Gathered, run: Run, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
     gate = found.at_hand
     match event:
         case e.RunOpened():

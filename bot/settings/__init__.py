@@ -6,11 +6,13 @@ never shown, since it may be a secret in the wrong place.
 
     shape     what can be set, with its type and its default
     loading   where it is read, and how every mistake is found
+    planned   the plan that is asked for
     forms     what a command needs, and what a value must look like
 """
 
 from bot.settings.forms import Need
 from bot.settings.loading import WayBack, for_the_way_back, load
+from bot.settings.planned import plan_of
 from bot.settings.shape import Settings
 
-__all__ = ["Need", "Settings", "WayBack", "for_the_way_back", "load"]
+__all__ = ["Need", "Settings", "WayBack", "for_the_way_back", "load", "plan_of"]

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.loopback import is_this_machine
+from bot.plan.compose import PlanRefused
 from bot.plan.entitled import people_needed
-from bot.plan.gates import DEFAULT
+from bot.settings.planned import plan_of
 from bot.settings.shape import Settings
 
 Need = Literal["slack", "source", "source_api", "target"]
@@ -68,10 +69,14 @@ def _too_few(settings: Settings) -> Iterator[str]:
     if groups:
         return
     there = len(set(users))
-    approvals = {name: checkpoint.approvals for name, checkpoint in settings.checkpoints}
+    try:
+        plan = plan_of(settings)
+    except PlanRefused:  # which is said by itself
+        return
+    approvals = {gate.name: settings.checkpoints.each[gate.name].approvals for gate in plan.gates}
     alone = [name for name, needed in approvals.items() if needed > there]
     yield from (f"checkpoints.{name}.approvals asks for more approvers than approvers.users names" for name in alone)
-    needed = people_needed(DEFAULT, approvals, deny_same_person=settings.approvers.deny_same_person)
+    needed = people_needed(plan, approvals, deny_same_person=settings.approvers.deny_same_person)
     if needed > there and not alone:
         yield (
             f"approvers.users names {_people(there)}, and with approvers.deny_same_person the gates together take "

@@ -18,7 +18,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from bot.errors import UsageError
+from bot.plan.compose import PlanRefused
 from bot.settings.forms import Need, missing_or_wrong
+from bot.settings.planned import of_no_gate, plan_of
 from bot.settings.shape import OFTEN, PREFIX, Settings
 
 
@@ -97,7 +99,15 @@ def _read(config: Path | None, directory: Path | None) -> _Read:
     mistakes.extend(disagreeing)
     settings, told = _validated(_over(given, filed))
     mistakes.extend(told.values())
+    mistakes.extend(_about_the_plan(settings))
     return _Read(settings=settings, mistakes=tuple(mistakes), told=tuple(told), names=names)
+
+
+def _about_the_plan(settings: Settings) -> Sequence[str]:
+    try:
+        return list(of_no_gate(settings, plan_of(settings)))
+    except PlanRefused as refused:
+        return refused.mistakes
 
 
 def _by_other_names(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -10,9 +12,11 @@ from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.plan.compose import DEFAULT_NAMES
 
 PREFIX = "CUTOVER__"
 
@@ -73,14 +77,78 @@ class Run(_Section):
     ephemeral_ok: Annotated[bool, _NOW] = False
 
 
+class Url(_Section):
+    """An address that must answer with this status, and with this text where one is given."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    text: str = ""
+
+
+def _read(value: object) -> object:
+    """From the environment it comes as JSON."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Checklist = Annotated[
+    dict[str, Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20), BeforeValidator(_read)
+]
+
+
 class Checkpoint(_Section):
     approvals: Annotated[int, Field(ge=1, le=9), _STRICTER] = 1
+    checklist: Annotated[Checklist, Field(description="table of key and text, up to 20"), _KEPT] = {}
+    """By key, what people tick before the checkpoint is put on offer."""
 
 
-class Checkpoints(_Section):
+class Live(Checkpoint):
+    urls: Annotated[
+        tuple[Url, ...], Field(description="list of tables: url, status, text"), BeforeValidator(_read), _NOW
+    ] = ()
+    """What must answer, asked from here."""
+
+
+class Stable(Checkpoint):
+    hours: Annotated[int, Field(ge=0, le=8760), _NOW] = 48
+    """How long the new system must have been live."""
+
+
+class Checkpoints(BaseModel):
+    """By the name of the gate; a team's own gates are further keys."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Checkpoint]
+
+    environment: Checkpoint = Checkpoint()
+    readiness: Checkpoint = Checkpoint()
     freeze: Checkpoint = Checkpoint()
     export: Checkpoint = Checkpoint()
     users: Checkpoint = Checkpoint()
+    live: Live = Live()
+    stable: Stable = Stable()
+
+    @property
+    def each(self) -> Mapping[str, Checkpoint]:
+        """Own gates too; one that is not named has what every gate has."""
+        return defaultdict(Checkpoint, self)
+
+
+class OwnGate(_Section):
+    name: str
+    after: str
+    signal: str
+    claim: str
+    title: Annotated[str, Field(max_length=60)] = ""
+    checklist: Checklist = {}
+
+
+class Plan(_Section):
+    gates: Annotated[tuple[str, ...], _KEPT] = DEFAULT_NAMES
+    own: Annotated[
+        tuple[OwnGate, ...],
+        Field(description="list of tables: name, after, signal, claim, title, checklist"),
+        _KEPT,
+    ] = ()
 
 
 class Freeze(_Section):
@@ -150,6 +218,7 @@ class Settings(BaseSettings):
     approvers: Approvers = Approvers()
     run: Run = Run()
     checkpoints: Checkpoints = Checkpoints()
+    plan: Plan = Plan()
     freeze: Freeze = Freeze()
     export: Export = Export()
     users: Users = Users()
@@ -172,6 +241,7 @@ class Settings(BaseSettings):
         "approvers",
         "run",
         "checkpoints",
+        "plan",
         "freeze",
         "export",
         "users",

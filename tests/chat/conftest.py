@@ -80,7 +80,7 @@ class Night:
     run: Run
     channel: SlackChannel
 
-    def happens(self, *happened: e.AnyEvent) -> None:
+    def happens(self, *happened: e.Event) -> None:
         for event in happened:
             self.run = after(self.run, event)
 
@@ -101,7 +101,7 @@ class Night:
 class Story:
     """Events and results, as a night would bring them."""
 
-    def opened(self, **changes: Any) -> list[e.AnyEvent]:
+    def opened(self, **changes: Any) -> list[e.Event]:
         """The first events of a run: opened, with its first gate on offer."""
         values: dict[str, Any] = {
             "run_id": "20241124-ab12",
@@ -118,14 +118,14 @@ class Story:
         assert run is not None
         return run
 
-    def moved(self, run: Run, *chapters: Callable[[Run], list[e.AnyEvent]]) -> Run:
+    def moved(self, run: Run, *chapters: Callable[[Run], list[e.Event]]) -> Run:
         """The run after these chapters; each sees the run as it is then."""
         for chapter in chapters:
             for event in chapter(run):
                 run = after(run, event)
         return run
 
-    def gate_passes(self, run: Run, *findings: Finding) -> list[e.AnyEvent]:
+    def gate_passes(self, run: Run, *findings: Finding) -> list[e.Event]:
         """From the signal to the beginning of the step."""
         gate, attempt = run.gate.name, 1
         assert run.offer is not None

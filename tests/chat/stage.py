@@ -86,9 +86,9 @@ class _Overheard:
     """The journal, and what it was given since the stage opened or forgot."""
 
     record: EventRecord
-    events: list[e.AnyEvent] = field(default_factory=list)
+    events: list[e.Event] = field(default_factory=list)
 
-    def append(self, events: Sequence[e.AnyEvent]) -> None:
+    def append(self, events: Sequence[e.Event]) -> None:
         self.record.append(events)
         self.events.extend(events)
 
@@ -105,7 +105,7 @@ class Stage:
     listener: SocketListener | HttpListener
     checks_end: asyncio.Event
     steps_end: asyncio.Event
-    events: list[e.AnyEvent]
+    events: list[e.Event]
     private: list[str] = field(default_factory=list)
     """What only the authors of slash commands were told."""
     early: str = ""

@@ -6,7 +6,7 @@ import pytest
 
 from bot.conductor import interrupted
 from bot.errors import CutoverError, UsageError
-from bot.plan.events import AnyEvent, BotLeft
+from bot.plan.events import BotLeft, Event
 from bot.plan.run import Run
 from tests.conducting.worlds import AWAY, World, turning, until
 from tests.plan.histories import RUN_ID
@@ -103,7 +103,7 @@ def test_a_journal_that_cannot_be_written_keeps_no_bot_from_ending() -> None:
     world = World("export waits")
     full = UsageError("the disk is full", unchanged="nothing was added to it", do="make room")
 
-    async def play() -> list[AnyEvent]:
+    async def play() -> list[Event]:
         conductor = world.conductor(once=False)
         conducting = asyncio.create_task(conductor.conduct())
         await asyncio.sleep(1)

@@ -32,7 +32,7 @@ _Word = tuple[Callable[[Run], bool], str, str]
 """When it is said, what, and by whom; once."""
 
 
-def _shape(decision: Sequence[e.AnyEvent]) -> _Shape:
+def _shape(decision: Sequence[e.Event]) -> _Shape:
     """The kinds of its events, each run of one kind once."""
     kinds = [event.type for event in decision]
     return tuple(kind for n, kind in enumerate(kinds) if n == 0 or kinds[n - 1] != kind)
@@ -56,7 +56,7 @@ class DiskWorld(World):
         self._directory = directory
         self._words = words
         self._cut = cut
-        self.decisions: list[tuple[list[e.AnyEvent], int, int]] = []
+        self.decisions: list[tuple[list[e.Event], int, int]] = []
         """Those of several events, with the bytes of the file from which and up to which they stand."""
         with contextlib.closing(EventRecord.open(directory)) as record:
             record.append(self.disk)
@@ -73,12 +73,12 @@ class DiskWorld(World):
         self._record = record
         return _Cutting(self, record), run
 
-    def keep(self, events: Sequence[e.AnyEvent]) -> None:
+    def keep(self, events: Sequence[e.Event]) -> None:
         assert len(events) == 1, "nothing is left to be made up for"
         self._record.append(events)
         self.disk.extend(events)
 
-    def write(self, record: EventRecord, events: Sequence[e.AnyEvent]) -> None:
+    def write(self, record: EventRecord, events: Sequence[e.Event]) -> None:
         begins = self.file.stat().st_size
         record.append(events)
         ends = self.file.stat().st_size
@@ -124,7 +124,7 @@ class _Cutting:
     world: DiskWorld
     record: EventRecord
 
-    def append(self, events: Sequence[e.AnyEvent]) -> None:
+    def append(self, events: Sequence[e.Event]) -> None:
         if self.world._died:
             raise Died
         self.world.write(self.record, events)

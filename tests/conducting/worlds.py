@@ -18,7 +18,7 @@ from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreach
 from bot.obstacles import DATABASE_AWAY
 from bot.plan.actions import settled
 from bot.plan.decide import decide
-from bot.plan.events import AnyEvent, MovedTo
+from bot.plan.events import Event, MovedTo
 from bot.plan.findings import Finding, passed
 from bot.plan.fold import after, fold
 from bot.plan.inputs import Hear, Permission, Refusal, TakeUp
@@ -105,7 +105,7 @@ class World:
 
     def __init__(self, place: str | Night = "opened", trouble: Trouble | None = None) -> None:
         night = night_at(place) if isinstance(place, str) else place
-        self.disk: list[AnyEvent] = list(night.events)
+        self.disk: list[Event] = list(night.events)
         self.full: SupportsBool = False
         self.now = night.now
         self.trouble = trouble
@@ -206,7 +206,7 @@ class World:
         assert run is not None
         return _Disk(self), run
 
-    def keep(self, events: Sequence[AnyEvent]) -> None:
+    def keep(self, events: Sequence[Event]) -> None:
         """What a process that starts writes first, and nothing meets it."""
         self.disk.extend(events)
 
@@ -304,7 +304,7 @@ class _Clock:
 class _Disk:
     world: World
 
-    def append(self, events: Sequence[AnyEvent]) -> None:
+    def append(self, events: Sequence[Event]) -> None:
         world = self.world
         if world.full:
             raise UsageError("the disk is full", unchanged="nothing was added to it", do="make room")

@@ -110,7 +110,13 @@ def test_the_settings() -> None:
         "slack": {"channel": None},
         "approvers": {"users": (), "groups": (), "deny_same_person": False},
         "run": {"start": "now", "ephemeral_ok": False},
-        "checkpoints": {name: {"approvals": 1} for name in ("freeze", "export", "users")},
+        "checkpoints": {
+            **{name: {"approvals": 1, "checklist": {}} for name in ("environment", "readiness")},
+            **{name: {"approvals": 1, "checklist": {}} for name in ("freeze", "export", "users")},
+            "live": {"approvals": 1, "checklist": {}, "urls": ()},
+            "stable": {"approvals": 1, "checklist": {}, "hours": 48},
+        },
+        "plan": {"gates": ("freeze", "export", "users"), "own": ()},
         "freeze": {"mode": "people", "quiet_seconds": 10, "hold_locks": False, "notice_url": "", "notice_text": ""},
         "export": {"workers": 4, "include_schemas": (), "exclude_tables": ()},
         "users": {"mode": "create", "concurrency": 16, "accept": (), "retain_days": 90},
@@ -139,7 +145,7 @@ def test_the_settings() -> None:
 
 def test_the_events_of_the_journal() -> None:
     """An old journal is read for ever: no type goes, and none is called otherwise."""
-    union = get_args(get_args(events.AnyEvent)[0])
+    union = events.KINDS
     assert {event.model_fields["type"].default for event in union} == {
         "abort-asked", "abort-confirmed", "answered", "bot-left", "bot-started", "checkpoint-offered",
         "checkpoint-passed", "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone",
@@ -154,6 +160,7 @@ def test_the_events_of_the_journal() -> None:
         "guard-lost",
         "second-instance-seen", "second-instance-gone", "pin-given-up",
         "checks-passed", "approval-lapsed", "watch-rebased",
+        "checklist-opened", "item-ticked", "item-unticked", "item-accepted",
     }  # fmt: skip
 
 

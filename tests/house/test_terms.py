@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bot import settings
+from bot.plan.gates import KNOWN
 from bot.plan.inputs import TakeUp
 from bot.plan.posts import Prose
 from bot.settings import Settings
@@ -20,7 +21,7 @@ from bot.terms import KEPT, entitlement_of, otherwise, rules_of
 from tests.plan.histories import ANN, BEN, Night
 
 _ROOT = Path(__file__).parents[2]
-_GATES = (0, 1, 2)
+_GATES = (0, 1, 4)
 _ANOTHER: dict[str, Any] = {
     "slack_bot_token": "xoxb-2",
     "slack_app_token": "xapp-2",
@@ -44,9 +45,12 @@ _ANOTHER: dict[str, Any] = {
     "approvers.deny_same_person": True,
     "run.start": "on-word",
     "run.ephemeral_ok": True,
-    "checkpoints.freeze.approvals": 2,
-    "checkpoints.export.approvals": 2,
-    "checkpoints.users.approvals": 2,
+    **{f"checkpoints.{gate}.approvals": 2 for gate in KNOWN},
+    **{f"checkpoints.{gate}.checklist": {"dns-ttl": "DNS TTL is 60 s"} for gate in KNOWN},
+    "checkpoints.live.urls": [{"url": "https://new.example.com", "text": "welcome"}],
+    "checkpoints.stable.hours": 72,
+    "plan.gates": ["readiness", "freeze", "export", "users"],
+    "plan.own": [{"name": "dns", "after": "users", "signal": "dns-ready", "claim": "names are moved"}],
     "freeze.mode": "bot",
     "freeze.quiet_seconds": 20,
     "freeze.hold_locks": True,
@@ -73,8 +77,10 @@ def _every(model: type[BaseModel] = Settings, place: str = "") -> Iterator[tuple
             yield f"{place}{name}", field
 
 
+_OF_THE_PLAN = {"plan.gates", "plan.own", *(f"checkpoints.{gate}.checklist" for gate in KNOWN)}
 _MARKS = {name: [m for m in field.metadata if isinstance(m, InAnOpenRun)] for name, field in _every()}
 _BEFORE = {
+    "CUTOVER__PLAN__GATES": json.dumps(list(KNOWN)),
     "CUTOVER__APPROVERS__USERS": json.dumps([ANN, BEN]),
     "CANARY_EMAIL": "one@example.com",
     "CANARY_PASSWORD": "one",
@@ -96,11 +102,15 @@ def _settings(**changed: Any) -> Settings:
 def _opened(gates: int) -> Night:
     """A run that these settings opened, behind so many gates."""
     before = _settings()
-    night = Night(rules=rules_of(before), accepted_ahead=before.users.accept, approvers=before.approvers.users)
+    night = Night(
+        rules=rules_of(before),
+        accepted_ahead=before.users.accept,
+        approvers=before.approvers.users,
+        plan=settings.plan_of(before),
+    )
     night.talk()
     for _ in range(gates):
-        night.pass_gate()
-        night.end_step()
+        night.go_on()
     return night
 
 
@@ -116,7 +126,7 @@ def _started(night: Night, now: Settings) -> list[str]:
 def test_of_every_setting_it_is_decided_what_a_change_does() -> None:
     """By one mark each, in the place where it is declared; what a run keeps can be read from its first event."""
     assert {name: len(marks) for name, marks in _MARKS.items() if len(marks) != 1} == {}
-    assert {name for name, [mark] in _MARKS.items() if mark is InAnOpenRun.KEPT} == set(KEPT)
+    assert {name for name, [mark] in _MARKS.items() if mark is InAnOpenRun.KEPT} == {*KEPT, *_OF_THE_PLAN}
     assert set(_ANOTHER) == set(_MARKS)
 
 
@@ -160,7 +170,7 @@ def test_all_that_is_kept_is_told_in_one_sentence() -> None:
 def test_a_list_in_another_order_is_no_change() -> None:
     """Nor is a name that stands there twice."""
     before = _settings(**{"export.exclude_tables": ["public.a", "public.b"]})
-    night = Night(rules=rules_of(before), approvers=before.approvers.users)
+    night = Night(rules=rules_of(before), approvers=before.approvers.users, plan=settings.plan_of(before))
     assert _started(night, _settings(**{"export.exclude_tables": ["public.b", "public.a", "public.b"]})) == []
 
 

@@ -57,8 +57,9 @@ from bot.plan.inputs import (
     TellFinding,
     TellWindow,
 )
+from bot.plan.plan import Plan
 from bot.plan.posts import Post
-from bot.plan.results import Attention, ExportResult, HandoverResult, StepResult, TableTotal, UsersResult
+from bot.plan.results import Attention, ExportResult, HandoverResult, StepNote, StepResult, TableTotal, UsersResult
 from bot.plan.run import Phase, Run, doing
 from bot.plan.signals import NearMiss, Signal, Word, read
 from bot.plan.timetable import Timer, timers
@@ -185,9 +186,9 @@ def permission_of(user: str) -> Permission:
     return _STANDINGS[user]
 
 
-def good_findings(checkpoint: str, at: datetime = START) -> list[Finding]:
+def good_findings(checkpoint: str, at: datetime = START, plan: Plan = PLAN) -> list[Finding]:
     """What the examiners of the gate find when all is well; one of them warns, which blocks nothing."""
-    found = [passed(name, f"{name} holds.") for name in PLAN.gate(checkpoint).examiners]
+    found = [passed(name, f"{name} holds.") for name in plan.gate(checkpoint).examiners]
     if checkpoint == "freeze":
         record: dict[str, Any] = {"frozenAt": at.isoformat(), "lsn": "0/1A", "xmax": 7, "baseline": {"orders": 3}}
         found[0] = passed("freeze-proof", "Nothing writes.", **record)
@@ -233,6 +234,8 @@ def result_of(step: str, *, attention: Mapping[str, Attention] | None = None, sh
                 duration_ms=1000,
                 to_decide={NED: (NED_THERE,)},
             )
+        case "release":
+            return StepNote(step="release", says="Nobody watches Supabase any more.")
         case _:
             return HandoverResult(digest="d1", files=9, journal_line=80, journal_hash="h80")
 
@@ -251,10 +254,11 @@ class Night:
         accepted_ahead: tuple[str, ...] = (),
         rules: e.Rules | None = None,
         approvers: tuple[str, ...] = (ANN, BEN),
+        plan: Plan = PLAN,
     ) -> None:
         self.now = START
-        self.events: list[e.AnyEvent] = []
-        self.decisions: list[list[e.AnyEvent]] = []
+        self.events: list[e.Event] = []
+        self.decisions: list[list[e.Event]] = []
         """The same events, by what decided on them."""
         command = Open(
             run_id=RUN_ID,
@@ -264,13 +268,14 @@ class Night:
             retain_days=90,
             accepted_ahead=accepted_ahead,
             rules=rules or e.Rules(),
+            plan=plan,
         )
         opened = open_run(command, self.now)
         self.run = after(None, *opened)
         self.events.extend(opened)
         self.decisions.append(list(opened))
 
-    def _follow(self, decision: Sequence[e.AnyEvent]) -> None:
+    def _follow(self, decision: Sequence[e.Event]) -> None:
         self.decisions.append(list(decision))
         self.events.extend(decision)
         self.run = after(self.run, *decision)
@@ -285,7 +290,7 @@ class Night:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def try_(self, command: Command) -> list[e.AnyEvent] | Refusal:
+    def try_(self, command: Command) -> list[e.Event] | Refusal:
         """What follows from the command, which has then happened."""
         self.later(seconds=1)
         decision = decide(self.run, command, self.now)
@@ -294,13 +299,13 @@ class Night:
         self._follow(decision)
         return list(decision)
 
-    def do(self, command: Command) -> list[e.AnyEvent]:
+    def do(self, command: Command) -> list[e.Event]:
         """As `try_`, for a command that is legal here."""
         happened = self.try_(command)
         assert not isinstance(happened, Refusal), happened.sentence
         return happened
 
-    def remind(self, checkpoint: str, offer: int = 1) -> list[e.AnyEvent]:
+    def remind(self, checkpoint: str, offer: int = 1) -> list[e.Event]:
         """The timer knocks when the next reminder of the gate is due."""
         waits = self.run.offer
         assert waits is not None
@@ -316,15 +321,15 @@ class Night:
         self.do(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=thread_ts, bot_user=BOT))
         return ts
 
-    def judge(self, ts: str, permission: Permission | None = None, *, progress: str = "") -> list[e.AnyEvent]:
+    def judge(self, ts: str, permission: Permission | None = None, *, progress: str = "") -> list[e.Event]:
         permission = permission or permission_of(self.run.heard[ts].user)
         return self.do(Judge(ts=ts, permission=permission, bot_user=BOT, progress=progress))
 
-    def say(self, text: str, user: str = ANN, permission: Permission | None = None) -> list[e.AnyEvent]:
+    def say(self, text: str, user: str = ANN, permission: Permission | None = None) -> list[e.Event]:
         """What follows from the message once it is heard and judged; its answer is the last of it."""
         return self.judge(self.hear(text, user), permission)
 
-    def ask(self, text: str, user: str = ANN) -> list[e.AnyEvent]:
+    def ask(self, text: str, user: str = ANN) -> list[e.Event]:
         """Says it to the bot by name; a second yes once the channel shows what it is about."""
         if text.casefold().endswith(" yes"):
             self.talk()
@@ -370,11 +375,30 @@ class Night:
 
     def pass_gate(self, user: str = ANN) -> None:
         """On the signal of `user`, who is the last that it takes."""
+        self.tick_all(user)
         self.give_signal(user)
-        self.find(good_findings(self.run.gate.name, self.now))
+        self.find(good_findings(self.run.gate.name, self.now, self.run.plan))
         self.end_checks()
 
-    def end_checks(self, **permissions: Permission) -> list[e.AnyEvent]:
+    def tick_all(self, user: str = ANN) -> None:
+        """Whatever is open on the checklist of the gate at hand."""
+        self.talk()
+        for key in self.run.open_items:
+            self.ask(f"tick {key}", user)
+
+    def go_to(self, gate: str, user: str = ANN) -> None:
+        """Through gates and steps, until this one is at hand."""
+        while self.run.gate.name != gate:
+            self.go_on(user)
+
+    def go_on(self, user: str = ANN) -> None:
+        """Through the gate at hand and its step, if it has one."""
+        self.pass_gate(user)
+        if self.run.step is not None:
+            self.end_step()
+        self.talk()
+
+    def end_checks(self, **permissions: Permission) -> list[e.Event]:
         """The checks are over, and so is the gate, unless one of them stops it or, by what Slack says of them (of a
         user id its permission), one of those who approved it may open it no more.
         """
@@ -383,7 +407,7 @@ class Night:
             return happened
         return [*happened, *self.judge_again(**permissions)]
 
-    def judge_again(self, **permissions: Permission) -> list[e.AnyEvent]:
+    def judge_again(self, **permissions: Permission) -> list[e.Event]:
         assert self.run.offer is not None
         told = {given.ts: permissions.get(given.user) or permission_of(given.user) for given in self.run.offer.checking}
         return self.do(JudgeApprovals(attempt=self.run.verification, permissions=told))

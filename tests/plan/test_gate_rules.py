@@ -162,7 +162,7 @@ def test_status_tells_what_became_of_each_approval() -> None:
 # -- a button and a slash command -------------------------------------------------------------------------------------
 
 
-def _press(night: Night, digest: str, request: str = "1.A", user: str = ANN) -> list[e.AnyEvent] | Refusal:
+def _press(night: Night, digest: str, request: str = "1.A", user: str = ANN) -> list[e.Event] | Refusal:
     heard = night.try_(
         Hear(ts="", user=user, team="T0", text="frozen", thread_ts=None, bot_user=BOT, via="button", request=request,
              digest=digest)

@@ -278,7 +278,7 @@ class Nights(RuleBasedStateMachine):
         assert self.run is not None
         return self.run
 
-    def take(self, event: e.AnyEvent) -> None:
+    def take(self, event: e.Event) -> None:
         self.check(event)
         if isinstance(event, e.DriftSeen):
             self.drifts, self.base = self.drifts + 1, len(self.source.movements)
@@ -329,7 +329,7 @@ class Nights(RuleBasedStateMachine):
 
     # -- what each event must be true to ------------------------------------------------------------------------------
 
-    def check(self, event: e.AnyEvent) -> None:  # noqa: PLR0912  # one branch an event
+    def check(self, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
         world = self.world
         match event:
             case e.CheckpointOffered():

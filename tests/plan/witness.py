@@ -256,14 +256,14 @@ class Witness:
         """When the post whose key ends so first stood in the channel; later than everything while it does not."""
         return next((at for key, at in self.stood.items() if key.endswith(ending)), NOT_YET)
 
-    def decided(self, events: Sequence[e.AnyEvent], now: datetime) -> None:
+    def decided(self, events: Sequence[e.Event], now: datetime) -> None:
         """The events of one decision, once all of them are on the disk. `now` is the world's; the bot's may be off."""
         self.now = now
         self.thaw_older_than_the_proof(events)
         for event in events:
             self.happened(event)
 
-    def happened(self, event: e.AnyEvent) -> None:  # noqa: PLR0912  # one branch an event
+    def happened(self, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
         match event:
             case e.CheckpointOffered():
                 self.is_offered(event)
@@ -313,7 +313,7 @@ class Witness:
             case _:
                 self.goes_another_way(event)
 
-    def goes_another_way(self, event: e.AnyEvent) -> None:
+    def goes_another_way(self, event: e.Event) -> None:
         match event:
             case e.AbortAsked():
                 self.asked["abort"] = event.ts
@@ -478,7 +478,7 @@ class Witness:
         moved = [at for at in self.source.movements if self.proof_at is None or self.proof_at < at < self.read_at]
         self.holds("proof-is-newer", self.proof_at is not None and not moved, moved)
 
-    def thaw_older_than_the_proof(self, events: Sequence[e.AnyEvent]) -> None:
+    def thaw_older_than_the_proof(self, events: Sequence[e.Event]) -> None:
         elsewhere = [event.elsewhere for event in events if isinstance(event, e.Thawed) and event.elsewhere is not None]
         if elsewhere and self.proof_at is not None and max(elsewhere) < self.proof_at:
             undone = [event for event in events if isinstance(event, e.CheckpointVoided | e.Unfrozen)]

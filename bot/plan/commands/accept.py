@@ -10,7 +10,9 @@ from functools import partial
 from typing import Literal
 
 from bot.plan import events as e
+from bot.plan.checklist import ITEM
 from bot.plan.commands import accept_grammar
+from bot.plan.commands.checklist import offered_if_complete
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.findings import blocks
 from bot.plan.fold import after
@@ -28,7 +30,7 @@ def accept(run: Run, said: Said) -> Reply | Refusal:
     named = accept_grammar.named(unescaped(said.argument), known)
     if named.left_over or not named.names:
         return Refusal(sentence=_not_a_name(run, named))
-    happened: list[e.AnyEvent] = []
+    happened: list[e.Event] = []
     tells: list[_Tells] = []
     for name in named.names:
         verdict = known[name](run, said, named.why)
@@ -38,12 +40,14 @@ def accept(run: Run, said: Said) -> Reply | Refusal:
         happened += events
         tells.append(tell)
     then = after(run, *happened)
+    if run.open_items:
+        happened += offered_if_complete(then, said)
     return "\n".join(tell(then) for tell in tells), happened
 
 
 _Tells = Callable[[Run], str]
 """The sentence for its author, from the run as it is once all that they said has happened."""
-_Accepts = Callable[[Run, Said, str], tuple[Sequence[e.AnyEvent], _Tells] | Refusal]
+_Accepts = Callable[[Run, Said, str], tuple[Sequence[e.Event], _Tells] | Refusal]
 
 
 def _known(run: Run) -> Mapping[str, _Accepts]:
@@ -51,7 +55,9 @@ def _known(run: Run) -> Mapping[str, _Accepts]:
     reasons = run.users.attention if run.users is not None else {}
     checks = dict.fromkeys(finding.check for finding in run.findings if blocks([finding]))
     tables = dict.fromkeys((*run.open_tables, *run.left_unread))
+    items = run.checklist.items if run.checklist is not None else ()
     return {
+        **{f"{ITEM}{key}": partial(_accept_item, key) for key in items},
         **{reason: partial(_accept_reason, reason) for reason in reasons},
         **{check: partial(_waive, check) for check in checks},
         **{f"unreadable:{table}": partial(_leave_out, table) for table in tables},
@@ -68,7 +74,7 @@ def _not_a_name(run: Run, named: accept_grammar.Named) -> str:
     return sentences.nothing_to_accept(name, run.acceptable)
 
 
-def _accept_reason(reason: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+def _accept_reason(reason: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.Event], _Tells] | Refusal:
     assert run.users is not None
     if reason not in run.open_reasons:
         return Refusal(sentence=sentences.nothing_to_accept(reason, run.acceptable))
@@ -81,7 +87,21 @@ def _accept_reason(reason: str, run: Run, said: Said, why: str) -> tuple[Sequenc
     return [accepted], lambda then: sentences.accepted(reason, attention.count)
 
 
-def _waive(check: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+def _accept_item(key: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.Event], _Tells] | Refusal:
+    """The gate may be offered with this item open."""
+    assert run.checklist is not None
+    item = run.checklist.items[key]
+    if run.phase is not Phase.WAITING or item.state != "open":
+        return Refusal(sentence=sentences.nothing_to_accept(f"{ITEM}{key}", run.acceptable))
+    if not why:
+        return Refusal(sentence=sentences.why_item(key))
+    if not said.is_about_the_checklist(run):
+        return Refusal(sentence=sentences.older_than_checklist(run.gate, key))
+    accepted = e.ItemAccepted(at=said.now, checkpoint=run.at, item=key, why=why, user=said.user, ts=said.message.ts)
+    return [accepted], lambda then: sentences.item_accepted(key, then.open_items, run.gate)
+
+
+def _waive(check: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.Event], _Tells] | Refusal:
     """In spite of what the check found last, all of it, and of nothing else that it may find."""
     found = [finding for finding in run.stopped_by(run.findings) if finding.check == check]
     if not found:
@@ -117,7 +137,7 @@ def _waive(check: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEv
     return waived, tell
 
 
-def _leave_out(table: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.AnyEvent], _Tells] | Refusal:
+def _leave_out(table: str, run: Run, said: Said, why: str) -> tuple[Sequence[e.Event], _Tells] | Refusal:
     if table not in run.open_tables:
         return Refusal(sentence=sentences.no_such_table_to_leave_out(run.open_tables))
     if not why:

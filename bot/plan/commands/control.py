@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.plan import events as e
 from bot.plan import posts
 from bot.plan.commands.utterance import Reply, Said
-from bot.plan.evidence import offer
+from bot.plan.evidence import put_forward
 from bot.plan.fold import after
 from bot.plan.gate import Gate
 from bot.plan.inputs import Refusal
@@ -38,13 +38,13 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
     return sentences.retrying("the freeze gate is posted anew, and all will be exported again"), [asked, *anew]
 
 
-def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.AnyEvent]:
+def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.Event]:
     """The gate that freezes and all behind it void, and that one on offer anew; earlier ones stay passed."""
     freezing = run.plan.freezing
-    return [*voided(run, (freezing, *run.plan.behind(freezing.name)), why, now), offer(run, freezing.name, now)]
+    return [*voided(run, (freezing, *run.plan.behind(freezing.name)), why, now), put_forward(run, freezing, now)]
 
 
-def voided(run: Run, gates: Iterable[Gate], why: str, now: datetime) -> Sequence[e.AnyEvent]:
+def voided(run: Run, gates: Iterable[Gate], why: str, now: datetime) -> Sequence[e.Event]:
     names = {gate.name for gate in gates}
     return [
         e.CheckpointVoided(at=now, checkpoint=checkpoint, offer=number, why=why)
@@ -118,6 +118,8 @@ def release(run: Run, said: Said) -> Reply | Refusal:
     """The new system is live; nobody needs to watch the old one any more."""
     if not run.is_closed:
         return Refusal(sentence=sentences.not_handed_over())
+    if (gate := next((g for g in run.plan.gates if g.releases and not run.is_passed(g.name)), None)) is not None:
+        return Refusal(sentence=sentences.released_by_gate(gate))
     if not run.watched:
         return Refusal(sentence=sentences.not_watched())
     return sentences.released(thaw_failed=run.unthawed, dry_run=run.is_dry_run_over), [

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.inputs import Refusal
 from bot.plan.run import Run, doing
-from bot.plan.signals import WORDS
+from bot.plan.signals import words_of
 from bot.plan.texts import sentences
 from bot.plan.texts.account import account
 from bot.plan.texts.foreign import shown
@@ -37,7 +37,7 @@ def who(run: Run, said: Said) -> Reply | Refusal:
 
 
 def help_(run: Run, said: Said) -> Reply | Refusal:
-    return sentences.words(WORDS, run.entitled.may), []
+    return sentences.words(words_of(run.plan), run.entitled.may), []
 
 
 def report(run: Run, said: Said) -> Reply | Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.plan import events as e
 from bot.plan import signals
 from bot.plan.commands.utterance import Reply, Said
-from bot.plan.evidence import offer
+from bot.plan.evidence import put_forward
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Run
@@ -21,6 +21,8 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
                 run.plan.gate(said.meaning.checkpoint), gate, passed=run.is_passed(said.meaning.checkpoint)
             )
         )
+    if run.open_items:
+        return Refusal(sentence=sentences.checklist_open(gate, run.open_items))
     if run.offer is None or not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(gate))
     about_users = "users" in gate.evidence
@@ -46,7 +48,7 @@ def start(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=sentences.started_already(run.run_id))
     started = e.StartAsked(at=said.now, user=said.user, ts=said.message.ts)
     first = run.plan.first
-    return sentences.started(first), [started, offer(after(run, started), first.name, said.now)]
+    return sentences.started(first), [started, put_forward(after(run, started), first, said.now)]
 
 
 def freeze(run: Run, said: Said) -> Reply | Refusal:

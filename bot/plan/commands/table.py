@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.plan import events as e
 from bot.plan import posts, signals
-from bot.plan.commands import accept, control, info, opening
+from bot.plan.commands import accept, checklist, control, info, opening
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.inputs import Permission, Refusal
 from bot.plan.offer import Offer
@@ -29,8 +29,8 @@ def judge(
             return Refusal(sentence=sentences.not_started(may))
         gate = run.plan.gate(meaning.checkpoint) if meaning else run.gate
         return Refusal(sentence=sentences.near_miss(gate, may))
-    if isinstance(meaning, signals.Word) and meaning.name not in signals.WORDS:
-        return Refusal(sentence=sentences.unknown_word(meaning.name, signals.WORDS))
+    if isinstance(meaning, signals.Word) and meaning.name not in (known := signals.words_of(run.plan)):
+        return Refusal(sentence=sentences.unknown_word(meaning.name, known))
     word = run.plan.gate(meaning.checkpoint).signal if isinstance(meaning, signals.Signal) else meaning.name
     anyone = word in _FOR_ANY_MEMBER
     if not permission.known:
@@ -52,7 +52,9 @@ def judge(
 def _void_above(run: Run, thread_ts: str | None) -> Offer | None:
     """The offer in whose thread this is said, if it takes no word any more."""
     above = run.deliveries.get(run.thread_of(thread_ts) or "")
-    if above is None or not isinstance(above.post.body, posts.Gate):
+    if above is None or not isinstance(
+        above.post.body, posts.Gate
+    ):  # a list that is gone is older than the one at hand
         return None
     offer = run.offers[above.post.body.checkpoint, above.post.body.offer]
     return offer if offer.status == "void" else None
@@ -91,8 +93,8 @@ def _why_not(run: Run, said: Said) -> str:
 _ALWAYS = frozenset(Phase)
 _OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING, Phase.HELD})
 _ONLY_TELLS = frozenset({"status", "who", "help", "report"})
-_FOR_ANY_MEMBER = _ONLY_TELLS | {"hold"}
-_ABOUT_THE_GATE = frozenset({"signal", "freeze", "accept", "decide"})
+_FOR_ANY_MEMBER = _ONLY_TELLS | {"hold", "tick", "untick"}
+_ABOUT_THE_GATE = frozenset({"signal", "freeze", "accept", "decide", "tick", "untick"})
 """Nothing comes of them below a gate that is gone: what stands there is not what they would be about."""
 
 _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
@@ -101,6 +103,8 @@ _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refus
     "freeze": (frozenset({Phase.WAITING}), opening.freeze),
     "accept": (_OPEN, accept.accept),
     "decide": (frozenset({Phase.WAITING, Phase.HELD}), accept.decide),
+    "tick": (frozenset({Phase.WAITING}), checklist.tick),
+    "untick": (frozenset({Phase.WAITING, Phase.VERIFYING}), checklist.untick),
     "hold": (_OPEN - {Phase.HELD, Phase.FREEZING}, control.hold),
     "retry": (frozenset({Phase.WAITING, Phase.HELD}), control.retry),
     "thaw": (_OPEN | {Phase.DONE}, control.thaw),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.plan import events as e
-from bot.plan import signals
+from bot.plan import posts, signals
 from bot.plan.run import Delivery, Run
 
-Reply = tuple[str, Sequence[e.AnyEvent]]
+Reply = tuple[str, Sequence[e.Event]]
 """The sentence for its author, and what follows besides."""
 
 
@@ -49,6 +49,13 @@ class Said:
         if self.message.via == "button":
             return run.offer is not None and self.message.digest == run.offer.digest
         return self.is_about(run, run.gate_key)
+
+    def is_about_the_checklist(self, run: Run) -> bool:
+        """The list at hand was in the channel before; a button says itself on which list it is."""
+        assert run.checklist is not None
+        if self.message.via == "button":
+            return self.message.digest == posts.list_name(run.checklist.checkpoint, run.checklist.number)
+        return self.is_about(run, posts.checklist_key(run.run_id, run.at, run.checklist.number))
 
     def since(self, post: Delivery) -> timedelta:
         """How long after the post it was said: by Slack's clock, or by ours where Slack does not say when."""

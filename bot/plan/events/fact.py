@@ -10,4 +10,7 @@ class Fact(BaseModel):
 
 
 class Event(Fact):
+    """`type` is the name of its kind in the journal, kebab-case."""
+
     at: AwareDatetime
+    type: str

@@ -19,6 +19,14 @@ class CheckpointOffered(Event):
     digest: str
 
 
+class ChecklistOpened(Event):
+    """The gate is at hand, and offered when its list is complete; `number` counts from 1 for each gate."""
+
+    type: Literal["checklist-opened"] = "checklist-opened"
+    checkpoint: str
+    number: int
+
+
 class CheckpointVoided(Event):
     type: Literal["checkpoint-voided"] = "checkpoint-voided"
     checkpoint: str

@@ -68,6 +68,37 @@ class ReasonAccepted(Event):
     why: str = ""
 
 
+class ItemTicked(Event):
+    """A member states that an item of the checklist at hand is so."""
+
+    type: Literal["item-ticked"] = "item-ticked"
+    checkpoint: str
+    item: str
+    user: str
+    ts: str
+
+
+class ItemUnticked(Event):
+    """A member states that it is not so, or not any more; also of one that was accepted open."""
+
+    type: Literal["item-unticked"] = "item-unticked"
+    checkpoint: str
+    item: str
+    user: str
+    ts: str
+
+
+class ItemAccepted(Event):
+    """An approver lets the gate be offered with this item open."""
+
+    type: Literal["item-accepted"] = "item-accepted"
+    checkpoint: str
+    item: str
+    why: str
+    user: str
+    ts: str
+
+
 class UnreadableAccepted(Event):
     """An approver lets the export go on without a table (`schema.table`) that cannot be read."""
 

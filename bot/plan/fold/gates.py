@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan import posts
+from bot.plan.checklist import Checklist, Item
+from bot.plan.fold.effect import effect
+from bot.plan.gate import Gate
 from bot.plan.offer import Offer
 from bot.plan.outbox import finding_post, owe, settled, with_alarm, with_offer, without_alarms
 from bot.plan.posts import Post
@@ -17,9 +20,18 @@ from bot.plan.waiving import waives_any
 from bot.plan.window import time_left, time_needed
 
 
-def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
+@effect.register
+def checklist_opened(event: e.ChecklistOpened, run: Run) -> Run:
+    run = _come_to(run, run.plan.gate(event.checkpoint))
+    items = {key: Item(text=text) for key, text in run.gate.checklist.items()}
+    opened = Checklist(checkpoint=event.checkpoint, number=event.number, items=items)
+    run = replace(run, checklists={**run.checklists, event.checkpoint: opened})
+    return _posted(run, posts.Checklist(event.checkpoint, event.number))
+
+
+@effect.register
+def checkpoint_offered(event: e.CheckpointOffered, run: Run) -> Run:
     place = (event.checkpoint, event.offer)
-    gate = run.plan.gate(event.checkpoint)
     offer = Offer(
         checkpoint=event.checkpoint,
         number=event.offer,
@@ -28,15 +40,22 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         at=event.at,
         needed=run.entitled.needed(event.checkpoint),
     )
+    run = _come_to(run, run.plan.gate(event.checkpoint))
+    run = replace(run, offers={**run.offers, place: offer}, current=place)
+    return _posted(run, posts.Gate(*place))
+
+
+def _come_to(run: Run, gate: Gate) -> Run:
+    """The gate is at hand, and nothing is left of it or of what is behind it from before."""
     if gate.freezes:
         run = without_alarms(settled(run), "guard", "waits")
         run = replace(run, window_told=0, guard_since=None, guard_lost=False, moved_to=None)
     before = run.plan.before(gate.name)
-    passed, done = {gate.name for gate in before}, {gate.step for gate in before}
-    run = replace(
+    passed, done = {earlier.name for earlier in before}, {earlier.step for earlier in before}
+    return replace(
         run,
-        offers={**run.offers, place: offer},
-        current=place,
+        at=gate.name,
+        current=None,
         step=None,
         # A freeze offered anew has its own freeze time: sessions from between the two would count as new otherwise.
         frozen_since=None if gate.freezes else run.frozen_since,
@@ -45,16 +64,14 @@ def checkpoint_offered(run: Run, event: e.CheckpointOffered) -> Run:
         waivers=tuple(waiver for waiver in run.waivers if waiver.checkpoint in passed),
         findings=(),
     )
+
+
+def _posted(run: Run, body: posts.Checklist | posts.Gate) -> Run:
     post = Post(
-        key=run.gate_key,
-        kind="cutover_checkpoint",
-        checkpoint=event.checkpoint,
-        status="waiting",
-        thread=None,
-        body=posts.Gate(*place),
+        key=run.gate_key, kind="cutover_checkpoint", checkpoint=run.at, status="waiting", thread=None, body=body
     )
     run = owe(run, post)
-    return _with_the_way_back(run) if gate.freezes and run.opened.way_back else run
+    return _with_the_way_back(run) if run.gate.freezes and run.opened.way_back else run
 
 
 def _with_the_way_back(run: Run) -> Run:
@@ -67,7 +84,7 @@ def _with_the_way_back(run: Run) -> Run:
         post = Post(
             key=f"{run.gate_key}/way-back" + (f"/{n}" if n > 1 else ""),
             kind="cutover_answer",
-            checkpoint=run.gate.name,
+            checkpoint=run.at,
             status="done",
             thread=run.gate_key,
             body=body,
@@ -76,12 +93,14 @@ def _with_the_way_back(run: Run) -> Run:
     return run
 
 
-def checkpoint_voided(run: Run, event: e.CheckpointVoided) -> Run:
+@effect.register
+def checkpoint_voided(event: e.CheckpointVoided, run: Run) -> Run:
     place = (event.checkpoint, event.offer)
     return with_offer(run, run.offers[place].settled("void", "void"))
 
 
-def signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
+@effect.register
+def signal_accepted(event: e.SignalAccepted, run: Run) -> Run:
     assert run.offer is not None
     run = with_offer(run, run.offer.approved(event))
     return (
@@ -89,31 +108,36 @@ def signal_accepted(run: Run, event: e.SignalAccepted) -> Run:
     )
 
 
-def verification_began(run: Run, event: e.VerificationBegan) -> Run:
+@effect.register
+def verification_began(event: e.VerificationBegan, run: Run) -> Run:
     assert run.offer is not None
     run = with_offer(run, replace(run.offer, attempt=event.attempt))
     attempts = {**run.attempts, event.checkpoint: event.attempt}
     return replace(run, attempts=attempts, verification=event.attempt, findings=(), checked=False)
 
 
-def finding_made(run: Run, event: e.FindingMade) -> Run:
+@effect.register
+def finding_made(event: e.FindingMade, run: Run) -> Run:
     name = f"{event.checkpoint}/{event.attempt}/{len(run.findings) + 1}"
     post = finding_post(run, name, event.checkpoint, event.finding)
     return owe(replace(run, findings=(*run.findings, event.finding)), post)
 
 
-def approval_lapsed(run: Run, event: e.ApprovalLapsed) -> Run:
+@effect.register
+def approval_lapsed(event: e.ApprovalLapsed, run: Run) -> Run:
     """What was found stays told; the next verification asks everything again."""
     assert run.offer is not None
     return replace(with_offer(run, run.offer.lapsed(event.ts)), verification=0, checked=False)
 
 
-def checkpoint_refused(run: Run, event: e.CheckpointRefused) -> Run:
+@effect.register
+def checkpoint_refused(event: e.CheckpointRefused, run: Run) -> Run:
     assert run.offer is not None
     return with_offer(run, run.offer.settled("refused", "refused"))
 
 
-def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
+@effect.register
+def checkpoint_passed(event: e.CheckpointPassed, run: Run) -> Run:
     assert run.offer is not None
     run = with_offer(run, run.offer.settled("passed", "spent"))
     gate = run.plan.gate(event.checkpoint)
@@ -124,24 +148,26 @@ def checkpoint_passed(run: Run, event: e.CheckpointPassed) -> Run:
         # It passed on these; what others were given for was not found any more.
         waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),
     )
-    run = without_alarms(run, "waits")
+    run = without_alarms(run, "waits", *(["window"] if run.is_window_over else []))
     return run if run.guarded else without_alarms(run, "guard")
 
 
-def step_began(run: Run, event: e.StepBegan) -> Run:
+@effect.register
+def step_began(event: e.StepBegan, run: Run) -> Run:
     return replace(run, step=StepState(name=event.step, attempt=event.attempt, began_at=event.at))
 
 
-def step_ended(run: Run, event: e.StepEnded) -> Run:
+@effect.register
+def step_ended(event: e.StepEnded, run: Run) -> Run:
     decided = frozenset[str]() if isinstance(event.result, UsersResult) else run.decided_since
     run = replace(run, step=None, results={**run.results, event.step: event.result}, decided_since=decided)
     closing = isinstance(event.result, HandoverResult)
-    if run.is_closed:  # what the window is for has been done in it
+    if run.is_window_over:
         run = without_alarms(run, "window")
     post = Post(
         key=f"{run.run_id}/summary/{event.step}/{len([k for k in run.deliveries if '/summary/' in k]) + 1}",
         kind="cutover_summary",
-        checkpoint="" if closing or run.current is None else run.current[0],
+        checkpoint="" if closing else run.at,
         status="done",
         thread=None if closing else run.gate_key,
         body=event.result,
@@ -149,13 +175,15 @@ def step_ended(run: Run, event: e.StepEnded) -> Run:
     return owe(run, post)
 
 
-def step_failed(run: Run, event: e.StepFailed) -> Run:
+@effect.register
+def step_failed(event: e.StepFailed, run: Run) -> Run:
     run = replace(run, hold=defused(event.why), unreadable=event.unreadable, failures=run.failures + 1)
     text = alarms.step_failed(event.step, defused(event.why), run.open_tables, ends=event.ends)
     return with_alarm(run, f"step-failed/{run.failures}", text)
 
 
-def step_reopened(run: Run, event: e.StepReopened) -> Run:
+@effect.register
+def step_reopened(event: e.StepReopened, run: Run) -> Run:
     """Back behind the gate that the step followed; what stood before people is void."""
     assert run.offer is not None
     gate = run.plan.with_step(event.step)
@@ -163,6 +191,7 @@ def step_reopened(run: Run, event: e.StepReopened) -> Run:
     before = {*(earlier.name for earlier in run.plan.before(gate.name)), gate.name}
     return replace(
         without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits"),
+        at=gate.name,
         current=passed,
         step=StepState(name=event.step),
         reopenings=run.reopenings + 1,
@@ -171,7 +200,8 @@ def step_reopened(run: Run, event: e.StepReopened) -> Run:
     )
 
 
-def reminder_due(run: Run, event: e.ReminderDue) -> Run:
+@effect.register
+def reminder_due(event: e.ReminderDue, run: Run) -> Run:
     assert run.offer is not None
     minutes = int((event.at - run.offer.at).total_seconds() // 60)
     run = with_offer(run, replace(run.offer, reminders=event.nth))
@@ -179,9 +209,15 @@ def reminder_due(run: Run, event: e.ReminderDue) -> Run:
     return with_alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
 
 
-def window_told(run: Run, event: e.WindowTold) -> Run:
+@effect.register
+def window_told(event: e.WindowTold, run: Run) -> Run:
     run = replace(without_alarms(run, "window"), window_told=event.percent)
     assert run.frozen_at is not None
     freezes = sum(checkpoint == run.plan.freezing.name for checkpoint, _ in run.offers)
     text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
     return with_alarm(run, f"window/{freezes}/{event.percent}", text)
+
+
+@effect.register
+def checks_passed(event: e.ChecksPassed, run: Run) -> Run:
+    return replace(run, checked=True)

@@ -6,15 +6,28 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan import posts
+from bot.plan.checklist import ItemState
+from bot.plan.fold.effect import effect
 from bot.plan.offer import OfferStatus
-from bot.plan.outbox import looked_on, owe, undone, with_alarm, with_offer, without_alarms
+from bot.plan.outbox import (
+    looked_on,
+    owe,
+    settled,
+    undone,
+    unwatched,
+    voided_if_open,
+    with_alarm,
+    with_offer,
+    without_alarms,
+)
 from bot.plan.posts import Post
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts import alarms
 from bot.plan.texts.foreign import defused
 
 
-def bot_started(run: Run, event: e.BotStarted) -> Run:
+@effect.register
+def bot_started(event: e.BotStarted, run: Run) -> Run:
     # What a verification that was cut off had found proves nothing: the next one asks everything again.
     findings = () if run.phase is Phase.VERIFYING else run.findings
     run = replace(
@@ -52,13 +65,15 @@ def _kept(run: Run, event: e.BotStarted) -> Run:
     return with_alarm(run, f"kept/{run.starts}", alarms.kept(new), status="done")
 
 
-def bot_left(run: Run, event: e.BotLeft) -> Run:
+@effect.register
+def bot_left(event: e.BotLeft, run: Run) -> Run:
     run = replace(run, leavings=run.leavings + 1)
     text = alarms.left(defused(event.why))
     return with_alarm(run, f"left/{run.leavings}", text, status="waiting" if event.why else "done")
 
 
-def message_heard(run: Run, event: e.MessageHeard) -> Run:
+@effect.register
+def message_heard(event: e.MessageHeard, run: Run) -> Run:
     return replace(
         run,
         heard={**run.heard, event.ts: event},
@@ -67,16 +82,16 @@ def message_heard(run: Run, event: e.MessageHeard) -> Run:
     )
 
 
-def answered(run: Run, event: e.Answered) -> Run:
+@effect.register
+def answered(event: e.Answered, run: Run) -> Run:
     run = replace(run, unanswered=run.unanswered - {event.ts})
     if event.joins:
         return replace(run, joined={**run.joined, event.ts: event.joins})
-    gate = run.current[0] if run.current else ""
     thread = run.thread_of(run.heard[event.ts].thread_ts) or run.gate_key
     post = Post(
         key=posts.answer_key(run.run_id, event.ts),
         kind="cutover_answer",
-        checkpoint=gate,
+        checkpoint=run.at,
         status=event.status,
         thread=thread,
         body=posts.Prose(event.text),
@@ -84,17 +99,20 @@ def answered(run: Run, event: e.Answered) -> Run:
     return owe(run, post)
 
 
-def user_decided(run: Run, event: e.UserDecided) -> Run:
+@effect.register
+def user_decided(event: e.UserDecided, run: Run) -> Run:
     return replace(run, decisions={**run.decisions, event.id: event}, decided_since=run.decided_since | {event.id})
 
 
-def abort_confirmed(run: Run, event: e.AbortConfirmed) -> Run:
+@effect.register
+def abort_confirmed(event: e.AbortConfirmed, run: Run) -> Run:
     if not event.user:
         run = with_alarm(run, "aborted-at-the-terminal", alarms.aborted_at_the_terminal(), status="done")
     return replace(undone(run), abort="confirmed", step=None, freezing=False, thaw="")
 
 
-def hold_asked(run: Run, event: e.HoldAsked) -> Run:
+@effect.register
+def hold_asked(event: e.HoldAsked, run: Run) -> Run:
     if run.offer is not None and run.offer.is_open:
         again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
         run = with_offer(run, run.offer.settled(again, "withdrawn"))
@@ -102,5 +120,76 @@ def hold_asked(run: Run, event: e.HoldAsked) -> Run:
     return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.entitled.may))
 
 
-def run_aborted(run: Run, event: e.RunAborted) -> Run:
+@effect.register
+def run_aborted(event: e.RunAborted, run: Run) -> Run:
     return with_alarm(replace(run, abort="done"), "aborted", alarms.aborted(run.run_id), status="done")
+
+
+@effect.register
+def reason_accepted(event: e.ReasonAccepted, run: Run) -> Run:
+    return replace(run, accepted={**run.accepted, event.reason: event.set_digest})
+
+
+@effect.register
+def unreadable_accepted(event: e.UnreadableAccepted, run: Run) -> Run:
+    return replace(run, left_unread={**run.left_unread, event.table: event})
+
+
+@effect.register
+def retry_asked(event: e.RetryAsked, run: Run) -> Run:
+    """A drift stands until the freeze is offered anew, whatever happens between."""
+    return run if run.drift else settled(run)
+
+
+@effect.register
+def abort_asked(event: e.AbortAsked, run: Run) -> Run:
+    return replace(run, abort="asked", abort_asked=event)
+
+
+@effect.register
+def start_asked(event: e.StartAsked, run: Run) -> Run:
+    return replace(run, started=True)
+
+
+@effect.register
+def check_waived(event: e.CheckWaived, run: Run) -> Run:
+    return replace(run, waivers=(*run.waivers, event))
+
+
+@effect.register
+def freeze_asked(event: e.FreezeAsked, run: Run) -> Run:
+    return replace(run, freezing=True)
+
+
+@effect.register
+def thaw_asked(event: e.ThawAsked, run: Run) -> Run:
+    return replace(run, thaw="asked", thaw_asked=event)
+
+
+@effect.register
+def released(event: e.Released, run: Run) -> Run:
+    return unwatched(run)
+
+
+@effect.register
+def item_ticked(event: e.ItemTicked, run: Run) -> Run:
+    return _with_item(run, event.item, "ticked", user=event.user)
+
+
+@effect.register
+def item_accepted(event: e.ItemAccepted, run: Run) -> Run:
+    return _with_item(run, event.item, "accepted", user=event.user, why=event.why)
+
+
+@effect.register
+def item_unticked(event: e.ItemUnticked, run: Run) -> Run:
+    """An offer that rests on the list is void, and the gate waits for its list again."""
+    run = voided_if_open(run)
+    run = replace(run, current=None, verification=0, findings=(), checked=False)
+    return _with_item(run, event.item, "open")
+
+
+def _with_item(run: Run, key: str, state: ItemState, *, user: str = "", why: str = "") -> Run:
+    assert run.checklist is not None
+    changed = run.checklist.with_item(key, state, user=user, why=why)
+    return replace(run, checklists={**run.checklists, run.at: changed})

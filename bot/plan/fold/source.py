@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan.findings import blocks
+from bot.plan.fold.effect import effect
 from bot.plan.outbox import (
     looked_on,
     settled,
@@ -22,7 +23,8 @@ from bot.plan.texts import alarms
 from bot.plan.texts.foreign import defused, some
 
 
-def drift_seen(run: Run, event: e.DriftSeen) -> Run:
+@effect.register
+def drift_seen(event: e.DriftSeen, run: Run) -> Run:
     again = bool(run.drift)
     run = replace(run, drift=event.changes, drifts=run.drifts + 1, moved_to=event.moved_to or run.moved_to)
     changes = some(event.changes)
@@ -34,11 +36,13 @@ def drift_seen(run: Run, event: e.DriftSeen) -> Run:
     return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(changes, again=again))
 
 
-def watch_rebased(run: Run, event: e.WatchRebased) -> Run:
+@effect.register
+def watch_rebased(event: e.WatchRebased, run: Run) -> Run:
     return replace(run, moved_to=event.moved_to)
 
 
-def guard_taken(run: Run, event: e.GuardTaken) -> Run:
+@effect.register
+def guard_taken(event: e.GuardTaken, run: Run) -> Run:
     again = run.guard_since is not None
     run = replace(run, guard_since=event.since, guard_lost=False, guard_changes=run.guard_changes + 1)
     run = without_alarms(run, "guard")
@@ -46,45 +50,53 @@ def guard_taken(run: Run, event: e.GuardTaken) -> Run:
     return with_alarm(run, f"guard/{run.guard_changes}", text, status="done")
 
 
-def guard_lost(run: Run, event: e.GuardLost) -> Run:
+@effect.register
+def guard_lost(event: e.GuardLost, run: Run) -> Run:
     run = replace(run, guard_lost=True, guard_changes=run.guard_changes + 1)
     return with_alarm(run, f"guard/{run.guard_changes}", alarms.unguarded(defused(event.why)))
 
 
-def watch_blinded(run: Run, event: e.WatchBlinded) -> Run:
+@effect.register
+def watch_blinded(event: e.WatchBlinded, run: Run) -> Run:
     run = replace(run, blind=True, blinds=run.blinds + 1)
     return with_alarm(run, f"blind/{run.blinds}", alarms.blinded(defused(event.why)))
 
 
-def second_instance_seen(run: Run, event: e.SecondInstanceSeen) -> Run:
+@effect.register
+def second_instance_seen(event: e.SecondInstanceSeen, run: Run) -> Run:
     run = replace(run, second_instance=True, second_instances=run.second_instances + 1)
     return with_alarm(run, f"second-instance/{run.second_instances}", alarms.second_instance(event.connections))
 
 
-def thaw_confirmed(run: Run, event: e.ThawConfirmed) -> Run:
+@effect.register
+def thaw_confirmed(event: e.ThawConfirmed, run: Run) -> Run:
     return replace(undone(run), thaw="confirmed", freezing=False)
 
 
-def unfrozen(run: Run, event: e.Unfrozen) -> Run:
+@effect.register
+def unfrozen(event: e.Unfrozen, run: Run) -> Run:
     run = without_alarms(replace(run, thaw="", thaw_asked=None), "window")
     if run.is_closed:
         return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
-    if run.offer is None:  # nothing has begun, and there is nothing to go on with but `start`
+    if not run.at or run.is_before_the_freeze:  # nothing rested on the freeze
         return settled(run)
     return replace(run, hold=alarms.UNFROZEN, step=None)
 
 
-def freeze_applied(run: Run, event: e.FreezeApplied) -> Run:
+@effect.register
+def freeze_applied(event: e.FreezeApplied, run: Run) -> Run:
     run = replace(run, freezing=False, freeze_attempts=event.attempt)
     return tell_findings(run, f"kit/{event.attempt}", event.findings)
 
 
-def freeze_failed(run: Run, event: e.FreezeFailed) -> Run:
+@effect.register
+def freeze_failed(event: e.FreezeFailed, run: Run) -> Run:
     run = replace(run, freezing=False, failures=run.failures + 1)
     return with_alarm(run, f"freeze-failed/{run.failures}", alarms.freeze_failed(defused(event.why)), status="done")
 
 
-def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
+@effect.register
+def thaw_failed(event: e.ThawFailed, run: Run) -> Run:
     """What was done at the source is not known. A run that has ended is held by nothing: the thaw is asked anew."""
     why = defused(event.why)
     run = replace(run, failures=run.failures + 1, unthawed=True, frozen_since=looked_on(run))
@@ -92,7 +104,8 @@ def thaw_failed(run: Run, event: e.ThawFailed) -> Run:
     return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(why, over=run.has_ended))
 
 
-def thawed(run: Run, event: e.Thawed) -> Run:
+@effect.register
+def thawed(event: e.Thawed, run: Run) -> Run:
     run = replace(run, thaw_attempts=event.attempt, thawed_at=event.elsewhere or event.at)
     if not event.overtaken:
         run = _unproven(replace(run, unthawed=blocks(event.findings), frozen_since=looked_on(run)))
@@ -104,6 +117,28 @@ def thawed(run: Run, event: e.Thawed) -> Run:
 
 def _unproven(run: Run) -> Run:
     """Until a freeze is proven it is over with its thaw: whoever approved it meant another than comes next."""
-    if run.freeze is not None or run.offer is None or not run.offer.approvals or not run.offer.is_open:
+    if not run.gate.freezes or run.freeze is not None or run.offer is None or not run.offer.is_open:
+        return run
+    if not run.offer.approvals:
         return run
     return replace(with_offer(run, run.offer.settled("waiting", "void")), verification=0, findings=(), checked=False)
+
+
+@effect.register
+def freeze_seen(event: e.FreezeSeen, run: Run) -> Run:
+    return replace(run, frozen_since=event.database_time)
+
+
+@effect.register
+def freeze_gone(event: e.FreezeGone, run: Run) -> Run:
+    return replace(run, frozen_since=None)
+
+
+@effect.register
+def watch_saw_again(event: e.WatchSawAgain, run: Run) -> Run:
+    return without_alarms(replace(run, blind=False), "blind")
+
+
+@effect.register
+def second_instance_gone(event: e.SecondInstanceGone, run: Run) -> Run:
+    return without_alarms(replace(run, second_instance=False), "second-instance")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bot.plan.checklist import Item
 from bot.plan.events import MessageHeard
 from bot.plan.gate import Gate
 from bot.plan.offer import Approval, ApprovalState, Offer
@@ -154,6 +155,8 @@ _USAGE = {
     "retry": ("retry", "go on with what is held, or with users that are not mapped"),
     "thaw": ("thaw", "let Supabase write again, after a second yes; the run goes back to checkpoint 1"),
     "abort": ("abort", "stop, thaw and end the run, after a second yes"),
+    "tick": ("tick KEY", "state that an item of the checklist is so; any full member may"),
+    "untick": ("untick KEY", "take a tick back; the checkpoint waits for its checklist again"),
     "release": ("release", "the new system is live: I stop watching"),
 }
 
@@ -403,3 +406,65 @@ def why_left_out(table: str) -> str:
 
 def older_than_unreadable() -> str:
     return "Nothing was accepted: this was said before the table was named here, so it cannot be about it. Read that and say it again."
+
+
+def checklist_open(gate: Gate, items: Sequence[str]) -> str:
+    return f"Nothing was started: the checklist of the {gate.title} checkpoint is not complete. Open: {_keys(items)}. When it is, the checkpoint is posted with its evidence; then say `{gate.signal}`."
+
+
+def ticked(user: str, key: str, still_open: Sequence[str], gate: Gate) -> str:
+    return f"<@{user}> ticked `{key}`. {_then(still_open, gate)}"
+
+
+def item_accepted(key: str, still_open: Sequence[str], gate: Gate) -> str:
+    return f"Accepted: `{key}` may stay open. Your reason is part of the evidence. {_then(still_open, gate)}"
+
+
+def _then(still_open: Sequence[str], gate: Gate) -> str:
+    if still_open:
+        return f"Still open: {_keys(still_open)}."
+    return f"The checklist is complete: the {gate.title} checkpoint is posted now, and waits for `{gate.signal}`."
+
+
+def unticked(user: str, key: str, *, was_offered: bool) -> str:
+    void = (
+        " The checkpoint that was on offer is void; it is posted anew when the checklist is complete."
+        if was_offered
+        else ""
+    )
+    return f"<@{user}> took the tick of `{key}` back.{void}"
+
+
+def ticked_already(key: str, item: Item) -> str:
+    how = "ticked" if item.state == "ticked" else "accepted open"
+    return f"Nothing was changed: `{key}` is {how} already, by `{item.user}`."
+
+
+def not_ticked(key: str) -> str:
+    return f"Nothing was changed: `{key}` is not ticked."
+
+
+def no_checklist(gate: Gate) -> str:
+    return f"Nothing was changed: the {gate.title} checkpoint has no checklist."
+
+
+def no_such_item(known: Iterable[str]) -> str:
+    return f"Nothing was changed: the checklist has no such item. It has {_keys(known)}."
+
+
+def older_than_checklist(gate: Gate, key: str) -> str:
+    return f"Nothing was changed: your message is older than this checklist of the {gate.title} checkpoint. Read it and say `tick {key}` again."
+
+
+def why_item(key: str) -> str:
+    return f"Nothing was accepted: say why it may stay open, as in `accept item-{key}: the provider confirmed it by phone`."
+
+
+def released_by_gate(gate: Gate) -> str:
+    return (
+        f"Nothing was released: in this plan the {gate.title} checkpoint ends the watch. It waits for `{gate.signal}`."
+    )
+
+
+def _keys(keys: Iterable[str]) -> str:
+    return ", ".join(f"`{key}`" for key in keys)

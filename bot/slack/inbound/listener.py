@@ -148,8 +148,7 @@ def bolt_app(
 
     app.middleware(forget_the_rest)
     app.event("message")(hear)
-    for action in buttons.ACTIONS:
-        app.action(action)(press)
+    app.action(buttons.ACTIONS)(press)
     app.command(re.compile(".+"))(command)  # a workspace may have given it another name
     return app
 

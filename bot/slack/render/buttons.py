@@ -7,6 +7,7 @@ buttons; the confirm dialog says what a press starts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ log = structlog.get_logger("cutover.slack")
 
 SIGNAL = "cutover_signal"
 FREEZE_NOW = "cutover_freeze"
-ACTIONS = (SIGNAL, FREEZE_NOW)
+ITEM = "cutover_item"
+"""With a number behind it, since Slack wants another name for each button of a message."""
+ACTIONS = re.compile(rf"{SIGNAL}|{FREEZE_NOW}|{ITEM}_\d+")
+"""The names of all our buttons."""
 _CONFIRM_TEXT = 300
 _FREEZE_WORD = "freeze"
 
@@ -47,6 +51,16 @@ def beside(run: Run, offer: Offer) -> Sequence[Block]:
     elements = [_signal(run, offer, gate)]
     if gate.freezes and run.opened.rules.freeze_mode == "bot":
         elements.append(_freeze(run, offer))
+    return ({"type": "actions", "elements": elements},)
+
+
+def of_items(run: Run, list_name: str, items: Mapping[str, bool]) -> Sequence[Block]:
+    """A button for each item of a checklist, by its key; True to tick it, False to take the tick back."""
+    elements = []
+    for number, (key, ticks) in enumerate(items.items(), 1):
+        word = f"{'tick' if ticks else 'untick'} {key}"
+        value = Value(run=run.run_id, digest=list_name, word=word).model_dump_json()
+        elements.append({"type": "button", "action_id": f"{ITEM}_{number}", "text": _plain(word), "value": value})
     return ({"type": "actions", "elements": elements},)
 
 
@@ -94,7 +108,7 @@ def is_press(body: Mapping[str, Any]) -> bool:
     actions = body.get("actions")
     if body.get("type") != "block_actions" or not isinstance(actions, list):
         return False
-    return any(isinstance(action, dict) and action.get("action_id") in ACTIONS for action in actions)
+    return any(isinstance(action, dict) and ACTIONS.fullmatch(str(action.get("action_id"))) for action in actions)
 
 
 def pressed(body: Mapping[str, Any], *, channel: str, run_id: str, bot_user: str) -> Hear | None:

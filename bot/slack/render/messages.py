@@ -17,14 +17,14 @@ from bot.plan.findings import Finding, Verdict
 from bot.plan.gate import Gate
 from bot.plan.offer import Offer
 from bot.plan.posts import Post
-from bot.plan.results import ExportResult, HandoverResult, UsersResult
+from bot.plan.results import ExportResult, HandoverResult, StepNote, UsersResult
 from bot.plan.run import Run
 from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.foreign import plain, prose
 from bot.ports import Headway
-from bot.slack.render import buttons
+from bot.slack.render import buttons, checklist
 from bot.slack.render.blocks import Block, Layout, and_more, code, laid_out
 from bot.slack.render.header import header, parties, people
 from bot.slack.render.summaries import (
@@ -69,6 +69,9 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
             layout = _gate(run, offer, status, anchor)
             counts = _gate_counts(offer)
             actions = buttons.beside(run, offer)
+        case posts.Checklist() as listed:
+            layout = checklist.checklist(run, listed, status, anchor)
+            actions = checklist.beside(run, listed)
         case Finding() as finding:
             layout = _finding(finding)
             counts = {"check": finding.check}
@@ -82,6 +85,9 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case UsersResult() as carried:
             layout = users(carried, run)
             counts = users_counts(carried)
+        case StepNote() as note:
+            layout = Layout(paragraphs=[prose(note.says)])
+            counts = note.counts
         case HandoverResult() as handover:
             layout = closing(handover, run, anchor)
             counts = closing_counts(handover, run)
@@ -218,6 +224,8 @@ def _evidence(offer: Offer) -> str:
             lines.append(f"• approvers: {people([str(user) for user in value])}")
         elif name == "bytes":
             lines.append(f"• bytes: {number(value)} ({size(value)})")
+        elif name == "checklist":
+            lines += [f"• {code(key)}: {code(item['text'])}, {_attested(item)}" for key, item in value.items()]
         elif name == "attention":
             reasons = [f"{code(reason)} {code(str(digest)[:12])}" for reason, digest in value.items()]
             shown = "; ".join(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"))
@@ -228,6 +236,12 @@ def _evidence(offer: Offer) -> str:
 
 
 _COUNTS = ("tables", "rows", "bytes", "users", "created", "matched", "updated", "unmapped")
+
+
+def _attested(item: Mapping[str, str]) -> str:
+    if item["state"] == "accepted":
+        return f"accepted open by <@{item['by']}>: {code(item['why'])}"
+    return f"ticked by <@{item['by']}>"
 
 
 def _gate_counts(offer: Offer) -> dict[str, Any]:
