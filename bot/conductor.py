@@ -41,7 +41,7 @@ from bot.errors import (
 from bot.permissions import Vouching
 from bot.plan import actions as do
 from bot.plan import inputs as say
-from bot.plan.checks import FIRST, unmade
+from bot.plan.checks import first_check, unmade
 from bot.plan.decide import decide
 from bot.plan.events import Event, FindingMade
 from bot.plan.findings import Finding
@@ -337,10 +337,10 @@ class Conductor:
                         found += 1
                 except CutoverError as error:
                     self._stop_if_cut_off()
-                    self._tell(unmade(FIRST[name], error))
+                    self._tell(unmade(first_check(name), error))
                 else:
                     if not found:  # silence is no consent
-                        self._tell(unmade(FIRST[name], _silent(name)))
+                        self._tell(unmade(first_check(name), _silent(name)))
             self._stop_if_cut_off()
             self.dispatch(say.EndVerification())
         finally:

@@ -77,14 +77,18 @@ FIRST: Mapping[str, str] = {
     "canary": "canary-signs-in",
 }
 """By examiner, the check that could not be made where the examiner could not even begin; one that is never waived where
-another of its checks can be.
+another of its checks can be. An examiner that is not here has a check of its own name.
 """
+
+
+def first_check(examiner: str) -> str:
+    return FIRST.get(examiner, examiner)
 
 
 def unmade(check: str, error: CutoverError) -> Finding:
     """The finding for a check that could not be made because of `error`."""
     in_the_way = error.obstacle
-    spares = CHECKS[check]
+    spares = CHECKS.get(check, Check(asks=()))
     warns = in_the_way.asked is not None and in_the_way.asked == spares.warns
     waivable = in_the_way.asked is not None and in_the_way.asked == spares.waivable
     again = "" if warns else " Then say the word again."

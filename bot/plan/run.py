@@ -100,6 +100,8 @@ class Run:
     """The verification at hand found nothing that stops the gate, and its approvals are judged again."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By passed gate; that of `freeze` is the freeze record."""
+    passed_at: Mapping[str, datetime] = field(default_factory=dict)
+    """By passed gate, by our clock."""
     step: StepState | None = None
     results: Mapping[str, StepResult] = field(default_factory=dict)
     frozen_since: datetime | None = None
@@ -108,6 +110,8 @@ class Run:
     """Of the hold: the tables that stopped the step, each `schema.table`."""
     drift: tuple[str, ...] = ()
     drifts: int = 0
+    drifted_at: datetime | None = None
+    """When the last one was seen, by our clock."""
     moved_to: e.MovedTo | None = None
     """What the watch compares with since the source has moved; None while that is the freeze record."""
     blind: bool = False

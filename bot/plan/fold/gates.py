@@ -144,6 +144,7 @@ def checkpoint_passed(event: e.CheckpointPassed, run: Run) -> Run:
     run = replace(
         run,
         facts={**run.facts, event.checkpoint: event.facts},
+        passed_at={**run.passed_at, event.checkpoint: event.at},
         step=StepState(name=gate.step) if gate.step else None,
         # It passed on these; what others were given for was not found any more.
         waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),

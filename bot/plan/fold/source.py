@@ -26,7 +26,13 @@ from bot.plan.texts.foreign import defused, some
 @effect.register
 def drift_seen(event: e.DriftSeen, run: Run) -> Run:
     again = bool(run.drift)
-    run = replace(run, drift=event.changes, drifts=run.drifts + 1, moved_to=event.moved_to or run.moved_to)
+    run = replace(
+        run,
+        drift=event.changes,
+        drifts=run.drifts + 1,
+        drifted_at=event.at,
+        moved_to=event.moved_to or run.moved_to,
+    )
     changes = some(event.changes)
     if run.is_closed:  # what is closed stays closed: told, and nothing is held
         text = alarms.drifted_after_the_end(changes, handed_over=run.handover is not None, again=again)
