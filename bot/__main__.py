@@ -1,7 +1,7 @@
 """The command `cutover`, and `python -m bot`: a door that is there before the house is.
 
-What the commands need takes a second or two to be loaded. An interrupt meanwhile ends the process at once, with its
-sentence; nothing has begun that could be left half done. So nothing of ours is imported here before that is so.
+What a command needs can take a second to be loaded. An interrupt meanwhile ends the process at once, with its sentence;
+nothing has begun that could be left half done. So nothing of ours is imported here before that is so.
 """
 
 from __future__ import annotations

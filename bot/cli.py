@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.commands import (
-    abort,
-    doctor,
-    freeze_sql,
-    manifest,
-    practice,
-    rehearse,
-    report,
-    restore_sql,
-    run,
-    status,
-    thaw,
-    undo_users,
-    verify,
-)
-from bot.commands.interrupted import SAYS_ITSELF, interrupted, left_frozen, under_a_freeze
+from bot import commands
+from bot.commands.interrupted import SAYS_ITSELF, interrupted
 from bot.errors import CutoverError, Interrupted, UsageError
-from bot.logs import cleaned
+from bot.redaction import redacted
 from bot.terminal import below, complain, prepare
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What the command line asks for. Typer only finds it out: called by it, a command that is interrupted would end
-    with whatever typer makes of that.
+    """What the command line asks for, and the command, loaded. Typer only finds it out: called by it, a command that
+    is interrupted would end with whatever typer makes of that.
     """
 
     name: str
@@ -71,7 +57,7 @@ def _doctor(
 
     Every connection, token, permission and the match of the projects, each with its fix.
     """
-    return _Chosen("doctor", config, lambda: doctor.doctor(config, freeze=freeze))
+    return _Chosen("doctor", config, partial(commands.doctor.doctor, config, freeze=freeze))
 
 
 @app.command("practice")
@@ -89,7 +75,7 @@ def _practice(
 
     Every file is read again and every user looked at; nothing is written to the source and nobody is created.
     """
-    return _Chosen("practice", config, lambda: practice.practise(config, directory, probe_users=probe_users))
+    return _Chosen("practice", config, partial(commands.practice.practise, config, directory, probe_users=probe_users))
 
 
 @app.command("run")
@@ -102,7 +88,7 @@ def _run(
     ] = None,
 ) -> _Chosen:
     """Open a run, or go on with the one in the data directory."""
-    return _Chosen("run", config, lambda: run.run(config, once=once, new=new, abandon=abandon))
+    return _Chosen("run", config, partial(commands.run.run, config, once=once, new=new, abandon=abandon))
 
 
 @app.command("status")
@@ -110,7 +96,7 @@ def _status(
     config: Config = None, json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False
 ) -> _Chosen:
     """Where the run in the data directory stands."""
-    return _Chosen("status", config, lambda: status.status(config, as_json=json))
+    return _Chosen("status", config, partial(commands.status.status, config, as_json=json))
 
 
 @app.command("verify")
@@ -120,7 +106,7 @@ def _verify(
     config: Config = None,
 ) -> _Chosen:
     """Read a whole bundle again, offline, and name every damage."""
-    return _Chosen("verify", config, lambda: verify.verify(config, directory, anchor))
+    return _Chosen("verify", config, partial(commands.verify.verify, config, directory, anchor))
 
 
 @app.command("report")
@@ -132,7 +118,7 @@ def _report(
 
     Who said what, on which evidence, what was found and what came of it; offline, also in the middle of a night.
     """
-    return _Chosen("report", config, lambda: report.report(config, directory))
+    return _Chosen("report", config, partial(commands.report.report, config, directory))
 
 
 @app.command("restore-sql")
@@ -147,13 +133,13 @@ def _restore_sql(
     ] = False,
 ) -> _Chosen:
     """Print the SQL that loads exported tables, for psql."""
-    return _Chosen("restore-sql", config, lambda: restore_sql.chosen(config, table, directory, whole=whole))
+    return _Chosen("restore-sql", config, partial(commands.restore_sql.chosen, config, table, directory, whole=whole))
 
 
 @app.command("freeze-sql")
 def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False) -> _Chosen:
     """Print the SQL that freezes Supabase, to paste or pipe."""
-    return _Chosen("freeze-sql", None, lambda: freeze_sql.freeze_sql(thaw=thaw))
+    return _Chosen("freeze-sql", None, partial(commands.freeze_sql.freeze_sql, thaw=thaw))
 
 
 @app.command("thaw")
@@ -165,7 +151,7 @@ def _thaw(
 
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
-    return _Chosen("thaw", config, lambda: thaw.thaw(config, check=check))
+    return _Chosen("thaw", config, partial(commands.thaw.thaw, config, check=check))
 
 
 @app.command("abort")
@@ -177,7 +163,7 @@ def _abort(
 
     With or without Slack, beside a bot that lives or hangs: it is stopped first. Supabase is proven to write.
     """
-    return _Chosen("abort", config, lambda: abort.abort(config, yes=yes))
+    return _Chosen("abort", config, partial(commands.abort.abort, config, yes=yes))
 
 
 @app.command("undo-users")
@@ -194,7 +180,9 @@ def _undo_users(
     Exactly those: whoever was matched or brought up to date stays, and whom a later run has mapped since. It says first
     who has signed in since.
     """
-    return _Chosen("undo-users", config, lambda: undo_users.undo_users(config, yes=yes, adopted_by=adopted_by or ()))
+    return _Chosen(
+        "undo-users", config, partial(commands.undo_users.undo_users, config, yes=yes, adopted_by=adopted_by or ())
+    )
 
 
 @app.command("manifest")
@@ -208,7 +196,7 @@ def _manifest(
 
     For "Create New App", "From a manifest". The app-level token of Socket Mode is made by hand afterwards.
     """
-    return _Chosen("manifest", None, lambda: manifest.manifest(name=name, url=url))
+    return _Chosen("manifest", None, partial(commands.manifest.manifest, name=name, url=url))
 
 
 @app.command("rehearse")
@@ -221,7 +209,7 @@ def _rehearse(
 
     On a real PostgreSQL, with stand-ins for the services and the ordinary bot.
     """
-    return _Chosen("rehearse", None, lambda: rehearse.rehearse(auto=auto, users=users, rows=rows))
+    return _Chosen("rehearse", None, partial(commands.rehearse.rehearse, auto=auto, users=users, rows=rows))
 
 
 def main() -> None:
@@ -229,14 +217,14 @@ def main() -> None:
     with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point.
     """
     prepare()
+    chosen = _parsed()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    chosen = _parsed()
     try:
         code = chosen.command()
     except Interrupted as error:
         code = _told_of_the_freeze(chosen, error)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         code = _told_of_the_freeze(chosen, interrupted(chosen.name))
     except CutoverError as error:
         _tell(error, str(error))
@@ -246,13 +234,15 @@ def main() -> None:
         what += "start again with --debug and report it."
         _tell(error, what)
         code = 1
-    if chosen.name == "run" and code != Interrupted.exit_code and (left := left_frozen(chosen.config)):
+    if chosen.name == "run" and code != Interrupted.exit_code and (left := commands.frozen.left_frozen(chosen.config)):
         complain(f"cutover: {left}")
     raise SystemExit(code)
 
 
 def _parsed() -> _Chosen:
-    """What was asked for. Ends the process itself after --help, and with a sentence when it is not to be understood."""
+    """What was asked for, its module loaded. Ends the process itself after --help, and with a sentence when it is not
+    to be understood. An interrupt meanwhile is `bot.__main__`'s business.
+    """
     try:
         chosen = app(prog_name="cutover", standalone_mode=False)
     except typer.TyperException as error:
@@ -260,12 +250,8 @@ def _parsed() -> _Chosen:
         wrong = UsageError(said, unchanged="nothing was done", do="see `cutover --help`")
         complain(f"cutover: {wrong}")
         raise SystemExit(wrong.exit_code) from None
-    except typer.Abort:
-        chosen = Interrupted.exit_code
     if isinstance(chosen, _Chosen):
         return chosen
-    if chosen == Interrupted.exit_code:  # typer makes this of a KeyboardInterrupt
-        complain("cutover: Interrupted before it began; nothing was done; start the command again.")
     raise SystemExit(chosen or 0)
 
 
@@ -273,7 +259,7 @@ def _told_of_the_freeze(chosen: _Chosen, error: Interrupted) -> int:
     signal.signal(signal.SIGINT, _at_once)
     signal.signal(signal.SIGTERM, _at_once)
     if chosen.name not in SAYS_ITSELF:
-        error = under_a_freeze(error, chosen.config)
+        error = commands.frozen.under_a_freeze(error, chosen.config)
     _tell(error, str(error))
     return error.exit_code
 
@@ -284,5 +270,5 @@ def _at_once(number: int, frame: object) -> None:
 
 def _tell(error: BaseException, sentence: str) -> None:
     if "--debug" in sys.argv[1:]:
-        complain(cleaned("".join(traceback.format_exception(error))))
+        complain(redacted("".join(traceback.format_exception(error))))
     complain(f"cutover: {below(sentence)}")

@@ -1,32 +1,22 @@
 """Logs: structured, one JSON line each, to stderr, through one filter for secrets and personal data.
 
-The filter stands at the last handler, so that what the libraries say (Bolt's, httpx's, apscheduler's) passes it too.
-It is a net under the rope: nobody may log a secret in the first place. It removes every secret value that the
-settings hold, and whatever looks like a token, a password in an address, a password hash or an e-mail address.
+The filter (`bot.redaction`) stands at the last handler, so that what the libraries say (Bolt's, httpx's,
+apscheduler's) passes it too, and it knows every secret value that the settings hold.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 
+from bot.redaction import redacted
 from bot.terminal import shown
 
-_PERSONAL = re.compile(
-    r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]+\.[\w-]+\.[\w-]* | \bsb_(?:secret|publishable)_\w+
-      | (?<=ticket=)[\w-]+ | (?<=password=)(?:'[^']*'|\S+)
-      | \$2[abxy]\$[./\w$]+ | \$(?:argon2\w*|fbscrypt)\$[^\s"'<>]+
-      | (?<=://)[^\s/@:"'<>]*:[^\s"'<>]+(?=@)
-      | [^\s@<>"(,;:=]+@[^\s@<>"'),;]+\.[^\s@<>"'),;]+""",
-    re.VERBOSE,
-)
-_REMOVED = "[removed]"
 _LOUD_LIBRARIES = (
     "slack_bolt",
     "slack_sdk",
@@ -38,14 +28,6 @@ _LOUD_LIBRARIES = (
     "psycopg",
     "hpack",
 )
-
-
-def cleaned(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without secrets and personal data."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, _REMOVED)
-    return _PERSONAL.sub(_REMOVED, text)
 
 
 class Line(logging.Formatter):
@@ -75,7 +57,7 @@ class Line(logging.Formatter):
             case list() | tuple() | set() | frozenset():
                 return [self._cleaned(each) for each in value]
             case _:
-                return cleaned(str(value), self._secrets)
+                return redacted(str(value), self._secrets)
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.plan.entitled import people_needed
 from bot.plan.events import Entitlement, Parties, Rules, RunOpened
 from bot.plan.findings import Finding
 from bot.plan.gates import KNOWN
 from bot.plan.inputs import Open
 from bot.plan.plan import Plan
 from bot.plan.practice import Practice
+from bot.plan.quorum import people_needed
 from bot.settings import Settings, plan_of
 
 KEPT: Mapping[str, Callable[[RunOpened], object]] = {

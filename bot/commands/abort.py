@@ -17,7 +17,7 @@ from pathlib import Path
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import UserStates
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.commands.thaw import exit_code, how_far, leave_record, thaw_services, thaw_settings, told_of_settings
 from bot.edges import SystemClock

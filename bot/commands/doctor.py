@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot import logs, settings
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.doctor import look_around
 from bot.edges import preflights, proof, services

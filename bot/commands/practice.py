@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bot import app, logs, practice, settings
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
 from bot.edges import SystemClock
 from bot.plan.texts.alarms import parts_of_time

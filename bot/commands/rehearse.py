@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.errors import UsageError
+from bot.rehearsal import script
 
 
 def rehearse(*, auto: bool, users: int, rows: int) -> int:
@@ -13,6 +14,4 @@ def rehearse(*, auto: bool, users: int, rows: int) -> int:
             unchanged="nothing was started",
             do="start `cutover rehearse --auto`",
         )
-    from bot.rehearsal import script  # noqa: PLC0415  # the bot of a real night loads no stand-in
-
     return run_async(script.play(users=users, rows=rows))

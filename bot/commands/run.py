@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot import app, logs, settings
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot import logs, settings
 from bot.artifacts import files
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.edges import SystemClock, source_edges
 from bot.errors import CutoverError, Interrupted, UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot import logs, settings
 from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
-from bot.commands.interrupted import run_async
+from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
 from bot.edges import SystemClock, target_edge
 from bot.errors import UsageError

@@ -13,10 +13,10 @@ from importlib.resources import files
 
 import jinja2
 
-from bot.logs import cleaned
 from bot.plan.offer import ApprovalState
 from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.foreign import seen
+from bot.redaction import redacted
 from bot.report.evidence import Evidence
 
 _MENTION = re.compile(r"<(?:@|!subteam\^|#)([A-Z0-9]+)>")
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
     and not in an element, since people and databases can write backticks as well.
     """
     bare = _CODE.sub(r"‘\1’", _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)))
-    return seen(cleaned(html.unescape(bare)), _MOST)
+    return seen(redacted(html.unescape(bare)), _MOST)
 
 
 def _day(at: datetime) -> str:

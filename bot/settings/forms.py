@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.loopback import is_this_machine
 from bot.plan.compose import PlanRefused
-from bot.plan.entitled import people_needed
+from bot.plan.quorum import people_needed
 from bot.settings.planned import plan_of
 from bot.settings.shape import Settings
 

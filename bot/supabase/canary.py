@@ -20,7 +20,8 @@ from bot import web
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database
-from bot.supabase.freeze.layers import GATE, Layers, read_layers
+from bot.supabase.freeze.kit import GATE
+from bot.supabase.freeze.layers import Layers, read_layers
 from bot.web import Service
 
 _CHECK = "canary-signs-in"

@@ -25,7 +25,8 @@ from bot.supabase.catalog import Catalog, Table, read_catalog
 from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.dsn import server_proven
 from bot.supabase.export.bundle import Selection
-from bot.supabase.freeze.layers import SCHEMA, Layers, read_layers
+from bot.supabase.freeze.kit import SCHEMA
+from bot.supabase.freeze.layers import Layers, read_layers
 from bot.supabase.freeze.thaw_plan import room
 from bot.supabase.gateway import DataApiOff, Gateway, Uncounted, host_ref
 from bot.supabase.needs import needs

@@ -20,7 +20,7 @@ from bot.artifacts.examiners import BundleExaminers
 from bot.commands.show import show
 from bot.errors import UsageError
 from bot.plan.findings import failed
-from bot.supabase.freeze import layers
+from bot.supabase.freeze import kit
 from bot.terminal import shown
 from tests.house.children import ROOT
 from tests.house.locales import environment_of, spoken_here
@@ -104,7 +104,7 @@ def test_a_terminal_that_is_not_utf8_gets_every_sentence(terminal: dict[str, str
     for out in (doctor, verify):
         assert b"\n      -> " in out
     assert f'"public"."{_NAME}"'.encode() in restore
-    assert (freeze.decode(), thaw.decode()) == (f"{layers.freeze_sql()}\n", f"{layers.thaw_sql()}\n")
+    assert (freeze.decode(), thaw.decode()) == (f"{kit.freeze_sql()}\n", f"{kit.thaw_sql()}\n")
 
 
 async def test_a_turkish_locale_changes_no_verdict(bundle: Any, tmp_path: Path) -> None:

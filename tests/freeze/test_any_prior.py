@@ -16,16 +16,8 @@ from psycopg import sql
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.layers import (
-    UNKNOWN,
-    Prior,
-    freeze_sql,
-    keep_prior,
-    prior_of,
-    read_layers,
-    thaw_sql,
-    thaw_sql_to_post,
-)
+from bot.supabase.freeze.kit import freeze_sql
+from bot.supabase.freeze.layers import UNKNOWN, Prior, keep_prior, prior_of, read_layers, thaw_sql, thaw_sql_to_post
 from bot.supabase.freeze.thaw import DROP, plan_of, thaw
 from bot.supabase.probes import fresh_writes
 from tests.freeze.catalogs import world_of

@@ -11,7 +11,8 @@ from bot.plan.findings import Finding, Verdict, blocks
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.layers import freeze_sql, read_layers
+from bot.supabase.freeze.kit import freeze_sql
+from bot.supabase.freeze.layers import read_layers
 from bot.supabase.freeze.thaw import thaw
 from bot.supabase.gateway import Gateway
 from tests.freeze.catalogs import world_of

@@ -18,7 +18,8 @@ from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.gateway.rest import Rest
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.layers import freeze_sql, thaw_sql
+from bot.supabase.freeze.kit import freeze_sql
+from bot.supabase.freeze.layers import thaw_sql
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard

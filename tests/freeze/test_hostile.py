@@ -15,7 +15,8 @@ from bot.plan.findings import blocks
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
-from bot.supabase.freeze.layers import Prior, freeze_sql, read_layers, thaw_sql, thaw_sql_to_post
+from bot.supabase.freeze.kit import freeze_sql
+from bot.supabase.freeze.layers import Prior, read_layers, thaw_sql, thaw_sql_to_post
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.freeze.thaw_plan import room
 from tests.freeze.catalogs import world_of

@@ -12,7 +12,8 @@ import pytest
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
 from bot.supabase.database import Database
-from bot.supabase.freeze.layers import UNKNOWN, Prior, freeze_sql, prior_state, read_layers, thaw_sql, thaw_sql_to_post
+from bot.supabase.freeze.kit import freeze_sql
+from bot.supabase.freeze.layers import UNKNOWN, Prior, prior_state, read_layers, thaw_sql, thaw_sql_to_post
 from bot.supabase.freeze.thaw import DROP, thaw
 from tests.freeze.catalogs import world_of
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bot import cli
+from bot import cli, commands
 from bot.journal import DataDirectoryLock
 from bot.record import EventRecord
 from tests.house.children import settings
@@ -290,7 +290,7 @@ def test_debug_adds_the_trace_without_secrets(cutover: Cutover, monkeypatch: pyt
     def broken(*_: object, **__: object) -> int:
         raise LookupError("Key (email)=(bob@example.org) with xoxb-12-pl4nted")
 
-    monkeypatch.setattr(cli.status, "status", broken)
+    monkeypatch.setattr(commands.status, "status", broken)
     sentence = (
         "cutover: this is a bug in Cutover (LookupError); the run stands as the journal says; "
         "start again with --debug and report it.\n"

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import sys
@@ -13,9 +12,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot import cli
+from bot import cli, commands
 from bot.record import EventRecord
-from tests.house.children import WITHIN, Silence, ended, settings, silent_server, started, wait_until
+from tests.house.children import ROOT, WITHIN, Silence, ended, settings, silent_server, started, wait_until
 from tests.plan.histories import night_at
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
@@ -42,21 +41,33 @@ def _journaled(place: str, directory: Path) -> None:
 # -- at the very start ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell which signals are caught")
+_WAITS = """
+import pathlib, signal, sys
+
+class Waits:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            pathlib.Path({reached!r}).touch()
+            signal.pause()
+
+sys.meta_path.insert(0, Waits())
+"""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_be_interrupted_while_it_is_being_loaded(tmp_path: Path, command: str) -> None:
-    """The first thing that it does is to be ready for that."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = started(tmp_path, command)
-
-        def is_ready(pid: int = process.pid) -> bool:
-            caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-            assert caught is not None
-            return bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-        wait_until(is_ready)
+    """Wherever the loading has come to: the first thing that it does is to be ready for that."""
+    here, reached = tmp_path / "here", tmp_path / "reached"
+    here.mkdir()
+    arguments = ("restore-sql", "public.orders") if command == "restore-sql" else (command,)
+    own = f"bot.commands.{command.replace('-', '_')}"
+    for module, number in (("bot.cli", signal.SIGINT), (own, signal.SIGTERM)):
+        (tmp_path / "sitecustomize.py").write_text(_WAITS.format(module=module, reached=str(reached)), encoding="utf-8")
+        process = started(here, *arguments, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+        wait_until(reached.exists)
         assert ended(process, number) == (130, "", _LOADING)
-    assert list(tmp_path.iterdir()) == []
+        reached.unlink()
+    assert list(here.iterdir()) == []
 
 
 # -- in the middle ----------------------------------------------------------------------------------------------------
@@ -94,7 +105,7 @@ def test_every_command_can_be_interrupted_anywhere(
     number: signal.Signals,
 ) -> None:
     """Also where it has no sentence of its own for the place: the command's is said, and what becomes of the freeze."""
-    module = getattr(cli, command.replace("-", "_"))
+    module = getattr(commands, command.replace("-", "_"))
     name = {"practice": "practise"}.get(command, command.replace("-", "_"))
 
     def cut_off(*_: object, **__: object) -> int:

@@ -13,7 +13,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from bot import logs
-from bot.logs import cleaned
+from bot.redaction import redacted
 from bot.slack.calls import LIBRARY_LOG
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -52,7 +52,7 @@ _AROUND = st.sampled_from(
 def test_whatever_looks_personal_or_secret_is_removed(secret: str, around: tuple[str, str]) -> None:
     """E-mail addresses, password hashes and tokens go, wherever in the text they stand."""
     before, behind = around
-    told = cleaned(f"it was {before}{secret}{behind} again")
+    told = redacted(f"it was {before}{secret}{behind} again")
     assert secret not in told
     assert told.startswith("it was ")
     assert told.endswith(" again")
@@ -64,11 +64,11 @@ def test_whatever_looks_personal_or_secret_is_removed(secret: str, around: tuple
 def test_the_password_in_an_address_is_removed(password: str) -> None:
     """As it should be written, with its signs escaped, and as it should not."""
     for written in (password, quote(password, safe="")):
-        told = cleaned(f"cannot reach postgresql://postgres:{written}@db.example.org:5432/postgres today")
+        told = redacted(f"cannot reach postgresql://postgres:{written}@db.example.org:5432/postgres today")
         assert "pw4" not in told
         assert told.endswith("db.example.org:5432/postgres today")
-    assert "pw4" not in cleaned(f"host=db password={password} user=postgres")
-    assert "pw4" not in cleaned(f"host=db password='{password} {password}' user=postgres")
+    assert "pw4" not in redacted(f"host=db password={password} user=postgres")
+    assert "pw4" not in redacted(f"host=db password='{password} {password}' user=postgres")
 
 
 @how(deadline=None)

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 import bot
-from bot.plan.entitled import people_needed
+from bot.plan.quorum import people_needed
 from bot.rehearsal.night import NOTICE_TEXT, Night
 from bot.stackauth.users.reasons import REASONS
 from tests.night.pairs import Choice, Row

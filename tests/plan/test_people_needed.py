@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
-from bot.plan.entitled import people_needed
+from bot.plan.quorum import people_needed
 from tests.plan.histories import ANN, BEN, PLAN, Night, e
 
 _GATES = ("freeze", "export", "users")

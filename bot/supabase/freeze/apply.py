@@ -20,7 +20,8 @@ import psycopg
 from bot.errors import ServiceRefused
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, translated
-from bot.supabase.freeze.layers import SCHEMA, change_settings, read_layers
+from bot.supabase.freeze.kit import SCHEMA
+from bot.supabase.freeze.layers import change_settings, read_layers
 from bot.supabase.sessions import Other, end_sessions
 
 

@@ -32,16 +32,14 @@ from psycopg import sql
 
 from bot.artifacts.files import rewrite
 from bot.supabase.database import Session, query, translated
+from bot.supabase.freeze import kit
+from bot.supabase.freeze.kit import GATE, SCHEMA
 
-SCHEMA = "cutover_freeze"
-GATE = f"{SCHEMA}.gate"
 _THAWED = "cutover: thawed"
 _ON = {"on", "t", "tr", "tru", "true", "y", "ye", "yes", "1"}  # as PostgreSQL reads a boolean setting
 _TRIES = 5
 _PAUSE = 0.5
 _AT_ONCE = (pg.InternalError_, pg.UniqueViolation, pg.DuplicateSchema, pg.DeadlockDetected, pg.SerializationFailure)
-_FREEZE = ("freeze_head", "freeze_layers", "sessions_end", "freeze_tail")
-_THAW = ("thaw_restore", "sessions_end", "thaw_tail")
 _MARK = "frozen for migration"
 _CALL = r"\s*(?:PERFORM (?P<call>.+)\(\);)?\s*END ?"
 _FREEZES = re.compile(
@@ -171,15 +169,9 @@ class Layers:
         return self.schema_is_there and (bool(self.stranger) or not ours)
 
 
-def freeze_sql() -> str:
-    """The kit, for a person to paste or pipe."""
-    return "\n".join(query(name) for name in _FREEZE)
-
-
 def thaw_sql(prior: Prior | None = None) -> str:
     """The way back. With `prior` it also works when the schema's comment was lost."""
-    known = [] if prior is None or not prior.known else [_fallback(prior)]
-    return "\n".join([query("thaw_head"), *known, *(query(name) for name in _THAW)])
+    return kit.thaw_sql("" if prior is None or not prior.known else _fallback(prior))
 
 
 def thaw_sql_to_post(prior: Prior | None) -> str:

@@ -31,7 +31,8 @@ from bot.errors import CutoverError, ServiceUnreachable
 from bot.plan.findings import UNASKED, Finding, failed, passed, warned
 from bot.ports import ThawRecord
 from bot.supabase.database import READ_ONLY, Database, Session, query, translated
-from bot.supabase.freeze.layers import GATE, SCHEMA, UNKNOWN, Layers, Prior, change_settings, read_layers, read_prior
+from bot.supabase.freeze.kit import GATE, SCHEMA
+from bot.supabase.freeze.layers import UNKNOWN, Layers, Prior, change_settings, read_layers, read_prior
 from bot.supabase.gateway import DataApiOff, Gateway, KeyName
 from bot.supabase.probes import PROBED, api_takes_writes, fresh_writes, hook_is_called
 from bot.supabase.sessions import Other, end_sessions

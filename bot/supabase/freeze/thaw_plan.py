@@ -12,7 +12,8 @@ from pathlib import Path
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.freeze.layers import GATE, SCHEMA, Layers, Prior, read_layers, read_prior
+from bot.supabase.freeze.kit import GATE, SCHEMA
+from bot.supabase.freeze.layers import Layers, Prior, read_layers, read_prior
 from bot.supabase.freeze.thaw import Plan, plan_of, prepare, told
 from bot.supabase.sessions import Other, sessions_to_end
 

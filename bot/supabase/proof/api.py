@@ -23,7 +23,8 @@ from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase import guard
 from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.database import READ_ONLY, Session, query, translated
-from bot.supabase.freeze.layers import GATE, Layers
+from bot.supabase.freeze.kit import GATE
+from bot.supabase.freeze.layers import Layers
 from bot.supabase.gateway import DataApiOff, Gateway, KeyName, Method
 from bot.supabase.probes import ApiAnswers, api_writes
 from bot.supabase.proof.formatting import answer, listed

@@ -31,7 +31,8 @@ from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
-from bot.supabase.freeze.layers import GATE, read_layers
+from bot.supabase.freeze.kit import GATE
+from bot.supabase.freeze.layers import read_layers
 from bot.supabase.gateway import Gateway
 from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.proof.activity import LATE_COUNTERS_SECONDS

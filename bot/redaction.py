@@ -1,0 +1,28 @@
+"""The filter for secrets and personal data, which every log line and every trace passes.
+
+It is a net under the rope: nobody may log a secret in the first place. It removes every secret value that it is given,
+and whatever looks like a token, a password in an address, a password hash or an e-mail address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_PERSONAL = re.compile(
+    r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]+\.[\w-]+\.[\w-]* | \bsb_(?:secret|publishable)_\w+
+      | (?<=ticket=)[\w-]+ | (?<=password=)(?:'[^']*'|\S+)
+      | \$2[abxy]\$[./\w$]+ | \$(?:argon2\w*|fbscrypt)\$[^\s"'<>]+
+      | (?<=://)[^\s/@:"'<>]*:[^\s"'<>]+(?=@)
+      | [^\s@<>"(,;:=]+@[^\s@<>"'),;]+\.[^\s@<>"'),;]+""",
+    re.VERBOSE,
+)
+_REMOVED = "[removed]"
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without secrets and personal data."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, _REMOVED)
+    return _PERSONAL.sub(_REMOVED, text)
