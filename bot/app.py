@@ -24,6 +24,7 @@ from bot.artifacts import ephemeral_storage, files
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.start import Made
 from bot.conductor import Conductor, interrupted
+from bot.directory_lock import DataDirectoryLock
 from bot.edges import (
     Services,
     SystemClock,
@@ -37,7 +38,6 @@ from bot.edges import (
     target_edge,
 )
 from bot.errors import Interrupted, UsageError
-from bot.journal import DataDirectoryLock
 from bot.plan import inputs as say
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties

@@ -1,4 +1,4 @@
-"""Append-only, hash-chained lines of JSON, and the lock of the data directory that holds them.
+"""Append-only, hash-chained lines of JSON.
 
 This module knows bytes and hashes, not meanings: what a record says is its writer's business. A line is
 
@@ -16,37 +16,29 @@ either is dropped whole, with a note. Any other break is damage, and then nothin
 takes back what it wrote. What a chain cannot show is that
 whole lines are missing at its end: for that its head (last line's number and hash) is told to others.
 
-Only one process may write, the one that holds the lock; reading needs no lock.
+Only one process may write, the one that holds the lock of the data directory (`bot.directory_lock`); reading needs no
+lock.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
 import orjson
 
-from bot.errors import LockHeld, RecordDamaged, UsageError
-from bot.regular_files import open_regular
-
-LOCK = ".cutover.lock"
-"""Kept when released: removing it would let two processes lock two files of one name. Only a start that has made it and
-is refused removes it, while it holds it; so whoever gets the lock looks whether its name still leads to it.
-"""
+from bot.errors import RecordDamaged, UsageError
+from bot.regular_files import leads_to, open_regular, unwritten
 
 _HASH = b',"hash":"'
 _TAIL = len(_HASH) + 64 + len(b'"}')
 _PLACE = re.compile(rb'{"n":([1-9][0-9]*)(?:,"more":([1-9][0-9]*))?[,}]')
 _OWN = frozenset({"n", "more", "hash"})
-_POLL_SECONDS = 0.1
 LONGEST_LINE = 64 << 20
 """Bytes; no more is ever held of a file that somebody may have put here."""
 
@@ -164,14 +156,14 @@ class Journal:
             if is_new:
                 _sync_folder(path.parent)
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unwritten(path, error) from error
         try:
             for line in read_chain(path, torn_tail_allowed=torn_tail_allowed):
                 n, last, size = line.n, line.hash, size + line.size
             note = _drop_torn(file, path.name, n, size)
         except OSError as error:
             os.close(file)
-            raise _unusable(path, error) from error
+            raise unwritten(path, error) from error
         except BaseException:
             os.close(file)
             raise
@@ -218,7 +210,7 @@ class Journal:
             os.fsync(self._file)
         except OSError as error:
             self._take_back()
-            raise _unusable(self._path, error) from error
+            raise unwritten(self._path, error) from error
         self._size += len(data)
 
     def _check_still_ours(self) -> None:
@@ -230,7 +222,7 @@ class Journal:
                 do="put it back where it was and start `cutover run` again; `cutover thaw` takes the freeze back",
             )
         state = os.fstat(self._file)
-        if not _leads_to(self._path, self._file) or self._broken or state.st_nlink == 0 or state.st_size != self._size:
+        if not leads_to(self._path, self._file) or self._broken or state.st_nlink == 0 or state.st_size != self._size:
             raise RecordDamaged(
                 f"{self._path.name} was changed or removed by somebody else while it was open",
                 unchanged="nothing was written to it",
@@ -289,123 +281,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unusable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"{path} cannot be written ({os.strerror(error.errno or 0)})",
-        unchanged="nothing was added to it",
-        do="make room or fix the permissions, then start again",
-    )
-
-
-class DataDirectoryLock:
-    """One bot at a time in a data directory. The kernel releases it when the process ends, however it ends."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-
-    @classmethod
-    def take(cls, directory: Path, *, wait_seconds: float = 0) -> Self:
-        """Raises LockHeld, naming the holder's pid, when it is not free within `wait_seconds`; blocks meanwhile."""
-        path = directory / LOCK
-        until = time.monotonic() + wait_seconds
-        file = _opened(path)
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _leads_to(path, file):
-                    break
-                os.close(file)  # a start that was refused has taken it back
-                file = _opened(path)
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-                    os.close(file)
-                    raise _held(directory, holder) from None
-                time.sleep(_POLL_SECONDS)
-            except OSError as error:
-                os.close(file)
-                raise _unusable(path, error) from error
-        os.ftruncate(file, 0)
-        os.pwrite(file, b"%d\n" % os.getpid(), 0)
-        return cls(file)
-
-    def release(self) -> None:
-        """Idempotent. The file stays, so that everybody locks the same one."""
-        if self._file >= 0:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, 0)
-            os.close(self._file)
-            self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-def _opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _leads_to(path: Path, file: int) -> bool:
-    try:
-        there = path.lstat()
-    except OSError:
-        return False
-    state = os.fstat(file)
-    return (there.st_dev, there.st_ino) == (state.st_dev, state.st_ino)
-
-
-def is_locked(directory: Path) -> bool:
-    """Somebody works in the directory at this moment, on this machine or another that shares it."""
-    try:
-        file = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-    return False
-
-
-def holder_of(directory: Path) -> int | None:
-    """The pid of the process that holds the lock; None when it cannot be told for certain. A pid in the lock's file may
-    be that of another machine or container, and one of ours by chance: where the system can say it, the process must
-    have the file open.
-    """
-    path = directory / LOCK
-    try:
-        pid = int(path.read_text("ascii"))
-        if pid <= 0 or (Path("/proc/self/fd").is_dir() and not _has_open(pid, path)):
-            return None
-    except (OSError, ValueError):
-        return None
-    return pid
-
-
-def _has_open(pid: int, path: Path) -> bool:
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if path.samefile(descriptor):
-                return True
-    return False
-
-
-def _held(directory: Path, pid: str) -> LockHeld:
-    who = f"process {pid}" if pid.isdigit() else "another process"
-    return LockHeld(
-        f"Another Cutover ({who}) works in {directory}",
-        unchanged="nothing was touched",
-        do="wait for it or end it, or give this one another MIGRATION_DATA_DIR",
-    )

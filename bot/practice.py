@@ -31,8 +31,8 @@ from bot.artifacts import files, metadata
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.start import Made
+from bot.directory_lock import DataDirectoryLock
 from bot.errors import CheckFailed, Interrupted, RecordDamaged, UsageError
-from bot.journal import DataDirectoryLock
 from bot.plan.events import RunOpened
 from bot.plan.findings import blocks
 from bot.plan.practice import Practice

@@ -1,4 +1,4 @@
-"""Opening a file whose name may have been given by somebody else.
+"""Opening a file whose name may have been given by somebody else, and what it means that one cannot be used.
 
 A bundle can come from anybody. A name in it may belong to a link out of the folder, to a pipe that never ends or never
 begins, or to a device; reading any of these would hang, fill the memory, or read what is not the bundle's.
@@ -12,7 +12,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-from bot.errors import RecordDamaged
+from bot.errors import RecordDamaged, UsageError
 from bot.obstacles import FILE_UNREADABLE
 
 _NOT_REGULAR = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP}
@@ -43,6 +43,16 @@ def require_regular(path: Path) -> None:
         raise unread(path.name, error) from error
 
 
+def leads_to(path: Path, file: int) -> bool:
+    """The name is still that of the open file."""
+    try:
+        there = path.lstat()
+    except OSError:
+        return False
+    state = os.fstat(file)
+    return (there.st_dev, there.st_ino) == (state.st_dev, state.st_ino)
+
+
 def unread(name: str, error: OSError) -> RecordDamaged:
     """What it means that a file of a bundle, `name` where the error names none, could not be read."""
     return RecordDamaged(
@@ -50,6 +60,15 @@ def unread(name: str, error: OSError) -> RecordDamaged:
         unchanged="nothing of it was read",
         do="put the file back from a copy, readable for this user",
         obstacle=FILE_UNREADABLE,
+    )
+
+
+def unwritten(path: Path, error: OSError) -> UsageError:
+    """What it means that a file of the data directory could not be written."""
+    return UsageError(
+        f"{path} cannot be written ({os.strerror(error.errno or 0)})",
+        unchanged="nothing was added to it",
+        do="make room or fix the permissions, then start again",
     )
 
 

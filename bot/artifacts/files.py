@@ -37,8 +37,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from bot.directory_lock import LOCK as _LOCK
 from bot.errors import RecordDamaged, UsageError
-from bot.journal import LOCK as _LOCK
 from bot.obstacles import DISK_FULL
 from bot.regular_files import open_regular
 

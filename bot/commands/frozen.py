@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot import settings
+from bot.directory_lock import is_locked
 from bot.errors import CutoverError, Interrupted
-from bot.journal import is_locked
 from bot.record import read_run
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings
-from bot.journal import holder_of, is_locked
+from bot.directory_lock import holder_of, is_locked
 from bot.plan.run import Phase, Run, doing
 from bot.plan.texts.alarms import time_needed
 from bot.record import read_run

@@ -10,9 +10,9 @@ from bot.artifacts import files
 from bot.artifacts.scratch import Scratch
 from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
+from bot.directory_lock import DataDirectoryLock
 from bot.edges import SystemClock, target_edge
 from bot.errors import UsageError
-from bot.journal import DataDirectoryLock
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import number
 from bot.record import read_run

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from bot.artifacts import files
 from bot.artifacts.start import Made
+from bot.directory_lock import DataDirectoryLock
 from bot.errors import LockHeld, RecordDamaged, UsageError
-from bot.journal import DataDirectoryLock, Journal
+from bot.journal import Journal
 from bot.supabase.export.draft import Basis, Draft
 
 

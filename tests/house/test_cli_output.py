@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from bot import cli, commands
-from bot.journal import DataDirectoryLock
+from bot.directory_lock import DataDirectoryLock
 from bot.record import EventRecord
 from tests.house.children import settings
 from tests.plan.histories import NED, NED_THERE, Night, night_at

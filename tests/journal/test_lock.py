@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.directory_lock import LOCK, DataDirectoryLock, holder_of
 from bot.errors import LockHeld
-from bot.journal import LOCK, DataDirectoryLock, holder_of
 
 HOLD = """
 import sys
 from pathlib import Path
-from bot.journal import DataDirectoryLock
+from bot.directory_lock import DataDirectoryLock
 lock = DataDirectoryLock.take(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
