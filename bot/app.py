@@ -1,8 +1,12 @@
-"""Settings -> parts -> a bot that runs. It decides nothing; the id maker lives here.
+"""Settings -> parts -> a bot that runs, in four functions. It decides nothing; ids are made here.
 
-Order of a start, each step of which may end it with one sentence: the data directory and its lock, the journal (a
-damaged one changes nothing), the services (tokens, channel, keys, match of the projects), the lock on the source;
-then a run is opened or taken up. A start that is refused before there is a run leaves no file that was not there.
+    open_directory    the data directory and its lock; the journal, of which a damaged one changes nothing
+    connect           the services (tokens, channel, keys, match of the projects); the lock on the source
+    open_or_resume    a run is opened, or the one that is here is taken up
+    serve             the conductor, the watch and the ear, until nothing is left to do
+
+They are a start's steps in their order, and each may end it with one sentence. A start that is refused before there is
+a run leaves no file that was not there.
 """
 
 from __future__ import annotations
@@ -11,10 +15,10 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -25,51 +29,147 @@ from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.start import Made
 from bot.conductor import Conductor, interrupted
 from bot.directory_lock import DataDirectoryLock
-from bot.edges import (
-    Services,
-    SystemClock,
-    examiners,
-    guard_of,
-    parties_of,
-    secret,
-    selection_of,
-    services,
-    steps,
-    target_edge,
-)
-from bot.errors import Interrupted, UsageError
+from bot.edges.clock import SystemClock
+from bot.edges.examiners import examiners
+from bot.edges.listener import listener
+from bot.edges.services import Services, guard_of, parties_of, selection_of, services, slack_app_token, source
+from bot.edges.steps import steps
+from bot.errors import UsageError
 from bot.plan import inputs as say
 from bot.plan.decide import decide, open_run
 from bot.plan.events import Parties
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
-from bot.plan.practice import Practice
 from bot.plan.run import Run
-from bot.ports import Report
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
 from bot.slack import preflight as slack_preflight
 from bot.slack.channel import SlackChannel
 from bot.slack.inbound import previous_run
-from bot.slack.inbound.http_mode import HttpListener
-from bot.slack.inbound.listener import Listener, SocketListener
+from bot.slack.inbound.listener import Listener
 from bot.stackauth import preflight as target_preflight
-from bot.stackauth import probe
-from bot.stackauth.users import forecast
 from bot.supabase import opening, project
-from bot.supabase.database import Database
 from bot.supabase.dsn import open_question
-from bot.supabase.export.bundle import Label
-from bot.supabase.gateway import Gateway
 from bot.supabase.locks import SourceLock
-from bot.supabase.source import SupabaseSource
-from bot.terms import entitlement_of, open_by, otherwise, people_needed_by, rules_of
+from bot.terms import entitlement_of, open_by, otherwise, people_needed_by
 from bot.watch import Watch
 
 log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
-_PROBE_SETTLES_SECONDS = 3
+
+
+async def run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
+    """The exit code. `abandon` is the run that is given up, or "". INT and TERM cancel the start at its next await, and
+    are the conductor's business once there is one. Raises CutoverError with the sentence for whoever started it.
+    """
+    clock = SystemClock()
+    try:
+        with open_directory(settings) as data:
+            if new:
+                succession.must_have_ended(data.run)
+            elif (ended := succession.nothing_is_left(data.run, once=once)) is not None:
+                return ended
+            async with connect(settings, data, clock, new=new, abandon=abandon) as connected:
+                run = await open_or_resume(settings, data, connected, clock, new=new, abandon=abandon)
+                return await serve(settings, data, connected, run, clock, once=once)
+    except asyncio.CancelledError:
+        raise interrupted() from None
+
+
+# -- the data directory -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class DataDirectory:
+    """The data directory, locked. `run` is what its journal tells; None where there is none to go on with."""
+
+    path: Path
+    made: Made
+    record: EventRecord
+    run: Run | None
+
+    def close(self) -> None:
+        self.record.close()
+
+    def archive(self) -> None:
+        """The run that has ended makes room for the next."""
+        assert self.run is not None
+        self.record.close()
+        files.archive_run(self.path, self.run.run_id)
+        self.record, self.run = EventRecord.open(self.path), None
+
+
+@contextmanager
+def open_directory(settings: Settings) -> Iterator[DataDirectory]:
+    """Nobody else works in it meanwhile. What was made for it is taken back unless there is a run to keep it for."""
+    directory = settings.migration_data_dir.absolute()
+    if not settings.run.ephemeral_ok:
+        ephemeral_storage.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
+    practice.refuse_as_a_run(directory)
+    made = Made(directory)
+    files.open_directory(directory)
+    with ExitStack() as closing:
+        lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
+        closing.callback(lock.release)
+        closing.callback(made.take_back)
+        record = EventRecord.open(directory)
+        data = DataDirectory(directory, made, record, run=None)
+        closing.callback(data.close)
+        if record.torn_note:
+            log.warning("torn line dropped", note=record.torn_note)
+        data.run = record.run()
+        if data.run is not None:
+            made.keep()
+        yield data
+
+
+# -- the services -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connected:
+    """The services, each of which has said who it is; the source is locked."""
+
+    edges: Services
+    identity: calls.Identity
+    parties: Parties
+    source_lock: SourceLock
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, data: DataDirectory, clock: SystemClock, *, new: bool, abandon: str
+) -> AsyncIterator[Connected]:
+    """Slack hears first whatever is left to tell of a run that has ended here."""
+    async with services(settings) as edges:
+        await succession.tell_the_rest(data.run, data.record, settings, edges, clock, new=new)
+        identity = await _introduced(settings, edges, data, clock, new=new, abandon=abandon)
+        source_project = await project.identify(edges.database, edges.gateway)
+        await target_preflight.identify(edges.stack)
+        async with SourceLock(edges.database) as source_lock:
+            parties = parties_of(settings, source_project)
+            yield Connected(edges=edges, identity=identity, parties=parties, source_lock=source_lock)
+
+
+async def _introduced(
+    settings: Settings, edges: Services, data: DataDirectory, clock: SystemClock, *, new: bool, abandon: str
+) -> calls.Identity:
+    """Who we are in Slack, where nothing stands against going on with the run or opening one."""
+    channel, approvers = settings.slack.channel or "", settings.approvers
+    identity = await calls.identify(
+        edges.slack, channel=channel, app_token=slack_app_token(settings), groups=approvers.groups
+    )
+    last_there = await previous_run.unfinished_run(edges.slack, channel, bot_id=identity.bot_id, now=clock.now())
+    succession.must_be_ours(last_there, data.run, abandon, data.path)
+    if approvers.groups and (data.run is None or new):  # an open run asks at each gate
+        await slack_preflight.refuse_too_few(
+            edges.slack, identity, approvers.users, approvers.groups, people_needed_by(settings)
+        )
+    return identity
+
+
+# -- the run ----------------------------------------------------------------------------------------------------------
 
 
 def new_run_id(now: datetime) -> str:
@@ -77,191 +177,57 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%d}-{secrets.token_hex(2)}"
 
 
-async def practise(
-    settings: Settings, directory: Path, report: Report, *, probe_users: int | None
-) -> practice.Practised:
-    """The practice into an empty directory. It asks nobody but the source's database, and the target if it is to be
-    probed with so many users.
-    """
-    url, key = settings.supabase_url, settings.supabase_service_role_key
-    gateway = Gateway(url, secret(key)) if url and key else None  # only for the project's name in it
-    database, run_id = Database(secret(settings.supabase_db_url)), practice.run_id(SystemClock().now())
-    database.set_run(run_id)
-    with _interruptible(practice.interrupted):
-        users_per_second = await _users_per_second(settings, probe_users, report)
-        parties = parties_of(settings, await project.identify_by_sql(database, gateway))
-        return await practice.practise(
-            database,
-            directory,
-            Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
-            selection_of(settings),
-            estimated_rows=await project.estimated_rows(database, selection_of(settings)),
-            users_per_second=users_per_second,
-            report=report,
-        )
-
-
-async def _users_per_second(settings: Settings, probe_users: int | None, report: Report) -> float:
-    """As the target shows it, or as we assume it."""
-    concurrency = settings.users.concurrency
-    if probe_users is None:
-        return forecast.assumed_users_per_second(concurrency)
-    async with target_edge(settings) as stack:
-        return await probe.users_per_second(
-            stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
-        )
-
-
-async def run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
-    """The exit code. `abandon` is the run that is given up, or "". Raises CutoverError with the sentence for whoever
-    started it.
-    """
-    with _interruptible(interrupted):
-        return await _run_bot(settings, once=once, new=new, abandon=abandon)
-
-
-@contextmanager
-def _interruptible(error: Callable[[], Interrupted]) -> Iterator[None]:
-    """INT and TERM end the start too, at its next await; once there is a conductor, they are its business."""
-    main = asyncio.current_task()
-    assert main is not None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, main.cancel)
-    try:
-        yield
-    except asyncio.CancelledError:
-        raise error() from None
-
-
-async def _run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
-    directory, made = _directory(settings)
-    async with AsyncExitStack() as closing:
-        lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
-        closing.callback(lock.release)
-        closing.callback(made.take_back)
-        record = EventRecord.open(directory)
-        closing.callback(record.close)
-        if record.torn_note:
-            log.warning("torn line dropped", note=record.torn_note)
-        run = record.run()
-        if run is not None:
-            made.keep()
-        if new:
-            succession.must_have_ended(run)
-        elif (ended := succession.nothing_is_left(run, once=once)) is not None:
-            return ended
-        edges = await closing.enter_async_context(services(settings))
-        await succession.tell_the_rest(run, record, settings, edges, new=new)
-        identity = await _introduced(settings, edges, run, directory, new=new, abandon=abandon)
-        source_project = await project.identify(edges.database, edges.gateway)
-        await target_preflight.identify(edges.stack)
-        source_lock = await closing.enter_async_context(SourceLock(edges.database))
-        parties = parties_of(settings, source_project)
-        api_counts = False
-        if new or run is None:
-            api_counts = await opening.look_ahead(edges.database, edges.gateway, selection_of(settings), directory)
-        if new and run is not None:
-            record.close()
-            files.archive_run(directory, run.run_id)
-            record, run = EventRecord.open(directory), None
-            closing.callback(record.close)
-        prior = directory / files.FREEZE_PRIOR
-        guard = guard_of(rules_of(settings) if run is None else run.opened.rules, edges.database)
-        source = SupabaseSource(edges.database, source_lock, prior, edges.gateway, guard)
-        if run is not None:
-            run = _taken_up(run, record, parties, settings)
-        else:
-            last = practice.read_timings(directory)
-            run = await _opened(
-                record, parties, settings, edges, source, last=last, abandons=abandon, api_counts=api_counts
-            )
-            made.keep()
-        edges.database.set_run(run.run_id)
-        await source_lock.renew()
-        closing.push_async_callback(source.close)
-        bundle = BundleExaminers(directory)
-        if run.export is not None and run.handover is None:
-            bundle.read_ahead(run.export.sha256)
-        clock = SystemClock()
-        conductor = Conductor(
-            run,
-            record=record,
-            channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
-            source=source,
-            examiners=examiners(settings, edges, directory, bundle),
-            steps=steps(settings, edges, directory, guard=guard, record=record, bundle=bundle),
-            clock=clock,
-            bot_user=identity.bot_user,
-            once=once,
-        )
-        return await _conduct(conductor, settings, identity, edges, source=source, clock=clock)
-
-
-def _directory(settings: Settings) -> tuple[Path, Made]:
-    """Ready, and what was made for it."""
-    directory = settings.migration_data_dir.absolute()
-    if not settings.run.ephemeral_ok:
-        ephemeral_storage.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
-    practice.refuse_as_a_run(directory)
-    made = Made(directory)
-    return files.open_directory(directory), made
-
-
-async def _introduced(
-    settings: Settings, edges: Services, run: Run | None, directory: Path, *, new: bool, abandon: str
-) -> calls.Identity:
-    """Who we are in Slack, where nothing stands against going on with `run` or opening one."""
-    channel, approvers = settings.slack.channel or "", settings.approvers
-    identity = await calls.identify(
-        edges.slack,
-        channel=channel,
-        app_token=secret(settings.slack_app_token) if settings.slack_app_token else None,
-        groups=approvers.groups,
-    )
-    last_there = await previous_run.unfinished_run(
-        edges.slack, channel, bot_id=identity.bot_id, now=SystemClock().now()
-    )
-    succession.must_be_ours(last_there, run, abandon, directory)
-    if approvers.groups and (run is None or new):  # an open run asks at each gate; of people alone the settings tell
-        await slack_preflight.refuse_too_few(
-            edges.slack, identity, approvers.users, approvers.groups, people_needed_by(settings)
-        )
-    return identity
+async def open_or_resume(
+    settings: Settings, data: DataDirectory, connected: Connected, clock: SystemClock, *, new: bool, abandon: str
+) -> Run:
+    """The run, whose name the sessions on the source bear from now on. With `new`, the one that is here has ended."""
+    edges = connected.edges
+    if data.run is not None and not new:
+        run = _resumed(settings, data.run, data.record, connected.parties, clock)
+    else:
+        api_counts = await opening.look_ahead(edges.database, edges.gateway, selection_of(settings), data.path)
+        if data.run is not None:
+            data.archive()
+        run = await _opened(settings, data, connected, clock, abandons=abandon, api_counts=api_counts)
+        data.made.keep()
+    edges.database.set_run(run.run_id)
+    await connected.source_lock.renew()
+    return run
 
 
 async def _opened(
-    record: EventRecord,
-    parties: Parties,
     settings: Settings,
-    edges: Services,
-    source: SupabaseSource,
+    data: DataDirectory,
+    connected: Connected,
+    clock: SystemClock,
     *,
-    last: Practice | None,
     abandons: str,
     api_counts: bool,
 ) -> Run:
-    estimated_rows = await project.estimated_rows(edges.database, selection_of(settings)) if last else None
-    way_back = await source.way_back()
-    await source.close()  # its session does not yet bear the run's name
-    now = SystemClock().now()
+    database = connected.edges.database
+    last = practice.read_timings(data.path)
+    estimated_rows = await project.estimated_rows(database, selection_of(settings)) if last else None
+    asked = source(connected.edges, connected.source_lock, data.path)
+    way_back = await asked.way_back()
+    await asked.close()  # its session does not yet bear the run's name
+    now = clock.now()
     command = open_by(
         settings,
         run_id=new_run_id(now),
-        parties=parties,
+        parties=connected.parties,
         way_back=way_back,
-        source_tls=open_question(edges.database.dsn),
+        source_tls=open_question(database.dsn),
         abandons=abandons,
         practice=last,
         estimated_rows=estimated_rows,
         api_counts=api_counts,
     )
     events = open_run(command, now)
-    record.append(events)
+    data.record.append(events)
     return after(None, *events)
 
 
-def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Settings) -> Run:
+def _resumed(settings: Settings, run: Run, record: EventRecord, parties: Parties, clock: SystemClock) -> Run:
     if (parties, settings.slack.channel) != (run.opened.parties, run.opened.channel):
         raise UsageError(
             f"The data directory holds run {run.run_id}, of other projects or of another channel",
@@ -269,69 +235,54 @@ def _taken_up(run: Run, record: EventRecord, parties: Parties, settings: Setting
             do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
         )
     taken_up = say.TakeUp(entitlement=entitlement_of(settings), otherwise=otherwise(run.opened, settings))
-    decision = decide(run, taken_up, SystemClock().now())
+    decision = decide(run, taken_up, clock.now())
     assert not isinstance(decision, Refusal)
     record.append(decision)
     return after(run, *decision)
 
 
-async def _conduct(
-    conductor: Conductor,
-    settings: Settings,
-    identity: calls.Identity,
-    edges: Services,
-    *,
-    source: SupabaseSource,
-    clock: SystemClock,
+# -- the night --------------------------------------------------------------------------------------------------------
+
+
+async def serve(
+    settings: Settings, data: DataDirectory, connected: Connected, run: Run, clock: SystemClock, *, once: bool
 ) -> int:
-    channel = SlackChannel(edges.slack, channel=conductor.run.opened.channel, identity=identity)
-    remind_after = timedelta(minutes=settings.reminders.minutes)
-    watch = Watch(conductor, source=source, channel=channel, clock=clock, remind_after=remind_after)
-    listener = _listener(settings, identity, conductor, edges, watch.sweep_soon)
-    watch.on_unheard = listener.expected
+    """The exit code."""
+    edges, directory = connected.edges, data.path
+    guard = guard_of(run.opened.rules, edges.database)
+    bundle = BundleExaminers(directory)
+    channel = SlackChannel(edges.slack, channel=run.opened.channel, identity=connected.identity)
+    async with AsyncExitStack() as closing:
+        watched = source(edges, connected.source_lock, directory, guard)
+        closing.push_async_callback(watched.close)
+        if run.export is not None and run.handover is None:
+            bundle.read_ahead(run.export.sha256)
+        conductor = Conductor(
+            run,
+            record=data.record,
+            channel=channel,
+            source=watched,
+            examiners=examiners(settings, edges, directory, bundle),
+            steps=steps(settings, edges, directory, guard=guard, record=data.record, bundle=bundle, clock=clock),
+            clock=clock,
+            bot_user=connected.identity.bot_user,
+            once=once,
+        )
+        remind_after = timedelta(minutes=settings.reminders.minutes)
+        watch = Watch(conductor, source=watched, channel=channel, clock=clock, remind_after=remind_after)
+        ear = listener(settings, edges, connected.identity, conductor, watch.sweep_soon)
+        watch.on_unheard = ear.expected
+        return await _until_it_ends(conductor, watch, ear)
+
+
+async def _until_it_ends(conductor: Conductor, watch: Watch, ear: Listener) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: conductor.fail(interrupted()))
     watch.start()
     try:
-        await listener.start()
+        await ear.start()
         return await conductor.conduct()
     finally:
-        await listener.stop()
+        await ear.stop()
         watch.stop()
-
-
-def _listener(
-    settings: Settings, identity: calls.Identity, conductor: Conductor, edges: Services, sweep: Callable[[], None]
-) -> Listener:
-    channel = conductor.run.opened.channel
-
-    def deleted(ts: str) -> None:
-        conductor.dispatch(say.ReportDeletion(ts=ts))
-
-    if settings.slack_app_token is not None:
-        return SocketListener(
-            identity,
-            client=edges.slack,
-            channel=channel,
-            run_id=conductor.run.run_id,
-            app_token=secret(settings.slack_app_token),
-            api_url=settings.slack_api_url,
-            heard=conductor.dispatch,
-            deleted=deleted,
-            reconnected=sweep,
-            second_instance=lambda count: conductor.dispatch(say.ReportSecondInstance(connections=count)),
-            failed=conductor.fail,
-        )
-    assert settings.port is not None
-    return HttpListener(
-        identity,
-        channel=channel,
-        run_id=conductor.run.run_id,
-        signing_secret=secret(settings.slack_signing_secret),
-        port=settings.port,
-        api_url=settings.slack_api_url,
-        heard=conductor.dispatch,
-        deleted=deleted,
-        reconnected=sweep,
-    )

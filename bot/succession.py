@@ -16,16 +16,16 @@ from pathlib import Path
 
 from bot.artifacts import files
 from bot.conductor import Conductor
-from bot.edges import Services, SystemClock, secret
+from bot.edges.services import Services, slack_app_token, source
 from bot.errors import CheckFailed, ServiceError, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
 from bot.plan.run import Phase, Run
+from bot.ports import Clock
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
 from bot.slack.channel import SlackChannel
 from bot.supabase.locks import SourceLock
-from bot.supabase.source import SupabaseSource
 from bot.terminal import tell
 
 _LAST_WORDS_SECONDS = 60
@@ -58,7 +58,7 @@ def must_have_ended(run: Run | None) -> None:
 
 
 async def tell_the_rest(
-    run: Run | None, record: EventRecord, settings: Settings, edges: Services, *, new: bool
+    run: Run | None, record: EventRecord, settings: Settings, edges: Services, clock: Clock, *, new: bool
 ) -> None:
     """Of a run that has ended and that nobody goes on with, before it moves to the archive, where nobody tells more.
 
@@ -68,7 +68,7 @@ async def tell_the_rest(
     if run is None or settled(run) or not (new or run.phase is Phase.ABORTED):
         return
     try:
-        told = await _last_words(run, record, settings, edges)
+        told = await _last_words(run, record, settings, edges, clock)
     except ServiceError as error:
         if new:
             raise _not_told(run, error) from error
@@ -78,19 +78,17 @@ async def tell_the_rest(
     must_have_ended(told)
 
 
-async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: Services) -> Run:
+async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: Services, clock: Clock) -> Run:
     """Whoever was to say them died before, or was `cutover abort`, which needs no Slack. The run as it is then."""
-    app_token = secret(settings.slack_app_token) if settings.slack_app_token else None
-    identity = await calls.identify(edges.slack, channel=run.opened.channel, app_token=app_token)
-    prior = settings.migration_data_dir / files.FREEZE_PRIOR
+    identity = await calls.identify(edges.slack, channel=run.opened.channel, app_token=slack_app_token(settings))
     conductor = Conductor(
         run,
         record=record,
         channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
-        source=SupabaseSource(edges.database, SourceLock(edges.database), prior, edges.gateway),
+        source=source(edges, SourceLock(edges.database), settings.migration_data_dir),
         examiners={},
         steps={},
-        clock=SystemClock(),
+        clock=clock,
         bot_user=identity.bot_user,
         once=True,
     )

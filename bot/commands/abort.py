@@ -21,7 +21,7 @@ from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.commands.thaw import exit_code, how_far, leave_record, thaw_services, thaw_settings, told_of_settings
 from bot.directory_lock import DataDirectoryLock, holder_of
-from bot.edges import SystemClock
+from bot.edges.clock import SystemClock
 from bot.errors import CheckFailed, CutoverError, Interrupted, LockHeld, RecordDamaged, UsageError
 from bot.journal import read_chain
 from bot.plan import inputs as say

@@ -9,7 +9,9 @@ from bot import logs, settings
 from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.doctor import look_around
-from bot.edges import preflights, proof, services
+from bot.edges.examiners import proof
+from bot.edges.preflights import preflights
+from bot.edges.services import services
 from bot.plan.events import Parties, Rules, RunOpened
 from bot.plan.findings import Finding, blocks, failed
 from bot.plan.fold import after

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
-import textwrap
-from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
-from bot import app, logs, practice, settings
+from bot import logs, practice, settings
 from bot.commands.event_loop import run_async
+from bot.commands.practised import told
 from bot.commands.show import Ticker
-from bot.edges import SystemClock
-from bot.plan.texts.alarms import parts_of_time
-from bot.plan.texts.amounts import duration, number, size
+from bot.edges.clock import SystemClock
+from bot.edges.services import parties_of, practice_edges, selection_of, target_edge
+from bot.ports import Report
 from bot.practice import Practised
-from bot.stackauth.users.reasons import REASONS
-from bot.supabase.export.left_out import holding_rows
-from bot.supabase.export.storage import STORAGE_FILES
+from bot.settings import Settings
+from bot.stackauth import probe
+from bot.stackauth.users import forecast
+from bot.supabase import project
+from bot.supabase.export.bundle import Label
 from bot.terminal import tell
 
 _WIDEST = 110
-_LONGEST = 5
-_WORTH_TELLING_MS = 1_000
-_LEFT_OUT = 3
-_LEFT_NAMED = 12
-_REASONS = 8
-_SPACE_WITHIN = "\N{UNIT SEPARATOR}"
-"""In the place of a space at which no line may be broken."""
+_PROBE_SETTLES_SECONDS = 3
 
 
 def practise(config: Path | None, named: Path | None, *, probe_users: int | None) -> int:
@@ -40,113 +37,40 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
     data_directory = chosen.migration_data_dir
     directory = practice.directory_for(data_directory, named, SystemClock().now())
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
-        practised = run_async(app.practise(chosen, directory, ticker.hear, probe_users=probe_users))
+        practised = run_async(_practise(chosen, directory, ticker.hear, probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
     tell("\n".join(told(practised, width)))
     return 0
 
 
-def told(practised: Practised, width: int) -> Iterator[str]:
-    """What the leader of the migration wants to know, on a screen of so many columns. Nothing in it is of a person."""
-    # Names and paths stay whole, so that they can be copied.
-    below = textwrap.TextWrapper(width, subsequent_indent=_heading(""), break_long_words=False, break_on_hyphens=False)
-    plain = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
-    for line in _told(practised):
-        for part in (below if line.startswith("  ") else plain).wrap(line) or [""]:
-            yield part.replace(_SPACE_WITHIN, " ")
+async def _practise(chosen: Settings, directory: Path, report: Report, probe_users: int | None) -> Practised:
+    """Into an empty directory. It asks nobody but the source's database, and the target if it is to be probed."""
+    database, gateway = practice_edges(chosen)
+    run_id = practice.run_id(SystemClock().now())
+    database.set_run(run_id)
+    try:
+        users_per_second = await _users_per_second(chosen, probe_users, report)
+        parties = parties_of(chosen, await project.identify_by_sql(database, gateway))
+        return await practice.practise(
+            database,
+            directory,
+            Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
+            selection_of(chosen),
+            estimated_rows=await project.estimated_rows(database, selection_of(chosen)),
+            users_per_second=users_per_second,
+            report=report,
+        )
+    except asyncio.CancelledError:
+        raise practice.interrupted() from None
 
 
-def _told(practised: Practised) -> Iterator[str]:
-    found, timings = practised.metadata, practised.timings
-    source, totals = found.source, found.totals
-    yield (
-        f"Practice of {timings.taken_at:%Y-%m-%d %H:%M} UTC, from Supabase {source.ref}, database {source.database}, "
-        f"PostgreSQL {source.server_version}"
-    )
-    yield ""
-    exported = f"{number(totals.tables)} tables, {number(totals.rows)} rows, {size(totals.bytes)}"
-    yield from _listed("exported", [exported])
-    yield from _listed("longest", _longest(practised))
-    yield from _listed("left out", _left_out(practised))
-    yield from _listed("files", ["All were read again and are what was written"])
-    yield from _listed("users", _users(practised))
-    yield from _listed("time", _times(practised))
-    yield ""
-    yield (
-        f"On the night this takes about {duration(timings.time_needed.total)}: {parts_of_time(timings)}. The freeze, "
-        "counting at the source, and people's decisions come on top."
-    )
-    yield (
-        f"Checkpoint 1 will say so. The bundle is in {_whole(str(practised.directory))}: it holds every row and every "
-        "password hash, and no run takes it. Delete it once you have seen what you want."
-    )
-
-
-def _whole(name: str) -> str:
-    return name.replace(" ", _SPACE_WITHIN)
-
-
-def _listed(heading: str, lines: Iterable[str]) -> Iterator[str]:
-    """The lines below each other, the heading beside the first."""
-    for n, line in enumerate(lines):
-        yield f"{_heading('' if n else heading)}{line}"
-
-
-def _heading(text: str) -> str:
-    return f"  {text:<10}"
-
-
-def _longest(practised: Practised) -> Iterator[str]:
-    tables = sorted(practised.metadata.tables.values(), key=lambda table: (-table.duration_ms, table.file))
-    long = [table for table in tables[:_LONGEST] if table.duration_ms >= _WORTH_TELLING_MS]
-    if not long:
-        yield "no table took a second"
-    for table in long:
-        name = _whole(f"{table.schema_name}.{table.table}")
-        yield f"{name}: {duration(table.duration_ms / 1000)}, {number(table.row_count)} rows, {size(table.bytes)}"
-
-
-def _left_out(practised: Practised) -> Iterator[str]:
-    reasons: dict[str, int] = {}
-    for entry in practised.metadata.left_out:
-        if entry.kind == STORAGE_FILES:
-            yield f"{entry.name}: {entry.reason}"
-        else:
-            reasons[entry.reason] = reasons.get(entry.reason, 0) + 1
-    most = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0]))
-    yield from (f"{number(count)} × {reason}" for reason, count in most[:_LEFT_OUT])
-    if others := most[_LEFT_OUT:]:
-        yield f"{number(sum(count for _, count in others))} for {number(len(others))} other reasons"
-    with_rows = holding_rows(practised.metadata.left_out)
-    if with_rows:
-        named = [f"{table.name} {table.told}" for table in with_rows[:_LEFT_NAMED]]
-        more = len(with_rows) - len(named)
-        unnamed = f" and {number(more)} more, see metadata.json" if more else ""
-        yield f"with rows: {', '.join(named)}{unnamed}"
-    if not practised.metadata.left_out:
-        yield "nothing"
-
-
-def _users(practised: Practised) -> Iterator[str]:
-    outlook = practised.outlook
-    yield (
-        f"{number(outlook.users)}: {number(outlook.whole)} will be carried over whole, "
-        f"{number(outlook.users - outlook.whole)} need attention; none was created"
-    )
-    if hashes := [f"{number(count)} {kind}" for kind, count in outlook.needs.hashes.most_common()]:
-        yield f"password hashes: {', '.join(hashes)}"
-    if accounts := [f"{number(count)} {provider}" for provider, count in outlook.needs.accounts.most_common()]:
-        yield f"accounts at providers: {', '.join(accounts)}"
-    reasons = [(f"{number(count)} × {name}", REASONS[name].todo) for name, count in outlook.attention.items()]
-    yield from (f"{what}: {todo}" for what, todo in reasons[:_REASONS])
-    if fewer := [what for what, _ in reasons[_REASONS:]]:
-        yield f"{', '.join(fewer)}: docs/users.md says what to do"
-
-
-def _times(practised: Practised) -> Iterator[str]:
-    timings = practised.timings
-    yield (
-        f"export {duration(timings.export_seconds)}, reading all again {duration(timings.check_seconds)}, "
-        f"looking at the users {duration(timings.translate_seconds)}"
-    )
+async def _users_per_second(chosen: Settings, probe_users: int | None, report: Report) -> float:
+    """As the target shows it, or as we assume it."""
+    concurrency = chosen.users.concurrency
+    if probe_users is None:
+        return forecast.assumed_users_per_second(concurrency)
+    async with target_edge(chosen) as stack:
+        return await probe.users_per_second(
+            stack, probe_users, concurrency=concurrency, settle_seconds=_PROBE_SETTLES_SECONDS, report=report
+        )

@@ -11,7 +11,8 @@ from bot import logs, settings
 from bot.artifacts import files
 from bot.commands.event_loop import run_async
 from bot.commands.show import show
-from bot.edges import SystemClock, source_edges
+from bot.edges.clock import SystemClock
+from bot.edges.services import source_edges
 from bot.errors import CutoverError, Interrupted, UsageError
 from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
 from bot.settings import WayBack

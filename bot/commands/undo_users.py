@@ -11,7 +11,8 @@ from bot.artifacts.scratch import Scratch
 from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
 from bot.directory_lock import DataDirectoryLock
-from bot.edges import SystemClock, target_edge
+from bot.edges.clock import SystemClock
+from bot.edges.services import target_edge
 from bot.errors import UsageError
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import number

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import apscheduler.schedulers.base
 import pytest
 
-from bot.edges import SystemClock
+from bot.edges.clock import SystemClock
 from bot.plan.timetable import SWEEP_EVERY, WATCH_EVERY, Timer
 from bot.timers import Timers
 from tests.conducting.worlds import turning
