@@ -262,7 +262,7 @@ async def serve(
             record=data.record,
             channel=channel,
             source=watched,
-            examiners=examiners(settings, edges, directory, bundle),
+            examiners=examiners(settings, edges, connected.identity, directory, bundle=bundle, clock=clock),
             steps=steps(settings, edges, directory, guard=guard, record=data.record, bundle=bundle, clock=clock),
             clock=clock,
             bot_user=connected.identity.bot_user,

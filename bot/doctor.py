@@ -9,20 +9,24 @@ from collections.abc import AsyncIterator, Sequence
 from bot.errors import CutoverError, ServiceError
 from bot.plan.findings import Finding, failed
 
+Questions = Sequence[tuple[str, AsyncIterator[Finding]]]
+"""By edge, all that it has to say."""
 
-async def look_around(edges: Sequence[tuple[str, AsyncIterator[Finding]]]) -> tuple[tuple[Finding, ...], bool]:
-    """Asks every edge, by its name, all it has to say; one that cannot be asked is a failing finding and stops no
-    other.
 
-    The second value is True when a service could not be reached or refused us.
+async def look_around(questions: Questions) -> tuple[tuple[Finding, ...], bool]:
+    """The second value is True when a service could not be reached or refused us."""
+    asked = [answer async for answer in ask(questions)]
+    return tuple(finding for finding, _ in asked), any(unreachable for _, unreachable in asked)
+
+
+async def ask(questions: Questions) -> AsyncIterator[tuple[Finding, bool]]:
+    """Each finding as it comes. An edge that cannot be asked is a failing one, by the edge's name, and stops no other;
+    True beside it says that a service could not be reached or refused us.
     """
-    findings: list[Finding] = []
-    unreachable = False
-    for name, said in edges:
+    for name, answers in questions:
         try:
-            findings.extend([finding async for finding in said])
+            async for finding in answers:
+                yield finding, False
         except CutoverError as error:
-            unreachable = unreachable or isinstance(error, ServiceError)
             fix = f"{error.do[0].upper()}{error.do[1:]}."
-            findings.append(failed(name, f"{error.happened}.", fix))
-    return tuple(findings), unreachable
+            yield failed(name, f"{error.happened}.", fix), isinstance(error, ServiceError)

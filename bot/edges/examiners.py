@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from bot.artifacts.examiners import BundleExaminers
+from bot.doctor import ask
+from bot.edges.preflights import preflights
 from bot.edges.services import Services, secret
-from bot.ports import Examiners
+from bot.examiners.attested import attested
+from bot.examiners.going_live import Address, GoingLive
+from bot.examiners.readiness import Readiness
+from bot.plan.findings import Finding
+from bot.plan.quorum import people_needed
+from bot.plan.run import Run
+from bot.ports import Clock, Examiners, Report
+from bot.practice import read_timings
 from bot.settings import Settings
+from bot.slack.calls import Identity
+from bot.slack.preflight import enough_people
 from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.migrate.readback import ReadBack
 from bot.supabase.counts import CountsExaminer
@@ -17,10 +30,25 @@ from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
 
 
-def examiners(settings: Settings, edges: Services, directory: Path, bundle: BundleExaminers) -> Examiners:
+def examiners(
+    settings: Settings,
+    edges: Services,
+    identity: Identity,
+    directory: Path,
+    *,
+    bundle: BundleExaminers,
+    clock: Clock,
+) -> Examiners:
     """By the names that the gates give them."""
     freeze = proof(settings, edges.database, edges.gateway, directory)
+    readiness = Readiness(partial(read_timings, directory), clock.now)
+    live = GoingLive(_addresses(settings), settings.checkpoints.stable.hours, clock.now)
     return {
+        "environment": partial(_environment, settings, edges),
+        "practised": readiness.practised,
+        "window-fits": readiness.window_fits,
+        "approvers": partial(_approvers, edges, identity),
+        "attested": attested,
         "freeze-proof": freeze.freeze_proof,
         "notice": Notice(settings.freeze.notice_url, settings.freeze.notice_text).examine,
         "files": bundle.examine_files,
@@ -30,7 +58,27 @@ def examiners(settings: Settings, edges: Services, directory: Path, bundle: Bund
         "users-read-back": ReadBack(directory, edges.stack).examine,
         "references": bundle.examine_references,
         "canary": CanarySignsIn(directory, edges.stack, *_canary_at_the_target(settings)).examine,
+        "live-urls": live.urls,
+        "hours-live": live.hours_live,
+        "still-since-live": live.still,
     }
+
+
+async def _environment(settings: Settings, edges: Services, run: Run, report: Report) -> AsyncIterator[Finding]:
+    """Every question of the doctor, asked again."""
+    async for finding, _ in ask(preflights(settings, edges)):
+        yield finding
+
+
+async def _approvers(edges: Services, identity: Identity, run: Run, report: Report) -> AsyncIterator[Finding]:
+    opened, entitled = run.opened, run.entitled
+    needed = {gate.name: entitled.needed(gate.name) for gate in run.plan.gates}
+    people = people_needed(run.plan, needed, deny_same_person=entitled.deny_same_person)
+    yield await enough_people(edges.slack, identity, opened.approvers, opened.rules.groups, people)
+
+
+def _addresses(settings: Settings) -> list[Address]:
+    return [Address(url=url.url, status=url.status, text=url.text) for url in settings.checkpoints.live.urls]
 
 
 def proof(settings: Settings, database: Database, gateway: Gateway, directory: Path | None = None) -> Proof:

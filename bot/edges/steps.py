@@ -10,8 +10,9 @@ from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.handover import bytes_to_read, hand_over
 from bot.concurrency import run_in_slices
 from bot.edges.services import Services
-from bot.plan.results import ExportResult, HandoverResult
+from bot.plan.results import ExportResult, HandoverResult, StepNote
 from bot.plan.run import Run
+from bot.plan.texts import sentences
 from bot.ports import Clock, Progress, Record, Report, Steps
 from bot.settings import Settings
 from bot.stackauth.migrate.step import UsersStep
@@ -35,6 +36,7 @@ def steps(
         "export": partial(_export, take, guard, bundle),
         "users": UsersStep(directory, edges.stack, concurrency=settings.users.concurrency, clock=clock),
         "handover": partial(_hand_over, directory, record),
+        "release": _release,
     }
 
 
@@ -44,6 +46,11 @@ async def _export(take: Export, guard: Guard, bundle: BundleExaminers, run: Run,
     result = await take(run, report)
     bundle.read_ahead(result.sha256)
     return result
+
+
+async def _release(run: Run, report: Report) -> StepNote:
+    """Nothing is done at the source: the watch ends with the event that follows."""
+    return StepNote(step="release", says=sentences.RELEASED)
 
 
 async def _hand_over(directory: Path, record: Record, run: Run, report: Report) -> HandoverResult:

@@ -78,8 +78,8 @@ class GoingLive:
         if run.drifted_at is not None and run.drifted_at > since:
             yield failed(
                 check,
-                f"Supabase was written to after the new system went live, at {run.drifted_at:%Y-%m-%d %H:%M} UTC at the "
-                "latest. What was written is not in the bundle.",
+                f"Supabase was written to after the new system went live, last at {run.drifted_at:%Y-%m-%d %H:%M} UTC. "
+                "What was written is not in the bundle.",
                 "find out what wrote, and carry its rows over by hand",
                 waivable=True,
             )

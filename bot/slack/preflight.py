@@ -123,6 +123,18 @@ async def refuse_too_few(
     raise CheckFailed(why, unchanged="nothing was started", do=f"{_MORE_PEOPLE[0].lower()}{_MORE_PEOPLE[1:]}")
 
 
+async def enough_people(
+    client: AsyncWebClient, identity: Identity, approvers: Sequence[str], groups: Sequence[str], people_needed: int
+) -> Finding:
+    """As above, in the middle of a run: could every gate still be opened? Raises ServiceError."""
+    check = "approvers"
+    try:
+        await refuse_too_few(client, identity, approvers, groups, people_needed)
+    except CheckFailed as error:
+        return failed(check, f"{error.happened}.", f"{_MORE_PEOPLE}.", waivable=True)
+    return passed(check, f"Enough approvers could open every checkpoint; together they take {people_needed} people.")
+
+
 _MORE_PEOPLE = "Put more full members of this workspace into the user groups, or ask for fewer approvals"
 
 

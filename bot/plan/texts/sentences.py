@@ -241,6 +241,9 @@ def released(*, thaw_failed: bool, dry_run: bool) -> str:
     return f"{live} It stays frozen until somebody thaws it; {stays} stays on disk."
 
 
+RELEASED = "Released: the new system is stable, and I no longer watch Supabase. It stays frozen until somebody thaws it with `cutover thaw`; the mapping stays on disk."
+
+
 def took_effect(doing: str) -> str:
     return f"This took effect before I was interrupted. Now {doing}."
 
