@@ -265,7 +265,6 @@ async def serve(
             examiners=examiners(settings, edges, connected.identity, directory, bundle=bundle, clock=clock),
             steps=steps(settings, edges, directory, guard=guard, record=data.record, bundle=bundle, clock=clock),
             clock=clock,
-            bot_user=connected.identity.bot_user,
             once=once,
         )
         remind_after = timedelta(minutes=settings.reminders.minutes)

@@ -36,6 +36,7 @@ from bot.plan.events import Event, FindingMade
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
+from bot.plan.text import plain
 from bot.ports import Channel, Clock, Examiners, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
@@ -72,7 +73,6 @@ class Conductor:
         examiners: Examiners,
         steps: Steps,
         clock: Clock,
-        bot_user: str,
         once: bool,
     ) -> None:
         """`once` ends the process after handover; without it the watch goes on."""
@@ -92,7 +92,6 @@ class Conductor:
             examiners=examiners,
             steps=steps,
             rests=self._rests,
-            bot_user=bot_user,
         )
         self._failure: BaseException | None = None
         self._ends = False
@@ -109,7 +108,7 @@ class Conductor:
         """
         decision = decide(self.run, command, self._clock.now())
         if isinstance(decision, Refusal):
-            log.debug("refused", command=type(command).__name__, why=decision.sentence)
+            log.debug("refused", command=type(command).__name__, why=plain(decision.sentence))
             return False
         try:
             self._record.append(decision)

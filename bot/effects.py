@@ -69,7 +69,6 @@ class Effects:
         examiners: Examiners,
         steps: Steps,
         rests: Rests,
-        bot_user: str,
     ) -> None:
         self._loop = loop
         self._record = record
@@ -79,7 +78,6 @@ class Effects:
         self._examiners = examiners
         self._steps = steps
         self._rests = rests
-        self._bot_user = bot_user
         self._gauge = Gauge()
 
     async def perform(self, action: do.Action) -> None:
@@ -108,7 +106,7 @@ class Effects:
         permission = await self._vouching.permission(self._loop.run, action)
         headway = self._headway()
         progress = f"Progress: {in_words(headway)}" if headway else ""
-        self._loop.dispatch(say.Judge(ts=action.ts, permission=permission, bot_user=self._bot_user, progress=progress))
+        self._loop.dispatch(say.Judge(ts=action.ts, permission=permission, progress=progress))
 
     async def _try(self, action: do.Action, effect: Awaitable[None]) -> None:
         """Once. After an unknown outcome or no connection it comes back to this one message after a while, the later

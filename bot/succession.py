@@ -89,7 +89,6 @@ async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: 
         examiners={},
         steps={},
         clock=clock,
-        bot_user=identity.bot_user,
         once=True,
     )
     try:

@@ -29,8 +29,10 @@ from bot.plan.decide import decide
 from bot.plan.findings import Finding, blocks
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
-from bot.plan.run import Phase, Run, doing
+from bot.plan.run import Phase, Run
+from bot.plan.text import plain
 from bot.plan.texts.amounts import number
+from bot.plan.texts.state import doing
 from bot.record import EventRecord, read_run
 from bot.settings import WayBack
 from bot.supabase.freeze.thaw import thaw
@@ -147,7 +149,11 @@ def _must_not_have_ended(run: Run | None) -> None:
 
 
 def _must_be_confirmed(run: Run | None) -> None:
-    which = f"Run {run.run_id}: {doing(run).rstrip('.')}." if run is not None else "The journal of the run is damaged."
+    which = (
+        f"Run {run.run_id}: {plain(doing(run)).rstrip('.')}."
+        if run is not None
+        else "The journal of the run is damaged."
+    )
     tell(
         f"{which}\n"
         "This stops the bot at a safe point, thaws Supabase and proves that it writes again; the run cannot be taken "
@@ -199,7 +205,7 @@ def _obeyed(record: EventRecord, run: Run | None, command: say.Command) -> Run:
     assert run is not None
     decision = decide(run, command, SystemClock().now())
     if isinstance(decision, Refusal):
-        raise CheckFailed(decision.sentence, unchanged="nothing was changed", do="look with `cutover status`")
+        raise CheckFailed(plain(decision.sentence), unchanged="nothing was changed", do="look with `cutover status`")
     record.append(decision)
     return after(run, *decision)
 

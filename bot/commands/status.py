@@ -11,8 +11,10 @@ from typing import Any
 
 from bot import settings
 from bot.directory_lock import holder_of, is_locked
-from bot.plan.run import Phase, Run, doing
+from bot.plan.run import Phase, Run
+from bot.plan.text import plain
 from bot.plan.texts.alarms import time_needed
+from bot.plan.texts.state import doing
 from bot.record import read_run
 from bot.terminal import tell
 
@@ -62,7 +64,7 @@ def summary(run: Run | None) -> dict[str, Any]:
             for offer in run.offers.values()
         ],
         "counts": counts,
-        "doing": doing(run),
+        "doing": plain(doing(run)),
         "openReasons": list(run.open_reasons),
         "toDecide": {id_: list(candidates) for id_, candidates in run.users.to_decide.items()} if run.users else {},
         "digest": run.handover.digest if run.handover else None,
@@ -76,11 +78,11 @@ def _watched(run: Run, pid: int | None) -> Iterator[str]:
 def _alone(run: Run) -> Iterator[str]:
     """What follows for a run that nobody works on."""
     if run.frozen:
-        yield "  no bot is running, and Supabase is frozen: nobody watches the freeze"
-        yield "    to go on: `cutover run`"
-        yield "    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints"
+        yield "  no bot is running and Supabase is frozen: nobody watches the freeze"
+        yield "    to continue: `cutover run`"
+        yield "    to unfreeze: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints"
     elif run.phase is not Phase.ABORTED and not run.has_ended:
-        yield "  no bot is running; `cutover run` goes on"
+        yield "  no bot is running; `cutover run` continues"
     else:
         yield "  no bot is running"
 
@@ -90,15 +92,15 @@ def _told(run: Run) -> str:
     lines = [
         f"Run {run.run_id}, opened {run.opened.at:%Y-%m-%d %H:%M:%S} UTC",
         f"  from Supabase {parties.source_ref}/{parties.source_database} to Stack Auth {parties.target_project}",
-        f"  {doing(run)}",
+        f"  {plain(doing(run))}",
     ]
     for position, gate in enumerate(run.plan.gates, 1):
         offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
-        state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet offered"
-        by = f", by {' and '.join(offers[-1].by)}" if offers and offers[-1].by else ""
+        state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet posted"
+        by = f", approved by {' and '.join(offers[-1].by)}" if offers and offers[-1].by else ""
         lines.append(f"  {position} {gate.title:<7} {state}{by}")
     if run.gate.freezes and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
-        lines.append(f"  time needed: {time_needed(run.opened, run.offer.at)}")
+        lines.append(f"  time needed: {plain(time_needed(run.opened, run.offer.at))}")
     if run.export is not None:
         lines.append(f"  exported: {run.export.tables} tables, {run.export.rows:,} rows, {run.export.bytes:,} bytes")
     if run.users is not None:

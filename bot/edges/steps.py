@@ -50,7 +50,7 @@ async def _export(take: Export, guard: Guard, bundle: BundleExaminers, run: Run,
 
 async def _release(run: Run, report: Report) -> StepNote:
     """Nothing is done at the source: the watch ends with the event that follows."""
-    return StepNote(step="release", says=sentences.RELEASED)
+    return StepNote(step="release", says=sentences.RELEASED_BY_GATE)
 
 
 async def _hand_over(directory: Path, record: Record, run: Run, report: Report) -> HandoverResult:

@@ -63,8 +63,10 @@ from bot.plan.inputs import (
     TellWindow,
 )
 from bot.plan.results import StepResult, UsersResult, step_of
-from bot.plan.run import Phase, Run, doing
+from bot.plan.run import Phase, Run
+from bot.plan.text import Text, say
 from bot.plan.texts import sentences
+from bot.plan.texts.state import doing
 from bot.plan.timetable import reminders_due
 
 Decision = Sequence[e.Event] | Refusal
@@ -98,7 +100,9 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
     """What follows from `command`. Never raises on a command; a Refusal means that nothing has changed."""
     phases, move = _MOVES[type(command)]
     if run.phase not in phases:
-        return Refusal(sentence=f"{type(command).__name__} does not belong here: {doing(run)}")
+        return Refusal(
+            sentence=say("{command} does not belong here: {doing}", command=type(command).__name__, doing=doing(run))
+        )
     return move(run, command, now)
 
 
@@ -132,8 +136,8 @@ def _begin_step(run: Run, command: BeginStep, now: datetime) -> Decision:
 
 def _end_step(run: Run, command: EndStep, now: datetime) -> Decision:
     assert run.step is not None
-    if run.step.name != step_of(command.result):
-        return Refusal(sentence=f"A result of {step_of(command.result)} does not end the step {run.step.name}")
+    if run.step.name != (of := step_of(command.result)):
+        return Refusal(sentence=say("A result of {of} does not end the step {step}", of=of, step=run.step.name))
     ended = e.StepEnded(at=now, step=run.step.name, result=command.result)
     return [ended, *_behind_step(after(run, ended), command.result, now)]
 
@@ -185,26 +189,26 @@ def _tell_window(run: Run, command: TellWindow, now: datetime) -> Decision:
 
 def _intend_post(run: Run, command: IntendPost, now: datetime) -> Decision:
     if (delivery := run.deliveries.get(command.key)) is None or delivery.ts:
-        return Refusal(sentence="This post is not owed")
+        return Refusal(sentence=say("This post is not owed"))
     return [e.PostIntended(at=now, key=command.key)]
 
 
 def _confirm_post(run: Run, command: ConfirmPost, now: datetime) -> Decision:
     if (delivery := run.deliveries.get(command.key)) is None or delivery.ts:
-        return Refusal(sentence="This post is not owed")
+        return Refusal(sentence=say("This post is not owed"))
     return [e.Posted(at=now, key=command.key, ts=command.ts, displayed_state=command.displayed_state)]
 
 
 def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
     if (delivery := run.deliveries.get(command.key)) is None or not delivery.ts or delivery.ts != command.ts:
-        return Refusal(sentence="This post does not stand in the channel")
+        return Refusal(sentence=say("This post is not in the channel"))
     return [e.PostEdited(at=now, key=command.key, displayed_state=command.displayed_state)]
 
 
 def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
     delivery = run.deliveries.get(command.key)
     if delivery is None or not delivery.stands or delivery.ts != command.ts:
-        return Refusal(sentence="This post does not stand in the channel")
+        return Refusal(sentence=say("This post is not in the channel"))
     return [e.PostLost(at=now, key=command.key, ts=command.ts)]
 
 
@@ -226,12 +230,12 @@ def _confirm_pin(run: Run, command: ConfirmPin, now: datetime) -> Decision:
 
 def _hear(run: Run, command: Hear, now: datetime) -> Decision:
     if command.ts in run.heard or (command.request and command.request in {m.request for m in run.heard.values()}):
-        return Refusal(sentence="This has been heard already")
+        return Refusal(sentence=say("This has been heard already"))
     if command.thread_ts not in {None, command.ts} and run.thread_of(command.thread_ts) is None:
-        return Refusal(sentence="This message stands in a thread that is not of this run")
-    meaning = signals.read(command.text, run.plan, bot_user=command.bot_user, addressed=command.via != "message")
+        return Refusal(sentence=say("This message is in a thread that is not of this run"))
+    meaning = signals.read(command.text, run.plan, addressed=command.addressed)
     if meaning is None:
-        return Refusal(sentence="This message is neither a signal nor a word to the bot")
+        return Refusal(sentence=say("This message is neither a signal nor a word to the bot"))
     thread = None if command.thread_ts == command.ts else command.thread_ts
     return [
         e.MessageHeard(
@@ -240,6 +244,7 @@ def _hear(run: Run, command: Hear, now: datetime) -> Decision:
             user=command.user,
             team=command.team,
             text=command.text,
+            addressed=command.addressed,
             thread_ts=thread,
             via=command.via,
             request=command.request,
@@ -259,26 +264,24 @@ def _own_ts(run: Run, now: datetime) -> str:
 
 def _judge(run: Run, command: Judge, now: datetime) -> Decision:
     if command.ts not in run.unanswered:
-        return Refusal(sentence="This message has been answered already")
+        return Refusal(sentence=say("This message has been answered already"))
     message = run.heard[command.ts]
 
-    def answered(status: Literal["done", "refused"], sentence: str) -> e.Answered:
+    def answered(status: Literal["done", "refused"], sentence: Text) -> e.Answered:
         text = sentences.to_author(message, sentence)
         joins = _said_already(run, message, status, text)
         return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text, joins=joins)
 
     if command.ts in run.acted_on:  # and the process died before its author was told
         return [answered("done", sentences.took_effect(doing(run)))]
-    verdict = words.judge(
-        run, message, command.permission, bot_user=command.bot_user, progress=command.progress, now=now
-    )
+    verdict = words.judge(run, message, command.permission, progress=command.progress, now=now)
     if isinstance(verdict, Refusal):
         return [answered("refused", verdict.sentence)]
     sentence, happened = verdict
     return [*happened, answered("done", sentence)]
 
 
-def _said_already(run: Run, message: e.MessageHeard, status: str, text: str) -> str:
+def _said_already(run: Run, message: e.MessageHeard, status: str, text: Text) -> str:
     """The ts of an earlier message of the same person whose answer, still owed, would say the same at the same place:
     whoever says one thing a hundred times is not told the same a hundred times. "" when there is none.
     """

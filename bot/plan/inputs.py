@@ -12,13 +12,14 @@ from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
 from bot.plan.practice import Practice
 from bot.plan.results import StepResult
+from bot.plan.text import Text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """Nothing changes. `sentence` says why, for a person or a log line."""
 
-    sentence: str
+    sentence: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,8 @@ class Hear:
     """What a person said in the run's channel: a plain message, a button pressed, or a slash command.
 
     A button and a slash command name their `request`, by which Slack's second delivery of it is known; a slash command
-    has no `ts` and gets one when it is heard. `digest` is that of the evidence beside which a button stood.
+    has no `ts` and gets one when it is heard. `digest` is that of the evidence beside which a button stood. `text` has
+    no markup, and `addressed` says that it was said to the bot.
     """
 
     ts: str
@@ -90,7 +92,7 @@ class Hear:
     team: str
     text: str
     thread_ts: str | None
-    bot_user: str
+    addressed: bool = False
     via: e.Via = "message"
     request: str = ""
     digest: str = ""
@@ -102,7 +104,6 @@ class Judge:
 
     ts: str
     permission: Permission
-    bot_user: str
     progress: str = ""
 
 

@@ -9,22 +9,27 @@ from datetime import datetime
 from bot.plan import posts
 from bot.plan.findings import Finding
 from bot.plan.offer import Offer
-from bot.plan.posts import Post
+from bot.plan.posts import AlarmKey, AlarmKind, Post
 from bot.plan.run import Delivery, Run
+from bot.plan.text import Text
 
 
 def owe(run: Run, post: Post) -> Run:
-    alarms = run.alarms | {post.key} if post.kind == "cutover_alarm" and post.status == "waiting" else run.alarms
+    alarms = run.alarms | {post.alarm} if post.alarm is not None and post.status == "waiting" else run.alarms
     return replace(run, deliveries={**run.deliveries, post.key: Delivery(post=post)}, alarms=alarms)
 
 
-def with_alarm(run: Run, name: str, text: str, *, status: str = "waiting") -> Run:
-    gate = run.at
-    key = f"{run.run_id}/alarm/{name}"
+def with_alarm(run: Run, alarm: AlarmKey, text: Text, *, status: str = "waiting") -> Run:
     return owe(
         run,
         Post(
-            key=key, kind="cutover_alarm", checkpoint=gate, status=status, thread=run.gate_key, body=posts.Prose(text)
+            key=posts.alarm_key(run.run_id, alarm),
+            kind="cutover_alarm",
+            checkpoint=run.at,
+            status=status,
+            thread=run.gate_key,
+            body=posts.Prose(text),
+            alarm=alarm,
         ),
     )
 
@@ -54,7 +59,7 @@ def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post
 def settled(run: Run) -> Run:
     """The hold is over, and so are its alarms. Others stand as long as their own cause: a guard that is lost, say."""
     run = without_alarms(run, "held", "step-failed", "thaw-failed", "drift")
-    return replace(run, hold="", unreadable=(), drift=())
+    return replace(run, hold=None, unreadable=(), drift=())
 
 
 def undone(run: Run) -> Run:
@@ -64,7 +69,7 @@ def undone(run: Run) -> Run:
 
 def unwatched(run: Run) -> Run:
     """Nobody watches the source from now on."""
-    run = without_alarms(replace(run, hold="", drift=()), "held", "drift", "blind", "guard", "window", "waits")
+    run = without_alarms(replace(run, hold=None, drift=()), "held", "drift", "blind", "guard", "window", "waits")
     return replace(run, watched=False, blind=False)
 
 
@@ -80,7 +85,6 @@ def looked_on(run: Run) -> datetime | None:
     return None if run.freeze is None else run.frozen_since
 
 
-def without_alarms(run: Run, *kinds: str) -> Run:
+def without_alarms(run: Run, *kinds: AlarmKind) -> Run:
     """Those of these kinds no longer stand."""
-    over = tuple(f"{run.run_id}/alarm/{kind}/" for kind in kinds)
-    return replace(run, alarms=frozenset(key for key in run.alarms if not key.startswith(over)))
+    return replace(run, alarms=frozenset(alarm for alarm in run.alarms if alarm.kind not in kinds))

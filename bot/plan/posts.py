@@ -11,6 +11,7 @@ from typing import Literal
 
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult, StepNote, UsersResult
+from bot.plan.text import Text
 
 PostKind = Literal[
     "cutover_run", "cutover_checkpoint", "cutover_finding", "cutover_answer", "cutover_summary", "cutover_alarm"
@@ -38,17 +39,49 @@ class Checklist:
 
 @dataclass(frozen=True)
 class Prose:
-    """Our own sentences, in Slack's mrkdwn, already safe to show."""
+    """Our own sentences."""
 
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True)
 class Verbatim:
-    """`code` is to be copied exactly as it is, and fits one message whole; `says` is our mrkdwn above it."""
+    """`code` is to be copied exactly as it is, and fits one message whole; `says` stands above it."""
 
-    says: str
+    says: Text
     code: str
+
+
+AlarmKind = Literal[
+    "aborted",
+    "aborted-at-the-terminal",
+    "back",
+    "blind",
+    "drift",
+    "entitled",
+    "freeze-failed",
+    "guard",
+    "held",
+    "kept",
+    "left",
+    "second-instance",
+    "step-failed",
+    "thaw-failed",
+    "thawed",
+    "waits",
+    "window",
+]
+
+
+@dataclass(frozen=True)
+class AlarmKey:
+    """Of an alarm within its run: its kind and, where there can be several, which of them."""
+
+    kind: AlarmKind
+    which: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        return "/".join(map(str, (self.kind, *self.which)))
 
 
 Body = Header | Checklist | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult | StepNote
@@ -58,7 +91,8 @@ Body = Header | Checklist | Gate | Finding | Prose | Verbatim | ExportResult | U
 class Post:
     """`thread` is the key of the post whose thread this one belongs to; None stands at top level.
 
-    `status` is the one given when the post was owed; header, gates and alarms move on (`Run.status_of`).
+    `status` is the one given when the post was owed; header, gates and alarms move on (`Run.status_of`). `alarm` is
+    None for all but alarms.
     """
 
     key: str
@@ -67,6 +101,7 @@ class Post:
     status: str
     thread: str | None
     body: Body
+    alarm: AlarmKey | None = None
 
 
 def header_key(run_id: str) -> str:
@@ -88,3 +123,7 @@ def list_name(checkpoint: str, number: int) -> str:
 
 def answer_key(run_id: str, ts: str) -> str:
     return f"{run_id}/answer/{ts}"
+
+
+def alarm_key(run_id: str, alarm: AlarmKey) -> str:
+    return f"{run_id}/alarm/{alarm}"

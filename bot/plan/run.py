@@ -20,9 +20,10 @@ from bot.plan.checklist import ITEM, Checklist
 from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.gate import Gate
+from bot.plan.hold import Hold
 from bot.plan.offer import Offer
 from bot.plan.plan import Plan
-from bot.plan.posts import Post
+from bot.plan.posts import AlarmKey, Post
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.waiving import waives, waives_any
 
@@ -105,9 +106,9 @@ class Run:
     step: StepState | None = None
     results: Mapping[str, StepResult] = field(default_factory=dict)
     frozen_since: datetime | None = None
-    hold: str = ""
+    hold: Hold | None = None
     unreadable: tuple[str, ...] = ()
-    """Of the hold: the tables that stopped the step, each `schema.table`."""
+    """The tables that stopped the step, each `schema.table`."""
     drift: tuple[str, ...] = ()
     drifts: int = 0
     drifted_at: datetime | None = None
@@ -170,8 +171,8 @@ class Run:
     """By the ts of a message whose answer said just what an earlier one's did, the ts of that one."""
     unanswered: frozenset[str] = frozenset()
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
-    alarms: frozenset[str] = frozenset()
-    """Keys of the alarms that still stand."""
+    alarms: frozenset[AlarmKey] = frozenset()
+    """Those that still stand."""
     pinned: bool = False
     """The header is pinned, or cannot be and that was told."""
 
@@ -187,7 +188,7 @@ class Run:
     def phase(self) -> Phase:
         if self.abort == "done":
             return Phase.ABORTED
-        if self.hold:
+        if self.hold is not None:
             return Phase.HELD
         if self.abort == "confirmed":
             return Phase.ABORTING
@@ -378,7 +379,7 @@ class Run:
     def told_unreadable(self) -> str:
         """The key of the post that named the tables which cannot be read; "" when there is none."""
         if self.unreadable:
-            return f"{self.run_id}/alarm/step-failed/{self.failures}"
+            return posts.alarm_key(self.run_id, AlarmKey("step-failed", (self.failures,)))
         told = [
             key
             for key, d in self.deliveries.items()
@@ -436,8 +437,8 @@ class Run:
                 return self.offers[checkpoint, offer].status
             case posts.Checklist(checkpoint, number):
                 return self._status_of_list(checkpoint, number)
-            case _ if post.kind == "cutover_alarm":
-                return "waiting" if post.key in self.alarms else "done"
+            case _ if post.alarm is not None:
+                return "waiting" if post.alarm in self.alarms else "done"
             case _:
                 return post.status
 
@@ -461,7 +462,7 @@ class Run:
             case posts.Checklist(checkpoint, _) if status != "void":
                 return " ".join([status, *(item.state for item in self.checklists[checkpoint].items.values())])
             case posts.Header():
-                why = f" {hashlib.sha256(self.hold.encode()).hexdigest()[:8]}" if self.hold else ""
+                why = f" {hashlib.sha256(repr(self.hold).encode()).hexdigest()[:8]}" if self.hold else ""
                 return f"{status} {self.gate_key} {self.phase}{why}"
             case _:
                 return status
@@ -471,44 +472,3 @@ class Run:
         if thread_ts is None:
             return None
         return next((k for k, d in self.deliveries.items() if thread_ts in d.every_ts and not d.post.thread), None)
-
-
-def doing(run: Run) -> str:
-    """What the run is at, as a clause for people."""
-    match run.phase:
-        case Phase.WAITING:
-            return _waiting(run)
-        case Phase.VERIFYING:
-            return f"the {run.gate.title} checkpoint is being checked"
-        case Phase.RUNNING:
-            assert run.step is not None
-            return f"the step `{run.step.name}` is running"
-        case Phase.HELD:
-            return f"the run is held. {run.hold}"
-        case Phase.FREEZING:
-            return "Supabase is being frozen"
-        case Phase.THAWING:
-            return "Supabase is being thawed"
-        case Phase.ABORTING:
-            return "the run is being aborted"
-        case Phase.ABORTED:
-            return "the run is aborted"
-        case Phase.DONE if run.is_dry_run_over:
-            return "the run has ended as a dry run: no user was created or changed"
-        case Phase.DONE if not run.plan.last.seals:
-            return f"the run has ended: the {run.plan.last.title} checkpoint is passed"
-        case Phase.DONE:
-            return "the run is handed over"
-
-
-def _waiting(run: Run) -> str:
-    if not run.started:
-        return "the run waits for `start`"
-    if items := len(run.open_items):
-        what = "an item" if items == 1 else f"{items} items"
-        return f"the {run.gate.title} checkpoint waits for {what} of its checklist"
-    waits = f"the {run.gate.title} checkpoint waits for `{run.gate.signal}`"
-    if run.offer is None or not run.offer.by:
-        return waits
-    more = run.offer.missing
-    return f"{waits} from {'another person' if more == 1 else f'{more} other people'}"

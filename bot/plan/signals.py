@@ -1,9 +1,9 @@
 """What a message means: a signal, a word to the bot, a near miss, or nothing.
 
 A signal is the whole message and nothing but the word: a gate must not open because somebody wrote *about* it. What
-people add without meaning anything by it is taken off first: a mention of the bot, code, bold, italic and quotation
-marks, outer white space and final full stops or exclamation marks. A question mark stays, since it asks. Words to the
-bot must mention it.
+people add without meaning anything by it is taken off first: code, bold, italic and quotation marks, outer white space
+and final full stops or exclamation marks. A question mark stays, since it asks. Words to the bot must be addressed to
+it; how somebody does that is the business of the channel's edge, which takes a mention of the bot out of the text.
 
 A near miss is short and looks like a signal without being one ("froze", "not frozen yet"): it gets the exact word
 told, and nothing happens.
@@ -104,25 +104,21 @@ def _near(text: str, plan: Plan) -> str | None:
 
 
 def may_signal(text: str, plan: Plan) -> bool:
-    """True when it is a signal whoever the bot is."""
-    return isinstance(read(re.sub(r"<@[^>]*>", " ", text), plan, bot_user=""), Signal)
+    """True when it is a signal whoever it is said to."""
+    return isinstance(read(text, plan, addressed=False), Signal)
 
 
 def second_yes(text: str, plan: Plan) -> str:
-    """The word that it says yes to, `abort` or `thaw`, whoever the bot is; "" when it says no such thing."""
-    meaning = read(re.sub(r"<@[^>]*>", " ", text), plan, bot_user="", addressed=True)
+    """The word that it says yes to when it is said to the bot, `abort` or `thaw`; "" when it says no such thing."""
+    meaning = read(text, plan, addressed=True)
     if isinstance(meaning, Word) and meaning.argument.casefold() == "yes" and meaning.name in {"abort", "thaw"}:
         return meaning.name
     return ""
 
 
-def read(text: str, plan: Plan, *, bot_user: str, addressed: bool = False) -> Meaning:
-    """The meaning of what a person said. `bot_user` is the bot's own Slack user id, as it stands in a mention;
-    `addressed` says that it was said to the bot without one, as a slash command is.
-    """
-    mention = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>")
-    addressed = addressed or bool(mention.search(text))
-    bare = _bare(mention.sub(" ", text).lstrip(" \t:,"))
+def read(text: str, plan: Plan, *, addressed: bool) -> Meaning:
+    """The meaning of what a person said; `addressed` says that it was said to the bot."""
+    bare = _bare(text.lstrip(" \t:,"))
     if (checkpoint := _signal(bare, plan)) is not None:
         return Signal(checkpoint)
     if addressed:

@@ -34,7 +34,7 @@ def fail_freeze(run: Run, command: FailFreeze, now: datetime) -> Decision:
 
 def abort(run: Run, command: Abort, now: datetime) -> Decision:
     if run.abort == "confirmed":
-        return [e.RetryAsked(at=now, user="", ts="")] if run.hold else []
+        return [e.RetryAsked(at=now, user="", ts="")] if run.hold is not None else []
     return [e.AbortConfirmed(at=now, user="", ts="")]
 
 

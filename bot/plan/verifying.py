@@ -21,6 +21,7 @@ from bot.plan.evidence import put_forward
 from bot.plan.fold import after
 from bot.plan.inputs import BeginVerification, EndVerification, JudgeApprovals, Refusal, TellFinding
 from bot.plan.run import Run
+from bot.plan.text import say
 from bot.plan.texts import approvals, sentences
 
 Decision = Sequence[e.Event] | Refusal
@@ -32,14 +33,14 @@ def begin_verification(run: Run, command: BeginVerification, now: datetime) -> D
 
 def tell_finding(run: Run, command: TellFinding, now: datetime) -> Decision:
     if not (attempt := run.verification):
-        return Refusal(sentence="A finding belongs to a verification that has begun")
+        return Refusal(sentence=say("A finding belongs to a verification that has begun"))
     return [e.FindingMade(at=now, checkpoint=run.gate.name, attempt=attempt, finding=command.finding)]
 
 
 def end_verification(run: Run, command: EndVerification, now: datetime) -> Decision:
     gate = run.gate.name
     if run.offer is None or not run.offer.by or not run.findings:
-        return Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
+        return Refusal(sentence=say("A gate passes on an approval and on findings, and one of them is missing"))
     attempt = run.verification
     if run.stopped_by(run.findings):
         return [e.CheckpointRefused(at=now, checkpoint=gate, attempt=attempt)]
@@ -49,7 +50,7 @@ def end_verification(run: Run, command: EndVerification, now: datetime) -> Decis
 def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decision:
     """The last thing before a gate passes: is everybody who approved it still somebody who may?"""
     if run.offer is None or not run.checked or command.attempt != run.verification:
-        return Refusal(sentence="These approvals are not to be judged now")
+        return Refusal(sentence=say("These approvals are not to be judged now"))
     if run.stopped_by(run.findings):  # seen meanwhile
         return [e.CheckpointRefused(at=now, checkpoint=run.gate.name, attempt=run.verification)]
     lapsed: dict[str, e.ApprovalLapsed] = {}

@@ -5,24 +5,26 @@ What only says how a message came into the channel is left out; a message that s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.plan import events as e
 from bot.plan.findings import Finding
+from bot.plan.text import Foreign, Text, joined, say
 from bot.plan.texts.amounts import duration, number
+from bot.plan.texts.foreign import marked
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """`n` is the line of the journal. `who` is a Slack id, "" where no person acted. `text` may hold foreign text."""
+    """`n` is the line of the journal. `who` is a Slack id, "" where no person acted."""
 
     n: int
     at: datetime
     who: str
-    text: str
+    text: Text
 
 
 DELIVERY = (e.PostIntended, e.Posted, e.PostEdited, e.HeaderPinned)
@@ -35,112 +37,152 @@ def moment(n: int, event: e.Event) -> Moment | None:
     return Moment(n=n, at=event.at, who=getattr(event, "user", "") or "", text=TOLD[type(event)](event))
 
 
-def _said(event: e.MessageHeard) -> str:
-    how = {"message": "Said", "button": "Pressed", "command": "Sent as a command"}[event.via]
-    return f"{how}: {event.text}"
+def _said(event: e.MessageHeard) -> Text:
+    by_message = "Said to the bot" if event.addressed else "Said"
+    how = {"message": by_message, "button": "Pressed", "command": "Sent as a command"}[event.via]
+    return say("{how}: {text}", how=how, text=Foreign(event.text))
 
 
-def _taken_up(event: e.BotStarted) -> str:
-    away = (event.at - event.away_since).total_seconds()
-    return f"A process of the bot took the run up, {duration(away)} after the last entry."
+def _reason_accepted(event: e.ReasonAccepted) -> Text:
+    why = joined([": ", Foreign(event.why)], by="") if event.why else "."
+    return say(
+        "The reason {reason} was accepted for the set {set}{why}",
+        reason=event.reason,
+        set=event.set_digest[:12],
+        why=why,
+    )
 
 
-def _guarded(event: e.GuardTaken) -> str:
-    rest = f" Not locked: {', '.join(event.unguarded)}." if event.unguarded else ""
-    return f"The hard guard stood over {number(event.tables)} tables, since {_by_database(event.since)}.{rest}"
+def _taken_up(event: e.BotStarted) -> Text:
+    away = duration((event.at - event.away_since).total_seconds())
+    return say("A process of the bot continued the run, {away} after the last entry.", away=away)
+
+
+def _guarded(event: e.GuardTaken) -> Text:
+    return say(
+        "The hard guard was set over {tables} tables, since {since}.{rest}",
+        tables=number(event.tables),
+        since=_by_database(event.since),
+        rest=say(" Not locked: {tables}.", tables=_names(event.unguarded)) if event.unguarded else "",
+    )
 
 
 def _by_database(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC by the database's clock"
 
 
-def _thawed(event: e.Thawed) -> str:
-    where = "by `cutover thaw`, without the bot" if event.elsewhere else "by the bot"
-    then = " It was frozen again after that, so that nothing is void by it." if event.overtaken else ""
-    return f"Supabase was thawed {where}. {_found(event.findings)}{then}"
+def _thawed(event: e.Thawed) -> Text:
+    return joined(
+        [
+            say("Supabase was thawed {by}.", by=say("by `cutover thaw`") if event.elsewhere else "by the bot"),
+            _found(event.findings),
+            "It was frozen again after that, so nothing becomes void." if event.overtaken else "",
+        ]
+    )
 
 
-def _found(findings: tuple[Finding, ...]) -> str:
-    return " ".join(f"{finding.check}: {finding.verdict.value}. {finding.evidence}" for finding in findings)
+def _found(findings: tuple[Finding, ...]) -> Text:
+    return joined(map(_finding, findings))
 
 
-TOLD: Mapping[type[e.Event], Callable[[Any], str]] = {
+def _finding(finding: Finding) -> Text:
+    return say(
+        "{check}: {verdict}. {evidence}",
+        check=Foreign(finding.check),
+        verdict=finding.verdict.value,
+        evidence=marked(finding.evidence),
+    )
+
+
+def _names(names: Iterable[str]) -> Text:
+    return joined(map(Foreign, names), by=", ")
+
+
+def _of(template: str) -> Callable[[Any], Text]:
+    """The event's own fields fill it in."""
+    return lambda event: say(template, **_fields(event))
+
+
+def _why(template: str) -> Callable[[Any], Text]:
+    """As `_of`, where `why` is a sentence of our own, which quotes names between backticks."""
+    return lambda event: say(template, **_fields(event) | {"why": marked(event.why)})
+
+
+def _fields(event: e.Event) -> dict[str, Any]:
+    return {name: Foreign(value) if isinstance(value, str) else value for name, value in event}
+
+
+TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.MessageHeard: _said,
-    e.Answered: lambda event: f"Answered ({event.status}): {event.text}",
-    e.SignalAccepted: lambda event: (
-        f"The word of checkpoint `{event.checkpoint}` was taken, for evidence {event.digest}."
+    e.Answered: lambda event: say("Answered ({status}): {text}", status=event.status, text=event.text),
+    e.SignalAccepted: _of("The word of the {checkpoint} checkpoint was accepted, for evidence {digest}."),
+    e.ReasonAccepted: _reason_accepted,
+    e.UnreadableAccepted: _of("The table {table} may be left out: {why}"),
+    e.CheckWaived: _of("The finding of {check} at the {checkpoint} checkpoint was accepted: {why}"),
+    e.UserDecided: lambda event: say(
+        "User {id}: {choice}.", id=event.id, choice=f"{event.choice} {event.stack_id}".rstrip()
     ),
-    e.ReasonAccepted: lambda event: (
-        f"The reason {event.reason} was accepted for the set {event.set_digest[:12]}{f': {event.why}' if event.why else '.'}"
-    ),
-    e.UnreadableAccepted: lambda event: f"The table {event.table} may be left out: {event.why}",
-    e.CheckWaived: lambda event: (
-        f"What the check {event.check} of checkpoint `{event.checkpoint}` found was accepted: {event.why}"
-    ),
-    e.UserDecided: lambda event: f"User {event.id}: {event.choice}{f' {event.stack_id}' if event.stack_id else ''}.",
-    e.HoldAsked: lambda event: f"Held: {event.why}",
-    e.RetryAsked: lambda event: "The run goes on.",
-    e.StartAsked: lambda event: "The run begins.",
-    e.FreezeAsked: lambda event: "The bot is to freeze Supabase.",
-    e.ThawAsked: lambda event: "A thaw was asked for; a second yes is wanted.",
-    e.ThawConfirmed: lambda event: "The thaw was confirmed.",
-    e.AbortAsked: lambda event: "An abort was asked for; a second yes is wanted.",
-    e.AbortConfirmed: lambda event: (
+    e.HoldAsked: _of("Held: {why}"),
+    e.RetryAsked: _of("The run continues."),
+    e.StartAsked: _of("The run starts."),
+    e.FreezeAsked: _of("The bot is to freeze Supabase."),
+    e.ThawAsked: _of("A thaw was asked for; a second yes is needed."),
+    e.ThawConfirmed: _of("The thaw was confirmed."),
+    e.AbortAsked: _of("An abort was asked for; a second yes is needed."),
+    e.AbortConfirmed: lambda event: say(
         "The abort was confirmed." if event.user else "The abort was confirmed at the bot's terminal."
     ),
-    e.Released: lambda event: "The new system is live; the watch ends.",
-    e.RunOpened: lambda event: (
-        f"The run {event.run_id} was opened{f'; it takes the place of {event.abandons}' if event.abandons else ''}."
+    e.Released: _of("The new system is live; the watch ends."),
+    e.RunOpened: lambda event: say(
+        "The run {run} was opened{instead}.",
+        run=event.run_id,
+        instead=f"; it takes the place of {event.abandons}" if event.abandons else "",
     ),
     e.BotStarted: _taken_up,
-    e.ChecksPassed: lambda event: (
-        f"The checks of checkpoint `{event.checkpoint}` passed; everybody who approved was judged again."
+    e.ChecksPassed: _of("The checks of the {checkpoint} checkpoint passed; every approver was verified again."),
+    e.ApprovalLapsed: _of("An approval of the {checkpoint} checkpoint no longer counted: {why}."),
+    e.CheckpointOffered: _of("The {checkpoint} checkpoint was posted, with evidence {digest}."),
+    e.CheckpointVoided: _of("The {checkpoint} checkpoint became void: {why}"),
+    e.VerificationBegan: _of("The checks of the {checkpoint} checkpoint started (attempt {attempt})."),
+    e.FindingMade: lambda event: say("Found, {finding}", finding=_finding(event.finding)),
+    e.CheckpointRefused: _of("The {checkpoint} checkpoint was refused by the checks."),
+    e.CheckpointPassed: lambda event: say(
+        "The {checkpoint} checkpoint passed, approved by {by}.",
+        checkpoint=event.checkpoint,
+        by=" and ".join(event.by),
     ),
-    e.ApprovalLapsed: lambda event: f"The approval for checkpoint `{event.checkpoint}` no longer counted: {event.why}.",
-    e.CheckpointOffered: lambda event: (
-        f"Checkpoint `{event.checkpoint}` was put before people, with evidence {event.digest}."
+    e.StepBegan: _of("The step {step} started (attempt {attempt})."),
+    e.StepEnded: lambda event: say("The step {step} ended.", step=event.step),
+    e.StepFailed: _why("The step {step} stopped at a safe point: {why}"),
+    e.StepReopened: _of("The step {step} started again for what was open in it."),
+    e.ReminderDue: _of("The {checkpoint} checkpoint waited; people were reminded ({nth})."),
+    e.WindowTold: _of("{percent} % of the window had passed."),
+    e.PinGivenUp: lambda event: marked(event.finding.evidence),
+    e.PostLost: _of("The message {key} was deleted, or could no longer be edited."),
+    e.SecondInstanceSeen: _of("Slack counted {connections} connections of the app: another process was one."),
+    e.SecondInstanceGone: _of("No other process was connected as the app any more."),
+    e.BotLeft: lambda event: joined([say("The bot ended while Supabase was frozen."), marked(event.why)]),
+    e.FreezeSeen: lambda event: say(
+        "All layers of the freeze were set, at {at}.", at=_by_database(event.database_time)
     ),
-    e.CheckpointVoided: lambda event: f"Checkpoint `{event.checkpoint}` became void: {event.why}",
-    e.VerificationBegan: lambda event: (
-        f"The checking of checkpoint `{event.checkpoint}` began (attempt {event.attempt})."
-    ),
-    e.FindingMade: lambda event: (
-        f"Found, {event.finding.check}: {event.finding.verdict.value}. {event.finding.evidence}"
-    ),
-    e.CheckpointRefused: lambda event: f"Checkpoint `{event.checkpoint}` was refused on what was found.",
-    e.CheckpointPassed: lambda event: (
-        f"Checkpoint `{event.checkpoint}` passed, on the word of {' and '.join(event.by)}."
-    ),
-    e.StepBegan: lambda event: f"The step {event.step} began (attempt {event.attempt}).",
-    e.StepEnded: lambda event: f"The step {event.step} ended.",
-    e.StepFailed: lambda event: f"The step {event.step} stopped at a safe point: {event.why}",
-    e.StepReopened: lambda event: f"The step {event.step} was taken up again for what was open in it.",
-    e.ReminderDue: lambda event: f"Checkpoint `{event.checkpoint}` waited; people were reminded ({event.nth}).",
-    e.WindowTold: lambda event: f"{event.percent} % of the window had passed.",
-    e.PinGivenUp: lambda event: event.finding.evidence,
-    e.PostLost: lambda event: f"The message {event.key} was deleted, or could no longer be edited.",
-    e.SecondInstanceSeen: lambda event: (
-        f"Slack counted {number(event.connections)} connections of the app: another process was one."
-    ),
-    e.SecondInstanceGone: lambda event: "No other process was connected as the app any more.",
-    e.BotLeft: lambda event: f"The bot ended while Supabase was frozen. {event.why}".rstrip(),
-    e.FreezeSeen: lambda event: f"All layers of the freeze stood, at {_by_database(event.database_time)}.",
-    e.FreezeGone: lambda event: (
-        "The layers of the freeze stood no longer."
+    e.FreezeGone: lambda event: say(
+        "The layers of the freeze were no longer set."
         if event.database_time is not None
-        else "A look failed, so that nobody knows whether the freeze was in place all the time: it is looked for anew."
+        else "A look failed, so nobody knows whether the freeze was in place all the time: it is looked for again."
     ),
-    e.FreezeApplied: lambda event: f"The bot froze Supabase. {_found(event.findings)}",
-    e.FreezeFailed: lambda event: f"The bot could not freeze Supabase: {event.why}",
-    e.DriftSeen: lambda event: f"The source moved under the freeze: {'; '.join(event.changes)}",
+    e.FreezeApplied: lambda event: joined([say("The bot froze Supabase."), _found(event.findings)]),
+    e.FreezeFailed: _why("The bot could not freeze Supabase: {why}"),
+    e.DriftSeen: lambda event: say(
+        "The source moved under the freeze: {changes}", changes=joined(map(marked, event.changes), by="; ")
+    ),
     e.GuardTaken: _guarded,
-    e.GuardLost: lambda event: f"The hard guard was lost: {event.why}",
-    e.WatchBlinded: lambda event: f"The source could not be watched: {event.why}",
-    e.WatchRebased: lambda event: "Something that lasted when the source moved has ended; nothing else has moved.",
-    e.WatchSawAgain: lambda event: "The source was watched again.",
+    e.GuardLost: _why("The hard guard was lost: {why}"),
+    e.WatchBlinded: _why("The source could not be watched: {why}"),
+    e.WatchRebased: _of("Something that lasted when the source moved has ended; nothing else has moved."),
+    e.WatchSawAgain: _of("The source was watched again."),
     e.Thawed: _thawed,
-    e.ThawFailed: lambda event: f"The thaw did not succeed: {event.why}",
-    e.Unfrozen: lambda event: "What stood on the freeze is void.",
-    e.RunAborted: lambda event: "The run is aborted.",
+    e.ThawFailed: _why("The thaw failed: {why}"),
+    e.Unfrozen: _of("What rested on the freeze is void."),
+    e.RunAborted: _of("The run is aborted."),
 }
 """A sentence for each kind of event, or more."""

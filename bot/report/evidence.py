@@ -16,7 +16,9 @@ from bot.plan import gate as plan
 from bot.plan.findings import Finding
 from bot.plan.fold import after
 from bot.plan.offer import Approval, Offer
-from bot.plan.run import Run, doing
+from bot.plan.run import Run
+from bot.plan.text import Text
+from bot.plan.texts.state import doing
 from bot.report.chronicle import Moment, moment
 
 
@@ -34,7 +36,7 @@ class Attempt:
 
 @dataclass
 class Gate:
-    """A gate as it was once put before people, with all that was said and found about it."""
+    """A gate as it was once posted, with all that was said and found about it."""
 
     checkpoint: plan.Gate
     number: int
@@ -49,7 +51,7 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Users who could not be carried over whole; `accepted_by` is "" while nobody accepted just this set."""
+    """Users who were migrated incompletely; `accepted_by` is "" while nobody accepted just this set."""
 
     name: str
     count: int
@@ -65,7 +67,7 @@ class Refused:
     at: datetime
     user: str
     text: str
-    why: str
+    why: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class Evidence:
     """
 
     run: Run
-    doing: str
+    doing: Text
     milestones: Sequence[tuple[str, datetime]]
     gates: Sequence[Gate]
     reasons: Sequence[Reason]
@@ -158,7 +160,7 @@ def _take(found: _Gathered, run: Run, event: e.Event) -> None:  # noqa: PLR0912 
             gate.attempts[-1].outcome = "lapsed"
         case e.CheckpointPassed() if gate is not None and gate.attempts:
             gate.attempts[-1].outcome = "passed"
-            found.milestones.append((f"{gate.checkpoint.title} passed", event.at))
+            found.milestones.append((f"{gate.checkpoint.title} checkpoint passed", event.at))
         case e.CheckWaived() if gate is not None:
             gate.waivers.append(event)
         case e.StepReopened():

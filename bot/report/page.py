@@ -1,27 +1,23 @@
 """The evidence as one HTML file that needs nothing else: no script, no address, no font. Pure.
 
-Jinja escapes all that is put in. Text that was written for Slack is made plain first, and what could turn a line round
-or hide in it is taken out.
+Jinja escapes all that is put in. What could turn a line round or hide in it is taken out first.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from datetime import UTC, datetime
 from importlib.resources import files
 
 import jinja2
 
+from bot.plan import text as texts
 from bot.plan.offer import ApprovalState
+from bot.plan.text import Text
 from bot.plan.texts.amounts import duration, number, size
-from bot.plan.texts.foreign import seen
+from bot.plan.texts.foreign import marked, seen
 from bot.redaction import redacted
 from bot.report.evidence import Evidence
 
-_MENTION = re.compile(r"<(?:@|!subteam\^|#)([A-Z0-9]+)>")
-_BOLD = re.compile(r"(?<!\w)\*(?=\S)([^*\n]+)(?<=\S)\*(?!\w)")
-_CODE = re.compile(r"`([^`\n]+)`")
 _MOST = 4_000
 _STATES: dict[ApprovalState, str] = {
     "received": "counts, and others are needed",
@@ -47,18 +43,18 @@ def page(evidence: Evidence) -> bytes:
         "time": _time,
         "date": _date,
         "plain": plain,
+        "marked": marked,
         "state": _STATES.__getitem__,
     }
     template = environment.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     return template.render(e=evidence, run=evidence.run, opened=evidence.run.opened).encode(errors="replace")
 
 
-def plain(text: str) -> str:
-    """Slack's marks and entities taken away, personal data and secrets too; one line. Code stands in quotation marks
-    and not in an element, since people and databases can write backticks as well.
+def plain(text: str | Text) -> str:
+    """One line, without personal data and secrets. Code stands in quotation marks and not in an element: what makes
+    something code may have been written by people and databases.
     """
-    bare = _CODE.sub(r"‘\1’", _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)))
-    return seen(redacted(html.unescape(bare)), _MOST)
+    return seen(redacted(text if isinstance(text, str) else texts.plain(text, "‘’")), _MOST)
 
 
 def _day(at: datetime) -> str:

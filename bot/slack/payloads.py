@@ -15,6 +15,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bot.plan.inputs import Hear
+from bot.slack.render.escape import typed
 
 log = structlog.get_logger("cutover.slack")
 
@@ -248,13 +249,14 @@ def plain_human_message(message: Mapping[str, Any], *, channel: str, bot_user: s
         return None
     if said.channel != channel or not said.user or said.user == bot_user:
         return None
+    text, addressed = typed(said.text or "", bot_user=bot_user)
     return Hear(
         ts=said.ts,
         user=said.user,
         team=said.user_team or said.source_team or said.team or "",
-        text=said.text or "",
+        text=text,
         thread_ts=None if said.thread_ts == said.ts else said.thread_ts,
-        bot_user=bot_user,
+        addressed=addressed,
     )
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from bot.plan import signals
 from bot.plan.gates import EXPORT, FREEZE, USERS
+from bot.plan.text import Text
 from bot.plan.texts import sentences
 from bot.slack.inbound import slash
+from bot.slack.render.escape import mrkdwn
 
 if TYPE_CHECKING:
     from tests.chat.stage import Stage
@@ -42,7 +44,7 @@ class Reply:
 
 
 def taken(user: str = ADA) -> str:
-    return sentences.signal_taken(user, FREEZE, "{digest}")
+    return mrkdwn(sentences.signal_taken(user, FREEZE, "{digest}"))
 
 
 def says(text: str, user: str = ADA, **shape: Any) -> Callable[[Stage], object]:
@@ -57,16 +59,17 @@ def nothing(kind: str, play: Callable[[Stage], Awaitable[object] | object]) -> R
     return Reply(kind, play)
 
 
-def refused(kind: str, play: Callable[[Stage], Awaitable[object] | object], answer: str) -> Reply:
-    return Reply(kind, play, [answer])
+def refused(kind: str, play: Callable[[Stage], Awaitable[object] | object], answer: Text | str) -> Reply:
+    return Reply(kind, play, [answer if isinstance(answer, str) else mrkdwn(answer)])
 
 
 def no_say(kind: str, user: str, why: str) -> Reply:
     return refused(kind, says("frozen", user), sentences.not_entitled("frozen", why, MAY))
 
 
+ONE_MORE = mrkdwn(sentences.waits_for_more(ADA, FREEZE, "{digest}", 1))
 NEAR = sentences.near_miss(FREEZE, MAY)
-BUSY = sentences.being_checked(FREEZE)
+BUSY = mrkdwn(sentences.being_checked(FREEZE))
 
 
 # -- plays that take more than one line -------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ async def at_the_third_gate(stage: Stage, text: str) -> None:
 
 
 def third_gate(text: str) -> Reply:
-    answer = sentences.signal_taken(ADA, USERS, "{digest}")
+    answer = mrkdwn(sentences.signal_taken(ADA, USERS, "{digest}"))
     return Reply(f"at checkpoint 3: “{text}”", lambda stage: at_the_third_gate(stage, text), [answer], [ADA])
 
 
@@ -270,11 +273,13 @@ async def sent_again(stage: Stage) -> None:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-def _pressed(user: str, answer: str, word: str = "frozen") -> str:
+def _pressed(user: str, text: Text, word: str = "frozen") -> str:
+    answer = mrkdwn(text)
     return answer if answer.startswith(f"<@{user}>") else f"<@{user}> pressed `{word}`. {answer}"
 
 
-def _sent(user: str, text: str, answer: str) -> str:
+def _sent(user: str, text: str, said: Text) -> str:
+    answer = mrkdwn(said)
     return answer if answer.startswith(f"<@{user}>") else f"<@{user}> sent `/cutover {text}`. {answer}"
 
 
@@ -496,21 +501,21 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         Reply(
             "where two people are needed: one",
             says("frozen"),
-            [sentences.waits_for_more(ADA, FREEZE, "{digest}", 1)],
+            [ONE_MORE],
             [ADA],
             rules={"approvals": {"freeze": 2}},
         ),
         Reply(
             "where two people are needed: two",
             two_at_once,
-            [sentences.waits_for_more(ADA, FREEZE, "{digest}", 1), taken(GRACE)],
+            [ONE_MORE, taken(GRACE)],
             [ADA, GRACE],
             rules={"approvals": {"freeze": 2}},
         ),
         Reply(
             "where two people are needed: the same one twice",
             the_same_twice,
-            [sentences.waits_for_more(ADA, FREEZE, "{digest}", 1), sentences.said_already(FREEZE, 1)],
+            [ONE_MORE, mrkdwn(sentences.said_already(FREEZE, 1))],
             [ADA],
             rules={"approvals": {"freeze": 2}},
         ),

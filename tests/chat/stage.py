@@ -276,7 +276,6 @@ async def _open(
         examiners={name: examiner(name) for gate in DEFAULT.gates for name in gate.examiners},
         steps={gate.step: work(gate.step) for gate in DEFAULT.gates},
         clock=_Wall(),
-        bot_user=identity.bot_user,
         once=False,
     )
     watch = Watch(conductor, source=_Source(), channel=channel, clock=_Wall(), remind_after=timedelta(hours=1))

@@ -15,6 +15,7 @@ from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
 from bot.slack.preflight import preflight
+from bot.slack.render.escape import mrkdwn
 
 ADA, BOB = "U0ADA", "U0BOB"
 
@@ -36,7 +37,7 @@ async def test_a_member_who_is_not_listed_is_told_so(channel: SlackChannel) -> N
     """A full member may ask, and is no approver."""
     permission = to_them(await channel.permission(BOB, OWN, [ADA], []))
     assert permission == Permission(known=True, member=True, approver=False, why="you are not among the approvers")
-    assert sentences.not_entitled("frozen", permission.why, [ADA]) == (
+    assert mrkdwn(sentences.not_entitled("frozen", permission.why, [ADA])) == (
         "Nothing was started: you are not among the approvers. <@U0ADA> may say `frozen`."
     )
 

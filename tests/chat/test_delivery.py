@@ -101,9 +101,7 @@ async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp
         async with _second_instance(stage.slack), _second_instance(stage.slack):
             stage.slack.send_disconnect()
             alarm = await stage.slack.wait_for(lambda m: m.event_type == "cutover_alarm", 10)
-        assert alarm.text.startswith(
-            "🔔 *Another process is connected to Slack as this bot, or a connection that Slack has not dropped yet.* "
-        )
+        assert alarm.text.startswith("🔔 *Another process is connected to Slack as this bot. Stop it:* ")
         assert alarm.payload["status"] == "waiting"
         await stage.slack.wait_until(lambda: stage.slack.connections == 1, 10)
         stage.slack.kill_sockets()
@@ -274,7 +272,7 @@ def _valued(value: str) -> dict[str, Any]:
 
 
 def _pressed(body: dict[str, Any]) -> Any:
-    return buttons.pressed(body, channel="C0CUTOVER", run_id=RUN, bot_user="U0BOT")
+    return buttons.pressed(body, channel="C0CUTOVER", run_id=RUN)
 
 
 def test_a_press_says_what_stood_beside_it() -> None:

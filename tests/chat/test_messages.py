@@ -12,13 +12,16 @@ from bot.plan.evidence import offer
 from bot.plan.findings import Finding, Verdict, failed, warned
 from bot.plan.posts import Post, Prose
 from bot.plan.results import Attention, TableTotal
+from bot.plan.text import Code, Foreign, say, stacked
 from bot.plan.texts import way_back
 from bot.plan.texts.amounts import size
-from bot.plan.texts.foreign import escaped, plain, prose
+from bot.plan.texts.foreign import code, marked
 from bot.ports import Headway, Progress
 from bot.rehearsal.standins.slack.limits import checked_blocks, checked_metadata
-from bot.slack.render.blocks import Layout, code, fitted, laid_out
-from bot.slack.render.messages import Message, render
+from bot.slack.render import escape
+from bot.slack.render.blocks import Layout, fitted, laid_out
+from bot.slack.render.escape import escaped, mrkdwn
+from bot.slack.render.messages import OVER, Message, render
 from bot.supabase.dsn import Dsn, open_question
 
 HEAD = (7, "f" * 64)
@@ -117,13 +120,11 @@ def test_the_header_is_the_whole_board(story: Any) -> None:
             "▶️ 1. Freeze: waiting for `frozen`",
             "◻️ 2. Export: not yet",
             "◻️ 3. Users: not yet",
-            "*Now:* The Freeze checkpoint waits for `frozen`.",
+            "*Now:* the Freeze checkpoint waits for `frozen`",
             "*Next:* <@U0ADA> may say `frozen` once Supabase refuses every write and users see the maintenance notice. "
-            "It proves the freeze, then exports every table from one snapshot. To every member I answer `status` when "
-            "you mention me.",
-            "*The way back:* say `abort` to me: I stop at a safe point, thaw Supabase and prove that it writes. "
-            "Without me, `cutover thaw` thaws it wherever the bundle is, and `cutover freeze-sql --thaw` prints it as "
-            "SQL.",
+            "It proves the freeze, then exports every table from one snapshot.",
+            "*The way back:* say `abort` to me: I stop at a safe point, unfreeze Supabase and verify that writes work. "
+            "Without me: `cutover thaw` unfreezes Supabase by the bundle; `cutover freeze-sql --thaw` prints SQL.",
             f"Journal line 7 · `{'f' * 64}`",
         ]
     )
@@ -137,7 +138,7 @@ def test_the_freeze_gate_prints_the_way_back_before_the_way_forward(story: Any) 
         "*Status:* ⏳ waiting for `frozen`",
         "*What must be true:* Supabase refuses every write and users see the maintenance notice.",
         "*What users will feel:* ",
-        "the SQL in this thread thaws Supabase from anywhere",
+        "the SQL in this thread unfreezes Supabase from anywhere",
         "`cutover freeze-sql` prints the SQL that freezes Supabase",
         f"*Evidence* `{run.offer.digest}`",
         "• approvers: <@U0ADA>",
@@ -154,7 +155,7 @@ def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
     tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
     assert tls is not None
     run = story.begun(source_tls=tls)
-    assert f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.fix)}." in shown(run, run.gate_key).text
+    assert f"*Not proven:* {tls.evidence} To prove it: {tls.fix}." in shown(run, run.gate_key).text
     proven = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslrootcert=/ca.crt"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text
@@ -177,11 +178,10 @@ def test_a_gate_shows_what_became_of_it(story: Any) -> None:
         seen[message.metadata["event_payload"]["status"]] = message.text.split("\n")[1]
     assert seen == {
         "waiting": "*Status:* ⏳ waiting for `frozen`",
-        "verifying": "*Status:* 🔎 verifying on the word of <@U0ADA>: I am trying to prove it wrong",
+        "verifying": "*Status:* 🔎 verifying, approved by <@U0ADA>",
         "refused": "*Status:* ❌ refused at attempt 1: read the findings in this thread, fix them, and "
         "say `frozen` again",
-        "void": "*Status:* ✖️ void: this checkpoint takes no word any more; a newer message takes its place, or the "
-        "run ended",
+        "void": "*Status:* ✖️ void: no word counts here; a newer message follows, or the run has ended",
     }
 
 
@@ -234,9 +234,9 @@ def test_the_users_gate_names_each_reason_and_the_word_for_it(story: Any) -> Non
     )
     text = shown(before, before.gate_key).text
     assert (
-        "*Attention:* 12 users could not be carried over whole.\n"
-        "• 7 × `phone-only`: ask them for an e-mail address. Say `accept phone-only` to me to accept that.\n"
-        "• 5 × `sso-only`: set up SSO in the target. Say `accept sso-only` to me to accept that.\n"
+        "*Attention:* 12 users are migrated incompletely.\n"
+        "• 7 × `phone-only`: ask them for an e-mail address. To accept: `accept phone-only`.\n"
+        "• 5 × `sso-only`: set up SSO in the target. To accept: `accept sso-only`.\n"
     ) in text
     after = shown(run, before.gate_key).text
     assert "`accept phone-only`" not in after and "`accept sso-only`" in after
@@ -268,7 +268,7 @@ def test_the_closing_carries_every_count_and_the_digest(story: Any) -> None:
             "digest": "e" * 64,
         },
     }
-    assert "To prove the freeze again: `cutover doctor --freeze`." in message.text
+    assert "To verify it later: `cutover doctor --freeze`." in message.text
     assert f"*The digest over everything:* `{'e' * 64}`" in message.text
     assert message.text.endswith(f"Journal line 7 · `{'f' * 64}`")
 
@@ -280,7 +280,7 @@ def test_an_alarm_that_is_over_says_so(story: Any) -> None:
     key = f"{RUN}/alarm/drift/1"
     assert shown(drift, key).text.startswith("🔔 *The source has moved under the freeze.*")
     over = story.moved(drift, lambda run: [offer(run, "freeze", run.last_at)])
-    assert shown(over, key).text.endswith("_This is over._")
+    assert shown(over, key).text.endswith(mrkdwn(OVER))
     assert shown(over, key).metadata["event_payload"]["status"] == "done"
 
 
@@ -294,14 +294,15 @@ def test_an_alarm_that_is_over_says_so(story: Any) -> None:
 )
 def test_foreign_text_does_nothing(foreign: str, harmless: str) -> None:
     """It mentions nobody, links nowhere and formats nothing."""
-    assert plain(foreign) == harmless
+    assert mrkdwn(say("{it}", it=Foreign(foreign))) == harmless
+    assert mrkdwn(say("{it}", it=foreign)) == harmless
 
 
 def test_names_and_quoted_code_stay_code() -> None:
     """A name cannot leave its code, and what is to be copied is not disfigured."""
-    assert code("a`b\n<c>") == "`a\u02cbb &lt;c&gt;`"
-    assert code("") == "(empty)"
-    assert prose("run `a*b` and *not* `") == "run `a*b` and \u2217not\u2217 \u02cb"
+    assert escape.part(code("a`b\n<c>")) == "`a\u02cbb &lt;c&gt;`"
+    assert escape.part(Code("")) == "(empty)"
+    assert mrkdwn(marked("run `a*b` and *not* `")) == "run `a*b` and \u2217not\u2217 \u02cb"
 
 
 def test_an_alarm_shows_foreign_names_as_they_are(story: Any) -> None:
@@ -311,20 +312,20 @@ def test_an_alarm_shows_foreign_names_as_they_are(story: Any) -> None:
     lines = shown(drift, f"{RUN}/alarm/drift/1").text.split("\n")
     assert lines[1] == "• `public.a*b` moved: &lt;!channel&gt; &amp; \uff3fall\uff3f"
     assert lines[21] == "• and 11 more"
-    assert lines[22].startswith("Every open approval is void")
+    assert lines[22].startswith("The export no longer matches the source")
 
 
 def test_what_is_too_long_says_how_much_is_missing() -> None:
     """Whole lines are kept, and the rest is counted."""
     assert (
-        fitted("\n".join(f"line {n}" for n in range(100)), 60)
+        mrkdwn(fitted(marked("\n".join(f"line {n}" for n in range(100))), 60))
         == "line 0\nline 1\nline 2\nline 3\nline 4\nand 95 more lines"
     )
     assert size(1_234_567) == "1.2 MB" and size(0) == "0 bytes"
-    text, blocks = laid_out(Layout(paragraphs=["a long line\n" * 1000, "The last word."]))
+    text, blocks = laid_out(Layout(paragraphs=[marked("a long line\n" * 1000), say("The last word.")]))
     assert text.endswith("more lines\nThe last word.")
     assert blocks[-1]["text"]["text"] == "The last word."
-    text, blocks = laid_out(Layout(paragraphs=["x" * 50_000] * 30))
+    text, blocks = laid_out(Layout(paragraphs=[marked("x" * 50_000)] * 30))
     assert len(text) <= 4_000
     checked_blocks(blocks)
 
@@ -346,7 +347,7 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
     largest = tuple(TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
     bodies = [
         finding,
-        Prose(data.draw(st.text(max_size=9_000))),
+        Prose(stacked(marked(data.draw(st.text(max_size=9_000))), say("{name}", name=name))),
         story.export_result(largest=largest, left_out=reasons),
         story.users_result(attention=attention),
         story.handover_result(),
@@ -359,8 +360,7 @@ def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> No
     for post in posts:
         message = render(run, post, Headway(progress=progress, per_second=3.0, seconds_left=7.0), HEAD)
         accepted_by_slack(message)
-        if not isinstance(post.body, Prose):
-            assert set(_mentions(message)) <= {"<@U0ADA>"}
+        assert set(_mentions(message)) <= {"<@U0ADA>"}
 
 
 HOSTILE = st.sampled_from(
@@ -423,7 +423,7 @@ def test_the_way_back_stands_in_the_first_gates_thread_whole(story: Any) -> None
         assert run.deliveries[key].post.thread == run.gate_key
         assert len(message.text) < 4_000 and not message.blocks
         heading, fenced = message.text.split("\n", 1)
-        assert heading == way_back.says(part, 3)
+        assert heading == mrkdwn(way_back.says(part, 3))
         assert fenced.startswith("```\n") and fenced.endswith("\nCOMMIT;\n```")
         copied.append(html.unescape(fenced[4:-4]))
     assert "\n".join(copied) == sql
@@ -433,7 +433,7 @@ def test_the_way_back_stands_in_the_first_gates_thread_whole(story: Any) -> None
 def test_a_way_back_that_no_message_can_show_is_not_shown_in_part(story: Any, sql: str) -> None:
     """A piece of SQL would be taken for the whole; where it is printed is said instead."""
     run = story.begun(way_back=sql)
-    assert shown(run, f"{run.gate_key}/way-back").text == way_back.NOT_SHOWN
+    assert shown(run, f"{run.gate_key}/way-back").text == mrkdwn(way_back.NOT_SHOWN)
 
 
 @given(lines=st.lists(st.sampled_from(["COMMIT;", "", "SELECT '&<>';", "x" * 900, "y < z " * 100]), max_size=60))

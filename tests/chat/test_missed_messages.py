@@ -12,13 +12,14 @@ from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
 from bot.slack.payloads import plain_human_message
 from tests.chat.conftest import HEAD, Night
+from tests.plan.histories import spoken
 
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
 CHANNEL, BOT = "C0CUTOVER", "U0BOT"
 
 
 def heard(ts: str, user: str, text: str, thread_ts: str | None = None, team: str = "T0REHEARSAL") -> Hear:
-    return Hear(ts=ts, user=user, team=team, text=text, thread_ts=thread_ts, bot_user=BOT)
+    return Hear(ts=ts, user=user, team=team, thread_ts=thread_ts, **spoken(text))
 
 
 async def missed(night: Any) -> list[Hear]:

@@ -12,6 +12,7 @@ from bot.plan.decide import open_run
 from bot.plan.fold import after
 from bot.plan.inputs import Open
 from bot.plan.posts import Post, Prose
+from bot.plan.text import say
 from bot.ports import Channel, Headway, Progress
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
@@ -188,7 +189,7 @@ async def test_an_edit_shows_the_run_as_it_is(night: Any, slack: Any, story: Any
     await night.channel.redraw(night.run, gate.post, gate.ts, None, HEAD)
     shown = slack.message(gate.ts)
     assert shown.payload["status"] == "passed"
-    assert "*Status:* ✅ passed on the word of <@U0ADA>" in shown.text
+    assert "*Status:* ✅ passed, approved by <@U0ADA>" in shown.text
     header = night.run.deliveries["20241124-ab12/header"]
     progress = Progress(step="export", done=12, total=43, unit="tables")
     headway = Headway(progress=progress, per_second=1.5, seconds_left=20.7)
@@ -215,7 +216,7 @@ async def test_slack_makes_no_link_and_calls_nobody_by_what_we_say(night: Any, s
     """What looks like an address, a channel or a call to everybody stays as it was written, posted and edited."""
     said = "see https://evil.example and #cutover, @channel"
     await night.post_all()
-    prose = Post(key="prose", kind="cutover_answer", checkpoint="", status="done", thread=None, body=Prose(said))
+    prose = Post(key="prose", kind="cutover_answer", checkpoint="", status="done", thread=None, body=Prose(say(said)))
     ts = await night.channel.post(night.run, prose, None, HEAD)
     if method == "chat.update":
         await night.channel.redraw(night.run, prose, ts, None, HEAD)
@@ -352,7 +353,9 @@ async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, sla
     anew = await night.post(gate.post.key)
     [told] = [message for message in posts(slack) if message.payload.get("key") == key]
     assert (told.ts, told.thread_ts) == (await night.channel.find(night.run, key), None)
-    below = Post(key="next", kind="cutover_answer", checkpoint="", status="done", thread=gate.post.key, body=Prose("…"))
+    below = Post(
+        key="next", kind="cutover_answer", checkpoint="", status="done", thread=gate.post.key, body=Prose(say("…"))
+    )
     assert slack.message(await night.channel.post(night.run, below, None, HEAD)).thread_ts == anew != gate.ts
     said = slack.say("U0ADA", "frozen", anew)
     assert [hear.ts async for hear in night.channel.missed(night.run)] == [said]

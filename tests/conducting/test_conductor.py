@@ -14,6 +14,7 @@ from bot.obstacles import DATABASE_AWAY, UNFORESEEN
 from bot.plan import inputs as say
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.fold import fold
+from bot.plan.hold import StepStopped
 from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.ports import Look, Progress, Report
@@ -194,7 +195,9 @@ def test_a_step_that_fails_is_held_until_an_approver_says_retry() -> None:
         conducting = asyncio.create_task(conductor.conduct())
         for attempt in (1, 2):
             await until(lambda: conductor.run.phase is Phase.HELD and not conductor.run.unanswered)
-            assert conductor.run.hold == "The source went away; no file was made; look at its status."
+            assert conductor.run.hold == StepStopped(
+                step="export", why="The source went away; no file was made; look at its status."
+            )
             assert failures == attempt
             world.hears(conductor, f"<@{BOT}> retry", EVE)
             await asyncio.sleep(30)
@@ -447,7 +450,7 @@ def test_an_error_of_work_that_was_cut_off_is_not_believed(place: str, phase: Ph
             await conducting
         assert conductor.run.phase is phase
         found = {finding.check for finding in conductor.run.findings if finding.verdict is Verdict.FAIL}
-        assert (found, conductor.run.hold) == (set(), "")
+        assert (found, conductor.run.hold) == (set(), None)
 
     turning(play())
 
@@ -475,7 +478,8 @@ def test_work_that_cancels_within_itself_was_not_cut_off() -> None:
         conductor = world.conductor()
         conducting = asyncio.create_task(conductor.conduct())
         await until(lambda: conductor.run.phase is Phase.HELD)
-        assert conductor.run.hold.startswith("It could not be reached; ")
+        assert isinstance(conductor.run.hold, StepStopped)
+        assert conductor.run.hold.why.startswith("It could not be reached; ")
         conductor.fail(interrupted())
         with pytest.raises(Interrupted):
             await conducting

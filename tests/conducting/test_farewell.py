@@ -7,6 +7,7 @@ import pytest
 from bot.conductor import interrupted
 from bot.errors import CutoverError, UsageError
 from bot.plan.events import BotLeft, Event
+from bot.plan.posts import AlarmKey
 from bot.plan.run import Run
 from tests.conducting.worlds import AWAY, World, turning, until
 from tests.plan.histories import RUN_ID
@@ -47,9 +48,9 @@ def test_a_bot_that_ends_under_a_freeze_says_so_in_the_channel(error: BaseExcept
     run = _ends_with(world, error)
     assert _left(world) == [why]
     assert run.deliveries[_LEFT].ts
-    assert _LEFT in run.alarms
+    assert AlarmKey("left", (1,)) in run.alarms
     again = _ends_with(world, interrupted())
-    assert _LEFT not in again.alarms
+    assert AlarmKey("left", (1,)) not in again.alarms
     assert world.shown[_LEFT] == "done"
 
 

@@ -19,14 +19,14 @@ from bot.plan.timetable import SWEEP_EVERY, Timer
 from bot.ports import Report
 from bot.watch import Watch
 from tests.conducting.worlds import World, turning
-from tests.plan.histories import ANN, BOT, result_of
+from tests.plan.histories import ANN, result_of
 
 _FULL = r"^the disk is full; nothing was added to it; make room\.$"
 Happening = Callable[[World, Conductor, Watch], Coroutine[Any, Any, object]]
 
 
 def _said(world: World) -> Hear:
-    return Hear(ts=world.new_ts(), user=ANN, team="T0", text="exported", thread_ts=None, bot_user=BOT)
+    return Hear(ts=world.new_ts(), user=ANN, team="T0", text="exported", thread_ts=None)
 
 
 async def _heard(world: World, conductor: Conductor, watch: Watch) -> None:

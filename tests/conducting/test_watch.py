@@ -14,11 +14,12 @@ from bot.plan.actions import settled
 from bot.plan.events import MovedTo
 from bot.plan.findings import MOVED, failed, passed
 from bot.plan.inputs import Hear, Judge, ReportDrift
+from bot.plan.posts import AlarmKey
 from bot.plan.run import Phase, Run
 from bot.plan.timetable import LOOK_EVERY, WATCH_EVERY, Chore, Timer
 from bot.ports import Look, ThawRecord
 from tests.conducting.worlds import AWAY, World, turning, until
-from tests.plan.histories import ANN, BOT, RUN_ID, START, permission_of
+from tests.plan.histories import ANN, BOT, START, permission_of
 
 _LOOK = Timer(name="look", chore="look", every=LOOK_EVERY)
 _WATCH = Timer(name="watch", chore="watch", every=WATCH_EVERY)
@@ -67,7 +68,7 @@ def test_both_watches_may_go_blind(timer: Timer, place: str) -> None:
 
     turning(play())
     assert conductor.run.blind
-    assert conductor.run.alarms == {f"{RUN_ID}/alarm/blind/1"}
+    assert conductor.run.alarms == {AlarmKey("blind", (1,))}
 
 
 def test_the_first_look_that_finds_the_freeze_is_its_time_and_renews_our_sessions() -> None:
@@ -163,7 +164,7 @@ def test_drift_from_a_freeze_that_is_no_more_is_dropped() -> None:
     async def overtaken(run: Run) -> Sequence[str]:
         conductor.dispatch(ReportDrift(changes=("public.customers took a write",)))
         ts = world.hears(conductor, f"<@{BOT}> retry")
-        conductor.dispatch(Judge(ts=ts, permission=permission_of(ANN), bot_user=BOT))
+        conductor.dispatch(Judge(ts=ts, permission=permission_of(ANN)))
         return _MOVED
 
     world.changes = overtaken
@@ -279,7 +280,7 @@ def test_a_check_that_sees_the_source_moved_is_told_as_drift_at_once() -> None:
 
     run = turning(play())
     assert run.drift == _MOVED
-    assert run.alarms == {f"{RUN_ID}/alarm/drift/1"}
+    assert run.alarms == {AlarmKey("drift", (1,))}
     assert [finding.check for finding in run.findings] == ["no-drift"]
     assert {offer.status for offer in run.offers.values() if offer.checkpoint == "export"} == {"void"}
 
@@ -309,7 +310,7 @@ def test_the_sweep_hears_what_was_missed_and_nothing_twice() -> None:
     conductor = world.conductor()
     watch = world.watch(conductor)
     ts = world.new_ts()
-    world.said = [Hear(ts=ts, user=ANN, team="T0", text="frozen", thread_ts=None, bot_user=BOT)]
+    world.said = [Hear(ts=ts, user=ANN, team="T0", text="frozen", thread_ts=None)]
 
     async def play() -> None:
         for _ in range(3):

@@ -27,7 +27,7 @@ from bot.plan.results import StepResult
 from bot.plan.run import Phase, Run
 from bot.ports import Guarded, Headway, Look, Moved, Progress, Record, Report, ThawRecord
 from bot.watch import Watch
-from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, permission_of, result_of
+from tests.plan.histories import ANN, BOT, START, Night, good_findings, night_at, permission_of, result_of, spoken
 
 _T = TypeVar("_T")
 
@@ -224,7 +224,6 @@ class World:
             examiners=_Examiners(self),
             steps=_Steps(self),
             clock=_Clock(self),
-            bot_user=BOT,
             once=once,
         )
 
@@ -237,7 +236,7 @@ class World:
 
     def hears(self, conductor: Conductor, text: str, user: str = ANN) -> str:
         ts = self.new_ts()
-        conductor.dispatch(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=None, bot_user=BOT))
+        conductor.dispatch(Hear(ts=ts, user=user, team="T0", thread_ts=None, **spoken(text)))
         return ts
 
     def with_people(self, conductor: Conductor) -> Conductor:

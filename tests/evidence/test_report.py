@@ -20,6 +20,8 @@ from bot.commands.report import report
 from bot.errors import RecordDamaged
 from bot.plan.findings import blocks
 from bot.plan.offer import ApprovalState
+from bot.plan.text import say
+from bot.plan.texts.foreign import marked
 from bot.record import EventRecord
 from bot.report.chronicle import DELIVERY, TOLD
 from bot.report.evidence import gathered
@@ -82,8 +84,8 @@ def test_the_page_answers_what_an_auditor_asks() -> None:
         f"Approvers {ANN} , {BEN} User groups S0ONCALL",
         "Window 60 min from the freeze",
         "1 Freeze: void",
-        "1 Freeze, put up for the 2. time: passed",
-        f"{BEN} accepted what the check notice found",
+        "1 Freeze, attempt 2: passed",
+        f"{BEN} accepted the finding of notice",
         "the office is closed",
         "refused by what was found",
         "notice fail No notice. Switch it on.",
@@ -164,7 +166,9 @@ def test_a_night_over_midnight_is_dated() -> None:
     night.events[-1] = night.events[-1].model_copy(update={"at": at.astimezone(tokyo)})
     text = _Page(_made(night)).text
     assert "22:00:00 Run opened 2026-03-01" in text
-    assert f"2026-03-02 {at:%H:%M:%S} All layers of the freeze stood, at 01:00:00 UTC by the database's clock." in text
+    assert (
+        f"2026-03-02 {at:%H:%M:%S} All layers of the freeze were set, at 01:00:00 UTC by the database's clock." in text
+    )
 
 
 def test_a_word_that_was_refused_stands_with_the_reason() -> None:
@@ -188,15 +192,16 @@ def test_an_approval_that_lapsed_is_told_with_its_reason() -> None:
     night.end_checks(**{ANN: LEFT})
     text = _Page(_made(night)).text
     assert "void: whoever gave it may give none any more" in text
-    assert "The approval for checkpoint ‘freeze’ no longer counted: the account is deactivated." in text
+    assert "An approval of the freeze checkpoint no longer counted: the account is deactivated." in text
     assert ": lapsed , 3 findings" in text
     assert set(_STATES) == set(get_args(ApprovalState)), "every state has its words"
 
 
 def test_code_and_bold_are_told_apart_from_stars() -> None:
-    """Slack's marks become plain writing; a product of numbers and a lone backtick stay as they are."""
-    assert plain("say *now* `frozen`") == "say now ‘frozen’"
-    assert plain("2*3*4 and a ` alone") == "2*3*4 and a ` alone"
+    """What we made strong or code becomes plain writing; what somebody wrote stays as it is."""
+    assert plain(say("say *now* `frozen`")) == "say now ‘frozen’"
+    assert plain(marked("2*3*4, `x` and a ` alone")) == "2*3*4, ‘x’ and a ` alone"
+    assert plain("*now* `frozen`") == "*now* `frozen`"
 
 
 def test_a_bundle_that_is_not_the_journals_is_named() -> None:

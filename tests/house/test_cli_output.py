@@ -165,15 +165,15 @@ def test_status_of_a_finished_run(cutover: Cutover, tmp_path: Path) -> None:
 Run 20260301-abcd, opened 2026-03-01 22:00:00 UTC
   from Supabase abcdef/postgres to Stack Auth p-1
   the run is handed over
-  1 Freeze  passed, evidence DIGEST, by U0ANN
-  2 Export  passed, evidence DIGEST, by U0ANN
-  3 Users   passed, evidence DIGEST, by U0ANN
+  1 Freeze  passed, evidence DIGEST, approved by U0ANN
+  2 Export  passed, evidence DIGEST, approved by U0ANN
+  3 Users   passed, evidence DIGEST, approved by U0ANN
   exported: 3 tables, 30 rows, 300 bytes
   users: 5, of them created 4, matched 0, updated 0, unmapped 1; attention 2
   digest d1
-  no bot is running, and Supabase is frozen: nobody watches the freeze
-    to go on: `cutover run`
-    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints
+  no bot is running and Supabase is frozen: nobody watches the freeze
+    to continue: `cutover run`
+    to unfreeze: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints
 """
     )
 
@@ -184,7 +184,7 @@ def test_status_says_whether_a_bot_is_running(cutover: Cutover, tmp_path: Path) 
     """
     directory = tmp_path / "migration-data"
     _journaled(night_at("freeze waits"), directory)
-    assert cutover("status").out.endswith("\n  no bot is running; `cutover run` goes on\n")
+    assert cutover("status").out.endswith("\n  no bot is running; `cutover run` continues\n")
     with DataDirectoryLock.take(directory):
         assert cutover("status").out.endswith(f"\n  the bot is running (process {os.getpid()})\n")
         told = json.loads(cutover("status", "--json").out)

@@ -15,6 +15,8 @@ from bot import settings
 from bot.plan.gates import KNOWN
 from bot.plan.inputs import TakeUp
 from bot.plan.posts import Prose
+from bot.plan.text import plain
+from bot.plan.texts import alarms
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
 from bot.terms import KEPT, entitlement_of, otherwise, rules_of
@@ -120,7 +122,7 @@ def _started(night: Night, now: Settings) -> list[str]:
     night.do(TakeUp(entitlement=entitlement_of(now), otherwise=otherwise(night.run.opened, now)))
     told = [d.post for key, d in night.run.deliveries.items() if key not in there and "/alarm/back/" not in key]
     assert all(isinstance(post.body, Prose) and post.status == "done" for post in told)
-    return [post.body.text for post in told if isinstance(post.body, Prose)]
+    return [plain(post.body.text) for post in told if isinstance(post.body, Prose)]
 
 
 def test_of_every_setting_it_is_decided_what_a_change_does() -> None:
@@ -141,13 +143,10 @@ def test_a_setting_that_is_changed_at_a_gate(name: str, gates: int) -> None:
     told = _started(night, now)
     [mark] = _MARKS[name]
     if mark is InAnOpenRun.KEPT:
-        assert told == [
-            f"This run keeps `{name}` as it was opened with: what this start's settings say otherwise counts from the "
-            "next run on."
-        ]
+        assert told == [plain(alarms.kept([name]))]
     elif mark is InAnOpenRun.STRICTER:
         assert len(told) == 1
-        assert told[0].startswith("*This start's settings say something else about who may open gates")
+        assert told[0].startswith("This start's settings name other approvers")
     else:
         assert told == []
     assert night.run.opened == opened

@@ -138,7 +138,7 @@ class Cast:
         if not run.open_reasons:
             return
         assert self._row["accepted"] == "in the night", f"accepted ahead, and still open: {run.open_reasons}"
-        assert "nobody has accepted" in await self.refused(self._approvers[0], SIGNALS["users"])
+        assert "Accept each reason first" in await self.refused(self._approvers[0], SIGNALS["users"])
         await self.refused(OUTSIDER, f"accept {' '.join(run.open_reasons)}")
         await self.done(self._approvers[-1], f"accept {' '.join(run.open_reasons)}: we have read the list")
 

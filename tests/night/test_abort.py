@@ -105,7 +105,7 @@ async def test_an_abort_among_the_users_and_the_night_after_it(tmp_path: Path) -
         status, text = await told(night, "ada", "@cutover abort yes")
         assert (status, text) == (
             "refused",
-            "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. "
+            "Nothing was stopped: nobody said `abort` in the last 10 minutes. "
             "Say `abort` to me first and read what it undoes.",
         )
         await night.freeze()

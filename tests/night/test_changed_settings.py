@@ -69,7 +69,7 @@ async def test_settings_changed_at_every_gate_harm_no_run(tmp_path: Path) -> Non
         await pass_gate(night, "freeze")
         await shows(night, "export", "waiting")
         await _starts_with(night, {})
-        await alarm(night, "*The hard guard is held again.*")
+        await alarm(night, "*The hard guard is set again.*")
         await pass_gate(night, "export")
         await shows(night, "users", "waiting")
         await _starts_with(night, _KEPT | _NOW)

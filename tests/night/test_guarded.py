@@ -52,14 +52,14 @@ async def test_nobody_writes_from_the_export_until_it_is_checked(tmp_path: Path)
         await night.freeze()
         assert _overriding(night) == "", "the freeze alone does not stop who overrides it"
         await pass_gate(night, "freeze")
-        assert "tables, since" in (await alarm(night, "The hard guard stands.")).text
+        assert "tables, since" in (await alarm(night, "The hard guard is set.")).text
         await shows(night, "export", "waiting")
         assert _overriding(night) == "55P03"
 
         await night.kill_bot()
         await night.slack.wait_until(lambda: _locks(night) == 0, 30)
         await night.start_bot()
-        await alarm(night, "The hard guard is held again.")
+        await alarm(night, "The hard guard is set again.")
         assert _overriding(night) == "55P03"
         await pass_gate(night, "export")
         await shows(night, "users", "waiting")

@@ -150,8 +150,8 @@ async def test_settings_that_were_edited_meanwhile_are_told_and_count(tmp_path: 
         await night.kill_bot()
         await night.bot_ends(30)
         await night.start_bot("--once", "--config", str(stricter))
-        difference = await alarm(night, "This start's settings say something else about who may open gates")
-        assert "• this start: `U0ADA`, `U0GRACE`; approvals: 2 for `frozen`" in difference.text
+        difference = await alarm(night, "This start's settings name other approvers")
+        assert "• this start: `U0ADA`, `U0GRACE`; approvals needed: 2 at `freeze`" in difference.text
         status, answer = await told(night, "ada", "frozen")
         assert (status, "takes one more approver" in answer) == ("done", True)
         assert not passed(night, "freeze")

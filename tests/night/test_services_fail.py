@@ -54,8 +54,8 @@ async def _end_sessions_of_the_export(night: Night) -> None:
 
 async def _retried(night: Night, step: str, why: str) -> None:
     """The run is held, says why in one sentence, and an approver's `retry` takes it up again."""
-    held = await alarm(night, f"*The step `{step}` stopped at a safe point.* {why}")
-    assert "Say `retry` to me to go on from there, or `abort` to go back." in held.text
+    held = await alarm(night, f"*The step {step} stopped at a safe point.* {why}")
+    assert "Say `retry` to me to continue from there, or `abort` to go back." in held.text
     await header_shows(night, "held")
     refused = await told(night, "linus", "@cutover retry")
     assert refused[0] == "refused"
@@ -73,7 +73,7 @@ async def test_services_that_fail_hold_the_night_and_lose_nothing(tmp_path: Path
         cut = asyncio.create_task(_end_sessions_of_the_export(night))
         await pass_gate(night, "freeze")
         await cut
-        await alarm(night, "*The step `export` stopped at a safe point.*")
+        await alarm(night, "*The step export stopped at a safe point.*")
         assert not (night.directory / "metadata.json").exists()
         assert len(posts(night, "cutover_checkpoint")) == 1
         await _retried(night, "export", "The source database could not be reached or ended our session")
@@ -99,7 +99,7 @@ async def test_services_that_fail_hold_the_night_and_lose_nothing(tmp_path: Path
 
 async def _retried_once_the_key_is_back(night: Night) -> None:
     why = "Stack Auth does not accept the secret key (INVALID_SECRET_SERVER_KEY); nothing was changed by this request;"
-    await alarm(night, f"*The step `users` stopped at a safe point.* {why}")
+    await alarm(night, f"*The step users stopped at a safe point.* {why}")
     before = len(night.stack.users)
     assert 40 < before < night.users
     assert await ended(night) == 5

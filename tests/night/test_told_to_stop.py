@@ -30,13 +30,13 @@ async def test_a_bot_that_is_told_to_stop_under_a_freeze(tmp_path: Path, number:
             "Supabase stays frozen; start `cutover run` again to go on, or take the freeze back with `cutover thaw` or "
             "the SQL of `cutover freeze-sql --thaw`."
         )
-        left = await alarm(night, "The bot has ended, and Supabase was frozen then", within=1)
+        left = await alarm(night, "The bot has ended while Supabase is frozen", within=1)
         assert left.payload["status"] == "waiting"
         _, out, _ = await night.command("status")
         assert out.splitlines()[-3:] == [
-            "  no bot is running, and Supabase is frozen: nobody watches the freeze",
-            "    to go on: `cutover run`",
-            "    to take the freeze back: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints",
+            "  no bot is running and Supabase is frozen: nobody watches the freeze",
+            "    to continue: `cutover run`",
+            "    to unfreeze: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints",
         ]
         await night.start_bot()
         await night.slack.wait_for(lambda m: m.ts == left.ts and m.payload["status"] == "done", 30)

@@ -119,7 +119,7 @@ async def test_an_abort_whose_thaw_failed_ends_with_cutover_thaw(tmp_path: Path)
         async with _nobody_can_thaw(night):
             assert (await told(night, "ada", "@cutover abort"))[0] == "done"
             assert (await told(night, "ada", "@cutover abort yes"))[0] == "done"
-            assert "or run `cutover thaw`" in (await alarm(night, "The thaw did not succeed")).text
+            assert "or run `cutover thaw`" in (await alarm(night, "The thaw failed")).text
             await header_shows(night, "held")
         code, out, err = await night.command("thaw")
         assert code == 0, out + err
@@ -153,7 +153,7 @@ async def test_after_the_handover_every_write_is_told_and_a_failed_thaw_holds_no
         async with _nobody_can_thaw(night):
             assert (await told(night, "ada", "@cutover thaw"))[0] == "done"
             assert (await told(night, "ada", "@cutover thaw yes"))[0] == "done"
-            assert "Say `thaw` to me again" in (await alarm(night, "The thaw did not succeed")).text
+            assert "Say `thaw` to me again" in (await alarm(night, "The thaw failed")).text
         await header_shows(night, "done")
         for word in ("abort", "abort yes", "retry"):
             assert await told(night, "ada", f"@cutover {word}") == (

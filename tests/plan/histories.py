@@ -60,9 +60,12 @@ from bot.plan.inputs import (
 from bot.plan.plan import Plan
 from bot.plan.posts import Post
 from bot.plan.results import Attention, ExportResult, HandoverResult, StepNote, StepResult, TableTotal, UsersResult
-from bot.plan.run import Phase, Run, doing
+from bot.plan.run import Phase, Run
 from bot.plan.signals import NearMiss, Signal, Word, read
+from bot.plan.text import plain
+from bot.plan.texts.state import doing
 from bot.plan.timetable import Timer, timers
+from bot.slack.render.escape import typed
 
 __all__ = [
     "ANN",
@@ -143,9 +146,11 @@ __all__ = [
     "open_run",
     "passed",
     "permission_of",
+    "plain",
     "read",
     "result_of",
     "settled",
+    "spoken",
     "talk_of",
     "timers",
     "to_record",
@@ -245,6 +250,12 @@ def journal_of(events: Iterable[e.Event]) -> list[str]:
     return [json.dumps(to_record(event)) for event in events]
 
 
+def spoken(text: str) -> dict[str, Any]:
+    """What somebody typed into the channel, as it is heard: a mention of the bot is no part of the text."""
+    neutral, addressed = typed(text, bot_user=BOT)
+    return {"text": neutral, "addressed": addressed}
+
+
 class Night:
     """A run and the journal it is folded from. Time moves a second with everything that happens."""
 
@@ -318,12 +329,12 @@ class Night:
     def hear(self, text: str, user: str = ANN, *, ts: str | None = None, thread_ts: str | None = None) -> str:
         """The ts of the message, heard and not yet judged."""
         ts = ts or self.new_ts()
-        self.do(Hear(ts=ts, user=user, team="T0", text=text, thread_ts=thread_ts, bot_user=BOT))
+        self.do(Hear(ts=ts, user=user, team="T0", thread_ts=thread_ts, **spoken(text)))
         return ts
 
     def judge(self, ts: str, permission: Permission | None = None, *, progress: str = "") -> list[e.Event]:
         permission = permission or permission_of(self.run.heard[ts].user)
-        return self.do(Judge(ts=ts, permission=permission, bot_user=BOT, progress=progress))
+        return self.do(Judge(ts=ts, permission=permission, progress=progress))
 
     def say(self, text: str, user: str = ANN, permission: Permission | None = None) -> list[e.Event]:
         """What follows from the message once it is heard and judged; its answer is the last of it."""

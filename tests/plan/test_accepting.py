@@ -7,7 +7,9 @@ from bot.plan.commands.accept_grammar import named
 from bot.plan.findings import Finding, failed
 from bot.plan.inputs import FailStep
 from bot.plan.run import Phase
-from tests.plan.histories import ANN, BEN, BOT, Night, fold, from_record, good_findings, night_at, to_record
+from bot.plan.text import stacked
+from bot.plan.texts import accepting
+from tests.plan.histories import ANN, BEN, BOT, Night, fold, from_record, good_findings, night_at, plain, to_record
 
 REPORTING = failed("overrides", "1 setting overrides.", "ALTER ROLE reporting RESET x", waivable=True)
 BILLING = failed("overrides", "1 setting overrides.", "ALTER ROLE billing RESET x", waivable=True)
@@ -21,7 +23,7 @@ WHY = "accept overrides: it only reads"
 def answer(night: Night, text: str, user: str = ANN) -> str:
     *_, answered = night.ask(text, user)
     assert isinstance(answered, e.Answered)
-    return answered.text
+    return plain(answered.text)
 
 
 def check(night: Night, *findings: Finding) -> None:
@@ -63,12 +65,12 @@ def test_a_waiver_covers_no_other_finding_of_the_check() -> None:
 def test_two_waivers_of_two_findings_are_not_two_of_one() -> None:
     """Two people who have read two things have agreed on nothing."""
     night = refused(REPORTING)
-    assert answer(night, WHY, ANN).startswith("Accepted by you: `overrides`. It takes another approver")
+    assert answer(night, WHY, ANN).startswith("Accepted by you: `overrides`. Another approver must accept it too")
     say_the_word(night, BILLING)
-    assert answer(night, WHY, BEN).startswith("Accepted by you: `overrides`. It takes another approver")
+    assert answer(night, WHY, BEN).startswith("Accepted by you: `overrides`. Another approver must accept it too")
     say_the_word(night, BILLING)
     assert night.run.phase is Phase.WAITING
-    assert answer(night, WHY, ANN).startswith("Accepted: the gate may pass")
+    assert answer(night, WHY, ANN).startswith("Accepted: what `overrides` found no longer stops")
     say_the_word(night, BILLING)
     assert night.run.phase is Phase.RUNNING
     assert [(w.user, w.digest) for w in night.run.waived] == [(BEN, BILLING.digest), (ANN, BILLING.digest)]
@@ -79,7 +81,7 @@ def test_what_passed_after_all_is_not_shown_as_waived() -> None:
     night = refused(REPORTING)
     for user in (ANN, BEN):
         answer(night, WHY, user)
-    assert "accepted what the check `overrides` found" in answer(night, "report")
+    assert "accepted the finding of `overrides`" in answer(night, "report")
     say_the_word(night)
     assert (night.run.phase, night.run.waivers) == (Phase.RUNNING, ())
     night.end_step()
@@ -117,9 +119,7 @@ def test_where_the_same_check_also_found_what_loses_data_nothing_is_waived() -> 
     """The gate could not pass, so nobody is told that it may."""
     night = refused(REPORTING, OPEN_DOOR)
     assert night.run.acceptable == ()
-    assert answer(night, WHY) == (
-        "Nothing was accepted: `overrides` cannot be waived, since data could be lost. Its finding says how to fix it."
-    )
+    assert answer(night, WHY) == plain(accepting.never_waived("overrides"))
     assert night.run.waivers == ()
 
 
@@ -149,7 +149,7 @@ def test_a_waivable_check_may_be_waived_between_two_words() -> None:
     assert night.run.offer is not None and (night.run.offer.status, night.run.offer.by) == ("waiting", (ANN,))
     assert "`accept overrides: WHY` is open." in answer(night, "status")
     assert answer(night, WHY, ANN).startswith("Accepted by you")
-    assert answer(night, WHY, BEN).startswith("Accepted: the gate may pass")
+    assert answer(night, WHY, BEN).startswith("Accepted: what `overrides` found no longer stops")
     night.give_signal(BEN)
     check(night, REPORTING)
     assert night.run.phase is Phase.RUNNING
@@ -161,11 +161,7 @@ def test_while_it_is_checked_nothing_is_waived() -> None:
     night.give_signal()
     night.find([*good_findings("freeze", night.now), REPORTING])
     night.talk()
-    assert answer(night, WHY) == (
-        "Nothing was accepted: the gate is being checked. When the checks have ended, read the "
-        "finding of `overrides` and "
-        "say it again."
-    )
+    assert answer(night, WHY) == plain(accepting.waived_while_checked("overrides"))
     assert night.run.waivers == ()
 
 
@@ -256,12 +252,8 @@ def test_what_slack_makes_of_a_name_is_the_name() -> None:
     night.do(FailStep(why="No right.", unreadable=("app.dev", "public.a&b")))
     night.talk()
     text = "accept unreadable:<http://app.dev|app.dev> unreadable:public.a&amp;b: old &amp; <http://x.io|x.io>"
-    assert answer(night, text) == (
-        "Accepted: the export leaves out `app.dev`. It stands in the record and in the bundle under "
-        "your name, with your "
-        "reason. Say `retry` to go on without it.\n"
-        "Accepted: the export leaves out `public.a&amp;b`. It stands in the record and in the bundle under your name, "
-        "with your reason. Say `retry` to go on without it."
+    assert answer(night, text) == "\n".join(
+        plain(accepting.left_unread(table, (), "retry")) for table in ("app.dev", "public.a&b")
     )
     assert {accepted.why for accepted in night.run.left_unread.values()} == {"old & x.io"}
 
@@ -269,9 +261,8 @@ def test_what_slack_makes_of_a_name_is_the_name() -> None:
 def test_several_names_are_accepted_in_one_message() -> None:
     """With one why for all, which is kept with each."""
     night = night_at("users waits")
-    assert answer(night, "accept phone-only sso: they were told") == (
-        "Accepted: 2 users are carried over in part because of `phone-only`. It stands in the record under your name.\n"
-        "Accepted: 1 user is carried over in part because of `sso`. It stands in the record under your name."
+    assert answer(night, "accept phone-only sso: they were told") == plain(
+        stacked(accepting.accepted("phone-only", 2), accepting.accepted("sso", 1))
     )
     assert night.run.open_reasons == ()
     accepted = [event for event in night.events if isinstance(event, e.ReasonAccepted)]
@@ -292,16 +283,16 @@ def test_several_names_are_accepted_in_one_message() -> None:
         ),
         (
             "accept phone-only nosuch: they know",
-            "Nothing was accepted: `nosuch` is not to be accepted here. To accept now: `phone-only`, `sso`.",
+            "Nothing was accepted: `nosuch` cannot be accepted here. To accept now: `phone-only`, `sso`.",
         ),
         (
             "accept nosuch they know",
-            "Nothing was accepted: `nosuch` is not to be accepted here. To accept now: `phone-only`, `sso`.",
+            "Nothing was accepted: `nosuch` cannot be accepted here. To accept now: `phone-only`, `sso`.",
         ),
-        ("accept", "Nothing was accepted: that is not to be accepted here. To accept now: `phone-only`, `sso`."),
+        ("accept", "Nothing was accepted: that cannot be accepted here. To accept now: `phone-only`, `sso`."),
         (
             "accept phone-only unreadable:public.x",
-            "Nothing was accepted: no table of that name is open. There is none that could not be read.",
+            "Nothing was accepted: no table of that name is open. Every table can be read.",
         ),
     ],
 )
@@ -316,10 +307,7 @@ def test_a_check_that_takes_a_why_takes_none_of_the_others_without_it() -> None:
     """All of a message or nothing of it."""
     notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
     night = refused(REPORTING, notice)
-    assert answer(night, "accept notice overrides") == (
-        "Nothing was accepted: say why the gate may pass in spite of it, as in `accept notice: we "
-        "looked at it by hand`."
-    )
+    assert answer(night, "accept notice overrides") == plain(accepting.why_waived("notice"))
     assert night.run.waivers == ()
     assert answer(night, "accept notice the office is closed").endswith("`accept notice: the office is closed`.")
     for user in (ANN, BEN):

@@ -1,6 +1,8 @@
 """What `report` tells: every gate, on whose word, and what came of it, without calling anybody."""
 
-from bot.plan.texts.account import account
+from bot.plan.text import plain
+from bot.plan.texts.account import NOBODY_SAID_IT, WHOLE, account
+from bot.slack.render.escape import mrkdwn
 from tests.plan.histories import (
     ANN,
     EVE,
@@ -12,11 +14,6 @@ from tests.plan.histories import (
     night_of_detours,
 )
 
-WHOLE = (
-    "The whole record stands beside the export: `cutover report` makes a page of it on my machine, and `cutover "
-    "verify` proves that nothing of it was changed."
-)
-
 
 def test_a_run_that_has_just_begun_has_little_to_tell() -> None:
     """Between whom it goes, and the gate that waits."""
@@ -24,12 +21,12 @@ def test_a_run_that_has_just_begun_has_little_to_tell() -> None:
     night.talk()
     gate = night.run.offer
     assert gate is not None
-    assert account(night.run).split("\n") == [
-        f"*Run {night.run.run_id}*, opened {night.run.opened.at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `abcdef` "
+    assert plain(account(night.run)).split("\n") == [
+        f"Run {night.run.run_id}, opened {night.run.opened.at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `abcdef` "
         "(database `postgres`) to Stack Auth `p-1`: the Freeze checkpoint waits for `frozen`.",
-        f"• The Freeze checkpoint, put up at {gate.at:%H:%M:%S} UTC with evidence `{gate.digest}`: waiting. Nobody has "
-        "said its word.",
-        WHOLE,
+        f"• Freeze checkpoint, posted at {gate.at:%H:%M:%S} UTC with evidence `{gate.digest}`: waiting. "
+        f"{NOBODY_SAID_IT}",
+        plain(WHOLE),
     ]
 
 
@@ -42,19 +39,18 @@ def test_a_night_is_told_with_its_detours() -> None:
     answered = night.ask("report", EVE)[-1]
     assert isinstance(answered, e.Answered)
     assert (answered.status, answered.text) == ("done", account(night.run))
-    lines = answered.text.split("\n")
-    gates = [line for line in lines if " checkpoint, put up " in line]
-    titles = ("Freeze", "Export", "Freeze", "Export", "Users")
-    assert [line.split(",")[0] for line in gates] == [f"• The {title} checkpoint" for title in titles]
+    lines = plain(answered.text).split("\n")
+    gates = [line for line in lines if " checkpoint, posted at " in line]
+    assert [line.split()[1] for line in gates] == ["Freeze", "Export", "Freeze", "Export", "Users"]
     assert gates[0].endswith(
-        f": void. `{ANN}` said `frozen`: refused by what was found. `{ANN}` said `frozen`: spent, the gate is passed."
+        f": void. @{ANN} said `frozen`: refused by the checks. @{ANN} said `frozen`: used, the checkpoint has passed."
     )
-    assert gates[1].endswith(": void. Nobody has said its word.")
+    assert gates[1].endswith(f": void. {NOBODY_SAID_IT}")
     assert any(line.startswith("• Exported ") for line in lines)
-    assert any(line.startswith("• Of ") for line in lines)
+    assert any(" users: " in line for line in lines)
     assert any(line.startswith("• Handed over ") for line in lines)
     assert "• So far: 1 drift, 1 stop." in lines
-    assert not {"<!", "<@", "<#"} & {answered.text[n : n + 2] for n in range(len(answered.text))}
+    assert "<" not in mrkdwn(answered.text)
 
 
 def test_a_waiver_is_told_while_its_gate_stands() -> None:
@@ -66,7 +62,6 @@ def test_a_waiver_is_told_while_its_gate_stands() -> None:
     night.end_checks()
     night.talk()
     night.ask("accept notice: <!channel> the office is closed", ANN)
-    assert (
-        f"• At the Freeze checkpoint `{ANN}` accepted what the check `notice` found: "
-        "&lt;!channel&gt; the office is closed" in account(night.run).split("\n")
-    )
+    assert f"• Freeze checkpoint: `{ANN}` accepted the finding of `notice`: @channel the office is closed" in mrkdwn(
+        account(night.run)
+    ).split("\n")

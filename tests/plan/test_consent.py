@@ -9,10 +9,13 @@ import pytest
 from bot.plan import actions as do
 from bot.plan import events as e
 from bot.plan.findings import failed, passed
+from bot.plan.gates import FREEZE
 from bot.plan.inputs import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.run import Phase
+from bot.plan.text import Text
+from bot.plan.texts import sentences
 from bot.slack.render.header import header
-from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, permission_of
+from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, permission_of, plain
 
 WRITES = passed("writes-again", "It writes.")
 
@@ -21,7 +24,7 @@ def said(night: Night, text: str, user: str = ANN, *, thread_ts: str | None = No
     """In the channel or a thread, without waiting for what is still to be posted."""
     *_, answered = night.judge(night.hear(text, user, thread_ts=thread_ts))
     assert isinstance(answered, e.Answered)
-    return answered.text
+    return plain(answered.text)
 
 
 def beside(night: Night, text: str, *, button: bool = False, user: str = ANN) -> str:
@@ -29,14 +32,14 @@ def beside(night: Night, text: str, *, button: bool = False, user: str = ANN) ->
     assert night.run.offer is not None
     digest = night.run.offer.digest if button else ""
     hear = Hear(
-        ts="", user=user, team="T0", text=text, thread_ts=None, bot_user=BOT,
+        ts="", user=user, team="T0", text=text, thread_ts=None, addressed=True,
         via="button" if button else "command", request=f"r{len(night.events)}", digest=digest,
     )  # fmt: skip
     (heard,) = night.do(hear)
     assert isinstance(heard, e.MessageHeard)
-    *_, answered = night.do(Judge(ts=heard.ts, permission=permission_of(user), bot_user=BOT))
+    *_, answered = night.do(Judge(ts=heard.ts, permission=permission_of(user)))
     assert isinstance(answered, e.Answered)
-    return answered.text
+    return plain(answered.text)
 
 
 # -- the second yes ---------------------------------------------------------------------------------------------------
@@ -47,13 +50,9 @@ def test_a_second_yes_without_its_warning_is_none(word: str) -> None:
     """Slack has not taken the warning yet: nobody has read what the word undoes."""
     night = night_at("export waits")
     said(night, f"<@{BOT}> {word}")
-    unread = (
-        f"Nothing was stopped: you said this before my answer to `{word}` was posted. Read there what "
-        f"it undoes, and say "
-        f"`{word} yes` again."
-    )
+    unread = plain(sentences.warning_unread(word))
     assert said(night, f"<@{BOT}> {word} yes", BEN) == unread
-    assert beside(night, f"{word} yes") == f"<@{ANN}> sent `/cutover {word} yes`. {unread}"
+    assert beside(night, f"{word} yes") == f"@{ANN} sent `/cutover {word} yes`. {unread}"
     assert night.run.phase is Phase.WAITING
     night.talk()
     said(night, f"<@{BOT}> {word} yes", BEN)
@@ -95,11 +94,7 @@ def test_a_second_yes_is_not_carried_over_the_handover() -> None:
     night.talk()
     night.end_step()
     assert night.run.phase is Phase.DONE
-    assert said(night, f"<@{BOT}> thaw yes") == (
-        "Nothing was stopped: the run has moved on, and `thaw` undoes something else now. Say `thaw` "
-        "to me first and read "
-        "what it undoes."
-    )
+    assert said(night, f"<@{BOT}> thaw yes") == plain(sentences.warning_outdated("thaw"))
     assert (night.run.phase, night.run.watched) == (Phase.DONE, True)
     night.ask("thaw")
     night.ask("thaw yes")
@@ -125,7 +120,7 @@ def test_a_clock_that_goes_back_kills_no_button_and_no_command() -> None:
     """The gate stood in the channel before they were used: the journal's order says so."""
     night = night_at("freeze waits")
     night.now -= timedelta(hours=2)
-    assert beside(night, "frozen", button=True).startswith(f"<@{ANN}> said `frozen`")
+    assert beside(night, "frozen", button=True).startswith(f"@{ANN} said `frozen`")
     assert night.run.phase is Phase.VERIFYING
     notice = failed("notice", "No notice.", "Switch it on.", waivable=True)
     night.find([*good_findings("freeze", night.now), notice])
@@ -133,7 +128,7 @@ def test_a_clock_that_goes_back_kills_no_button_and_no_command() -> None:
     night.talk()
     night.now -= timedelta(hours=2)
     assert "Accepted by you" in beside(night, "accept notice: closed")
-    assert "Accepted: the gate may pass" in beside(night, "accept notice: closed", user=BEN)
+    assert "Accepted: what `notice` found no longer stops" in beside(night, "accept notice: closed", user=BEN)
     beside(night, "abort")
     night.talk()
     beside(night, "abort yes")
@@ -146,7 +141,7 @@ def test_a_command_from_before_the_gate_is_not_about_it_though_the_clock_went_ba
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
     night.talk()
     (early,) = night.do(
-        Hear(ts="", user=BEN, team="T0", text="frozen", thread_ts=None, bot_user=BOT, via="command", request="r1")
+        Hear(ts="", user=BEN, team="T0", text="frozen", thread_ts=None, addressed=True, via="command", request="r1")
     )
     assert isinstance(early, e.MessageHeard)
     night.now -= timedelta(hours=2)
@@ -154,7 +149,7 @@ def test_a_command_from_before_the_gate_is_not_about_it_though_the_clock_went_ba
     night.talk()
     *_, answered = night.judge(early.ts)
     assert isinstance(answered, e.Answered)
-    assert "this was said before the present checkpoint was posted" in answered.text
+    assert plain(sentences.older_than_offer(FREEZE)) in plain(answered.text)
     assert night.run.phase is Phase.WAITING
 
 
@@ -171,16 +166,14 @@ def test_a_run_that_waits_for_start_offers_nothing_else() -> None:
     """Header, `who`, a near miss, `retry` and `freeze` name the word that is waited for, and no other."""
     night = _waits_for_start()
     asks = (
-        f"Nothing was started: this run waits for the word. <@{ANN}> or <@{BEN}> may say `start` to me; "
+        f"Nothing was started: this run waits for the word. @{ANN} or @{BEN} may say `start` to me; "
         f"then the first checkpoint is posted."
     )
     for text in ("frozen", "froze", f"<@{BOT}> retry", f"<@{BOT}> freeze"):
         assert said(night, text) == asks
-    assert said(night, f"<@{BOT}> who", EVE) == (
-        f"The run waits for `start`. These people and groups may say it: `{ANN}`, `{BEN}`; one of them is enough."
-    )
-    board = "\n".join(header(night.run, None, "").paragraphs)
-    assert f"*Next:* <@{ANN}> or <@{BEN}> may say `start` to me; then the first checkpoint is posted." in board
+    assert said(night, f"<@{BOT}> who", EVE) == (f"The run waits for `start`, from one of these: @{ANN}, @{BEN}.")
+    board = "\n".join(map(plain, header(night.run, None, Text()).paragraphs))
+    assert f"Next: @{ANN} or @{BEN} may say `start` to me; then the first checkpoint is posted." in board
     assert "frozen" not in board
     assert night.run.offer is None
 
@@ -212,14 +205,11 @@ def test_a_word_below_a_gate_that_is_void_opens_no_other() -> None:
     stood = {
         place: night.run.deliveries[f"{night.run.run_id}/checkpoint/{place}"].ts for place in ("freeze/1", "freeze/2")
     }
-    assert said(night, "frozen", thread_ts=stood["freeze/1"]) == (
-        "Nothing was changed: this was said in the thread of an earlier the Freeze checkpoint, which is void. Read the "
-        "newest checkpoint and say `frozen` again there or in the channel."
-    )
+    assert said(night, "frozen", thread_ts=stood["freeze/1"]) == plain(sentences.said_below_void(FREEZE, "frozen"))
     assert night.run.phase is Phase.WAITING
     assert "work" not in next_actions(night.run)
     assert said(night, f"<@{BOT}> status", thread_ts=stood["freeze/1"]).startswith("Run ")
-    assert said(night, "frozen", thread_ts=stood["freeze/2"]).startswith(f"<@{ANN}> said `frozen`")
+    assert said(night, "frozen", thread_ts=stood["freeze/2"]).startswith(f"@{ANN} said `frozen`")
     assert night.run.phase is Phase.VERIFYING
 
 
@@ -242,6 +232,4 @@ def test_what_is_owed_below_a_gate_that_is_gone_is_posted_all_the_same() -> None
     assert (owed.delivery.post.key, owed.delivery.post.thread) == (f"{night.run.run_id}/answer/{heard}", void)
     night.talk()
     assert night.run.deliveries[owed.delivery.post.key].ts
-    assert said(night, "frozen", thread_ts=ts).startswith(
-        "Nothing was changed: this was said in the thread of an earlier"
-    )
+    assert said(night, "frozen", thread_ts=ts) == plain(sentences.said_below_void(FREEZE, "frozen"))

@@ -4,8 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from bot.plan.posts import Prose
+from bot.plan.gate import Gate
+from bot.plan.gates import EXPORT, FREEZE, USERS
+from bot.plan.hold import SourceMoved
+from bot.plan.posts import AlarmKey, Prose, alarm_key
 from bot.plan.results import Attention
+from bot.plan.signals import WORDS
+from bot.plan.text import Text, say
+from bot.plan.texts import accepting, alarms, sentences
+from bot.plan.texts.foreign import marked
+from bot.plan.texts.state import why_held
 
 from .histories import (
     ANN,
@@ -43,85 +51,71 @@ from .histories import (
     good_findings,
     night_at,
     passed,
+    plain,
     result_of,
+    spoken,
     warned,
 )
 
 # -- what people say, by place ----------------------------------------------------------------------------------------
 
-WAITS_FREEZE = "Nothing was started: nothing is held. The Freeze checkpoint waits for `frozen`."
-WAITS_EXPORT = "Nothing was started: nothing is held. The Export checkpoint waits for `exported`."
-NOTHING_TO_ACCEPT = "Nothing was accepted: there is nothing to accept at this point."
-NOBODY_ASKED = (
-    "Nothing was stopped: nobody asked for `abort` in the last 10 minutes. Say `abort` to me first and read what it "
-    "undoes."
-)
-UNKNOWN_WORD = (
-    "Nothing was changed: I do not know `coffee`. I know `status`, `who`, `help`, `report`, `hold`, `start`, "
-    "`freeze`, `accept`, `decide`, `retry`, `thaw`, `abort`, `release`, and the checkpoints' own words."
-)
-HELD_WHY = "Stack Auth did not answer; 3 users exist; look at its status page."
-HELD = f"Nothing was started: the run is held. {HELD_WHY} Say `retry` to me to go on, or `abort` to go back."
-DRIFTED = (
-    "Nothing was started: the run is held. The source has moved under the freeze: public.orders took 2 writes. "
-    "Say `retry` to me to go on, or `abort` to go back."
-)
-ABORTING = "Nothing was changed: the run is being aborted."
-ABORTED = "Nothing was changed: the run is aborted."
-DONE = "Nothing was changed: the run is handed over."
+WAITS_FREEZE = sentences.nothing_to_retry(FREEZE)
+WAITS_EXPORT = sentences.nothing_to_retry(EXPORT)
+NOTHING_TO_ACCEPT = accepting.nothing_to_accept("nosuch", ())
+OPEN_REASONS = accepting.nothing_to_accept("nosuch", ["phone-only", "sso"])
+NOBODY_ASKED = sentences.nothing_to_confirm("abort")
+UNKNOWN_WORD = sentences.unknown_word("coffee", WORDS)
+HELD = sentences.held(marked("Stack Auth did not answer; 3 users exist; look at its status page."))
+DRIFTED = sentences.held(why_held(SourceMoved(changes=("public.orders took 2 writes",))))
+ABORTING = sentences.over("being aborted")
+ABORTED = sentences.over("aborted")
+DONE = sentences.over("handed over")
+ATTENTION = sentences.attention_open(["phone-only", "sso"])
 
 
-def passed_already(title: str, now: str, signal: str) -> str:
-    return f"Nothing was started: the {title} checkpoint is passed already. The {now} checkpoint waits for `{signal}`."
+def passed_already(said: Gate, now: Gate) -> Text:
+    return sentences.other_gate(said, now, passed=True)
 
 
-def belongs_to(signal: str, title: str, at: str, word: str) -> str:
-    return (
-        f"Nothing was started: `{signal}` belongs to the {title} checkpoint, and the run is at the {at} checkpoint. "
-        f"Its word is `{word}`."
-    )
+def belongs_to(said: Gate, now: Gate) -> Text:
+    return sentences.other_gate(said, now, passed=False)
 
 
-def checked(signal: str) -> str:
-    return f"Nothing was changed: `{signal}` is being checked already. The findings come here."
+def checked(gate: Gate) -> Text:
+    return sentences.being_checked(gate)
 
 
-def runs(step: str) -> str:
-    return f"Nothing was changed: the step `{step}` is running. The next checkpoint will be posted when it has ended."
+def runs(step: str) -> Text:
+    return sentences.step_runs(step)
 
 
-ATTENTION = (
-    "Nothing was started: some users could not be carried over whole and nobody has accepted that yet. Read the list "
-    "in this thread, then say to me: `accept phone-only`, `accept sso`."
-)
-OPEN_REASONS = "Nothing was accepted: `nosuch` is not to be accepted here. To accept now: `phone-only`, `sso`."
 REFUSED = {
     "freeze waits": {
-        "exported": belongs_to("exported", "Export", "Freeze", "frozen"),
-        "users-mapped": belongs_to("users-mapped", "Users", "Freeze", "frozen"),
+        "exported": belongs_to(EXPORT, FREEZE),
+        "users-mapped": belongs_to(USERS, FREEZE),
         "retry": WAITS_FREEZE,
         "accept nosuch": NOTHING_TO_ACCEPT,
         "abort yes": NOBODY_ASKED,
         "coffee": UNKNOWN_WORD,
     },
     "export waits": {
-        "frozen": passed_already("Freeze", "Export", "exported"),
-        "users-mapped": belongs_to("users-mapped", "Users", "Export", "exported"),
+        "frozen": passed_already(FREEZE, EXPORT),
+        "users-mapped": belongs_to(USERS, EXPORT),
         "retry": WAITS_EXPORT,
         "accept nosuch": NOTHING_TO_ACCEPT,
         "abort yes": NOBODY_ASKED,
     },
     "users waits": {
-        "frozen": passed_already("Freeze", "Users", "users-mapped"),
-        "exported": passed_already("Export", "Users", "users-mapped"),
+        "frozen": passed_already(FREEZE, USERS),
+        "exported": passed_already(EXPORT, USERS),
         "users-mapped": ATTENTION,
         "accept nosuch": OPEN_REASONS,
         "abort yes": NOBODY_ASKED,
     },
-    "freeze is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked("frozen"))
+    "freeze is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked(FREEZE))
     | {"accept nosuch": NOTHING_TO_ACCEPT, "abort yes": NOBODY_ASKED},
-    "export is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked("exported")),
-    "users is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked("users-mapped")),
+    "export is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked(EXPORT)),
+    "users is checked": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), checked(USERS)),
     "export runs": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), runs("export"))
     | {"accept nosuch": NOTHING_TO_ACCEPT, "abort yes": NOBODY_ASKED, "coffee": UNKNOWN_WORD},
     "users runs": dict.fromkeys(("frozen", "exported", "users-mapped", "retry"), runs("users")),
@@ -146,13 +140,13 @@ REFUSED = {
     ("place", "word", "sentence"),
     [(place, word, sentence) for place, words in REFUSED.items() for word, sentence in words.items()],
 )
-def test_a_word_that_is_not_legal_here_is_told_why_and_changes_nothing(place: str, word: str, sentence: str) -> None:
+def test_a_word_that_is_not_legal_here_is_told_why_and_changes_nothing(place: str, word: str, sentence: Text) -> None:
     """Only the answer follows, with the whole sentence; the run stands where it stood."""
     night = night_at(place)
     before = (night.run.phase, night.run.offers, night.run.current, night.run.accepted, night.run.abort, night.run.step)
-    assert [(type(event), event.model_dump(include={"status", "text"})) for event in night.ask(word)] == [
-        (e.Answered, {"status": "refused", "text": sentence})
-    ]
+    (answer,) = night.ask(word)
+    assert isinstance(answer, e.Answered)
+    assert (answer.status, answer.text) == ("refused", sentence)
     run = night.run
     assert (run.phase, run.offers, run.current, run.accepted, run.abort, run.step) == before
 
@@ -164,10 +158,7 @@ def test_the_signal_becomes_an_approval_bound_to_the_evidence_on_offer() -> None
     assert offer is not None
     ts = night.hear("frozen", BEN)
     happened = night.judge(ts)
-    sentence = (
-        f"<@{BEN}> said `frozen` about evidence `{offer.digest}`. I am trying to prove it wrong now, and tell here "
-        "what I find; if nothing speaks against it, this proves the freeze, then exports every table from one snapshot."
-    )
+    sentence = sentences.signal_taken(BEN, FREEZE, offer.digest)
     assert happened == [
         e.SignalAccepted(at=night.now, checkpoint="freeze", digest=offer.digest, user=BEN, ts=ts),
         e.Answered(at=night.now, ts=ts, user=BEN, status="done", text=sentence),
@@ -183,7 +174,7 @@ def test_status_is_told_everywhere_and_changes_nothing(place: str) -> None:
     (answer,) = night.ask("status", EVE)
     assert isinstance(answer, e.Answered)
     assert answer.status == "done"
-    assert answer.text.startswith("Run 20260301-abcd: ")
+    assert plain(answer.text).startswith("Run 20260301-abcd: ")
     assert night.run.phase is phase
 
 
@@ -193,7 +184,7 @@ def test_status_tells_the_evidence_the_progress_and_what_is_open() -> None:
     assert night.run.offer is not None
     (answer,) = night.judge(night.hear(f"<@{BOT}> status"), progress="So far 3 of 5 users")
     assert isinstance(answer, e.Answered)
-    assert answer.text == (
+    assert plain(answer.text) == (
         f"Run 20260301-abcd: the Users checkpoint waits for `users-mapped` (evidence `{night.run.offer.digest}`). "
         "So far 3 of 5 users. `accept phone-only` is open. `accept sso` is open."
     )
@@ -216,7 +207,7 @@ def test_somebody_without_the_right_is_told_who_may(place: str, text: str, user:
     (answer,) = night.say(text, user)
     assert isinstance(answer, e.Answered)
     assert (answer.user, answer.status) == (user, "refused")
-    assert answer.text == f"Nothing was started: {why}. <@{ANN}> or <@{BEN}> may say `{WORD_IN[text]}`."
+    assert answer.text == sentences.not_entitled(WORD_IN[text], why, (ANN, BEN))
 
 
 @pytest.mark.parametrize("text", [*FOR_APPROVERS, f"<@{BOT}> status"])
@@ -228,10 +219,7 @@ def test_when_slack_does_not_say_who_speaks_nothing_opens(place: str, text: str)
     assert isinstance(answer, e.Answered)
     word = {**WORD_IN, f"<@{BOT}> status": "status"}[text]
     assert answer.status == "refused"
-    assert answer.text == (
-        "Nothing was started: Slack did not tell me who you are, and without that no gate opens. "
-        f"Say `{word}` again in a minute."
-    )
+    assert answer.text == sentences.cannot_tell_who(word)
 
 
 def test_a_guest_is_not_even_told_the_status() -> None:
@@ -248,9 +236,9 @@ def test_a_near_miss_is_told_the_exact_word(user: str) -> None:
     (answer,) = night.say("not frozen yet", user)
     assert isinstance(answer, e.Answered)
     assert answer.status == "refused"
-    assert answer.text == (
-        f"Nothing was started. The word is exactly `frozen`; <@{ANN}> or <@{BEN}> may say it, and it proves the "
-        "freeze, then exports every table from one snapshot."
+    assert plain(answer.text) == (
+        f"Nothing was started. The word is exactly `frozen`; @{ANN} or @{BEN} may say it. It proves the freeze, then "
+        "exports every table from one snapshot."
     )
 
 
@@ -258,7 +246,7 @@ def test_a_near_miss_is_told_the_exact_word(user: str) -> None:
 
 
 def _hear(ts: str, text: str = "frozen", thread_ts: str | None = None) -> Hear:
-    return Hear(ts=ts, user=ANN, team="T0", text=text, thread_ts=thread_ts, bot_user=BOT)
+    return Hear(ts=ts, user=ANN, team="T0", thread_ts=thread_ts, **spoken(text))
 
 
 def test_a_message_is_heard_once() -> None:
@@ -266,7 +254,7 @@ def test_a_message_is_heard_once() -> None:
     night = night_at("freeze waits")
     ts = night.hear("frozen")
     for _ in range(2):
-        assert night.try_(_hear(ts)) == Refusal(sentence="This has been heard already")
+        assert night.try_(_hear(ts)) == Refusal(sentence=say("This has been heard already"))
         if night.run.unanswered:
             night.judge(ts)
 
@@ -277,15 +265,15 @@ def test_a_message_is_answered_once() -> None:
     ts = night.hear("froze")
     night.judge(ts)
     for other in (ts, "1.0"):
-        again = night.try_(Judge(ts=other, permission=UNKNOWN, bot_user=BOT))
-        assert again == Refusal(sentence="This message has been answered already")
+        again = night.try_(Judge(ts=other, permission=UNKNOWN))
+        assert again == Refusal(sentence=say("This message has been answered already"))
 
 
 def test_a_thread_of_somebody_else_is_not_heard() -> None:
     """Signals count at top level and in threads of this run only."""
     night = night_at("freeze waits")
     refusal = night.try_(_hear(night.new_ts(), thread_ts="1600000000.000100"))
-    assert refusal == Refusal(sentence="This message stands in a thread that is not of this run")
+    assert refusal == Refusal(sentence=say("This message is in a thread that is not of this run"))
 
 
 def test_a_thread_of_this_run_is_heard_and_answered_in_it() -> None:
@@ -311,13 +299,7 @@ def test_talk_is_not_heard() -> None:
     """Of the channel's talk only what the bot acts on or answers is kept."""
     night = night_at("freeze waits")
     refusal = night.try_(_hear(night.new_ts(), "good morning"))
-    assert refusal == Refusal(sentence="This message is neither a signal nor a word to the bot")
-
-
-OLDER = (
-    "Nothing was started: this was said before the present checkpoint was posted, so it cannot be about it. "
-    "Read the newest checkpoint and say `{}` again."
-)
+    assert refusal == Refusal(sentence=say("This message is neither a signal nor a word to the bot"))
 
 
 @pytest.mark.parametrize(("place", "signal"), [("freeze waits", "frozen"), ("export waits", "exported")])
@@ -327,7 +309,7 @@ def test_a_signal_older_than_the_checkpoint_is_void(place: str, signal: str) -> 
     posted = night.run.deliveries[night.run.gate_key].ts
     (answer,) = night.judge(night.hear(signal, ts=posted.replace(".000100", ".000099")))
     assert isinstance(answer, e.Answered)
-    assert (answer.status, answer.text) == ("refused", OLDER.format(signal))
+    assert (answer.status, answer.text) == ("refused", sentences.older_than_offer(night.run.gate))
     assert night.run.phase is Phase.WAITING
 
 
@@ -336,7 +318,7 @@ def test_a_signal_before_the_checkpoint_stands_in_the_channel_is_void() -> None:
     night = night_at("opened")
     (answer,) = night.say("frozen")
     assert isinstance(answer, e.Answered)
-    assert (answer.status, answer.text) == ("refused", OLDER.format("frozen"))
+    assert (answer.status, answer.text) == ("refused", sentences.older_than_offer(FREEZE))
 
 
 # -- verification -----------------------------------------------------------------------------------------------------
@@ -370,7 +352,7 @@ def test_one_failing_finding_refuses_the_gate(position: int) -> None:
     assert night.run.phase is Phase.RUNNING
 
 
-MISSING = Refusal(sentence="A gate passes on an approval and on findings, and one of them is missing")
+MISSING = Refusal(sentence=say("A gate passes on an approval and on findings, and one of them is missing"))
 
 
 def test_a_gate_does_not_pass_without_findings() -> None:
@@ -434,7 +416,7 @@ def test_a_step_is_not_ended_by_the_result_of_another() -> None:
     """A mistake of ours is refused, not believed."""
     night = night_at("users runs")
     refusal = night.try_(EndStep(result=result_of("export")))
-    assert refusal == Refusal(sentence="A result of export does not end the step users")
+    assert refusal == Refusal(sentence=say("A result of export does not end the step users"))
     assert night.run.phase is Phase.RUNNING
 
 
@@ -444,7 +426,7 @@ def test_a_step_that_fails_holds_the_run_until_an_approver_says_retry() -> None:
     retried, answer = night.ask("retry", BEN)
     assert isinstance(retried, e.RetryAsked)
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Going on: the step `users` is running."
+    assert plain(answer.text) == "Continuing: the step `users` is running."
     assert night.do(BeginStep()) == [e.StepBegan(at=night.now, step="users", attempt=2)]
 
 
@@ -458,17 +440,13 @@ def test_attention_is_accepted_reason_by_reason() -> None:
     assert isinstance(accepted, e.ReasonAccepted)
     assert (accepted.reason, accepted.set_digest, accepted.user) == ("phone-only", "aaaa", BEN)
     assert isinstance(answer, e.Answered)
-    assert answer.text == (
-        "Accepted: 2 users are carried over in part because of `phone-only`. It stands in the record under your name."
-    )
+    assert answer.text == accepting.accepted("phone-only", 2)
     (refused,) = night.say("users-mapped")
     assert isinstance(refused, e.Answered)
-    assert refused.text == ATTENTION.replace("`accept phone-only`, ", "")
+    assert refused.text == sentences.attention_open(["sso"])
     _, answer = night.ask("accept `sso`")
     assert isinstance(answer, e.Answered)
-    assert answer.text == (
-        "Accepted: 1 user is carried over in part because of `sso`. It stands in the record under your name."
-    )
+    assert plain(answer.text) == "Accepted: 1 user is migrated incompletely because of `sso`. Recorded under your name."
     assert isinstance(night.say("users-mapped")[0], e.SignalAccepted)
 
 
@@ -478,7 +456,7 @@ def test_a_reason_is_accepted_once() -> None:
     night.ask("accept sso")
     (answer,) = night.ask("accept sso")
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Nothing was accepted: `sso` is not to be accepted here. To accept now: `phone-only`."
+    assert answer.text == accepting.nothing_to_accept("sso", ["phone-only"])
 
 
 def _again_to_users(night: Night, attention: dict[str, Attention]) -> None:
@@ -589,7 +567,7 @@ def test_retry_after_drift_voids_the_gate_and_offers_the_first_anew(place: str) 
     assert (offered.checkpoint, offered.offer) == ("freeze", 2)
     assert offered.digest != first.digest
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Going on: the freeze gate is posted anew, and all will be exported again."
+    assert answer.text == sentences.retrying(sentences.ALL_AGAIN)
     run = night.run
     assert (run.phase, run.freeze, run.export, run.users) == (Phase.WAITING, None, None, None)
     assert (run.frozen_since, {run.offers[gate].status for gate in gates}) == (None, {"void"})
@@ -612,7 +590,7 @@ def test_a_signal_said_before_the_gate_was_posted_anew_does_not_open_it() -> Non
     night.talk()
     (answer,) = night.judge(early)
     assert isinstance(answer, e.Answered)
-    assert answer.text == OLDER.format("frozen")
+    assert answer.text == sentences.older_than_offer(FREEZE)
 
 
 def test_blindness_is_told_once_and_so_is_its_end() -> None:
@@ -637,37 +615,30 @@ def test_another_process_on_our_token_is_told_once_and_so_is_its_end() -> None:
 
 # -- abort ------------------------------------------------------------------------------------------------------------
 
-UNDOES = (
-    "Nothing was stopped yet. `abort` stops the run at a safe point, thaws Supabase and proves that it writes again. "
-    "{} To do it, say `abort yes` to me within 10 minutes."
-)
-
 
 @pytest.mark.parametrize(
     ("place", "users"),
     [
-        ("freeze waits", "Stack Auth was not touched."),
-        ("export runs", "Stack Auth was not touched."),
-        ("users runs", "Users created so far stay in Stack Auth."),
-        ("held", "Users created so far stay in Stack Auth."),
-        ("users is checked", "Users created so far stay in Stack Auth."),
+        ("freeze waits", False),
+        ("export runs", False),
+        ("users runs", True),
+        ("held", True),
+        ("users is checked", True),
     ],
 )
-def test_abort_says_what_it_undoes_and_wants_a_second_yes(place: str, users: str) -> None:
+def test_abort_says_what_it_undoes_and_wants_a_second_yes(place: str, users: bool) -> None:
     """The first word stops nothing; any approver may give the second."""
     night = night_at(place)
     phase = night.run.phase
     asked, answer = night.ask("abort")
     assert isinstance(asked, e.AbortAsked)
     assert isinstance(answer, e.Answered)
-    assert answer.text == UNDOES.format(users)
+    assert answer.text == sentences.abort_asked(users_touched=users)
     assert night.run.phase is phase
     confirmed, answer = night.ask("abort yes", BEN)
     assert isinstance(confirmed, e.AbortConfirmed)
     assert isinstance(answer, e.Answered)
-    assert answer.text == (
-        "Stopping at a safe point, then thawing Supabase and proving that it writes again. What I find comes here."
-    )
+    assert answer.text == sentences.aborting()
     assert (night.run.phase, night.run.step) == (Phase.ABORTING, None)
 
 
@@ -692,11 +663,7 @@ def test_a_second_yes_that_was_said_before_the_first_word_is_none() -> None:
     night.ask("abort")
     (answer,) = night.judge(night.hear(f"<@{BOT}> abort yes", ts=early))
     assert isinstance(answer, e.Answered)
-    assert (answer.status, answer.text) == (
-        "refused",
-        "Nothing was stopped: you said this before my answer to `abort` was posted. Read there what it undoes, and say "
-        "`abort yes` again.",
-    )
+    assert (answer.status, answer.text) == ("refused", sentences.warning_unread("abort"))
     assert night.run.phase is Phase.WAITING
 
 
@@ -733,7 +700,7 @@ def test_a_thaw_that_does_not_write_holds_the_run() -> None:
     assert night.run.phase is Phase.HELD
     _, answer = night.ask("retry")
     assert isinstance(answer, e.Answered)
-    assert answer.text == "Going on: the run is being aborted."
+    assert plain(answer.text) == "Continuing: the run is being aborted."
     assert night.restarted().phase is Phase.ABORTING
 
 
@@ -775,16 +742,13 @@ def test_a_bot_that_ends_under_a_freeze_says_so_and_its_return_ends_that(place: 
     frozen = before.freeze is not None and before.phase is not Phase.ABORTED
     happened = night.do(Leave(why="It was told to stop."))
     assert happened == ([e.BotLeft(at=night.now, why="It was told to stop.")] if frozen else [])
-    key = f"{night.run.run_id}/alarm/left/1"
-    assert (key in night.run.alarms, key in night.run.deliveries) == (frozen, frozen)
-    if frozen:
-        assert night.run.deliveries[key].post.body == Prose(
-            "*The bot has ended, and Supabase was frozen then.* It was told to stop. Nobody watches the freeze from "
-            "now on, and what is said here waits. Start `cutover run` again to go on. `cutover thaw` takes the freeze "
-            "back; so does the SQL in the thread of the freeze gate, and `cutover freeze-sql --thaw` prints it."
-        )
+    left = AlarmKey("left", (1,))
+    told = night.run.deliveries.get(alarm_key(night.run.run_id, left))
+    assert (left in night.run.alarms, told is not None) == (frozen, frozen)
+    if told is not None:
+        assert told.post.body == Prose(alarms.left("It was told to stop."))
     night.do(TakeUp())
-    assert key not in night.run.alarms
+    assert left not in night.run.alarms
 
 
 def test_a_hold_a_restart_and_a_thaw_take_an_unproven_freeze_time_back() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.plan.texts import accepting, sentences
 from tests.plan.histories import (
     ANN,
     BOT,
@@ -17,6 +18,7 @@ from tests.plan.histories import (
     e,
     next_actions,
     night_at,
+    plain,
     result_of,
 )
 
@@ -26,7 +28,7 @@ OTHER = "99999999-0000-4000-8000-000000000000"
 def told(night: Night, text: str, user: str = ANN) -> str:
     *_, answer = night.ask(text, user)
     assert isinstance(answer, e.Answered)
-    return answer.text
+    return plain(answer.text)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_an_approver_decides_who_somebody_is(said: str, choice: str, stack_id: s
     decided, answer = night.ask(said)
     assert isinstance(decided, e.UserDecided) and isinstance(answer, e.Answered)
     assert (decided.id, decided.choice, decided.stack_id, decided.user) == (NED, choice, stack_id, ANN)
-    assert "Say `retry` to me" in answer.text
+    assert "say `retry` to me" in plain(answer.text)
     assert night.run.decisions == {NED: decided}
 
 
@@ -54,20 +56,17 @@ def test_an_approver_decides_who_somebody_is(said: str, choice: str, stack_id: s
 def test_half_a_decision_is_none(said: str) -> None:
     """The answer says how to say it."""
     night = night_at("users waits")
-    assert told(night, f"decide {said}") == (
-        "Nothing was decided: say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip`, with ids as they "
-        "stand in the list."
-    )
+    assert told(night, f"decide {said}") == plain(accepting.how_to_decide())
     assert not night.run.decisions
 
 
 def test_nobody_decides_on_a_user_who_is_not_open() -> None:
     """A mistyped id changes nothing, and neither does a word before there is anybody to decide on."""
     assert told(night_at("users waits"), f"decide {OTHER} skip") == (
-        f"Nothing was decided: this user is not among those to decide on: `{NED}`; `user-attention.json` has the list."
+        f"Nothing was decided: this user needs no decision. These do: `{NED}`; `user-attention.json` has the list."
     )
     assert told(night_at("export waits"), f"decide {NED} skip") == (
-        "Nothing was decided: there is nobody to decide on at this point."
+        "Nothing was decided: no user needs a decision now."
     )
 
 
@@ -86,7 +85,7 @@ def test_a_word_from_before_the_list_is_not_about_it() -> None:
     night.talk()
     *_, answer = night.judge(ts)
     assert isinstance(answer, e.Answered)
-    assert answer.text.startswith("Nothing was changed: this was said before the list of users was posted")
+    assert answer.text == sentences.older_than_list(f"decide {NED}")
     assert not night.run.decisions
 
 
@@ -97,7 +96,9 @@ def test_the_gate_opens_only_when_decisions_are_carried_out() -> None:
     for reason in night.run.open_reasons:
         night.ask(f"accept {reason}")
     *_, answer = night.say("users-mapped")
-    assert answer.text == "Nothing was started: a decision has not been carried out yet. Say `retry` to me first."
+    assert (
+        plain(answer.text) == "Nothing was started: 1 decision has not been carried out yet. Say `retry` to me first."
+    )
     assert night.run.phase is Phase.WAITING
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.plan.compose import DEFAULT_NAMES, compose
+from bot.plan.text import plain
 
 from .histories import (
     ANN,
@@ -445,11 +446,8 @@ def test_being_back_is_told_in_minutes() -> None:
         night.later(seconds=away)
         night.do(TakeUp())
         texts.append(night.run.deliveries[f"{RUN_ID}/alarm/back/1"].post.body)
-    where = (
-        "and go on where I was: the Export checkpoint waits for `exported`. "
-        "Nothing that took effect is done a second time."
-    )
-    assert [getattr(text, "text", "") for text in texts] == [
+    where = "and continue: the Export checkpoint waits for `exported`. Nothing that took effect is done twice."
+    assert [plain(text.text) for text in texts] == [
         f"I was away for less than a minute {where}",
         f"I was away for 1 minute {where}",
         f"I was away for 3 minutes {where}",
@@ -469,7 +467,7 @@ def test_being_back_is_told_in_minutes() -> None:
 )
 def test_what_the_run_is_at_is_told_as_a_clause(place: str, clause: str) -> None:
     """It stands inside other sentences."""
-    assert doing(night_at(place).run) == clause
+    assert plain(doing(night_at(place).run)) == clause
 
 
 def test_an_evidence_digest_moves_with_what_it_binds() -> None:

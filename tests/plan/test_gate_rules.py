@@ -4,12 +4,16 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan.gates import FREEZE, USERS
+from bot.plan.hold import SaidHold
+from bot.plan.texts import accepting, sentences
+from bot.plan.texts.state import why_held
 from bot.plan.window import time_left
+from bot.slack.render.escape import mrkdwn
 
 from .histories import (
     ANN,
     BEN,
-    BOT,
     EVE,
     START,
     STRANGER,
@@ -43,6 +47,7 @@ from .histories import (
     night_at,
     passed,
     permission_of,
+    plain,
     result_of,
     timers,
 )
@@ -62,7 +67,7 @@ def _answer(night: Night, text: str, user: str = ANN) -> str:
     """What the author of a word to the bot is told."""
     told = night.ask(text, user)[-1]
     assert isinstance(told, e.Answered)
-    return told.text
+    return plain(told.text)
 
 
 def _said(night: Night, text: str, user: str = ANN) -> e.Answered:
@@ -89,16 +94,10 @@ def test_a_gate_that_takes_two_waits_for_the_second_person() -> None:
     night = _night(approvals={"freeze": 2})
     first = _said(night, "frozen", ANN)
     assert night.run.offer is not None
-    assert first.text == (
-        f"<@{ANN}> said `frozen` about evidence `{night.run.offer.digest}`. This gate takes one more "
-        "approver; then I try "
-        "to prove it wrong."
-    )
+    assert plain(first.text) == plain(sentences.waits_for_more(ANN, FREEZE, night.run.offer.digest, 1))
     assert (night.run.phase, _states(night)) == (Phase.WAITING, [(ANN, "received")])
     assert "work" not in next_actions(night.run)
-    assert _said(night, "frozen", ANN).text == (
-        "Nothing was changed: you have said `frozen` already, and this gate takes one more approver."
-    )
+    assert plain(_said(night, "frozen", ANN).text) == plain(sentences.said_already(FREEZE, 1))
     night.say("frozen", BEN)
     assert (night.run.phase, _states(night)) == (Phase.VERIFYING, [(ANN, "checking"), (BEN, "checking")])
     _examined(night)
@@ -129,10 +128,7 @@ def test_one_person_does_not_open_every_gate_where_the_rules_say_so() -> None:
     night.talk()
     told = _said(night, "users-mapped", ANN)
     assert (told.status, night.run.phase) == ("refused", Phase.WAITING)
-    assert told.text == (
-        "Nothing was started: you have opened every gate so far, and the settings want another person for this one. "
-        f"<@{ANN}> or <@{BEN}> may say `users-mapped`."
-    )
+    assert plain(told.text) == plain(sentences.same_person(USERS, (ANN, BEN)))
     night.say("users-mapped", BEN)
     assert night.run.phase is Phase.VERIFYING
 
@@ -142,11 +138,11 @@ def test_who_says_who_may_and_pings_nobody() -> None:
     night = Night(rules=e.Rules(groups=("S0ONCALL",), approvals={"freeze": 2}))
     night.talk()
     told = _answer(night, "who", EVE)
+    assert "<" not in mrkdwn(night.ask("who", EVE)[-1].text)
     assert told == (
-        "The Freeze checkpoint opens on `frozen`. These people and groups may say it, and every word that "
-        "starts or undoes "
-        f"something: `{ANN}`, `{BEN}`, `S0ONCALL`; it takes 2 of them. Every full member may say `status`, `who`, "
-        "`help`, `report` and `hold REASON`."
+        f"The Freeze checkpoint opens on `frozen`, from 2 of these: @{ANN}, @{BEN}, @S0ONCALL. They may also say every "
+        "word that starts or undoes something. Every full member may say `status`, `who`, `help`, `report` and `hold "
+        "REASON`."
     )
 
 
@@ -154,9 +150,9 @@ def test_status_tells_what_became_of_each_approval() -> None:
     """Received, checked, spent, refused, withdrawn or void: whoever said the word sees what it did."""
     night = _night(approvals={"freeze": 2})
     night.say("frozen", ANN)
-    assert _answer(night, "status").endswith(f"`{ANN}` said `frozen`: received, and another approver's is needed.")
+    assert _answer(night, "status").endswith(f"@{ANN} said `frozen`: received, another approver is needed.")
     night.ask("hold wait for the load balancer", EVE)
-    assert _answer(night, "status").endswith(f"`{ANN}` said `frozen`: withdrawn, since somebody said `hold`.")
+    assert _answer(night, "status").endswith(f"@{ANN} said `frozen`: withdrawn by a hold.")
 
 
 # -- a button and a slash command -------------------------------------------------------------------------------------
@@ -164,13 +160,13 @@ def test_status_tells_what_became_of_each_approval() -> None:
 
 def _press(night: Night, digest: str, request: str = "1.A", user: str = ANN) -> list[e.Event] | Refusal:
     heard = night.try_(
-        Hear(ts="", user=user, team="T0", text="frozen", thread_ts=None, bot_user=BOT, via="button", request=request,
+        Hear(ts="", user=user, team="T0", text="frozen", thread_ts=None, addressed=True, via="button", request=request,
              digest=digest)
     )  # fmt: skip
     if isinstance(heard, Refusal):
         return heard
     (ts,) = night.run.unanswered
-    return night.do(Judge(ts=ts, permission=permission_of(user), bot_user=BOT))
+    return night.do(Judge(ts=ts, permission=permission_of(user)))
 
 
 def test_a_button_is_about_the_evidence_it_stands_beside() -> None:
@@ -190,7 +186,9 @@ def test_a_button_is_about_the_evidence_it_stands_beside() -> None:
 def test_a_slash_command_is_about_what_stood_in_the_channel_when_it_came() -> None:
     """It has no message of its own; before the checkpoint is posted, it is about nothing."""
     night = Night()
-    slash = Hear(ts="", user=ANN, team="T0", text="frozen", thread_ts=None, bot_user=BOT, via="command", request="1.A")
+    slash = Hear(
+        ts="", user=ANN, team="T0", text="frozen", thread_ts=None, addressed=True, via="command", request="1.A"
+    )
     night.do(slash)
     night.talk()
     (ts,) = night.run.unanswered
@@ -216,23 +214,13 @@ def _refused(*findings: Finding) -> Night:
 def test_a_waivable_check_is_waived_by_two_with_a_reason() -> None:
     """One is not enough where there are two; the gate still asks for its word, and asks everything again."""
     night = _refused(NO_NOTICE)
-    assert _answer(night, "accept notice") == (
-        "Nothing was accepted: say why the gate may pass in spite of it, as in `accept notice: we "
-        "looked at it by hand`."
-    )
-    assert _answer(night, "accept notice: the office is closed") == (
-        "Accepted by you: `notice`. It takes another approver, who says the same; until then the gate stays shut."
-    )
-    assert _answer(night, "accept notice: the office is closed") == (
-        "Nothing was accepted: you have accepted `notice` already, and it takes another approver."
-    )
+    assert _answer(night, "accept notice") == plain(accepting.why_waived("notice"))
+    assert _answer(night, "accept notice: the office is closed") == plain(accepting.waived("notice", 1, "frozen"))
+    assert _answer(night, "accept notice: the office is closed") == plain(accepting.waived_by_you("notice"))
     night.give_signal()
     _examined(night, NO_NOTICE)
     assert night.run.phase is Phase.WAITING, "one waiver does not open it"
-    assert _answer(night, "accept notice: nobody looks at night", BEN) == (
-        "Accepted: the gate may pass in spite of what `notice` found. If it finds anything else, that must be accepted "
-        "anew. It is recorded under your name, and shown at every later gate and in the closing. Say `frozen` again."
-    )
+    assert _answer(night, "accept notice: nobody looks at night", BEN) == plain(accepting.waived("notice", 0, "frozen"))
     night.give_signal()
     _examined(night, NO_NOTICE)
     assert night.run.phase is Phase.RUNNING
@@ -243,16 +231,13 @@ def test_a_lone_approver_waives_alone() -> None:
     night = Night(approvers=(ANN,))
     night.give_signal()
     _examined(night, NO_NOTICE)
-    assert _answer(night, "accept notice: the office is closed").startswith("Accepted: the gate may pass")
+    assert _answer(night, "accept notice: the office is closed") == plain(accepting.waived("notice", 0, "frozen"))
 
 
 def test_what_loses_data_is_never_waived() -> None:
     """And a waiver for one check opens no gate that another one shuts."""
     night = _refused(NO_NOTICE, OLD_SESSION)
-    assert _answer(night, "accept old-sessions: it is only me") == (
-        "Nothing was accepted: `old-sessions` cannot be waived, since data could be lost. Its "
-        "finding says how to fix it."
-    )
+    assert _answer(night, "accept old-sessions: it is only me") == plain(accepting.never_waived("old-sessions"))
     night.ask("accept notice: closed", ANN)
     night.ask("accept notice: closed", BEN)
     night.give_signal()
@@ -266,11 +251,7 @@ def test_a_waiver_is_about_a_finding_that_was_read() -> None:
     night.give_signal()
     night.find([*good_findings("freeze"), NO_NOTICE])
     night.end_checks()
-    assert _answer(night, "accept notice: closed") == (
-        "Nothing was accepted: this was said before the last finding of `notice` was posted, so it cannot be "
-        "about it. Read "
-        "that and say it again."
-    )
+    assert _answer(night, "accept notice: closed") == plain(accepting.older_than_finding("notice"))
 
 
 def test_a_waiver_stands_in_later_evidence_and_falls_with_the_freeze() -> None:
@@ -298,7 +279,7 @@ def test_any_member_may_hold_and_an_approver_goes_on() -> None:
     assert [type(event) for event in told] == [e.HoldAsked, e.Answered]
     assert night.run.phase is Phase.HELD
     assert "work" not in next_actions(night.run)
-    assert night.run.hold == f"<@{EVE}> said hold: `the orders look &lt;!channel&gt; wrong`."
+    assert night.run.hold == SaidHold(user=EVE, why="the orders look @channel wrong")
     assert _answer(night, "retry", EVE).startswith("Nothing was started:")
     night.ask("retry", BEN)
     assert night.run.phase is Phase.RUNNING
@@ -363,7 +344,7 @@ def test_thaw_after_the_handover_ends_the_watch() -> None:
     assert (night.run.phase, night.run.watched) == (Phase.DONE, False)
     assert {offer.status for offer in night.run.offers.values()} == {"passed"}
     assert not any(timer.chore == "watch" for timer in timers(night.run, timedelta(minutes=15)))
-    assert _answer(night, "thaw") == "Nothing was changed: nobody watches the source any more."
+    assert _answer(night, "thaw") == plain(sentences.not_watched())
 
 
 def test_a_thaw_that_fails_holds_the_run_and_is_tried_again() -> None:
@@ -386,10 +367,10 @@ def test_the_second_yes_is_for_the_same_word_and_in_time() -> None:
     """`thaw` does not confirm `abort`, and one that comes too late confirms nothing."""
     night = night_at("export waits")
     night.ask("abort")
-    assert _answer(night, "thaw yes").startswith("Nothing was stopped: nobody asked for `thaw`")
+    assert _answer(night, "thaw yes") == plain(sentences.nothing_to_confirm("thaw"))
     night.ask("thaw")
     night.later(minutes=11)
-    assert _answer(night, "thaw yes").startswith("Nothing was stopped: nobody asked for `thaw`")
+    assert _answer(night, "thaw yes") == plain(sentences.nothing_to_confirm("thaw"))
     assert night.run.phase is Phase.WAITING
 
 
@@ -413,16 +394,12 @@ def test_a_thaw_by_hand_before_the_freeze_was_proven_is_only_told() -> None:
 
 def test_release_ends_the_watch_after_the_handover_only() -> None:
     """Before it, somebody has to decide what becomes of the freeze."""
-    assert _answer(night_at("users waits"), "release") == (
-        "Nothing was released: the run is not handed over yet, and until then the freeze is watched. `thaw` "
-        "or `abort` take "
-        "it back."
-    )
+    assert _answer(night_at("users waits"), "release") == plain(sentences.not_handed_over())
     night = night_at("done")
     night.ask("release")
     assert not night.run.watched
     assert night.do(ReportDrift(changes=("public.orders took 2 writes",))) == []
-    assert _answer(night, "release") == "Nothing was changed: nobody watches the source any more."
+    assert _answer(night, "release") == plain(sentences.not_watched())
 
 
 # -- start, and the bot that freezes ----------------------------------------------------------------------------------
@@ -432,15 +409,12 @@ def test_a_run_may_wait_for_the_word() -> None:
     """A bot deployed days before posts no checkpoint, hears no signal, and begins on `start`."""
     night = _night(start_on_word=True)
     assert (night.run.offer, night.run.phase) == (None, Phase.WAITING)
-    assert _said(night, "frozen").text == (
-        f"Nothing was started: this run waits for the word. <@{ANN}> or <@{BEN}> may say `start` to me; then the first "
-        "checkpoint is posted."
-    )
+    assert plain(_said(night, "frozen").text) == plain(sentences.not_started((ANN, BEN)))
     assert night.restarted().offer is None
     assert _answer(night, "start", EVE).startswith("Nothing was started:")
     assert [type(event) for event in night.ask("start")] == [e.StartAsked, e.CheckpointOffered, e.Answered]
     night.talk()
-    assert _answer(night, "start") == f"Nothing was changed: run {night.run.run_id} has begun already."
+    assert _answer(night, "start") == plain(sentences.started_already(night.run.run_id))
     night.pass_gate()
     assert night.run.phase is Phase.RUNNING
 
@@ -451,9 +425,7 @@ def test_the_bot_freezes_on_the_word_and_the_gate_still_waits_for_its_own() -> N
     assert _answer(night, "freeze", EVE).startswith("Nothing was started:")
     night.ask("freeze")
     assert (night.run.phase, type(next_actions(night.run)["work"])) == (Phase.FREEZING, do.Freeze)
-    assert _said(night, "frozen").text == (
-        "Nothing was changed: Supabase is being frozen just now. What was done comes here in a moment."
-    )
+    assert plain(_said(night, "frozen").text) == plain(sentences.FREEZING)
     night.do(ReportLook(frozen=True, database_time=START))
     night.do(EndFreeze(findings=(passed("freeze-applied", "The layers stand."),)))
     night.talk()
@@ -524,7 +496,7 @@ def test_a_freeze_that_is_proven_anew_has_a_window_of_its_own() -> None:
 
 def _window_alarms(night: Night) -> list[str]:
     """By their keys, those of the window that stand."""
-    return [key.split("/alarm/")[1] for key in night.run.alarms if "/alarm/window/" in key]
+    return [str(alarm) for alarm in night.run.alarms if alarm.kind == "window"]
 
 
 def test_a_later_alarm_of_the_window_ends_the_earlier_and_the_handover_the_last() -> None:
@@ -598,7 +570,7 @@ def test_who_took_effect_is_told_so_after_a_crash() -> None:
     assert night.run.phase is Phase.VERIFYING
     (told,) = night.judge(ts)
     assert isinstance(told, e.Answered)
-    assert (told.status, told.text) == (
+    assert (told.status, plain(told.text)) == (
         "done",
         "This took effect before I was interrupted. Now the Freeze checkpoint is being checked.",
     )
@@ -639,13 +611,13 @@ def test_the_guard_stands_from_the_proof_to_the_check_of_the_export() -> None:
     night.pass_gate()
     assert _guard_timers(night) == []
     assert night.do(again) == []
-    texts = [d.post.body.text for k, d in night.run.deliveries.items() if "/alarm/guard/" in k]  # type: ignore[union-attr]
+    texts = [plain(d.post.body.text) for k, d in night.run.deliveries.items() if "/alarm/guard/" in k]  # type: ignore[union-attr]
     assert texts[0] == (
-        "*The hard guard stands.* Whoever writes waits until the export has been checked, whatever they override. 40 "
-        "tables, since 22:00:00 UTC. Not to be locked by our role: `auth.secrets`. Sequences and large objects are "
-        "watched, not guarded."
+        "The hard guard is set. Whoever writes waits until the export is checked, whatever they override. 40 tables, "
+        "since 22:00:00 UTC. Our role cannot lock: `auth.secrets`. Sequences and large objects are watched, not "
+        "guarded."
     )
-    assert texts[2].startswith("*The hard guard is held again.* Until then nobody was kept from writing by it;")
+    assert texts[2].startswith("The hard guard is set again. It was off for a while;")
 
 
 @pytest.mark.parametrize("word", ["thaw", "abort"])
@@ -697,8 +669,8 @@ def test_no_table_that_cannot_be_read_pings_or_formats() -> None:
 
 
 def _told_plainly(night: Night) -> None:
-    said = [d.post.body.text for d in night.run.deliveries.values() if hasattr(d.post.body, "text")]
-    said += [do_ for do_ in (night.run.hold,) if do_]
+    said = [mrkdwn(d.post.body.text) for d in night.run.deliveries.values() if hasattr(d.post.body, "text")]
+    said += [mrkdwn(why_held(hold)) for hold in (night.run.hold,) if hold]
     assert any("public." in text for text in said)
     for text in said:
         for bad in ("<!", "<@U0ADA>", "\u202e", "*b*", "_i_", "~s~"):

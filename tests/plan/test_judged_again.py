@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.plan.text import plain
+from bot.plan.texts import sentences
+
 from .histories import (
     ANN,
     BEN,
@@ -76,12 +79,12 @@ def test_whoever_left_meanwhile_opens_no_gate_and_the_other_approval_is_kept() -
     night = checked_by(ANN, BEN)
     night.judge_again(**{BEN: LEFT})
     assert told(night) == (
-        "The checks found nothing, but the approval of `U0BEN` no longer counts: the account is deactivated. The "
+        "Every check passed, but the approval of `U0BEN` no longer counts: the account is deactivated. The "
         "approval of `U0ANN` is kept.",
         "Another approver says `frozen`; then everything is checked again.",
     )
     assert (night.run.phase, states(night)) == (Phase.WAITING, {ANN: "received", BEN: "lapsed"})
-    assert "`U0BEN` said `frozen`: void, since they may no longer give it." in night.ask("who")[-1].text
+    assert "@U0BEN said `frozen`: void, they may no longer give it." in plain(night.ask("who")[-1].text)
     assert night.restarted() == night.run
     night.talk()
     night.say("frozen", CARL, _MAY)
@@ -97,7 +100,7 @@ def test_one_who_comes_back_may_say_the_word_again() -> None:
     night = checked_by(ANN, BEN)
     night.judge_again(**{ANN: LEFT, BEN: LEFT})
     assert told(night)[0] == (
-        "The checks found nothing, but the approval of `U0ANN` no longer counts: the account is deactivated; the "
+        "Every check passed, but the approval of `U0ANN` no longer counts: the account is deactivated; the "
         "approval of `U0BEN` no longer counts: the account is deactivated."
     )
     assert told(night)[1] == "Other approvers say `frozen`; then everything is checked again."
@@ -116,7 +119,7 @@ def test_when_slack_does_not_say_the_gate_stays_shut(answer: Permission | None) 
     permissions = {given[ANN]: _MAY} | ({given[BEN]: answer} if answer else {})
     night.do(JudgeApprovals(attempt=1, permissions=permissions))
     assert told(night) == (
-        "The checks found nothing, but Slack did not say whether `U0BEN` may still open this gate, so it stays shut.",
+        "Every check passed, but Slack did not say whether `U0BEN` may still open this checkpoint, so it stays closed.",
         "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again.",
     )
     assert (night.run.phase, states(night)) == (Phase.WAITING, {ANN: "refused", BEN: "refused"})
@@ -183,7 +186,7 @@ def taken_up(night: Night, **says: object) -> list[str]:
     opened = night.run.opened.entitlement
     night.do(TakeUp(entitlement=opened.model_copy(update=says)))
     posts = [d.post for key, d in night.run.deliveries.items() if "/entitled/" in key]
-    return [getattr(post.body, "text", "") for post in posts]
+    return [plain(post.body.text) for post in posts]  # type: ignore[union-attr]
 
 
 def test_settings_that_say_the_same_are_not_spoken_of() -> None:
@@ -198,17 +201,17 @@ def test_a_difference_is_told_once_and_both_count() -> None:
     night = Night(rules=e.Rules(groups=("S0OPS",)))
     said = taken_up(night, users=(ANN,), approvals={"export": 2}, deny_same_person=True)
     assert said == [
-        "*This start's settings say something else about who may open gates than those that the run was opened with.*\n"
-        "• opened with: `U0ANN`, `U0BEN`, `S0OPS`\n"
-        "• this start: `U0ANN`, `S0OPS`; approvals: 2 at `export`; whoever opened all gates before may not open the "
-        "last\n"
-        "An approver must be one by both, and the larger number of approvals counts."
+        "This start's settings name other approvers than those the run was opened with.\n"
+        "• opened with: @U0ANN, @U0BEN, @S0OPS\n"
+        "• this start: @U0ANN, @S0OPS; approvals needed: 2 at `export`; whoever opened every earlier checkpoint may "
+        "not open the last\n"
+        "An approver must be in both. The larger number of approvals counts."
     ]
     assert taken_up(night, users=(ANN,), approvals={"export": 2}, deny_same_person=True) == said
     assert [entitlement.users for entitlement in night.run.entitled.each] == [(ANN, BEN), (ANN,)]
     assert (night.run.entitled.needed("export"), night.run.entitled.deny_same_person) == (2, True)
     assert taken_up(night)[-1] == (
-        "*Who may open gates is again as the run was opened with*: this start's settings say the same."
+        "The approvers are again those the run was opened with: this start's settings say the same."
     )
     assert night.restarted() == night.run
 
@@ -217,7 +220,7 @@ def test_settings_with_nobody_in_common_are_told_as_what_they_are() -> None:
     """Nobody could open a gate any more; it says what to do."""
     night = Night()
     assert taken_up(night, users=(CARL,))[-1].endswith(
-        "*Nobody is in both, so nobody can open a gate.* Stop the bot and start it with one of these people."
+        "Nobody is in both, so nobody can open a checkpoint. Stop the bot and start it with one of these people."
     )
     assert night.run.entitled.may == (ANN, BEN)
 
@@ -269,8 +272,7 @@ def test_whoever_opened_all_gates_is_refused_the_last_by_todays_settings() -> No
     night.find(good_findings("users"))
     night.end_checks()
     assert told(night)[0] == (
-        "The checks found nothing, but the approval of `U0ANN` no longer counts: they have opened every gate so far, "
-        "and the settings want another person for this one."
+        f"Every check passed, but the approval of `U0ANN` no longer counts: {sentences.OPENED_ALL_BEFORE}."
     )
     night.talk()
     assert night.say("users-mapped", ANN)[-1].status == "refused"

@@ -41,6 +41,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.plan.posts import AlarmKey
 from bot.plan.results import Attention, UsersResult
 
 from .histories import (
@@ -102,6 +103,7 @@ from .histories import (
     passed,
     permission_of,
     result_of,
+    spoken,
     talk_of,
     timers,
     to_record,
@@ -600,9 +602,8 @@ class Nights(RuleBasedStateMachine):
                 ts=message.ts,
                 user=message.user,
                 team="T0",
-                text=message.text,
                 thread_ts=message.thread_ts,
-                bot_user=BOT,
+                **spoken(message.text),
             )
         )
 
@@ -627,7 +628,7 @@ class Nights(RuleBasedStateMachine):
                 team="T0",
                 text=SIGNALS[gate],
                 thread_ts=None,
-                bot_user=BOT,
+                addressed=True,
                 via="button",
                 request=f"request {len(self.journal)}",
                 digest=digest,
@@ -667,7 +668,7 @@ class Nights(RuleBasedStateMachine):
         """What it decided is on the disk whole, or not at all."""
         message = self.post_message(ANN, f"<@{BOT}> {word}")
         self.hear(message)
-        self.dispatch(Judge(ts=message.ts, permission=self.permission(message), bot_user=BOT), survives=survives)
+        self.dispatch(Judge(ts=message.ts, permission=self.permission(message)), survives=survives)
 
     @precondition(lambda self: not self.world.aborting)
     @step(word=st.sampled_from(["retry", "status", "abort", "abort yes"]))
@@ -695,7 +696,7 @@ class Nights(RuleBasedStateMachine):
         heard_before = message.ts in self.alive.heard
         assert not (self.hear(message) and heard_before)
         if message.ts in self.world.answered:
-            assert not self.dispatch(Judge(ts=message.ts, permission=self.permission(message), bot_user=BOT))
+            assert not self.dispatch(Judge(ts=message.ts, permission=self.permission(message)))
 
     @precondition(lambda self: self.messages())
     @step()
@@ -718,7 +719,7 @@ class Nights(RuleBasedStateMachine):
         message = self.world.said[ts]
         counts = known and self.must_count(message)
         permission = self.permission(message) if known else UNKNOWN
-        assert self.dispatch(Judge(ts=ts, permission=permission, bot_user=BOT))
+        assert self.dispatch(Judge(ts=ts, permission=permission))
         assert ts in self.world.answered
         if counts:
             late = message.button and self.skew
@@ -1286,7 +1287,7 @@ class Nights(RuleBasedStateMachine):
             assert ("ask" in actions) == bool(self.run.unanswered), "who spoke is asked, and nobody else"
         timers(self.run, REMIND_AFTER)
         if self.run.blind and not self.world.aborting:
-            assert f"{RUN_ID}/alarm/blind/{self.run.blinds}" in self.run.alarms, "blindness is told while it lasts"
+            assert AlarmKey("blind", (self.run.blinds,)) in self.run.alarms, "blindness is told while it lasts"
         if not self.run.has_ended:
             assert bool(self.run.drift) == self.world.drifted, "a drift stands until gate 1 is offered anew"
         if self.world.aborting:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .histories import BOT, PLAN, SIGNALS, NearMiss, Signal, Word, read
+from .histories import BOT, PLAN, SIGNALS, NearMiss, Signal, Word, read, spoken
 
 WORD_OF = {gate.signal: gate.name for gate in PLAN.gates}
 
@@ -41,7 +41,7 @@ WORD_OF = {gate.signal: gate.name for gate in PLAN.gates}
 )
 def test_the_word_alone_is_the_signal(text: str, checkpoint: str) -> None:
     """Case, marks, a mention of the bot, final full stops and the kind of dash mean nothing."""
-    assert read(text, PLAN, bot_user=BOT) == Signal(checkpoint)
+    assert read(**spoken(text), plan=PLAN) == Signal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_word_alone_is_the_signal(text: str, checkpoint: str) -> None:
 )
 def test_what_only_looks_like_the_word_is_a_near_miss(text: str, checkpoint: str) -> None:
     """It is never the signal, and it names the gate whose word it resembles."""
-    assert read(text, PLAN, bot_user=BOT) == NearMiss(checkpoint)
+    assert read(**spoken(text), plan=PLAN) == NearMiss(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_only_looks_like_the_word_is_a_near_miss(text: str, checkpoint: str
 )
 def test_other_talk_is_nothing(text: str) -> None:
     """People may talk in the channel; words to the bot must mention it."""
-    assert read(text, PLAN, bot_user=BOT) is None
+    assert read(**spoken(text), plan=PLAN) is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_other_talk_is_nothing(text: str) -> None:
 )
 def test_a_word_to_the_bot_mentions_it(text: str, word: Word) -> None:
     """The name is in lower case; what follows keeps its case, with its white space folded."""
-    assert read(text, PLAN, bot_user=BOT) == word
+    assert read(**spoken(text), plan=PLAN) == word
 
 
 MARKS = st.text("`*_\"'“”‘’«» \t\n", max_size=6)
@@ -132,7 +132,7 @@ def test_no_decoration_hides_the_signal(data: st.DataObject, word: str) -> None:
     """Whatever allowed marks stand around the word, in any mix, it is the signal."""
     written = data.draw(CASES)(word.replace("-", data.draw(JOINS)))
     text = f"{data.draw(MENTIONS)}{data.draw(MARKS)}{written}{data.draw(ENDS)}"
-    assert read(text, PLAN, bot_user=BOT) == Signal(WORD_OF[word])
+    assert read(**spoken(text), plan=PLAN) == Signal(WORD_OF[word])
 
 
 OTHER_WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)
@@ -142,11 +142,11 @@ OTHER_WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size
 def test_any_further_word_makes_it_no_signal(word: str, other: str, first: bool, between: str) -> None:
     """A gate never opens because somebody wrote about it."""
     text = f"{other}{between}{word}" if first else f"{word}{between}{other}"
-    assert not isinstance(read(text, PLAN, bot_user=BOT), Signal)
+    assert not isinstance(read(**spoken(text), plan=PLAN), Signal)
 
 
 @given(st.text(max_size=60), st.booleans())
 def test_any_text_has_a_meaning_or_none(text: str, addressed: bool) -> None:
     """Nothing that people can type raises, and what is not said to the bot is no word to it."""
-    meaning = read(f"<@{BOT}> {text}" if addressed else text, PLAN, bot_user=BOT)
-    assert isinstance(meaning, Signal | NearMiss | Word) if addressed else not isinstance(meaning, Word) or BOT in text
+    meaning = read(text, PLAN, addressed=addressed)
+    assert isinstance(meaning, Signal | NearMiss | Word) if addressed else not isinstance(meaning, Word)

@@ -7,6 +7,7 @@ import pytest
 from bot.plan.findings import MOVED
 from bot.plan.inputs import TellFinding
 from bot.plan.results import UsersResult
+from bot.plan.texts import sentences
 
 from .histories import (
     BEN,
@@ -30,6 +31,7 @@ from .histories import (
     next_actions,
     night_at,
     passed,
+    plain,
     result_of,
     timers,
 )
@@ -48,18 +50,18 @@ def _chores(night: Night) -> set[str]:
 def _alarms(night: Night, kind: str) -> list[str]:
     """What the alarms of a kind say, in order."""
     there = (d.post for key, d in night.run.deliveries.items() if f"/alarm/{kind}/" in key)
-    return [post.body.text for post in there]  # type: ignore[union-attr]
+    return [plain(post.body.text) for post in there]  # type: ignore[union-attr]
 
 
 def _stand(night: Night) -> set[str]:
     """The kinds of the alarms that stand."""
-    return {key.split("/alarm/")[1].split("/")[0] for key in night.run.alarms}
+    return {alarm.kind for alarm in night.run.alarms}
 
 
 def _answer(night: Night, text: str, user: str = BEN) -> str:
     told = night.ask(text, user)[-1]
     assert isinstance(told, e.Answered)
-    return told.text
+    return plain(told.text)
 
 
 def _seen(night: Night, at: datetime) -> None:
@@ -164,8 +166,8 @@ def test_a_thaw_from_before_the_freeze_undoes_nothing(place: str, by: str) -> No
     assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
     assert night.restarted() == after
     assert _alarms(night, "thawed") == [
-        f"*Supabase was thawed at {at:%H:%M:%S} UTC, and not by me.* `cutover thaw` left a record of it, and what it "
-        "found stands below. It was frozen again after that: what rests on the freeze as it is now is kept."
+        f"Supabase was thawed at {at:%H:%M:%S} UTC, and not by me. `cutover thaw` left a record of it; its findings "
+        "are below. It was frozen again after that: what rests on the present freeze is kept."
     ]
 
 
@@ -251,13 +253,13 @@ def test_the_alarms_of_a_source_that_moves_after_the_handover() -> None:
     night.do(ReportDrift(changes=ONE_ROW, moved_to=FIRST))
     night.do(ReportDrift(changes=ONE_ROW, moved_to=SECOND))
     rest = (
-        "\n• 1 row was inserted in public.orders\nThe bundle stays as it was handed over, and this is not in it. Find "
-        "out what wrote before the new system goes live; `cutover doctor --freeze` shows where the source stands. I "
-        "watch on until somebody says `release` or `thaw` to me."
+        "\n• 1 row was inserted in public.orders\nThe bundle stays as it was handed over; this change is not in "
+        "it. Find out what wrote before the new system goes live; `cutover doctor --freeze` shows the state of the "
+        "source. I keep watching until somebody says `release` or `thaw` to me."
     )
     assert _alarms(night, "drift") == [
-        f"*The source has moved after the handover.*{rest}",
-        f"*The source has moved again after the handover.*{rest}",
+        f"The source has moved after the handover.{rest}",
+        f"The source has moved again after the handover.{rest}",
     ]
 
 
@@ -316,19 +318,13 @@ def test_a_dry_run_that_has_ended_is_held_by_no_drift() -> None:
     night.end_step(foreseen.model_copy(update={"dry_run": True}))
     assert night.run.phase is Phase.DONE
     night.do(ReportDrift(changes=ONE_ROW, moved_to=FIRST))
-    assert (night.run.phase, night.run.hold) == (Phase.DONE, "")
+    assert (night.run.phase, night.run.hold) == (Phase.DONE, None)
     assert _alarms(night, "drift") == [
-        "*The source has moved after the dry run.*\n• 1 row was inserted in public.orders\nThe dry run has ended, and "
-        "what it found stays as it was. `cutover thaw` lets users write again."
+        "The source has moved after the dry run.\n• 1 row was inserted in public.orders\nThe results of the dry run "
+        "stay. `cutover thaw` lets users write again."
     ]
-    assert _answer(night, "thaw") == (
-        "Nothing was thawed yet. `thaw` stops what is under way, lets Supabase write again and proves it. What the dry "
-        "run found stays, and I stop watching. To do it, say `thaw yes` to me within 10 minutes."
-    )
-    assert _answer(night, "release") == (
-        "Released: I no longer watch Supabase. It stays frozen until somebody thaws it; what the dry run found stays "
-        "on disk."
-    )
+    assert _answer(night, "thaw") == plain(sentences.thaw_asked(sentences.THAWED_AFTER_DRY_RUN))
+    assert _answer(night, "release") == plain(sentences.released(thaw_failed=False, dry_run=True))
 
 
 def test_the_header_of_a_held_run_shows_why_it_is_held_now() -> None:
@@ -350,11 +346,11 @@ def test_a_thaw_that_fails_after_the_handover_leaves_the_run_handed_over() -> No
     """With an alarm, and the watch goes on; nothing is held, and the thaw is said anew."""
     night = night_at("done")
     _fails_to_thaw(night)
-    assert (night.run.phase, night.run.header_status, night.run.hold) == (Phase.DONE, "done", "")
+    assert (night.run.phase, night.run.header_status, night.run.hold) == (Phase.DONE, "done", None)
     assert _stand(night) == {"thaw-failed"}
     assert _alarms(night, "thaw-failed") == [
-        "*The thaw did not succeed.* No answer; nothing was thawed; look at it. Say `thaw` to me again, or run "
-        "`cutover thaw` on any machine that has the bundle or `cutover freeze-sql --thaw` in any SQL client."
+        "The thaw failed. No answer; nothing was thawed; look at it. Say `thaw` to me again, or run `cutover thaw` on "
+        "any machine that has the bundle, or `cutover freeze-sql --thaw` in any SQL client."
     ]
     assert "watch" in _chores(night)
     assert night.restarted() == night.run
@@ -376,10 +372,7 @@ def test_release_after_a_thaw_that_failed_says_that_nobody_knows_whether_it_is_f
     """It ends the watch and thaws nothing; that the thaw failed is not over by it."""
     night = night_at("done")
     _fails_to_thaw(night)
-    assert _answer(night, "release") == (
-        "Released: the new system is live, and I no longer watch the old one. Whether it is still frozen is not known, "
-        "since the last thaw failed: `cutover thaw --check` tells, and `cutover thaw` lets it write again."
-    )
+    assert _answer(night, "release") == plain(sentences.released(thaw_failed=True, dry_run=False))
     assert (night.run.phase, night.run.watched, _stand(night)) == (Phase.DONE, False, {"thaw-failed"})
     assert "work" not in next_actions(night.run)
     night.do(ReportThaw(thawed_at=night.now, findings=(WRITES,)))
@@ -390,17 +383,14 @@ def test_a_thaw_before_the_start_leaves_the_run_waiting_for_it() -> None:
     """No gate was posted, none is, and nobody is told of one."""
     night = Night(rules=e.Rules(start_on_word=True))
     night.talk()
-    assert _answer(night, "thaw") == (
-        "Nothing was thawed yet. `thaw` stops what is under way, lets Supabase write again and proves it. The run has "
-        "not begun, and waits for `start` as before. To do it, say `thaw yes` to me within 10 minutes."
-    )
+    assert _answer(night, "thaw") == plain(sentences.thaw_asked(sentences.THAWED_BEFORE_START))
     night.ask("thaw yes")
     night.do(EndThaw(findings=(WRITES,)))
-    assert (night.run.phase, night.run.started, night.run.hold, night.run.offers) == (Phase.WAITING, False, "", {})
+    assert (night.run.phase, night.run.started, night.run.hold, night.run.offers) == (Phase.WAITING, False, None, {})
     _fails_to_thaw(night)
     night.ask("retry")
     night.do(EndThaw(findings=(WRITES,)))
-    assert (night.run.phase, night.run.started, night.run.hold, _stand(night)) == (Phase.WAITING, False, "", set())
+    assert (night.run.phase, night.run.started, night.run.hold, _stand(night)) == (Phase.WAITING, False, None, set())
     night.ask("start")
     assert night.run.current == ("freeze", 1)
 

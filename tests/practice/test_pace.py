@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bot.commands.show import Ticker
 from bot.plan.results import StepResult
+from bot.plan.text import plain
 from bot.plan.texts.amounts import duration, number, size, speed
 from bot.ports import Headway, Progress, Report
 from bot.progress import WINDOW_SECONDS, Gauge, in_words
@@ -249,7 +250,7 @@ def test_whoever_asks_and_whoever_reads_the_header_sees_it() -> None:
     world.steps["export"] = export
     conductor = world.conductor()
     turning(play())
-    answers = [d.post.body.text for d in conductor.run.deliveries.values() if d.post.kind == "cutover_answer"]
+    answers = [plain(d.post.body.text) for d in conductor.run.deliveries.values() if d.post.kind == "cutover_answer"]
     # The answer comes a moment after the report, when who asked is known.
     progress = r"Progress: 40,000 of 60,000 rows, (998|999|1,000)/s, about 20 s left \(reading public.orders\)\."
     assert [bool(re.search(progress, text)) for text in answers][-1:] == [True]

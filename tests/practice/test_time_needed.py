@@ -17,6 +17,7 @@ from bot.plan.fold import fold
 from bot.plan.inputs import Open
 from bot.plan.practice import Practice
 from bot.plan.run import Run
+from bot.plan.text import plain
 from bot.plan.texts.alarms import time_needed
 from bot.practice import read_timings, write_timings
 from bot.record import read_run
@@ -74,15 +75,13 @@ WHOLE = (
     "about 47 min by the practice of 2026-11-22: export 12 min, checks 5 min, "
     "users 30 min if Stack Auth takes 40 a second."
 )
-FOREIGN = (
-    "not known: the practice of 2026-11-22 was taken from another source. `cutover practice` tells it of this one."
-)
+FOREIGN = "not known: the practice of 2026-11-22 had another source. Run `cutover practice`."
 
 
 @pytest.mark.parametrize(
     ("last", "estimated_rows", "sentence"),
     [
-        (None, None, "not known. `cutover practice`, days before, tells it."),
+        (None, None, "not known. Run `cutover practice` days before to measure it."),
         (practice(), None, WHOLE),
         (practice(), 4_790_000, WHOLE),
         (practice(), 3_210_000, WHOLE),
@@ -95,12 +94,12 @@ FOREIGN = (
         (
             practice(),
             5_000_000,
-            f"{WHOLE} The source has about 5,000,000 rows by now, and had about 4,000,000 then: take another.",
+            f"{WHOLE} The source has about 5,000,000 rows now and had 4,000,000 then: take another practice.",
         ),
         (
             practice(),
             3_000_000,
-            f"{WHOLE} The source has about 3,000,000 rows by now, and had about 4,000,000 then: take another.",
+            f"{WHOLE} The source has about 3,000,000 rows now and had 4,000,000 then: take another practice.",
         ),
         (practice(source_ref="other"), 4_000_000, FOREIGN),
         (practice(source_database="other"), 4_000_000, FOREIGN),
@@ -190,7 +189,7 @@ async def test_a_night_after_a_practice_goes_as_that_one_said(tmp_path: Path) ->
         run = read_run(night.directory)
         assert run is not None and run.users is not None and run.export is not None
         assert (run.opened.practice, run.opened.estimated_rows) == (timings, timings.estimated_rows)
-        sentence = time_needed(run.opened, run.offers["freeze", 1].at)
+        sentence = plain(time_needed(run.opened, run.offers["freeze", 1].at))
         assert f" by the practice of {timings.taken_at:%Y-%m-%d}: export " in sentence
         assert f"*Time needed:* {sentence} The window is 8 h from the freeze on.\n" in gate.text
         assert f"  time needed: {sentence}\n" in status

@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.plan.text import TICK
+
 _TABLE = "unreadable:"
 _ENDS = re.compile(r"$|[ ,]|:(?:$| )")
 _WHY = re.compile(r":(?:$| )")
@@ -56,7 +58,7 @@ def named(argument: str, known: Iterable[str]) -> Named:
 
 def _forms(known: Iterable[str]) -> Mapping[str, str]:
     """The names by what people can type for them, the longest first; without those that nobody could tell apart."""
-    forms = [(_form(" ".join(name.replace("`", "\u02cb").split())), name) for name in known]
+    forms = [(_form(" ".join(name.replace("`", TICK).split())), name) for name in known]
     times = Counter(form for form, _ in forms)
     return {form: name for form, name in sorted(forms, key=lambda f: -len(f[0])) if times[form] == 1}
 

@@ -9,7 +9,7 @@ from bot.plan.evidence import offer
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Run
-from bot.plan.texts import sentences
+from bot.plan.texts import checklists
 
 
 def tick(run: Run, said: Said) -> Reply | Refusal:
@@ -19,10 +19,10 @@ def tick(run: Run, said: Said) -> Reply | Refusal:
     if isinstance(item, Refusal):
         return item
     if item.state != "open":
-        return Refusal(sentence=sentences.ticked_already(key, item))
+        return Refusal(sentence=checklists.ticked_already(key, item))
     ticked = e.ItemTicked(at=said.now, checkpoint=run.at, item=key, user=said.user, ts=said.message.ts)
     then = after(run, ticked)
-    return sentences.ticked(said.user, key, then.open_items, run.gate), [ticked, *offered_if_complete(then, said)]
+    return checklists.ticked(said.user, key, then.open_items, run.gate), [ticked, *offered_if_complete(then, said)]
 
 
 def untick(run: Run, said: Said) -> Reply | Refusal:
@@ -32,13 +32,13 @@ def untick(run: Run, said: Said) -> Reply | Refusal:
     if isinstance(item, Refusal):
         return item
     if item.state == "open":
-        return Refusal(sentence=sentences.not_ticked(key))
+        return Refusal(sentence=checklists.not_ticked(key))
     unticked = e.ItemUnticked(at=said.now, checkpoint=run.at, item=key, user=said.user, ts=said.message.ts)
     if run.offer is None:
-        return sentences.unticked(said.user, key, was_offered=False), [unticked]
+        return checklists.unticked(said.user, key, was_offered=False), [unticked]
     why = f"the item {key} of its checklist was taken back"
     void = e.CheckpointVoided(at=said.now, checkpoint=run.at, offer=run.offer.number, why=why)
-    return sentences.unticked(said.user, key, was_offered=True), [void, unticked]
+    return checklists.unticked(said.user, key, was_offered=True), [void, unticked]
 
 
 def offered_if_complete(run: Run, said: Said) -> list[e.Event]:
@@ -47,9 +47,9 @@ def offered_if_complete(run: Run, said: Said) -> list[e.Event]:
 
 def _item(run: Run, said: Said, key: str) -> Item | Refusal:
     if run.checklist is None:
-        return Refusal(sentence=sentences.no_checklist(run.gate))
+        return Refusal(sentence=checklists.no_checklist(run.gate))
     if key not in run.checklist.items:
-        return Refusal(sentence=sentences.no_such_item(run.checklist.items))
+        return Refusal(sentence=checklists.no_such_item(run.checklist.items))
     if not said.is_about_the_checklist(run):
-        return Refusal(sentence=sentences.older_than_checklist(run.gate, key))
+        return Refusal(sentence=checklists.older_than_checklist(run.gate, key))
     return run.checklist.items[key]

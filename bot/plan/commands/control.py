@@ -12,16 +12,18 @@ from bot.plan.evidence import put_forward
 from bot.plan.fold import after
 from bot.plan.gate import Gate
 from bot.plan.inputs import Refusal
-from bot.plan.run import Phase, Run, doing
+from bot.plan.run import Phase, Run
+from bot.plan.text import Text
 from bot.plan.texts import sentences
-from bot.plan.texts.foreign import shown
+from bot.plan.texts.foreign import seen
+from bot.plan.texts.state import doing, why_held
 
 _SECOND_YES_WITHIN = timedelta(minutes=10)
 
 
 def hold(run: Run, said: Said) -> Reply | Refusal:
     """Any member may stop the run: what is under way stops at a safe point, and approvals not spent are withdrawn."""
-    if not shown(said.argument):
+    if not seen(said.argument):
         return Refusal(sentence=sentences.why_held())
     return sentences.held_now(run.entitled.may), [
         e.HoldAsked(at=said.now, why=said.argument, user=said.user, ts=said.message.ts)
@@ -35,7 +37,7 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
     if not run.drift or run.thaw == "confirmed":
         return sentences.retrying(doing(after(run, asked))), [asked]
     anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
-    return sentences.retrying("the freeze gate is posted anew, and all will be exported again"), [asked, *anew]
+    return sentences.retrying(sentences.ALL_AGAIN), [asked, *anew]
 
 
 def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.Event]:
@@ -62,14 +64,13 @@ def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
     behind = run.plan.behind(run.plan.with_step(step).name)
     void = voided(run, behind, f"the step `{step}` runs again", said.now)
     again = e.StepReopened(at=said.now, step=step)
-    return sentences.retrying(f"the step `{step}` runs again for whoever is not mapped yet"), [asked, *void, again]
+    return sentences.retrying(sentences.USERS_AGAIN), [asked, *void, again]
 
 
 def abort(run: Run, said: Said) -> Reply | Refusal:
     if run.abort == "confirmed":
-        return Refusal(sentence=sentences.thaw_held(run.hold))
-    users = "Users created so far stay in Stack Auth." if run.changed_target else "Stack Auth was not touched."
-    warning = sentences.abort_asked(users)
+        return Refusal(sentence=_thaw_failed(run))
+    warning = sentences.abort_asked(users_touched=run.changed_target)
     if said.argument.casefold() != "yes":
         return warning, [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
     if why_not := _no_second_yes(run, said, "abort", run.abort_asked if run.abort == "asked" else None, warning):
@@ -81,13 +82,18 @@ def thaw(run: Run, said: Said) -> Reply | Refusal:
     if run.is_closed and not run.watched:
         return Refusal(sentence=sentences.not_watched())
     if "confirmed" in {run.abort, run.thaw}:
-        return Refusal(sentence=sentences.thaw_held(run.hold))
+        return Refusal(sentence=_thaw_failed(run))
     warning = sentences.thaw_asked(_after_a_thaw(run))
     if said.argument.casefold() != "yes":
         return warning, [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
     if why_not := _no_second_yes(run, said, "thaw", run.thaw_asked if run.thaw == "asked" else None, warning):
         return Refusal(sentence=why_not)
     return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+
+
+def _thaw_failed(run: Run) -> Text:
+    assert run.hold is not None
+    return sentences.thaw_held(why_held(run.hold))
 
 
 def _after_a_thaw(run: Run) -> str:
@@ -98,8 +104,10 @@ def _after_a_thaw(run: Run) -> str:
     return sentences.THAWED_BEFORE_HANDOVER if run.started else sentences.THAWED_BEFORE_START
 
 
-def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.ThawAsked | None, warning: str) -> str:
-    """Why this is no second yes; "" when it is one: in time, and about a posted warning that still says what the word
+def _no_second_yes(
+    run: Run, said: Said, word: str, asked: e.AbortAsked | e.ThawAsked | None, warning: Text
+) -> Text | None:
+    """Why this is no second yes; None when it is one: in time, and about a posted warning that still says what the word
     would undo now.
     """
     if asked is None or said.now - asked.at > _SECOND_YES_WITHIN:
@@ -111,7 +119,7 @@ def _no_second_yes(run: Run, said: Said, word: str, asked: e.AbortAsked | e.Thaw
         return sentences.nothing_to_confirm(word)
     if warned.post.body != posts.Prose(sentences.to_author(run.heard[asked.ts], warning)):
         return sentences.warning_outdated(word)
-    return ""
+    return None
 
 
 def release(run: Run, said: Said) -> Reply | Refusal:

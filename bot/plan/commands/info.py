@@ -6,19 +6,14 @@ from __future__ import annotations
 
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.inputs import Refusal
-from bot.plan.run import Run, doing
+from bot.plan.run import Run
 from bot.plan.signals import words_of
-from bot.plan.texts import sentences
+from bot.plan.texts import sentences, state
 from bot.plan.texts.account import account
-from bot.plan.texts.foreign import shown
 
 
 def status(run: Run, said: Said) -> Reply | Refusal:
-    offered = f" (evidence `{run.offer.digest}`)" if run.offer is not None else ""
-    progress = f" {said.progress}." if said.progress else ""
-    accept = "".join(f" `accept {shown(word)}` is open." for word in run.acceptable)
-    given = sentences.approvals(run.offer.approvals, run.gate.signal) if run.offer is not None else ""
-    return f"Run {run.run_id}: {doing(run)}{offered}.{progress}{accept}{given}", []
+    return state.status(run, said.progress), []
 
 
 def who(run: Run, said: Said) -> Reply | Refusal:

@@ -9,7 +9,7 @@ from bot.plan.evidence import put_forward
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Run
-from bot.plan.texts import sentences
+from bot.plan.texts import accepting, checklists, sentences
 
 
 def give_signal(run: Run, said: Said) -> Reply | Refusal:
@@ -22,12 +22,12 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
             )
         )
     if run.open_items:
-        return Refusal(sentence=sentences.checklist_open(gate, run.open_items))
+        return Refusal(sentence=checklists.checklist_open(gate, run.open_items))
     if run.offer is None or not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(gate))
     about_users = "users" in gate.evidence
     if about_users and run.decided_since:
-        return Refusal(sentence=sentences.decisions_wait(len(run.decided_since)))
+        return Refusal(sentence=accepting.decisions_wait(len(run.decided_since)))
     if about_users and run.open_reasons:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
     if said.user in run.offer.by:

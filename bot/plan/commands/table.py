@@ -16,14 +16,16 @@ from bot.plan.commands.utterance import Reply, Said
 from bot.plan.inputs import Permission, Refusal
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
+from bot.plan.text import Text
 from bot.plan.texts import sentences
+from bot.plan.texts.state import why_held
 
 
 def judge(
-    run: Run, message: e.MessageHeard, permission: Permission, *, bot_user: str, progress: str, now: datetime
+    run: Run, message: e.MessageHeard, permission: Permission, *, progress: str, now: datetime
 ) -> Reply | Refusal:
     may = run.entitled.may
-    meaning = signals.read(message.text, run.plan, bot_user=bot_user, addressed=message.via != "message")
+    meaning = signals.read(message.text, run.plan, addressed=message.addressed)
     if meaning is None or isinstance(meaning, signals.NearMiss):
         if not run.started:
             return Refusal(sentence=sentences.not_started(may))
@@ -67,7 +69,7 @@ def kind_of(meaning: signals.Signal | signals.NearMiss | signals.Word) -> e.Mess
     return "tell" if isinstance(meaning, signals.Word) and meaning.name in _ONLY_TELLS else "act"
 
 
-def _why_not(run: Run, said: Said) -> str:
+def _why_not(run: Run, said: Said) -> Text:
     """The sentence for a word that is not legal in this phase."""
     match run.phase:
         case Phase.VERIFYING:
@@ -78,7 +80,9 @@ def _why_not(run: Run, said: Said) -> str:
         case Phase.FREEZING:
             return sentences.FREEZING
         case Phase.HELD:
-            return (sentences.thaw_held if "confirmed" in {run.abort, run.thaw} else sentences.held)(run.hold)
+            assert run.hold is not None
+            why = why_held(run.hold)
+            return sentences.thaw_held(why) if "confirmed" in {run.abort, run.thaw} else sentences.held(why)
         case Phase.WAITING:  # for `start`, or for nothing that this word does
             return sentences.not_started(run.entitled.may) if not run.started else sentences.not_yet(run.gate)
         case _:

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from bot.plan import events as e
 from bot.plan import posts, signals
 from bot.plan.run import Delivery, Run
+from bot.plan.text import Text
 
-Reply = tuple[str, Sequence[e.Event]]
+Reply = tuple[Text, Sequence[e.Event]]
 """The sentence for its author, and what follows besides."""
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from bot.plan.events.fact import Event
 from bot.plan.events.opening import Via
+from bot.plan.text import Text
 
 MessageKind = Literal["act", "tell", "miss"]
 """What may come of a message: it may start or stop something; it only asks to be told something, which any member may;
@@ -14,13 +15,16 @@ or nothing can come of it, whoever says it.
 
 
 class MessageHeard(Event):
-    """A message that the bot will answer or act on, kept word for word: it may be edited or deleted in Slack later."""
+    """A message that the bot will answer or act on, kept word for word but for mentions of the bot, which `addressed`
+    stands for: it may be edited or deleted in the channel later.
+    """
 
     type: Literal["message-heard"] = "message-heard"
     ts: str
     user: str
     team: str
     text: str
+    addressed: bool = False
     thread_ts: str | None = None
     via: Via = "message"
     request: str = ""
@@ -39,7 +43,7 @@ class Answered(Event):
     ts: str
     user: str
     status: Literal["done", "refused"]
-    text: str
+    text: Text
     joins: str = ""
 
 
@@ -56,7 +60,7 @@ class SignalAccepted(Event):
 
 
 class ReasonAccepted(Event):
-    """An approver accepts that the users of this exact set are carried over in part. `user` is "settings" when
+    """An approver accepts that the users of this exact set are migrated incompletely. `user` is "settings" when
     accepted ahead; `why` is "" when none was given.
     """
 

@@ -9,13 +9,13 @@ from bot.plan import posts
 from bot.plan.checklist import Checklist, Item
 from bot.plan.fold.effect import effect
 from bot.plan.gate import Gate
+from bot.plan.hold import StepStopped
 from bot.plan.offer import Offer
 from bot.plan.outbox import finding_post, owe, settled, with_alarm, with_offer, without_alarms
-from bot.plan.posts import Post
+from bot.plan.posts import AlarmKey, Post
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
 from bot.plan.texts import alarms, way_back
-from bot.plan.texts.foreign import defused
 from bot.plan.waiving import waives_any
 from bot.plan.window import time_left, time_needed
 
@@ -149,7 +149,8 @@ def checkpoint_passed(event: e.CheckpointPassed, run: Run) -> Run:
         # It passed on these; what others were given for was not found any more.
         waivers=tuple(w for w in run.waivers if w.checkpoint != event.checkpoint or waives_any(w, run.findings)),
     )
-    run = without_alarms(run, "waits", *(["window"] if run.is_window_over else []))
+    run = without_alarms(run, "waits")
+    run = without_alarms(run, "window") if run.is_window_over else run
     return run if run.guarded else without_alarms(run, "guard")
 
 
@@ -178,9 +179,10 @@ def step_ended(event: e.StepEnded, run: Run) -> Run:
 
 @effect.register
 def step_failed(event: e.StepFailed, run: Run) -> Run:
-    run = replace(run, hold=defused(event.why), unreadable=event.unreadable, failures=run.failures + 1)
-    text = alarms.step_failed(event.step, defused(event.why), run.open_tables, ends=event.ends)
-    return with_alarm(run, f"step-failed/{run.failures}", text)
+    hold = StepStopped(step=event.step, why=event.why)
+    run = replace(run, hold=hold, unreadable=event.unreadable, failures=run.failures + 1)
+    text = alarms.step_failed(event.step, event.why, run.open_tables, ends=event.ends)
+    return with_alarm(run, AlarmKey("step-failed", (run.failures,)), text)
 
 
 @effect.register
@@ -207,7 +209,7 @@ def reminder_due(event: e.ReminderDue, run: Run) -> Run:
     minutes = int((event.at - run.offer.at).total_seconds() // 60)
     run = with_offer(run, replace(run.offer, reminders=event.nth))
     text = alarms.waits(run.gate, run.entitled.may, minutes)
-    return with_alarm(run, f"waits/{event.checkpoint}/{event.offer}/{event.nth}", text)
+    return with_alarm(run, AlarmKey("waits", (event.checkpoint, event.offer, event.nth)), text)
 
 
 @effect.register
@@ -216,7 +218,7 @@ def window_told(event: e.WindowTold, run: Run) -> Run:
     assert run.frozen_at is not None
     freezes = sum(checkpoint == run.plan.freezing.name for checkpoint, _ in run.offers)
     text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
-    return with_alarm(run, f"window/{freezes}/{event.percent}", text)
+    return with_alarm(run, AlarmKey("window", (freezes, event.percent)), text)
 
 
 @effect.register

@@ -8,6 +8,7 @@ from bot.plan import events as e
 from bot.plan import posts
 from bot.plan.checklist import ItemState
 from bot.plan.fold.effect import effect
+from bot.plan.hold import SaidHold
 from bot.plan.offer import OfferStatus
 from bot.plan.outbox import (
     looked_on,
@@ -20,10 +21,10 @@ from bot.plan.outbox import (
     with_offer,
     without_alarms,
 )
-from bot.plan.posts import Post
-from bot.plan.run import Phase, Run, doing
+from bot.plan.posts import AlarmKey, Post
+from bot.plan.run import Phase, Run
 from bot.plan.texts import alarms
-from bot.plan.texts.foreign import defused
+from bot.plan.texts.state import doing
 
 
 @effect.register
@@ -40,12 +41,12 @@ def bot_started(event: e.BotStarted, run: Run) -> Run:
     )
     before, run = run, _entitled(without_alarms(run, "left"), event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
-    run = with_alarm(run, f"back/{run.starts}", alarms.back_again(minutes, doing(run)), status="done")
+    run = with_alarm(run, AlarmKey("back", (run.starts,)), alarms.back_again(minutes, doing(run)), status="done")
     run = _kept(run, event)
     if (run.today or run.opened.entitlement).says_the_same_as(before.today or before.opened.entitlement):
         return run
     text = alarms.entitlements_differ(*run.entitled.each)
-    return with_alarm(run, f"entitled/{run.starts}", text, status="done")
+    return with_alarm(run, AlarmKey("entitled", (run.starts,)), text, status="done")
 
 
 def _entitled(run: Run, event: e.BotStarted) -> Run:
@@ -62,14 +63,14 @@ def _kept(run: Run, event: e.BotStarted) -> Run:
     if not new:
         return run
     run = replace(run, kept=(*run.kept, *new))
-    return with_alarm(run, f"kept/{run.starts}", alarms.kept(new), status="done")
+    return with_alarm(run, AlarmKey("kept", (run.starts,)), alarms.kept(new), status="done")
 
 
 @effect.register
 def bot_left(event: e.BotLeft, run: Run) -> Run:
     run = replace(run, leavings=run.leavings + 1)
-    text = alarms.left(defused(event.why))
-    return with_alarm(run, f"left/{run.leavings}", text, status="waiting" if event.why else "done")
+    text = alarms.left(event.why)
+    return with_alarm(run, AlarmKey("left", (run.leavings,)), text, status="waiting" if event.why else "done")
 
 
 @effect.register
@@ -107,7 +108,7 @@ def user_decided(event: e.UserDecided, run: Run) -> Run:
 @effect.register
 def abort_confirmed(event: e.AbortConfirmed, run: Run) -> Run:
     if not event.user:
-        run = with_alarm(run, "aborted-at-the-terminal", alarms.aborted_at_the_terminal(), status="done")
+        run = with_alarm(run, AlarmKey("aborted-at-the-terminal"), alarms.aborted_at_the_terminal(), status="done")
     return replace(undone(run), abort="confirmed", step=None, freezing=False, thaw="")
 
 
@@ -116,13 +117,15 @@ def hold_asked(event: e.HoldAsked, run: Run) -> Run:
     if run.offer is not None and run.offer.is_open:
         again: OfferStatus = "refused" if run.offer.status == "refused" else "waiting"
         run = with_offer(run, run.offer.settled(again, "withdrawn"))
-    run = replace(run, hold=alarms.hold(event.user, event.why), failures=run.failures + 1, frozen_since=looked_on(run))
-    return with_alarm(run, f"held/{run.failures}", alarms.held_by(event.user, event.why, run.entitled.may))
+    hold = SaidHold(user=event.user, why=event.why)
+    run = replace(run, hold=hold, failures=run.failures + 1, frozen_since=looked_on(run))
+    text = alarms.held_by(event.user, event.why, run.entitled.may)
+    return with_alarm(run, AlarmKey("held", (run.failures,)), text)
 
 
 @effect.register
 def run_aborted(event: e.RunAborted, run: Run) -> Run:
-    return with_alarm(replace(run, abort="done"), "aborted", alarms.aborted(run.run_id), status="done")
+    return with_alarm(replace(run, abort="done"), AlarmKey("aborted"), alarms.aborted(run.run_id), status="done")
 
 
 @effect.register

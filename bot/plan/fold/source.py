@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.plan import events as e
 from bot.plan.findings import blocks
 from bot.plan.fold.effect import effect
+from bot.plan.hold import FreezeTakenBack, SourceMoved, ThawStopped
 from bot.plan.outbox import (
     looked_on,
     settled,
@@ -18,9 +19,9 @@ from bot.plan.outbox import (
     with_offer,
     without_alarms,
 )
+from bot.plan.posts import AlarmKey
 from bot.plan.run import Run
 from bot.plan.texts import alarms
-from bot.plan.texts.foreign import defused, some
 
 
 @effect.register
@@ -33,13 +34,13 @@ def drift_seen(event: e.DriftSeen, run: Run) -> Run:
         drifted_at=event.at,
         moved_to=event.moved_to or run.moved_to,
     )
-    changes = some(event.changes)
+    alarm = AlarmKey("drift", (run.drifts,))
     if run.is_closed:  # what is closed stays closed: told, and nothing is held
-        text = alarms.drifted_after_the_end(changes, handed_over=run.handover is not None, again=again)
-        return with_alarm(run, f"drift/{run.drifts}", text)
-    why = "The source has moved under the freeze: " + "; ".join(changes) + "."
+        text = alarms.drifted_after_the_end(event.changes, handed_over=run.handover is not None, again=again)
+        return with_alarm(run, alarm, text)
     run = without_alarms(voided_if_open(run), "guard")  # nobody holds it where all is exported anew
-    return with_alarm(replace(run, hold=why), f"drift/{run.drifts}", alarms.drifted(changes, again=again))
+    run = replace(run, hold=SourceMoved(changes=event.changes))
+    return with_alarm(run, alarm, alarms.drifted(event.changes, again=again))
 
 
 @effect.register
@@ -53,25 +54,26 @@ def guard_taken(event: e.GuardTaken, run: Run) -> Run:
     run = replace(run, guard_since=event.since, guard_lost=False, guard_changes=run.guard_changes + 1)
     run = without_alarms(run, "guard")
     text = alarms.guarded(event.tables, event.unguarded, event.since, again=again)
-    return with_alarm(run, f"guard/{run.guard_changes}", text, status="done")
+    return with_alarm(run, AlarmKey("guard", (run.guard_changes,)), text, status="done")
 
 
 @effect.register
 def guard_lost(event: e.GuardLost, run: Run) -> Run:
     run = replace(run, guard_lost=True, guard_changes=run.guard_changes + 1)
-    return with_alarm(run, f"guard/{run.guard_changes}", alarms.unguarded(defused(event.why)))
+    return with_alarm(run, AlarmKey("guard", (run.guard_changes,)), alarms.unguarded(event.why))
 
 
 @effect.register
 def watch_blinded(event: e.WatchBlinded, run: Run) -> Run:
     run = replace(run, blind=True, blinds=run.blinds + 1)
-    return with_alarm(run, f"blind/{run.blinds}", alarms.blinded(defused(event.why)))
+    return with_alarm(run, AlarmKey("blind", (run.blinds,)), alarms.blinded(event.why))
 
 
 @effect.register
 def second_instance_seen(event: e.SecondInstanceSeen, run: Run) -> Run:
     run = replace(run, second_instance=True, second_instances=run.second_instances + 1)
-    return with_alarm(run, f"second-instance/{run.second_instances}", alarms.second_instance(event.connections))
+    alarm = AlarmKey("second-instance", (run.second_instances,))
+    return with_alarm(run, alarm, alarms.second_instance(event.connections))
 
 
 @effect.register
@@ -86,7 +88,7 @@ def unfrozen(event: e.Unfrozen, run: Run) -> Run:
         return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
     if not run.at or run.is_before_the_freeze:  # nothing rested on the freeze
         return settled(run)
-    return replace(run, hold=alarms.UNFROZEN, step=None)
+    return replace(run, hold=FreezeTakenBack(), step=None)
 
 
 @effect.register
@@ -98,16 +100,17 @@ def freeze_applied(event: e.FreezeApplied, run: Run) -> Run:
 @effect.register
 def freeze_failed(event: e.FreezeFailed, run: Run) -> Run:
     run = replace(run, freezing=False, failures=run.failures + 1)
-    return with_alarm(run, f"freeze-failed/{run.failures}", alarms.freeze_failed(defused(event.why)), status="done")
+    alarm = AlarmKey("freeze-failed", (run.failures,))
+    return with_alarm(run, alarm, alarms.freeze_failed(event.why), status="done")
 
 
 @effect.register
 def thaw_failed(event: e.ThawFailed, run: Run) -> Run:
     """What was done at the source is not known. A run that has ended is held by nothing: the thaw is asked anew."""
-    why = defused(event.why)
     run = replace(run, failures=run.failures + 1, unthawed=True, frozen_since=looked_on(run))
-    run = replace(run, thaw="", thaw_asked=None) if run.has_ended else replace(run, hold=why)
-    return with_alarm(run, f"thaw-failed/{run.failures}", alarms.thaw_failed(why, over=run.has_ended))
+    run = replace(run, thaw="", thaw_asked=None) if run.has_ended else replace(run, hold=ThawStopped(why=event.why))
+    alarm = AlarmKey("thaw-failed", (run.failures,))
+    return with_alarm(run, alarm, alarms.thaw_failed(event.why, over=run.has_ended))
 
 
 @effect.register
@@ -117,7 +120,7 @@ def thawed(event: e.Thawed, run: Run) -> Run:
         run = _unproven(replace(run, unthawed=blocks(event.findings), frozen_since=looked_on(run)))
     if event.elsewhere is not None:
         text = alarms.thawed_elsewhere(event.elsewhere, overtaken=event.overtaken)
-        run = with_alarm(run, f"thawed/{event.attempt}", text, status="done")
+        run = with_alarm(run, AlarmKey("thawed", (event.attempt,)), text, status="done")
     return tell_findings(run, f"thaw/{event.attempt}", event.findings)
 
 

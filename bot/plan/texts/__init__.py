@@ -1,9 +1,12 @@
-"""Between the run and people: what they mean, what they are told, what they are asked to approve.
+"""Every sentence that people read, made of the parts of `bot.plan.text`.
 
-text     -> signals    a signal, a word to the bot, a near miss, or nothing
-a word   -> words      the table of what it does in each phase
-a gate   -> offers     its evidence and the digest that binds an approval
-an event -> posts      the message that the channel is owed
-            sentences  what is said in it
-            amounts    numbers, sizes and lengths of time in it
+sentences   what answers a word: a signal, a word to the bot
+accepting   what answers `accept` and `decide`
+checklists  what answers `tick`, `untick` and `accept item-KEY`
+alarms      what the channel is told unasked
+account     what `report` tells; `state` what the run is at, and why it is held
+approvals   the findings about who may still open a gate
+way_back    the SQL that thaws, in pieces that fit a message
+amounts     numbers, sizes and lengths of time in sentences
+foreign     names and sentences that are not ours
 """

@@ -1,80 +1,118 @@
 """What has happened in a run so far, for whoever asks in the channel: a line for each thing that somebody answers for.
-
-People stand in it by their ids as code, so that telling calls nobody.
+Nobody is called by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.plan.run import Run, doing
+from bot.plan.run import Run
+from bot.plan.text import Person, Text, items, joined, say, stacked
 from bot.plan.texts import sentences
 from bot.plan.texts.amounts import duration, number, size
-from bot.plan.texts.foreign import shown
+from bot.plan.texts.foreign import codes, foreign, seen
+from bot.plan.texts.state import doing
+
+_DIGITS = 12
 
 
-def account(run: Run) -> str:
+def account(run: Run) -> Text:
     parties = run.opened.parties
-    head = (
-        f"*Run {run.run_id}*, opened {run.opened.at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `{shown(parties.source_ref)}` (database "
-        f"`{shown(parties.source_database)}`) to Stack Auth `{shown(parties.target_project)}`: {doing(run)}."
+    head = say(
+        "*Run {run}*, opened {at:%Y-%m-%d %H:%M:%S} UTC, from Supabase `{source}` (database `{database}`) to Stack Auth "
+        "`{target}`: {doing}.",
+        run=run.run_id,
+        at=run.opened.at,
+        source=seen(parties.source_ref),
+        database=seen(parties.source_database),
+        target=seen(parties.target_project),
+        doing=doing(run),
     )
-    lines = [*_gates(run), *_waivers(run), *_results(run), *_troubles(run)]
-    return "\n".join([head, *(f"• {line}" for line in lines), _WHOLE])
+    return stacked(head, items([*_gates(run), *_waivers(run), *_results(run), *_troubles(run)]), WHOLE)
 
 
-def _gates(run: Run) -> Iterator[str]:
+def _gates(run: Run) -> Iterator[Text]:
     for offer in run.offers.values():
         gate = run.plan.gate(offer.checkpoint)
-        given = sentences.approvals(offer.approvals, gate.signal) or " Nobody has said its word."
-        yield f"The {gate.title} checkpoint, put up at {offer.at:%H:%M:%S} UTC with evidence `{offer.digest}`: {offer.status}.{given}"
+        yield say(
+            "{gate} checkpoint, posted at {at:%H:%M:%S} UTC with evidence `{digest}`: {status}. {given}",
+            gate=gate.title,
+            at=offer.at,
+            digest=offer.digest,
+            status=offer.status,
+            given=sentences.approvals(offer.approvals, gate.signal) or NOBODY_SAID_IT,
+        )
 
 
-def _waivers(run: Run) -> Iterator[str]:
+NOBODY_SAID_IT = "Nobody has said its word."
+
+
+def _waivers(run: Run) -> Iterator[Text]:
     for waiver in run.waived:
-        gate = run.plan.gate(waiver.checkpoint)
-        yield f"At the {gate.title} checkpoint `{waiver.user}` accepted what the check `{waiver.check}` found: {shown(waiver.why)}"
+        yield say(
+            "{gate} checkpoint: {who} accepted the finding of `{check}`: {why}",
+            gate=run.plan.gate(waiver.checkpoint).title,
+            who=Person(waiver.user),
+            check=waiver.check,
+            why=foreign(waiver.why),
+        )
 
 
-def _results(run: Run) -> Iterator[str]:
+def _results(run: Run) -> Iterator[Text]:
     if run.frozen_at is not None:
-        yield f"Frozen at {run.frozen_at:%H:%M:%S} UTC, by the database's clock."
+        yield say("Frozen at {at:%H:%M:%S} UTC, by the database's clock.", at=run.frozen_at)
     if (export := run.export) is not None:
-        yield (
-            f"Exported {number(export.tables)} tables with {number(export.rows)} rows ({size(export.bytes)}) in "
-            f"{duration(export.duration_ms / 1000)}; metadata.json is `{export.sha256}`."
+        yield say(
+            "Exported {tables:,} tables with {rows:,} rows ({size}) in {time}; metadata.json is `{sha256}`.",
+            tables=export.tables,
+            rows=export.rows,
+            size=size(export.bytes),
+            time=duration(export.duration_ms / 1000),
+            sha256=export.sha256[:_DIGITS],
         )
     for table, accepted in run.left_unread.items():
-        yield f"The table `{shown(table)}` may be left out, on the word of `{accepted.user}`: {shown(accepted.why)}"
-    if (users := run.users) is not None:
-        yield (
-            f"Of {number(users.users)} users {number(users.created)} were created, {number(users.matched)} matched, {number(users.updated)} updated, "
-            f"{number(users.unmapped)} not mapped; {number(users.attention_users)} are listed for attention. user-mapping.json is `{users.mapping_sha256}`."
+        yield say(
+            "The table `{table}` may be left out, accepted by {who}: {why}",
+            table=seen(table),
+            who=Person(accepted.user),
+            why=foreign(accepted.why),
         )
-        accepted_reasons = sorted(set(users.attention) - set(run.open_reasons))
-        if accepted_reasons:
-            yield f"Accepted: {', '.join(f'`{reason}`' for reason in accepted_reasons)}."
+    if (users := run.users) is not None:
+        yield say(
+            "{users:,} users: {created:,} created, {matched:,} matched, {updated:,} updated, {unmapped:,} not mapped; "
+            "{attention:,} need attention. user-mapping.json is `{sha256}`.",
+            users=users.users,
+            created=users.created,
+            matched=users.matched,
+            updated=users.updated,
+            unmapped=users.unmapped,
+            attention=users.attention_users,
+            sha256=users.mapping_sha256[:_DIGITS],
+        )
+        if reasons := sorted(set(users.attention) - set(run.open_reasons)):
+            yield say("Accepted: {reasons}.", reasons=joined(codes(reasons), by=", "))
     if (handover := run.handover) is not None:
-        yield f"Handed over {number(handover.files)} files; SHA256SUMS is `{handover.digest}`."
+        yield say(
+            "Handed over {files:,} files; SHA256SUMS is `{digest}`.", files=handover.files, digest=handover.digest
+        )
     if run.thawed_at is not None:
-        yield f"Thawed at {run.thawed_at:%H:%M:%S} UTC."
+        yield say("Thawed at {at:%H:%M:%S} UTC.", at=run.thawed_at)
 
 
-def _troubles(run: Run) -> Iterator[str]:
+def _troubles(run: Run) -> Iterator[Text]:
     told = (
         (run.drifts, "drift", "drifts"),
         (run.failures, "stop", "stops"),
-        (run.blinds, "time that the source could not be watched", "times that the source could not be watched"),
-        (
-            run.second_instances,
-            "time that another process was connected as this app",
-            "times that another process was connected as this app",
-        ),
+        (run.blinds, "time the source could not be watched", "times the source could not be watched"),
+        (run.second_instances, "time another process was connected as this app", "times another process was connected"),
         (run.starts, "restart of the bot", "restarts of the bot"),
     )
     happened = [f"{number(count)} {one if count == 1 else many}" for count, one, many in told if count]
     if happened:
-        yield f"So far: {', '.join(happened)}."
+        yield say("So far: {happened}.", happened=", ".join(happened))
 
 
-_WHOLE = "The whole record stands beside the export: `cutover report` makes a page of it on my machine, and `cutover verify` proves that nothing of it was changed."
+WHOLE = say(
+    "The full record is beside the export: `cutover report` makes a page of it on my machine, and `cutover verify` "
+    "proves that nothing in it was changed."
+)

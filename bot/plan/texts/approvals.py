@@ -19,7 +19,7 @@ def lapsed(gate: Gate, gone: Mapping[str, str], kept: Sequence[str]) -> Finding:
     another = "another approver says" if len(gone) == 1 else "other approvers say"
     return failed(
         "approvers-entitled",
-        f"The checks found nothing, but {each}.{rest}",
+        f"Every check passed, but {each}.{rest}",
         f"{another.capitalize()} `{gate.signal}`; then everything is checked again.",
     )
 
@@ -27,8 +27,8 @@ def lapsed(gate: Gate, gone: Mapping[str, str], kept: Sequence[str]) -> Finding:
 def not_known(gate: Gate, users: Sequence[str]) -> Finding:
     return failed(
         "approvers-entitled",
-        f"The checks found nothing, but Slack did not say whether {_ids(users)} may still open this gate, so it stays "
-        "shut.",
+        f"Every check passed, but Slack did not say whether {_ids(users)} may still open this checkpoint, so it "
+        "stays closed.",
         f"{SLACK_AWAY.next_step} Then say `{gate.signal}` again; everything is checked again.",
     )
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.plan.texts.foreign import escaped
+from bot.plan.text import Text, say
 
 MOST = 3_400
-"""Escaped characters a piece: with its sentence and its fences it fits a message that Slack lets us edit."""
+"""Characters a piece, as a channel writes them: with its sentence and fences it fits a message that can be edited."""
+_ENTITY = 5
+"""Characters of the longest entity that a channel may write one of these as."""
+_AS_ENTITIES = frozenset("&<>")
 FENCE = "```"
-NOT_SHOWN = (
-    "The SQL that thaws Supabase cannot be shown in a message. `cutover freeze-sql --thaw` prints it, on any machine, "
+NOT_SHOWN = say(
+    "The SQL that thaws Supabase does not fit a message. `cutover freeze-sql --thaw` prints it, on any machine, "
     "without a connection."
 )
 
@@ -24,7 +27,7 @@ NOT_SHOWN = (
 def pieces(sql: str) -> Sequence[str]:
     """The SQL in its order; joined by line ends they are the whole. Empty when it cannot be shown as code."""
     lines = sql.rstrip("\n").split("\n")
-    if FENCE in sql or any(len(escaped(line)) > MOST for line in lines):
+    if FENCE in sql or any(_width(line) > MOST for line in lines):
         return ()
     found: list[str] = []
     while lines:
@@ -38,7 +41,7 @@ def _that_fit(lines: Sequence[str]) -> int:
     """How many of the lines the next piece takes."""
     size, fitting, committed = 0, 0, 0
     for line in lines:
-        size += len(escaped(line)) + 1
+        size += _width(line) + 1
         if size > MOST + 1:
             return committed or fitting
         fitting += 1
@@ -47,16 +50,21 @@ def _that_fit(lines: Sequence[str]) -> int:
     return fitting
 
 
-def says(part: int, of: int) -> str:
+def _width(line: str) -> int:
+    return len(line) + (_ENTITY - 1) * sum(character in _AS_ENTITIES for character in line)
+
+
+def says(part: int, of: int) -> Text:
     """What stands above a piece."""
     if of == 1:
-        return (
+        return say(
             "*The way back:* this SQL unfreezes Supabase, with or without me. Copy all of it, paste it into the SQL "
             "editor or psql as role `postgres`, and run it once."
         )
     if part == 1:
-        return (
-            f"*The way back, part 1 of {of}:* this SQL unfreezes Supabase, with or without me. Copy all {of} parts, "
-            "paste them one below the other into the SQL editor or psql as role `postgres`, and run them together."
+        return say(
+            "*The way back, part 1 of {of}:* this SQL unfreezes Supabase, with or without me. Copy all {of} parts, "
+            "paste them one below the other into the SQL editor or psql as role `postgres`, and run them together.",
+            of=of,
         )
-    return f"*The way back, part {part} of {of}:* paste it below part {part - 1}."
+    return say("*The way back, part {part} of {of}:* paste it below part {before}.", part=part, of=of, before=part - 1)

@@ -135,7 +135,7 @@ def bolt_app(
             deleted(ts)
 
     async def press(ack: AsyncAck, body: dict[str, Any]) -> None:
-        said = buttons.pressed(body, channel=channel, run_id=run_id, bot_user=identity.bot_user)
+        said = buttons.pressed(body, channel=channel, run_id=run_id)
         if said is not None:
             heard(said)
         await ack()

@@ -13,21 +13,25 @@ import structlog
 from pydantic import ValidationError
 
 from bot.plan.inputs import Hear
-from bot.plan.texts.foreign import shown
+from bot.plan.text import say
+from bot.plan.texts.foreign import seen
 from bot.slack.payloads import SlashCommand
+from bot.slack.render import escape
 
 log = structlog.get_logger("cutover.slack")
 
 _ALONE = "help"
-UNREADABLE = "Nothing was heard: Slack sent this in a form that I do not know. Mention me in the channel instead."
+UNREADABLE = "Nothing was heard: Slack sent this in an unknown form. Mention me in the channel instead."
 
 
 def elsewhere(channel: str) -> str:
-    return f"Nothing was heard: the run is in <#{channel}>, and only what is said there counts. Say it there."
+    return f"Nothing was heard: the run is in {escape.channel(channel)}. Say it there."
 
 
 def heard(text: str) -> str:
-    return f"I heard `{shown(text)}`. My answer comes in this channel, in the thread of the run."
+    return escape.mrkdwn(
+        say("I heard `{text}`. My answer appears in this channel, in the run's thread.", text=seen(text))
+    )
 
 
 def commanded(body: Mapping[str, Any], *, channel: str, bot_user: str) -> tuple[Hear | None, str]:
@@ -39,14 +43,14 @@ def commanded(body: Mapping[str, Any], *, channel: str, bot_user: str) -> tuple[
         return None, UNREADABLE
     if command.channel_id != channel:
         return None, elsewhere(channel)
-    text = command.text.strip() or _ALONE
+    text, _ = escape.typed(command.text.strip() or _ALONE, bot_user=bot_user)
     said = Hear(
         ts="",
         user=command.user_id,
         team=command.team_id,
         text=text,
         thread_ts=None,
-        bot_user=bot_user,
+        addressed=True,
         via="command",
         request=command.trigger_id,
     )

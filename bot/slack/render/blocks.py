@@ -1,8 +1,4 @@
-"""Text for Slack: made harmless, made to fit, made into blocks. Pure.
-
-Two kinds of text. *Ours* is mrkdwn and means its marks. *Foreign* comes from a database, a service or an error and
-may mean nothing by them: it goes through `bot.plan.texts.foreign` (in a sentence) or `code` (as a name) before it joins
-ours, and then mentions nobody, links nowhere and formats nothing.
+"""A message's text made to fit Slack, and made into blocks. Pure.
 
 Everything is cut with a word about what is missing. The limits here are below Slack's, which counts in ways that it
 does not document; `text`, which notifications and screen readers use, fits chat.update's limit even when posted.
@@ -10,12 +6,14 @@ does not document; `text`, which notifications and screen readers use, fits chat
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.plan.texts.foreign import escaped, plain
+from bot.plan.text import Line, Strong, Text, joined, stacked
+from bot.plan.texts.amounts import more
+from bot.slack.render import escape
+from bot.slack.render.escape import on_one_line
 
 Block = dict[str, Any]
 
@@ -27,10 +25,6 @@ _CELL = 80
 _CONTEXT = 900
 _LINE = 2_800
 _LEAST = 200
-_TICK = "\u02cb"
-_LINE_ENDS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""Control characters, and those that turn the reading direction or hide: they could make a message lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,62 +37,45 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What a message says, top to bottom. `title` is plain text or "", `paragraphs` and `footer` are our mrkdwn.
+    """What a message says, top to bottom. `title` may be "".
 
     `copied` is code that readers copy: below the paragraphs, never cut, and then the message is text alone, since a
     block would hold less of it.
     """
 
     title: str = ""
-    paragraphs: Sequence[str] = field(default_factory=tuple)
+    paragraphs: Sequence[Text] = ()
     copied: str = ""
     table: Table | None = None
-    footer: str = ""
-
-
-def code(text: str) -> str:
-    """A foreign name or value as code, on one line."""
-    one_line = _on_one_line(text).replace("`", _TICK)
-    return f"`{escaped(shortened(one_line, 200))}`" if one_line else "(empty)"
+    footer: Text = field(default_factory=Text)
 
 
 def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def and_more(shown: Iterable[str], total: int, what: str) -> list[str]:
-    """The lines, and how many more there are."""
-    lines = list(shown)
-    return lines if len(lines) >= total else [*lines, f"and {total - len(lines):,} more {what}"]
-
-
 def laid_out(layout: Layout) -> tuple[str, list[Block]]:
     """The same as accessible text and as blocks, both within Slack's limits."""
     if layout.copied:
-        return "\n".join([*layout.paragraphs, _fenced(layout.copied)]), []
+        return "\n".join([*map(escape.mrkdwn, layout.paragraphs), escape.fenced(layout.copied)]), []
     blocks: list[Block] = []
-    title = shortened(_on_one_line(layout.title), _TITLE)
+    title = shortened(on_one_line(layout.title).strip(), _TITLE)
     if title:
         blocks.append({"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}})
-    paragraphs = [clean for paragraph in layout.paragraphs if (clean := _UNSEEN.sub("", paragraph)).strip()]
+    paragraphs = [_cut_lines(paragraph) for paragraph in layout.paragraphs if escape.mrkdwn(paragraph).strip()]
     sections = [section for paragraph in _together(paragraphs, _ALL_SECTIONS) for section in _sections(paragraph)]
     blocks += [{"type": "section", "text": _mrkdwn(section)} for section in sections]
     tables = []
     if layout.table is not None:
         blocks.append(_table(layout.table))
-        tables = ["\n".join(" · ".join(plain(_cell(cell)) for cell in row) for row in layout.table.rows)]
-    footer = fitted(layout.footer, _CONTEXT)
+        tables = [stacked(*(joined(map(_cell, row), by=" · ") for row in layout.table.rows))]
+    footer = escape.mrkdwn(fitted(layout.footer, _CONTEXT))
     if footer:
         blocks.append({"type": "context", "elements": [_mrkdwn(footer)]})
-    parts = [part for part in (f"*{plain(title)}*" if title else "", *paragraphs, *tables) if part]
+    parts = [part for part in (joined([Strong(title)] if title else []), *paragraphs, *tables) if part]
     room = _TEXT - len(footer) - 1
-    text = fitted("\n".join(_together(parts, room)), room)
+    text = escape.mrkdwn(fitted(stacked(*_together(parts, room)), room))
     return "\n".join(filter(None, [text, footer])), blocks
-
-
-def _fenced(text: str) -> str:
-    """Text to be copied, as a block of code: Slack formats nothing in it. It must hold no fence of its own."""
-    return f"```\n{escaped(text)}\n```"
 
 
 def _mrkdwn(text: str) -> Block:
@@ -106,52 +83,52 @@ def _mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _together(parts: Sequence[str], most: int) -> list[str]:
+def _length(text: Text) -> int:
+    return len(escape.mrkdwn(text))
+
+
+def _together(parts: Sequence[Text], most: int) -> list[Text]:
     """The parts in about `most` characters, taken from the longest: a long list must not push out the sentence that
     says who may go on.
     """
     fitting = list(parts)
-    while (excess := sum(len(part) + 1 for part in fitting) - most) > 0:
-        longest = max(range(len(fitting)), key=lambda index: len(fitting[index]))
-        length = len(fitting[longest])
+    lengths = [_length(part) for part in fitting]
+    while (excess := sum(lengths) + len(lengths) - most) > 0:
+        longest = max(range(len(fitting)), key=lengths.__getitem__)
+        length = lengths[longest]
         if length <= _LEAST:
             break
         fitting[longest] = fitted(fitting[longest], max(_LEAST, length - excess))
+        lengths[longest] = min(_length(fitting[longest]), length - 1)
     return fitting
 
 
-def fitted(text: str, most: int) -> str:
-    """Our mrkdwn in at most `most` characters: whole lines while there are several, then a word on how many more."""
-    lines = [_cut_line(line) for line in text.split("\n")]
-    if sum(len(line) + 1 for line in lines) - 1 <= most:
-        return "\n".join(lines)
-    kept: list[str] = []
+def fitted(text: Text, most: int) -> Text:
+    """In at most `most` characters: whole lines while there are several, then a word on how many more."""
+    text = _cut_lines(text)
+    if _length(text) <= most:
+        return text
+    kept: list[Line] = []
     room = most - len("\nand 1,000,000 more lines")
-    for line in lines:
-        room -= len(line) + 1
+    for line in text.lines:
+        room -= len(escape.line(line)) + 1
         if room < 0:
             break
         kept.append(line)
-    missing = len(lines) - len(kept)
     if not kept:
-        return f"{_cut(lines[0], most - 1)}…"
-    return "\n".join([*kept, f"and {missing:,} more line{'s' if missing > 1 else ''}"])
+        return Text((escape.cut(text.lines[0], most),))
+    missing = len(text.lines) - len(kept)
+    return Text((*kept, Line((more(missing, "lines" if missing > 1 else "line"),))))
 
 
-def _cut_line(line: str) -> str:
-    return line if len(line) <= _LINE else f"{_cut(line, _LINE - 1)}…"
+def _cut_lines(text: Text) -> Text:
+    return Text(tuple(escape.cut(line, _LINE) for line in text.lines))
 
 
-def _cut(line: str, most: int) -> str:
-    """Not through an entity, a mention or a piece of code, as far as that can be had."""
-    short = re.sub(r"(&[a-z]*|<[^>]*)$", "", line[:most])
-    return f"{short[: most - 1]}`" if short.count("`") % 2 else short
-
-
-def _sections(paragraph: str) -> list[str]:
+def _sections(paragraph: Text) -> list[str]:
     """The paragraph in pieces that each fit a section."""
     pieces: list[str] = []
-    for line in map(_cut_line, paragraph.split("\n")):
+    for line in map(escape.line, paragraph.lines):
         if pieces and len(pieces[-1]) + 1 + len(line) <= _SECTION:
             pieces[-1] += f"\n{line}"
         else:
@@ -169,8 +146,4 @@ def _table(table: Table) -> Block:
 
 
 def _cell(text: str) -> str:
-    return shortened(_on_one_line(text), _CELL) or "(empty)"
-
-
-def _on_one_line(text: str) -> str:
-    return _UNSEEN.sub("", _LINE_ENDS.sub(" ", text)).strip()
+    return shortened(on_one_line(text).strip(), _CELL) or "(empty)"

@@ -111,7 +111,7 @@ def is_press(body: Mapping[str, Any]) -> bool:
     return any(isinstance(action, dict) and ACTIONS.fullmatch(str(action.get("action_id"))) for action in actions)
 
 
-def pressed(body: Mapping[str, Any], *, channel: str, run_id: str, bot_user: str) -> Hear | None:
+def pressed(body: Mapping[str, Any], *, channel: str, run_id: str) -> Hear | None:
     """What somebody said by pressing a button in `channel`; None, with a line in the log, when it is not about this
     run or makes no sense.
 
@@ -133,7 +133,7 @@ def pressed(body: Mapping[str, Any], *, channel: str, run_id: str, bot_user: str
         team=press.user.team_id,
         text=value.word,
         thread_ts=None,
-        bot_user=bot_user,
+        addressed=True,
         via="button",
         request=press.trigger_id,
         digest=value.digest,

@@ -7,49 +7,58 @@ from collections.abc import Sequence
 from bot.plan import posts
 from bot.plan.checklist import Checklist, Item
 from bot.plan.run import Run
+from bot.plan.text import Text, called, say, stacked
+from bot.plan.texts.foreign import seen
 from bot.slack.render import buttons
-from bot.slack.render.blocks import Block, Layout, code
+from bot.slack.render.blocks import Block, Layout
 from bot.slack.render.header import parties
 
 _MARKS = {"open": "◻️", "ticked": "✅", "accepted": "⚠️"}
 
 
-def checklist(run: Run, body: posts.Checklist, status: str, anchor: str) -> Layout:
+def checklist(run: Run, body: posts.Checklist, status: str, anchor: Text) -> Layout:
     gate, listed = run.plan.gate(body.checkpoint), run.checklists[body.checkpoint]
     position = f"{run.plan.position(gate.name)} of {len(run.plan.gates)}"
     again = f", list {body.number}" if body.number > 1 else ""
-    if listed.number != body.number:
-        paragraphs = [_state(status, listed)]
-    else:
-        paragraphs = [
-            _state(status, listed),
+    paragraphs = [_state(status, listed)]
+    if listed.number == body.number:
+        paragraphs += [
             parties(run),
-            f"*What must be true:* {gate.claim}.",
-            "\n".join(_line(key, item) for key, item in listed.items.items()),
-            "*What to do:* any full member of this channel ticks an item with its button, or with `tick KEY` said to "
-            "me; `untick KEY` takes a tick back. An approver may let an item stay open: `accept item-KEY: why`. "
-            f"When no item is open, this checkpoint is posted with its evidence, and waits for `{gate.signal}`.",
-            f"*If you stop here:* {gate.if_you_stop}.",
+            say("*What must be true:* {claim}.", claim=gate.claim),
+            stacked(*(_line(key, item) for key, item in listed.items.items())),
+            say(
+                "*What to do:* any full member of this channel ticks an item with its button, or with `tick KEY` said "
+                "to me; `untick KEY` takes a tick back. An approver may let an item stay open: `accept item-KEY: why`. "
+                "When no item is open, this checkpoint is posted with its evidence, and waits for `{word}`.",
+                word=gate.signal,
+            ),
+            say("*If you stop here:* {left}.", left=gate.if_you_stop),
         ]
     title = f"Checkpoint {position}: {gate.title}, checklist{again}"
-    return Layout(title=title, paragraphs=paragraphs, footer=f"Run {code(run.run_id)} · {anchor}")
+    footer = say("Run `{run}` · {anchor}", run=run.run_id, anchor=anchor)
+    return Layout(title=title, paragraphs=paragraphs, footer=footer)
 
 
-def _state(status: str, listed: Checklist) -> str:
+def _state(status: str, listed: Checklist) -> Text:
     match status:
         case "waiting":
-            return f"*Status:* ⏳ waiting: {len(listed.open)} of {len(listed.items)} items open"
+            return say("*Status:* ⏳ waiting: {open} of {all} items open", open=len(listed.open), all=len(listed.items))
         case "passed":
-            return "*Status:* ✅ complete; the checkpoint is posted below"
+            return say("*Status:* ✅ complete; the checkpoint is posted below")
         case _:
-            return "*Status:* ✖️ void: a newer message takes its place, or the run ended"
+            return say("*Status:* ✖️ void: a newer message follows, or the run has ended")
 
 
-def _line(key: str, item: Item) -> str:
-    by = f", by <@{item.user}>" if item.user else ""
-    why = f": {code(item.why)}" if item.why else ""
-    state = "accepted open" if item.state == "accepted" else item.state
-    return f"{_MARKS[item.state]} {code(key)} {code(item.text)} ({state}{by}{why})"
+def _line(key: str, item: Item) -> Text:
+    return say(
+        "{mark} `{key}` `{text}` ({state}{by}{why})",
+        mark=_MARKS[item.state],
+        key=seen(key),
+        text=seen(item.text),
+        state="accepted open" if item.state == "accepted" else item.state,
+        by=say(", by {who}", who=called(item.user)) if item.user else "",
+        why=say(": `{why}`", why=seen(item.why)) if item.why else "",
+    )
 
 
 def beside(run: Run, body: posts.Checklist) -> Sequence[Block]:

@@ -7,98 +7,129 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.plan.gate import Gate
-from bot.plan.run import Phase, Run, doing
-from bot.plan.texts.amounts import number
-from bot.plan.texts.foreign import prose
+from bot.plan.run import Phase, Run
+from bot.plan.text import Text, called, joined, say, stacked
+from bot.plan.texts.amounts import and_more
+from bot.plan.texts.foreign import seen, sentence
 from bot.plan.texts.sentences import names
+from bot.plan.texts.state import doing
 from bot.ports import Headway
 from bot.progress import in_words
-from bot.slack.render.blocks import Layout, code
+from bot.slack.render.blocks import Layout
 
 _MOST_PEOPLE = 20
 
 
-def header(run: Run, headway: Headway | None, anchor: str) -> Layout:
-    lines = "\n".join(_checkpoint_line(run, gate) for gate in run.plan.gates)
-    now = doing(run)
+def header(run: Run, headway: Headway | None, anchor: Text) -> Layout:
     paragraphs = [
         parties(run),
-        f"*Status:* {run.header_status}",
-        lines,
-        f"*Now:* {now[0].upper()}{now[1:].rstrip('.')}.",
-        f"*Progress:* `{headway.progress.step}`: {prose(in_words(headway))}" if headway else "",
-        f"*Next:* {_next(run)}",
-        f"*The way back:* {way_back(run)}",
+        say("*Status:* {status}", status=run.header_status),
+        stacked(*(_checkpoint_line(run, gate) for gate in run.plan.gates)),
+        say("*Now:* {doing}", doing=doing(run)),
+        _progress(headway),
+        say("*Next:* {next}", next=_next(run)),
+        say("*The way back:* {way_back}", way_back=way_back(run)),
     ]
     return Layout(title=f"Cutover {run.run_id}", paragraphs=paragraphs, footer=anchor)
 
 
-def parties(run: Run) -> str:
+def parties(run: Run) -> Text:
     parties = run.opened.parties
-    return (
-        f"*Source:* Supabase {code(parties.source_ref)}, database {code(parties.source_database)}\n"
-        f"*Target:* Stack Auth project {code(parties.target_project)}"
+    return say(
+        "*Source:* Supabase `{source}`, database `{database}`\n*Target:* Stack Auth project `{target}`",
+        source=seen(parties.source_ref),
+        database=seen(parties.source_database),
+        target=seen(parties.target_project),
     )
 
 
-def _checkpoint_line(run: Run, gate: Gate) -> str:
-    name = f"{run.plan.position(gate.name)}. {gate.title}"
+def _progress(headway: Headway | None) -> Text:
+    if headway is None:
+        return Text()
+    return say("*Progress:* `{step}`: {far}", step=headway.progress.step, far=sentence(in_words(headway)))
+
+
+def _checkpoint_line(run: Run, gate: Gate) -> Text:
+    place = run.plan.position(gate.name)
     offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
     if not offers or gate in run.plan.behind(run.gate.name):
-        return f"◻️ {name}: not yet"
+        return say("◻️ {place}. {gate}: not yet", place=place, gate=gate.title)
     status = offers[-1].status
-    mark = {"passed": "✅", "refused": "❌", "void": "✖️"}.get(status, "▶️")
-    by = offers[-1].by
-    who = f", on the word of {' and '.join(f'<@{user}>' for user in by)}" if by else ""
-    waits = f" for `{gate.signal}`" if status == "waiting" else ""
-    return f"{mark} {name}: {status}{waits}{who}"
+    return say(
+        "{mark} {place}. {gate}: {status}{waits}{who}",
+        mark={"passed": "✅", "refused": "❌", "void": "✖️"}.get(status, "▶️"),
+        place=place,
+        gate=gate.title,
+        status=status,
+        waits=say(" for `{word}`", word=gate.signal) if status == "waiting" else "",
+        who=say(", {by}", by=approved_by(offers[-1].by)) if offers[-1].by else "",
+    )
 
 
-def _next(run: Run) -> str:
+def approved_by(by: Sequence[str]) -> Text:
+    """Whose approvals stand, as a clause."""
+    return joined(["approved by", joined(map(called, by), by=" and ")])
+
+
+def _next(run: Run) -> Text:  # one branch a phase
     gate = run.gate
     match run.phase:
         case Phase.WAITING if not run.started:
-            return f"{people(run.entitled.may)} may say `start` to me; then the first checkpoint is posted."
+            return say(
+                "{may} may say `start` to me; then the first checkpoint is posted.", may=people(run.entitled.may)
+            )
         case Phase.WAITING:
-            return (
-                f"{people(run.entitled.may)} may say `{gate.signal}` once {gate.claim}. It {gate.starts}. To "
-                "every member I answer `status` when you mention me."
+            return say(
+                "{may} may say `{word}` once {claim}. It {starts}.",
+                may=people(run.entitled.may),
+                word=gate.signal,
+                claim=gate.claim,
+                starts=gate.starts,
             )
         case Phase.VERIFYING:
-            return (
-                f"if nothing speaks against it, the {gate.title} checkpoint is passed; the findings are in its thread."
+            return say(
+                "if every check passes, the {gate} checkpoint opens; results are in its thread.", gate=gate.title
             )
         case Phase.RUNNING:
             following = run.plan.following(gate.name)
-            return f"the {following.title} checkpoint." if following else "the closing summary."
+            return say("the {gate} checkpoint.", gate=following.title) if following else say("the closing summary.")
         case Phase.HELD:
-            return f"{people(run.entitled.may)} say `retry` or `abort` to me."
+            return say("{may} may say `retry` or `abort` to me.", may=people(run.entitled.may))
         case Phase.FREEZING:
-            return f"what was done stands in the thread of this checkpoint; then somebody says `{gate.signal}`."
+            return say(
+                "results appear in the thread of the {gate} checkpoint; then somebody says `{word}`.",
+                gate=run.plan.freezing.title,
+                word=gate.signal,
+            )
+        case Phase.THAWING if run.is_closed or not run.started:
+            return say("writes work again.")
         case Phase.THAWING:
-            if run.is_closed or not run.started:
-                return "Supabase writes again."
-            return "Supabase writes again, and the freeze gate is posted anew."
+            return say("writes work again, and the {gate} checkpoint is posted again.", gate=run.plan.freezing.title)
         case Phase.ABORTING:
-            return "Supabase is thawed and proven to write again."
+            return say("Supabase is thawed, and writes are verified.")
         case Phase.ABORTED:
-            return "`cutover run --new` opens the next run."
+            return say("`cutover run --new` opens the next run.")
         case Phase.DONE if run.is_dry_run_over:
-            return "`cutover thaw` thaws Supabase, if it is not to stay frozen; `cutover run --new` opens the next run."
+            return say("`cutover thaw` unfreezes Supabase; `cutover run --new` opens the next run.")
         case Phase.DONE:
-            return "the import reads the bundle; its summary closes this channel's part of the night."
+            return say("the import reads the bundle.")
 
 
-def way_back(run: Run) -> str:
+def way_back(run: Run) -> Text:
     if run.phase is Phase.ABORTED:
-        return "was taken: Supabase writes again."
-    by_hand = "`cutover thaw` thaws it wherever the bundle is, and `cutover freeze-sql --thaw` prints it as SQL."
+        return say("taken: Supabase is thawed.")
+    by_hand = say("`cutover thaw` unfreezes Supabase by the bundle; `cutover freeze-sql --thaw` prints SQL.")
     if run.phase is Phase.DONE:
-        return f"Supabase still has everything; {by_hand}"
-    return f"say `abort` to me: I stop at a safe point, thaw Supabase and prove that it writes. Without me, {by_hand}"
+        return say("Supabase still has everything. {by_hand}", by_hand=by_hand)
+    return say(
+        "say `abort` to me: I stop at a safe point, unfreeze Supabase and verify that writes work. Without me: "
+        "{by_hand}",
+        by_hand=by_hand,
+    )
 
 
-def people(users: Sequence[str]) -> str:
+def people(users: Sequence[str]) -> Text:
+    """Who is called, and how many more may as well."""
     if len(users) <= _MOST_PEOPLE:
         return names(users)
-    return f"{names(users[:_MOST_PEOPLE])} and {number(len(users) - _MOST_PEOPLE)} more"
+    return joined(and_more([joined([called(user)]) for user in users[:_MOST_PEOPLE]], len(users)), by=", ")

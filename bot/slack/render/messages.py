@@ -19,14 +19,15 @@ from bot.plan.offer import Offer
 from bot.plan.posts import Post
 from bot.plan.results import ExportResult, HandoverResult, StepNote, UsersResult
 from bot.plan.run import Run
+from bot.plan.text import Code, Strong, Text, Value, called, items, joined, say, stacked
 from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
-from bot.plan.texts.amounts import duration, number, size
-from bot.plan.texts.foreign import plain, prose
+from bot.plan.texts.amounts import and_more, duration, number, size
+from bot.plan.texts.foreign import code, codes, marked, seen
 from bot.ports import Headway
 from bot.slack.render import buttons, checklist
-from bot.slack.render.blocks import Block, Layout, and_more, code, laid_out
-from bot.slack.render.header import header, parties, people
+from bot.slack.render.blocks import Block, Layout, laid_out
+from bot.slack.render.header import approved_by, header, parties, people
 from bot.slack.render.summaries import (
     attention,
     closing,
@@ -58,7 +59,7 @@ class Message:
 def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> Message:
     """The post as it should look now. `headway` is shown by the header alone; `head` is the journal's."""
     status = run.status_of(post)
-    anchor = f"Journal line {head[0]} · `{head[1]}`" if head[0] else "Journal: empty"
+    anchor = say("Journal line {n} · `{hash}`", n=head[0], hash=head[1]) if head[0] else say("Journal: empty")
     counts: Mapping[str, Any] = {}
     actions: Sequence[Block] = ()
     match post.body:
@@ -77,8 +78,8 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
             counts = {"check": finding.check}
         case posts.Verbatim(says, copied):
             layout = Layout(paragraphs=[says], copied=copied)
-        case posts.Prose(text):
-            layout = _prose(post, text, status)
+        case posts.Prose(said):
+            layout = _prose(post, said, status)
         case ExportResult() as exported:
             layout = export(exported)
             counts = export_counts(exported)
@@ -86,7 +87,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
             layout = users(carried, run)
             counts = users_counts(carried)
         case StepNote() as note:
-            layout = Layout(paragraphs=[prose(note.says)])
+            layout = Layout(paragraphs=[marked(note.says)])
             counts = note.counts
         case HandoverResult() as handover:
             layout = closing(handover, run, anchor)
@@ -101,147 +102,182 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
 # -- checkpoints ------------------------------------------------------------------------------------------------------
 
 
-def _gate(run: Run, offer: Offer, status: str, anchor: str) -> Layout:
+def _gate(run: Run, offer: Offer, status: str, anchor: Text) -> Layout:
     gate = run.plan.gate(offer.checkpoint)
-    again = f", offer {offer.number}" if offer.number > 1 else ""
+    again = f", attempt {offer.number}" if offer.number > 1 else ""
     paragraphs = [
-        f"*Status:* {_gate_status(gate, offer, status)}",
+        say("*Status:* {status}", status=_gate_status(gate, offer, status)),
         parties(run),
-        f"*What must be true:* {gate.claim}.",
+        say("*What must be true:* {claim}.", claim=gate.claim),
         *(_freeze_ways(run, offer) if gate.freezes else []),
         *_what_is_there(run, offer),
         waived(run),
         _evidence(offer),
-        f"*Who may say it:* {_whoever(run, offer)}, as a message that is exactly `{gate.signal}`, here or in "
-        f"this thread. It {gate.starts}.",
-        f"*If you stop here:* {gate.if_you_stop}.",
+        say(
+            "*Who may say it:* {may}, as a message that is exactly `{word}`, here or in this thread. It {starts}.",
+            may=_whoever(run, offer),
+            word=gate.signal,
+            starts=gate.starts,
+        ),
+        say("*If you stop here:* {left}.", left=gate.if_you_stop),
     ]
     title = f"Checkpoint {run.plan.position(gate.name)} of {len(run.plan.gates)}: {gate.title}{again}"
-    return Layout(title=title, paragraphs=paragraphs, footer=f"Run {code(run.run_id)} · {anchor}")
+    footer = say("Run `{run}` · {anchor}", run=run.run_id, anchor=anchor)
+    return Layout(title=title, paragraphs=paragraphs, footer=footer)
 
 
-def _gate_status(gate: Gate, offer: Offer, status: str) -> str:
-    by = f" on the word of {' and '.join(f'<@{user}>' for user in offer.by)}" if offer.by else ""
+def _gate_status(gate: Gate, offer: Offer, status: str) -> Text:
+    by = say(", {by}", by=approved_by(offer.by)) if offer.by else ""
     match status:
         case "waiting" if offer.by:
-            more = "another person" if offer.missing == 1 else f"{offer.missing} other people"
-            return f"⏳ waiting for `{gate.signal}` from {more}: {len(offer.by)} of {offer.needed} so far{by}"
+            more = "1 more person" if offer.missing == 1 else f"{offer.missing} more people"
+            return say(
+                "⏳ waiting for `{word}` from {more}: {given} of {needed} so far{by}",
+                word=gate.signal,
+                more=more,
+                given=len(offer.by),
+                needed=offer.needed,
+                by=by,
+            )
         case "waiting":
-            return f"⏳ waiting for `{gate.signal}`"
+            return say("⏳ waiting for `{word}`", word=gate.signal)
         case "verifying":
-            return f"🔎 verifying{by}: I am trying to prove it wrong"
+            return say("🔎 verifying{by}", by=by)
         case "passed":
-            return f"✅ passed{by}"
+            return say("✅ passed{by}", by=by)
         case "refused":
-            return (
-                f"❌ refused at attempt {offer.attempt}: read the findings in this thread, fix them, and say "
-                f"`{gate.signal}` again"
+            return say(
+                "❌ refused at attempt {attempt}: read the findings in this thread, fix them, and say `{word}` again",
+                attempt=offer.attempt,
+                word=gate.signal,
             )
         case _:
-            return (
-                f"✖️ {status}: this checkpoint takes no word any more; a newer message takes its place, or the run ended"
-            )
+            return say("✖️ {status}: no word counts here; a newer message follows, or the run has ended", status=status)
 
 
-def _whoever(run: Run, offer: Offer) -> str:
+def _whoever(run: Run, offer: Offer) -> Text:
     """Who may say the word, and how many of them it takes."""
     may = people(run.entitled.may)
-    if offer.needed > 1:
-        may = f"{offer.needed} of {may.replace(' or ', ' and ')}, each"
-    if run.entitled.deny_same_person and run.plan.gate(offer.checkpoint).seals:
-        may += ", but nobody who has opened every gate before,"
-    return may
+    not_all = run.entitled.deny_same_person and run.plan.gate(offer.checkpoint).seals
+    return joined(
+        [
+            say("{needed} of {may}, each", needed=offer.needed, may=may) if offer.needed > 1 else may,
+            "but nobody who opened every earlier checkpoint" if not_all else "",
+        ],
+        by=", ",
+    )
 
 
-def _freeze_ways(run: Run, offer: Offer) -> list[str]:
+def _freeze_ways(run: Run, offer: Offer) -> list[Text]:
     rules = run.opened.rules
-    forward = (
-        "say `freeze` to me, and I run what `cutover freeze-sql` prints, or run it yourselves. Then switch the "
-        "maintenance notice on, and say the word."
-        if rules.freeze_mode == "bot"
-        else "`cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close that session, "
-        "switch the maintenance notice on, and then say the word."
-    )
-    guard = (
-        " From the export until it is checked, locks keep everybody from writing whatever they override: apps then "
-        "wait instead of being refused at once."
-        if rules.hold_locks
-        else ""
-    )
     tls = run.opened.source_tls
-    unproven = [f"*Not proven:* {prose(tls.evidence)} To prove it: {prose(tls.fix)}."] if tls is not None else []
     return [
-        *unproven,
-        f"*What users will feel:* {sentences.USERS_FEEL}{guard}",
-        f"*Time needed:* {time_needed(run.opened, offer.at)}{_window(run)}",
-        "*The way back, before the way forward:* the SQL in this thread thaws Supabase from anywhere; `cutover thaw` "
-        "does it too, and so does `thaw` said to me.",
-        f"*The way forward:* {forward}",
+        say("*Not proven:* {what} To prove it: {fix}.", what=marked(tls.evidence), fix=marked(tls.fix))
+        if tls is not None
+        else Text(),
+        joined([say("*What users will feel:*"), sentences.USERS_FEEL, _GUARD if rules.hold_locks else ""]),
+        joined([say("*Time needed:*"), time_needed(run.opened, offer.at), _window(run)]),
+        say(
+            "*The way back, before the way forward:* the SQL in this thread unfreezes Supabase from anywhere; so do "
+            "`cutover thaw`, and `thaw` said to me."
+        ),
+        joined([say("*The way forward:*"), _BOT_FREEZES if rules.freeze_mode == "bot" else _PEOPLE_FREEZE]),
     ]
 
 
-def _window(run: Run) -> str:
+_BOT_FREEZES = say(
+    "say `freeze` to me, and I run what `cutover freeze-sql` prints, or run it yourselves. Then switch the maintenance "
+    "notice on, and say the word."
+)
+_PEOPLE_FREEZE = say(
+    "`cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close that session, switch "
+    "the maintenance notice on, and say the word."
+)
+_GUARD = (
+    "From the export until it is checked, locks stop every writer, whatever they override: apps wait instead of being "
+    "refused at once."
+)
+
+
+def _window(run: Run) -> Text:
     minutes = run.opened.rules.window_minutes
     if minutes is None:
-        return ""
+        return Text()
     practice = run.opened.practice
     fits = practice is None or practice.time_needed.total <= minutes * 60
-    too_short = "" if fits else " *That is more than the window.*"
-    return f" The window is {duration(minutes * 60)} from the freeze on.{too_short}"
+    return joined(
+        [
+            f"The window is {duration(minutes * 60)} from the freeze on.",
+            "" if fits else Strong("The work needs more than the window."),
+        ]
+    )
 
 
-def _what_is_there(run: Run, offer: Offer) -> list[str]:
+def _what_is_there(run: Run, offer: Offer) -> list[Text]:
     """What the step before left, as long as the run still has it."""
     if run.current != (offer.checkpoint, offer.number):
         return []
-    details: list[str] = []
+    details: list[Text] = []
     for part in run.plan.gate(offer.checkpoint).evidence:
         if part == "tables" and run.export is not None:
-            details.append("\n".join([largest(run.export), *left_out(run.export)]))
+            details.append(stacked(largest(run.export), *left_out(run.export)))
         elif part == "users" and run.users is not None:
             details += [attention(run.users, run.open_reasons), to_decide(run.users)]
     return details
 
 
 _EVIDENCE = {
-    "source": "source",
-    "target": "target",
     "frozenAt": "frozen at",
     "lsn": "at log position",
     "metadataSha256": "metadata.json",
     "mappingSha256": "user-mapping.json",
     "attention_users": "users with attention",
 }
+_HASHES = frozenset({"metadataSha256", "mappingSha256"})
+_DIGITS = 12
 
 
-def _evidence(offer: Offer) -> str:
-    lines = [f"*Evidence* `{offer.digest}`, to which an approval is bound:"]
-    for name, value in offer.evidence.items():
-        label = _EVIDENCE.get(name, name)
-        if name == "waived":
-            lines.append(f"• waived: {', '.join(code(check) for check in value)}")
-        elif name == "approvers":
-            lines.append(f"• approvers: {people([str(user) for user in value])}")
-        elif name == "bytes":
-            lines.append(f"• bytes: {number(value)} ({size(value)})")
-        elif name == "checklist":
-            lines += [f"• {code(key)}: {code(item['text'])}, {_attested(item)}" for key, item in value.items()]
-        elif name == "attention":
-            reasons = [f"{code(reason)} {code(str(digest)[:12])}" for reason, digest in value.items()]
-            shown = "; ".join(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"))
-            lines.append(f"• attention: {shown or 'none'}")
-        else:
-            lines.append(f"• {plain(label)}: {number(value) if isinstance(value, int) else code(str(value))}")
-    return "\n".join(lines)
+def _evidence(offer: Offer) -> Text:
+    return stacked(
+        say("*Evidence* `{digest}`, to which an approval is bound:", digest=offer.digest),
+        items(each for name, value in offer.evidence.items() for each in _evidence_lines(name, value)),
+    )
+
+
+def _evidence_lines(name: str, value: Any) -> Sequence[Text]:
+    if name == "checklist":
+        return [
+            say("`{key}`: `{text}`, {state}", key=seen(key), text=seen(item["text"]), state=_attested(item))
+            for key, item in value.items()
+        ]
+    return [say("{label}: {value}", label=_EVIDENCE.get(name, name), value=_evidence_of(name, value))]
+
+
+def _evidence_of(name: str, value: Any) -> Value:
+    match name:
+        case "waived":
+            return joined(codes(value), by=", ")
+        case "approvers":
+            return people([str(user) for user in value])
+        case "bytes":
+            return f"{number(value)} ({size(value)})"
+        case "attention":
+            reasons = [joined([code(reason), Code(str(digest)[:_DIGITS])]) for reason, digest in value.items()]
+            return joined(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"), by="; ") or "none"
+        case _ if name in _HASHES:
+            return Code(str(value)[:_DIGITS])
+        case _:
+            return number(value) if isinstance(value, int) else code(str(value))
 
 
 _COUNTS = ("tables", "rows", "bytes", "users", "created", "matched", "updated", "unmapped")
 
 
-def _attested(item: Mapping[str, str]) -> str:
+def _attested(item: Mapping[str, str]) -> Text:
+    who = called(item["by"])
     if item["state"] == "accepted":
-        return f"accepted open by <@{item['by']}>: {code(item['why'])}"
-    return f"ticked by <@{item['by']}>"
+        return say("accepted open by {who}: `{why}`", who=who, why=seen(item["why"]))
+    return say("ticked by {who}", who=who)
 
 
 def _gate_counts(offer: Offer) -> dict[str, Any]:
@@ -254,16 +290,22 @@ def _gate_counts(offer: Offer) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> Layout:
-    fix = f"*Fix:* {prose(finding.fix)}" if finding.fix else ""
-    said = f"{_MARK[finding.verdict]} *{plain(finding.check)}* ({finding.verdict.value}): {prose(finding.evidence)}"
-    return Layout(paragraphs=[said, fix])
-
-
-def _prose(post: Post, text: str, status: str) -> Layout:
-    over = "_This is over._" if post.kind == "cutover_alarm" and post.status == "waiting" and status == "done" else ""
-    mark = "🔔 " if post.kind == "cutover_alarm" and post.status == "waiting" else ""
-    # A list is a paragraph of its own: when it is long, it is what gets cut, and not what is said below it.
-    lines = groupby(
-        (f"{mark}{text}" if text.strip() else "(nothing to say)").split("\n"), lambda line: line[:2] == "• "
+    said = say(
+        "{mark} *{check}* ({verdict}): {evidence}",
+        mark=_MARK[finding.verdict],
+        check=finding.check,
+        verdict=finding.verdict.value,
+        evidence=marked(finding.evidence),
     )
-    return Layout(paragraphs=[*("\n".join(together) for _, together in lines), over])
+    return Layout(paragraphs=[said, say("*Fix:* {fix}", fix=marked(finding.fix)) if finding.fix else Text()])
+
+
+OVER = say("*This is over.*")
+
+
+def _prose(post: Post, text: Text, status: str) -> Layout:
+    """A list is a paragraph of its own: when it is long, it is what gets cut, and not what is said below it."""
+    alarm = post.kind == "cutover_alarm" and post.status == "waiting"
+    shown = joined(["🔔", text]) if alarm else text or say("(nothing to say)")
+    paragraphs = [Text(tuple(lines)) for _, lines in groupby(shown.lines, lambda line: line.item)]
+    return Layout(paragraphs=[*paragraphs, OVER if alarm and status == "done" else Text()])

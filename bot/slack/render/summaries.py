@@ -7,15 +7,18 @@ from typing import Any
 
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
-from bot.plan.texts.amounts import duration, number, size
-from bot.plan.texts.foreign import plain, prose, shown
-from bot.slack.render.blocks import Layout, Table, and_more, code
+from bot.plan.text import Text, Value, called, items, joined, say, stacked
+from bot.plan.texts.amounts import and_more, duration, number, size
+from bot.plan.texts.foreign import codes, foreign, marked, seen
+from bot.slack.render.blocks import Layout, Table
 from bot.slack.render.header import parties, way_back
 
 _MOST_TABLES = 15
 _MOST_REASONS = 20
 _MOST_LEFT = 12
 _MOST_TO_DECIDE = 10
+_MOST_LARGEST = 5
+_DIGITS = 12
 
 
 def export(result: ExportResult) -> Layout:
@@ -25,67 +28,89 @@ def export(result: ExportResult) -> Layout:
         rows=[(total.name, number(total.rows), size(total.bytes)) for total in shown],
     )
     paragraphs = [
-        f"*Exported:* {number(result.tables)} tables, {number(result.rows)} rows, {size(result.bytes)} "
-        f"({number(result.bytes)} bytes), {number(result.auth_users)} of the rows are users; all from one snapshot, "
-        f"taken at {result.taken_at:%Y-%m-%d %H:%M:%S} UTC, in {duration(result.duration_ms / 1000)}.",
-        f"*metadata.json:* `{result.sha256}`",
+        say(
+            "*Exported:* {tables} tables, {rows} rows, {size} ({bytes} bytes); {users} of the rows are users. One "
+            "snapshot, taken at {at:%Y-%m-%d %H:%M:%S} UTC, in {time}.",
+            tables=number(result.tables),
+            rows=number(result.rows),
+            size=size(result.bytes),
+            bytes=number(result.bytes),
+            users=number(result.auth_users),
+            at=result.taken_at,
+            time=duration(result.duration_ms / 1000),
+        ),
+        say("*metadata.json:* `{sha256}`", sha256=result.sha256[:_DIGITS]),
         _attempt_before(result),
-        "\n".join(left_out(result)),
-        "\n".join(_users_ids(result)),
-        f"*The largest {len(shown)} of {number(result.tables)} tables:*" if shown else "",
+        stacked(*left_out(result)),
+        stacked(*_users_ids(result)),
+        say("*The largest {shown} of {tables} tables:*", shown=len(shown), tables=number(result.tables))
+        if shown
+        else Text(),
     ]
     return Layout(title="What was exported", paragraphs=paragraphs, table=table if shown else None)
 
 
-def _users_ids(result: ExportResult) -> list[str]:
+def _users_ids(result: ExportResult) -> list[Text]:
     told = (
-        (
-            result.by_value,
-            "*Users' ids without a key:* in these columns, which the import has to rewrite as well",
-        ),
-        (result.suspects, "*Users' ids elsewhere:* seen inside these columns, which nothing rewrites"),
+        (result.by_value, say("*Users' ids without a key:* the import must rewrite these columns too")),
+        (result.suspects, say("*Users' ids elsewhere:* nothing rewrites the ids inside these columns")),
     )
     return [
-        f"{what}: {', '.join(and_more([code(name) for name in names[:_MOST_TABLES]], len(names), 'columns'))}."
+        say("{what}: {names}.", what=what, names=_listed(codes(names[:_MOST_TABLES]), len(names), "columns"))
         for names, what in told
         if names
     ]
 
 
-def _attempt_before(result: ExportResult) -> str:
+def _listed(shown: Sequence[Value], total: int, what: str, by: str = ", ") -> Text:
+    return joined(and_more(shown, total, what), by=by)
+
+
+def _attempt_before(result: ExportResult) -> Text:
     if result.kept_files:
-        return (
-            f"*After an attempt that was cut off:* {number(result.kept_files)} of its files were kept, because the "
-            "database had provably not changed since its snapshot."
+        return say(
+            "*After an interrupted attempt:* {files} of its files were kept; the database has provably not changed "
+            "since its snapshot.",
+            files=number(result.kept_files),
         )
     if result.retaken:
-        return "*After an attempt that was cut off:* all was taken again, because the database may have changed since."
-    return ""
+        return say("*After an interrupted attempt:* all was exported again; the database may have changed since.")
+    return Text()
 
 
-def largest(result: ExportResult) -> str:
-    each = [f"{code(total.name)} {number(total.rows)} rows" for total in result.largest[:5]]
-    return f"*The largest tables:* {', '.join(and_more(each, result.tables, 'tables'))}."
+def largest(result: ExportResult) -> Text:
+    each = [
+        say("`{name}` {rows} rows", name=seen(total.name), rows=number(total.rows))
+        for total in result.largest[:_MOST_LARGEST]
+    ]
+    return say("*The largest tables:* {each}.", each=_listed(each, result.tables, "tables"))
 
 
-def left_out(result: ExportResult) -> list[str]:
-    reasons = [f"{number(count)} × {plain(reason)}" for reason, count in sorted(result.left_out.items())]
-    left_out = "; ".join(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"))
+def left_out(result: ExportResult) -> list[Text]:
+    reasons = [
+        say("{count} × {reason}", count=number(count), reason=foreign(reason))
+        for reason, count in sorted(result.left_out.items())
+    ]
     return [
-        f"*Left out:* {left_out or 'nothing'}. `metadata.json` names each with its reason.",
+        say(
+            "*Left out:* {reasons}. `metadata.json` names each with its reason.",
+            reasons=_listed(reasons[:_MOST_REASONS], len(reasons), "reasons", "; ") or "nothing",
+        ),
         *_rows_left(result),
-        f"*Not in the bundle:* {number(result.storage_objects)} files in Storage, {size(result.storage_bytes)}; only "
-        "what the database says about them was exported.",
+        say(
+            "*Not in the bundle:* {files} files in Storage, {size}; only their rows in the database were exported.",
+            files=number(result.storage_objects),
+            size=size(result.storage_bytes),
+        ),
     ]
 
 
-def _rows_left(result: ExportResult) -> list[str]:
+def _rows_left(result: ExportResult) -> list[Text]:
     """The tables that hold rows and stay behind, by name."""
-    each = [f"{code(table.name)} {table.told}" for table in result.left_rows[:_MOST_LEFT]]
+    each = [say("`{name}` {rows}", name=seen(t.name), rows=t.told) for t in result.left_rows[:_MOST_LEFT]]
     if not each:
         return []
-    listed = ", ".join(and_more(each, result.left_with_rows, "tables"))
-    return [f"*Left out with rows in them:* {listed}."]
+    return [say("*Left out with rows in them:* {each}.", each=_listed(each, result.left_with_rows, "tables"))]
 
 
 def export_counts(result: ExportResult) -> dict[str, int]:
@@ -101,52 +126,72 @@ def users(result: UsersResult, run: Run) -> Layout:
         ("Not mapped", result.unmapped),
         ("With attention (overlaps the others)", result.attention_users),
     ]
-    paragraphs = [
-        f"{_outcomes(result)}, in {duration(result.duration_ms / 1000)}.",
-        attention(result, run.open_reasons if run.users == result else ()),
-        f"*user-mapping.json:* `{result.mapping_sha256}`, to be kept until {result.retain_until:%Y-%m-%d}.",
-    ]
-    title = "What became of the users"
     if result.dry_run:
         title = "What would become of the users"
-        paragraphs[-1] = (
-            f"*A dry run:* no user was created or changed, and there is no mapping. The run ends here. {way_back(run)}"
+        last = say(
+            "*A dry run:* no user was created or changed, and there is no mapping. The run ends here. {way_back}",
+            way_back=way_back(run),
         )
+    else:
+        title = "What became of the users"
+        last = say(
+            "*user-mapping.json:* `{sha256}`, to be kept until {until:%Y-%m-%d}.",
+            sha256=result.mapping_sha256[:_DIGITS],
+            until=result.retain_until,
+        )
+    paragraphs = [
+        say("{outcomes}, in {time}.", outcomes=_outcomes(result), time=duration(result.duration_ms / 1000)),
+        attention(result, run.open_reasons if run.users == result else ()),
+        last,
+    ]
     table = Table(heading=("Outcome", "Users"), rows=[(name, number(count)) for name, count in rows])
     return Layout(title=title, paragraphs=paragraphs, table=table)
 
 
-def attention(result: UsersResult, still_open: Sequence[str]) -> str:
+def attention(result: UsersResult, still_open: Sequence[str]) -> Text:
     if not result.attention:
-        return "*Attention:* none; every user was carried over whole."
-    lines = [f"*Attention:* {number(result.attention_users)} users could not be carried over whole."]
-    reasons = sorted(result.attention.items())
-    each = []
-    for reason, attention in reasons[:_MOST_REASONS]:
-        word = f" Say {code(f'accept {reason}')} to me to accept that." if reason in still_open else ""
-        each.append(f"• {number(attention.count)} × {code(reason)}: {prose(attention.todo.rstrip('.'))}.{word}")
-    lines += and_more(each, len(reasons), "reasons")
-    return "\n".join([*lines, "`user-attention.json` names each user by id."])
+        return say("*Attention:* none; every user is migrated completely.")
+    each = [
+        say(
+            "{count} × `{reason}`: {todo}.{accept}",
+            count=number(attention.count),
+            reason=seen(reason),
+            todo=marked(attention.todo.rstrip(".")),
+            accept=say(" To accept: `accept {reason}`.", reason=seen(reason)) if reason in still_open else "",
+        )
+        for reason, attention in sorted(result.attention.items())
+    ]
+    return stacked(
+        say("*Attention:* {count} users are migrated incompletely.", count=number(result.attention_users)),
+        items(and_more(each[:_MOST_REASONS], len(each), "reasons")),
+        say("`user-attention.json` names each user by id."),
+    )
 
 
-def to_decide(result: UsersResult) -> str:
-    """The users on whom a person has to decide, with those who may be the same person; "" when there is none."""
-    lines = [
-        f"• {code(id_)}: in Stack Auth {', '.join(code(candidate) for candidate in candidates)}"
+def to_decide(result: UsersResult) -> Text:
+    """The users on whom a person has to decide, with those who may be the same person; empty when there is none."""
+    each = [
+        say("`{id}`: in Stack Auth {candidates}", id=seen(id_), candidates=joined(codes(candidates), by=", "))
         for id_, candidates in result.to_decide.items()
         if candidates
     ]
-    if not lines:
-        return ""
-    shown = and_more(lines[:_MOST_TO_DECIDE], len(lines), "users")
-    how = "Say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip` to me for each, then `retry`."
-    return "\n".join(["*To decide:* these may be the same person in Stack Auth, or not.", *shown, how])
+    if not each:
+        return Text()
+    return stacked(
+        say("*To decide:* these may be the same person in Stack Auth, or not."),
+        items(and_more(each[:_MOST_TO_DECIDE], len(each), "users")),
+        say("Say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip` to me for each, then `retry`."),
+    )
 
 
-def _outcomes(result: UsersResult) -> str:
-    return (
-        f"*Users:* {number(result.users)} exported, {number(result.created)} created, {number(result.matched)} "
-        f"matched, {number(result.updated)} updated, {number(result.unmapped)} not mapped"
+def _outcomes(result: UsersResult) -> Text:
+    return say(
+        "*Users:* {users} exported, {created} created, {matched} matched, {updated} updated, {unmapped} not mapped",
+        users=number(result.users),
+        created=number(result.created),
+        matched=number(result.matched),
+        updated=number(result.updated),
+        unmapped=number(result.unmapped),
     )
 
 
@@ -155,41 +200,63 @@ def users_counts(result: UsersResult) -> dict[str, int]:
     return counts | {"attention": result.attention_users}
 
 
-def closing(result: HandoverResult, run: Run, anchor: str) -> Layout:
+def closing(result: HandoverResult, run: Run, anchor: Text) -> Layout:
     exported, carried = run.export, run.users
-    accepted = ", ".join(code(reason) for reason in sorted(run.accepted))
-    unread = ", ".join(code(table) for table in sorted(run.left_unread))
+    accepted, unread = codes(sorted(run.accepted)), codes(sorted(run.left_unread))
     paragraphs = [
         parties(run),
-        f"*Exported:* {number(exported.tables)} tables, {number(exported.rows)} rows, {size(exported.bytes)}."
+        say(
+            "*Exported:* {tables} tables, {rows} rows, {size}.",
+            tables=number(exported.tables),
+            rows=number(exported.rows),
+            size=size(exported.bytes),
+        )
         if exported
-        else "",
-        f"{_outcomes(carried)}, {number(carried.attention_users)} with attention." if carried else "",
-        f"*Accepted:* users carried over in part because of {accepted}." if accepted else "",
-        f"*Accepted as well:* these tables could not be read and are not in the bundle: {unread}." if unread else "",
+        else Text(),
+        say("{outcomes}, {n} with attention.", outcomes=_outcomes(carried), n=number(carried.attention_users))
+        if carried
+        else Text(),
+        say("*Accepted:* users migrated incompletely because of {reasons}.", reasons=joined(accepted, by=", "))
+        if accepted
+        else Text(),
+        say("*Accepted:* unreadable tables that are not in the bundle: {tables}.", tables=joined(unread, by=", "))
+        if unread
+        else Text(),
         waived(run),
-        f"*The digest over everything:* `{result.digest}`\nIt stands over {number(result.files)} files and over the "
-        f"journal up to line {number(result.journal_line)} (`{result.journal_hash}`). `cutover verify` reads all of it "
-        "again.",
-        "*What the import needs:* `metadata.json` names every file with its columns, the order of import and the "
-        "columns that refer to users; `user-mapping.json` has the Stack Auth id for each Supabase id."
-        + (f" Keep both until {carried.retain_until:%Y-%m-%d}." if carried else ""),
-        f"*If you stop here:* Supabase stays frozen. {way_back(run)}",
-        "*The freeze* is watched only while `cutover run` is running. To prove the freeze again: "
-        "`cutover doctor --freeze`."
+        say(
+            "*The digest over everything:* `{digest}`\nIt covers {files} files and the journal up to line {n} "
+            "(`{hash}`). `cutover verify` checks all of it again.",
+            digest=result.digest,
+            files=number(result.files),
+            n=number(result.journal_line),
+            hash=result.journal_hash,
+        ),
+        say(
+            "*What the import needs:* `metadata.json` names every file with its columns, the order of import and the "
+            "columns that refer to users; `user-mapping.json` has the Stack Auth id for each Supabase id.{keep}",
+            keep=f" Keep both until {carried.retain_until:%Y-%m-%d}." if carried else "",
+        ),
+        say("*If you stop here:* Supabase stays frozen. {way_back}", way_back=way_back(run)),
+        say("*The freeze* is watched only while `cutover run` runs. To verify it later: `cutover doctor --freeze`.")
         if run.freeze
-        else "",
+        else Text(),
     ]
     return Layout(title=f"Cutover {run.run_id}: handed over", paragraphs=paragraphs, footer=anchor)
 
 
-def waived(run: Run) -> str:
-    """Which checks approvers let pass, who, and why; "" when there is none."""
-    lines = [
-        f"• {code(w.check)} at the {run.plan.gate(w.checkpoint).title} checkpoint, by <@{w.user}>: {code(shown(w.why))}"
+def waived(run: Run) -> Text:
+    """Which checks approvers let pass, who, and why; empty when there is none."""
+    each = [
+        say(
+            "`{check}` at the {gate} checkpoint, by {who}: `{why}`",
+            check=w.check,
+            gate=run.plan.gate(w.checkpoint).title,
+            who=called(w.user),
+            why=seen(w.why),
+        )
         for w in run.waived
     ]
-    return "\n".join(["*Waived:* these checks failed and were let pass.", *lines]) if lines else ""
+    return stacked(say("*Waived:* these checks failed and were accepted."), items(each)) if each else Text()
 
 
 def closing_counts(result: HandoverResult, run: Run) -> dict[str, Any]:
