@@ -19,7 +19,7 @@ from pathlib import Path
 import bot.app  # what an idle bot has loaded
 from benchmarks.memory import peak
 from benchmarks.people import AT, PROJECT, RUN_ID
-from bot.artifacts import files
+from bot.artifacts import durable, files
 from bot.artifacts.examiners import BundleExaminers
 from bot.plan import events as e
 from bot.plan.findings import blocks
@@ -48,7 +48,7 @@ def run(directory: Path, users: UsersResult | None = None) -> Run:
         rows=0,
         bytes=0,
         auth_users=0,
-        sha256=files.sha256_of(directory / files.METADATA),
+        sha256=durable.sha256_of(directory / files.METADATA),
         taken_at=AT,
         largest=(),
         left_out={},

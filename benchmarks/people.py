@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.artifacts import files, metadata
-from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter
+from bot.artifacts.durable import FileWriter
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END
+from bot.artifacts.table_files import table_files
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 RUN_ID = "20260102-abcd"
@@ -102,7 +104,7 @@ def _identity(n: int) -> dict[str, Any]:
 
 
 def _table(directory: Path, schema: str, name: str, rows: Iterable[dict[str, Any]], **given: Any) -> metadata.Table:
-    file = files.table_files([(schema, name)])[schema, name]
+    file = table_files([(schema, name)])[schema, name]
     with FileWriter(directory / file) as writer:
         writer.write(ARRAY_BEGIN)
         number = 0

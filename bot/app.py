@@ -24,7 +24,7 @@ from pathlib import Path
 import structlog
 
 from bot import practice, succession
-from bot.artifacts import ephemeral_storage, files
+from bot.artifacts import data_directory, ephemeral_storage
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.start import Made
 from bot.conductor import Conductor, interrupted
@@ -49,9 +49,10 @@ from bot.slack.channel import SlackChannel
 from bot.slack.inbound import previous_run
 from bot.slack.inbound.listener import Listener
 from bot.stackauth import preflight as target_preflight
-from bot.supabase import opening, project
-from bot.supabase.dsn import open_question
+from bot.supabase import project
+from bot.supabase.connection.dsn import open_question
 from bot.supabase.locks import SourceLock
+from bot.supabase.preflight import opening
 from bot.terms import entitlement_of, open_by, otherwise, people_needed_by
 from bot.watch import Watch
 
@@ -96,7 +97,7 @@ class DataDirectory:
         """The run that has ended makes room for the next."""
         assert self.run is not None
         self.record.close()
-        files.archive_run(self.path, self.run.run_id)
+        data_directory.archive_run(self.path, self.run.run_id)
         self.record, self.run = EventRecord.open(self.path), None
 
 
@@ -105,10 +106,10 @@ def open_directory(settings: Settings) -> Iterator[DataDirectory]:
     """Nobody else works in it meanwhile. What was made for it is taken back unless there is a run to keep it for."""
     directory = settings.migration_data_dir.absolute()
     if not settings.run.ephemeral_ok:
-        ephemeral_storage.refuse_fleeting(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
+        ephemeral_storage.refuse_ephemeral(directory, dyno="DYNO" in os.environ)  # the platform says so, not the user
     practice.refuse_as_a_run(directory)
     made = Made(directory)
-    files.open_directory(directory)
+    data_directory.open_directory(directory)
     with ExitStack() as closing:
         lock = DataDirectoryLock.take(directory, wait_seconds=_LOCK_WAIT_SECONDS)
         closing.callback(lock.release)
@@ -206,7 +207,7 @@ async def _opened(
 ) -> Run:
     database = connected.edges.database
     last = practice.read_timings(data.path)
-    estimated_rows = await project.estimated_rows(database, selection_of(settings)) if last else None
+    estimated_rows = await opening.estimated_rows(database, selection_of(settings)) if last else None
     asked = source(connected.edges, connected.source_lock, data.path)
     way_back = await asked.way_back()
     await asked.close()  # its session does not yet bear the run's name

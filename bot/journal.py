@@ -33,7 +33,7 @@ from typing import IO, Any, NamedTuple, Self
 import orjson
 
 from bot.errors import RecordDamaged, UsageError
-from bot.regular_files import leads_to, open_regular, unwritten
+from bot.regular_files import leads_to, open_regular, sync_folder, unwritten
 
 _HASH = b',"hash":"'
 _TAIL = len(_HASH) + 64 + len(b'"}')
@@ -154,7 +154,7 @@ class Journal:
             is_new = not path.exists()
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             if is_new:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except OSError as error:
             raise unwritten(path, error) from error
         try:
@@ -273,11 +273,3 @@ def _drop_torn(file: int, name: str, n: int, size: int) -> str:
         f"The end of {name} (from line {n + 1} on, {torn} bytes, SHA-256 {digest}) was torn by a crash while it was "
         "being written; nobody had acted on it, and it was dropped."
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.artifacts import files, metadata
+from bot.artifacts import durable, files, metadata
+from bot.artifacts.data_directory import open_directory
 from bot.artifacts.examiners import BundleExaminers
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.start import Made
@@ -101,9 +102,9 @@ def removed_unless_whole(data_directory: Path, directory: Path) -> Iterator[None
     that was written to it is removed. Use it around the event loop: when that has ended, no thread writes any more.
     """
     made = Made(data_directory, [files.GITIGNORE])  # whatever else is new there is a run's
-    files.open_directory(data_directory)
+    open_directory(data_directory)
     is_new = not directory.exists()
-    files.open_directory(directory)
+    open_directory(directory)
     with DataDirectoryLock.take(directory):
         _must_be_empty(directory)
         try:
@@ -193,7 +194,7 @@ async def _read_again(directory: Path, taken: Metadata, label: Label, report: Re
     """What gate `export` would ask of the files, as if this were a run whose export has just ended. Raises CheckFailed
     when a file is not what was written a moment ago.
     """
-    sha256 = await asyncio.to_thread(files.sha256_of, directory / files.METADATA)
+    sha256 = await asyncio.to_thread(durable.sha256_of, directory / files.METADATA)
     exported = ExportResult(
         tables=taken.totals.tables,
         rows=taken.totals.rows,
@@ -227,7 +228,7 @@ def write_timings(data_directory: Path, timings: Practice) -> None:
     """In place of those of the practice before; whole at every instant. Raises UsageError when the disk is full."""
     folder = data_directory / files.PRACTICE
     folder.mkdir(mode=0o700, exist_ok=True)
-    files.rewrite(folder / TIMINGS, timings.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
+    durable.rewrite(folder / TIMINGS, timings.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 
 def read_timings(data_directory: Path) -> Practice | None:

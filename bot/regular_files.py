@@ -1,4 +1,4 @@
-"""Opening a file whose name may have been given by somebody else, and what it means that one cannot be used.
+"""Opening a file whose name may have been given by somebody else, and what makes names last.
 
 A bundle can come from anybody. A name in it may belong to a link out of the folder, to a pipe that never ends or never
 begins, or to a device; reading any of these would hang, fill the memory, or read what is not the bundle's.
@@ -78,3 +78,12 @@ def _not_regular(path: Path) -> RecordDamaged:
         unchanged="nothing of it was read",
         do="put the file itself there, from a copy",
     )
+
+
+def sync_folder(folder: Path) -> None:
+    """Names given in the folder, and taken away from it, are on disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

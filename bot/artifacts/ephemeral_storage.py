@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.errors import UsageError
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_FLEETING = {"tmpfs": "in memory", "ramfs": "in memory", "overlay": "in a container's own layer"}
+_EPHEMERAL = {"tmpfs": "in memory", "ramfs": "in memory", "overlay": "in a container's own layer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +35,25 @@ def mounts(table: Path = _MOUNTS) -> Sequence[Mount]:
     return found
 
 
-def why_fleeting(path: Path, mounted: Sequence[Mount], *, dyno: bool) -> str:
+def why_ephemeral(path: Path, mounted: Sequence[Mount], *, dyno: bool) -> str:
     """A clause that says why nothing there lasts; "" when it does, or when nobody can tell."""
     if dyno:
-        return "on a dyno, whose files are gone with it"
+        return "on a dyno, which loses its files at every restart"
     path = path.resolve()
     holding = [mount for mount in mounted if path.is_relative_to(mount.point)]
     if not holding:
         return ""
     deepest = max(len(mount.point.parts) for mount in holding)
     last = [mount for mount in holding if len(mount.point.parts) == deepest][-1]
-    return f"{_FLEETING[last.kind]} ({last.kind})" if last.kind in _FLEETING else ""
+    return f"{_EPHEMERAL[last.kind]} ({last.kind})" if last.kind in _EPHEMERAL else ""
 
 
-def refuse_fleeting(path: Path, *, dyno: bool) -> None:
+def refuse_ephemeral(path: Path, *, dyno: bool) -> None:
     """Raises UsageError when what is written to `path` would be lost with the machine or the container."""
-    if why := why_fleeting(path, mounts(), dyno=dyno):
+    if why := why_ephemeral(path, mounts(), dyno=dyno):
         raise UsageError(
-            f"The data directory {path} is {why}, and a restart would lose the journal, the export and the mapping",
+            f"The data directory {path} is {why}: you would lose the journal, the export and the mapping",
             unchanged="nothing was started",
-            do="name a directory on a disk that lasts in MIGRATION_DATA_DIR, or set run.ephemeral_ok = true knowing it",
+            do="set MIGRATION_DATA_DIR to a directory on a persistent disk, or accept that with "
+            "run.ephemeral_ok = true",
         )

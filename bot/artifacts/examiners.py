@@ -3,7 +3,7 @@ reference lead to a user.
 
 Every file is read again from the disk, in a thread, a piece at a time, so that the loop stays free, progress is told
 and an abort need not wait for the end of a large table. Damage is a failing finding that names file and line; it is
-never raised. The sets of ids stand in a scratch database: they grow with the users.
+never raised. The sets of ids are in a scratch database: they grow with the users.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.artifacts import files, mapping, tables
+from bot.artifacts import durable, files, mapping, tables
 from bot.artifacts import metadata as metadata_file
 from bot.artifacts.changed import WITHOUT_A_COPY
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_in_slices
 from bot.errors import CutoverError, RecordDamaged
+from bot.listing import listed
 from bot.obstacles import FILE_DAMAGED
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
@@ -30,9 +31,10 @@ from bot.plan.run import Run
 from bot.ports import Progress, Report
 from bot.regular_files import unread
 
-EXPORT_AGAIN = f"Find out what changed the file. Put it back from a copy and say the word again, {WITHOUT_A_COPY}."
-MAP_AGAIN = "Put the file back from a copy, or say `abort` and begin again with `cutover run --new`."
+EXPORT_AGAIN = f"Find out what changed the file. Restore it from a copy and say the word again, {WITHOUT_A_COPY}."
+MAP_AGAIN = "Restore the file from a copy, or say `abort` and start over with `cutover run --new`."
 _TELL_EVERY = 50_000
+_OUTCOMES = ("created", "matched", "updated", "unmapped")
 _SHOWN = 5
 
 
@@ -68,12 +70,12 @@ class BundleExaminers:
             read, rows = read + facts.bytes, rows + facts.rows
             if differs := table_differs(table, facts):
                 whole = False
-                yield failed("files-whole", f"{table.file} is not what was exported: {differs}.", EXPORT_AGAIN)
+                yield failed("files-whole", f"{table.file} differs from the export: {differs}.", EXPORT_AGAIN)
         if whole:
             yield passed(
                 "files-whole",
-                f"All {len(found.tables)} files were read again from the disk: {rows:,} rows and {read:,} bytes, "
-                "with the sizes, SHA-256 sums, row counts and row digests that the export wrote down.",
+                f"{len(found.tables):,} files read again from disk, {rows:,} rows, {read:,} bytes: size, SHA-256, row "
+                "count and row digest of each match the export.",
             )
 
     def read_ahead(self, export_sha256: str) -> None:
@@ -120,7 +122,7 @@ class BundleExaminers:
         path = self._directory / files.MAPPING
         try:
             head = await asyncio.to_thread(mapping.read_head, path)
-            sha256 = await asyncio.to_thread(files.sha256_of, path)
+            sha256 = await asyncio.to_thread(durable.sha256_of, path)
         except (CutoverError, OSError) as error:
             yield _not_read("mapping-bound", files.MAPPING, error, MAP_AGAIN)
             return
@@ -142,16 +144,16 @@ class BundleExaminers:
         if (counts.users, counts.created, counts.matched, counts.updated, counts.unmapped, counts.attention) != (
             users.users, users.created, users.matched, users.updated, users.unmapped, users.attention_users,
         ):  # fmt: skip
-            problems = problems or "its counts are not those that the users step reported"
+            problems = problems or "its counts differ from the result of the users step"
         if problems:
             yield failed(
-                "mapping-complete", f"{files.MAPPING} does not hold everybody exactly once: {problems}.", MAP_AGAIN
+                "mapping-complete", f"{files.MAPPING} does not list every user exactly once: {problems}.", MAP_AGAIN
             )
         else:
             yield passed(
                 "mapping-complete",
-                f"All {counts.users:,} exported users are in the mapping, {counts.users - counts.unmapped:,} with a "
-                f"target user of their own and {counts.unmapped:,} unmapped with a reason.",
+                f"{counts.users:,} exported users are in the mapping: {counts.users - counts.unmapped:,} mapped to a "
+                f"user of their own, {counts.unmapped:,} unmapped with a reason.",
             )
 
     async def examine_references(self, run: Run, report: Report) -> AsyncIterator[Finding]:
@@ -174,19 +176,19 @@ class BundleExaminers:
         if lost:
             yield failed(
                 "references",
-                f"Rows refer to exported users who are neither mapped nor unmapped: {_counted(lost)}.",
+                f"Rows refer to exported users that the mapping does not list: {_counted(lost)}.",
                 MAP_AGAIN,
             )
         if nobody:
             yield warned(
                 "references",
-                f"Rows refer to ids of no user in auth.users, which the import cannot rewrite: {_counted(nobody)}.",
-                "They were orphans in Supabase already; decide in the import whether to keep, empty or drop them.",
+                f"Rows refer to ids that no user in auth.users has, and the import cannot rewrite: {_counted(nobody)}.",
+                "They were orphans in Supabase too. In the import, decide whether to keep, empty or drop them.",
                 orphans=dict(nobody),
             )
         if not lost and not nobody:
             yield passed(
-                "references", f"All {resolved:,} references to users in the exported tables are in the mapping."
+                "references", f"{resolved:,} references to users in the exported tables: all are in the mapping."
             )
 
 
@@ -197,9 +199,9 @@ def table_differs(table: metadata_file.Table, facts: tables.Facts) -> str:
     if facts.rows != table.row_count:
         return f"it has {facts.rows:,} rows instead of {table.row_count:,}"
     if facts.row_digest != table.row_digest:
-        return "its rows have another content (row digest)"
+        return "row digest mismatch"
     if facts.sha256 != table.sha256:
-        return "its bytes are others (SHA-256)"
+        return "SHA-256 mismatch"
     return ""
 
 
@@ -227,21 +229,21 @@ def _bound(run: Run, head: mapping.Head, sha256: str) -> Finding:
     if head.run_id != run.run_id:
         why = f"{files.MAPPING} belongs to run {head.run_id}, not to {run.run_id}."
     elif head.export_sha256 != run.export.sha256:
-        why = f"{files.MAPPING} belongs to another export: its exportSha256 is not that of {files.METADATA}."
+        why = f"{files.MAPPING} belongs to another export: its exportSha256 does not match {files.METADATA}."
     elif sha256 != run.users.mapping_sha256:
-        why = f"{files.MAPPING} is not the file that the users step wrote (SHA-256)."
+        why = f"{files.MAPPING} is not the file that the users step wrote: SHA-256 mismatch."
     else:
-        return passed("mapping-bound", f"{files.MAPPING} belongs to run {run.run_id} and to this export, unchanged.")
+        return passed("mapping-bound", f"{files.MAPPING} belongs to run {run.run_id} and this export; unchanged.")
     return failed("mapping-bound", why, MAP_AGAIN)
 
 
 def _retained(run: Run, head: mapping.Head) -> Finding:
     days = run.opened.retain_days
     if head.retain_until != mapping.retain_until(head.generated_at, days):
-        why = f"retainUntil in {files.MAPPING} is not {days} days after generatedAt."
+        why = f"In {files.MAPPING}, retainUntil is not {days} days after generatedAt."
         return failed("retention", why, MAP_AGAIN)
     until = head.retain_until.strftime("%Y-%m-%d %H:%M UTC")
-    return passed("retention", f"The mapping is to be kept for {days} days, until {until}.")
+    return passed("retention", f"Keep the mapping for {days} days, until {until}.")
 
 
 class _Written(NamedTuple):
@@ -283,17 +285,20 @@ def _compare(directory: Path, head: mapping.Head, written: _Written, scratch: Sc
             yield n
     [strangers] = scratch.one("SELECT count(*) FROM known")
     attention_list = mapping.read_attention(directory / files.ATTENTION, sha256=written.attention_sha256)
-    listed = ((entry.id,) for entry in attention_list)
-    scratch.put("INSERT OR IGNORE INTO listed VALUES (?)", listed)
+    on_the_list = ((entry.id,) for entry in attention_list)
+    scratch.put("INSERT OR IGNORE INTO listed VALUES (?)", on_the_list)
     [attention] = scratch.one("SELECT count(*) FROM listed")
     counts = head.counts
     told = (counts.created, counts.matched, counts.updated, counts.unmapped)
     wrong = [
-        (twice, f"{twice:,} users stand in it twice"),
+        (twice, f"{twice:,} users are in it twice"),
         (shared, f"{shared:,} users share a target user with another"),
         (missing, f"{missing:,} exported users are not in it"),
-        (strangers, f"{strangers:,} ids in it are no exported user"),
-        (told != tuple(outcomes[key] for key in ("created", "matched", "updated", "unmapped")), "its counts are wrong"),
+        (strangers, f"{strangers:,} ids in it belong to no exported user"),
+        (
+            told != tuple(outcomes[key] for key in _OUTCOMES),
+            "its counts do not match its entries",
+        ),
         (attention != counts.attention, f"{files.ATTENTION} lists {attention:,} users, not {counts.attention:,}"),
     ]
     yield "; ".join(clause for is_wrong, clause in wrong if is_wrong)
@@ -332,6 +337,4 @@ def _not_read(check: str, name: str, error: CutoverError | OSError, fix: str) ->
 
 
 def _counted(counter: Counter[str]) -> str:
-    listed = ", ".join(f"{name} ({n:,})" for name, n in counter.most_common(_SHOWN))
-    more = len(counter) - _SHOWN
-    return f"{listed} and {more} more columns" if more > 0 else listed
+    return listed((f"{name} ({n:,})" for name, n in counter.most_common()), _SHOWN, what="columns")

@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.artifacts import files, mapping
+from bot.artifacts import data_directory, durable, files, mapping
 from bot.artifacts import metadata as metadata_file
 from bot.artifacts.changed import WITHOUT_A_COPY
 from bot.errors import RecordDamaged
@@ -57,16 +57,16 @@ def hand_over(directory: Path, run: Run, journal_head: tuple[int, str]) -> Itera
             found = yield from _sum(directory / name)
             _must_be(name, found, checked)
             if found != sha256:
-                raise _not_whole(f"{name} is not what {files.SUMS} says")
+                raise _not_whole(f"{name} differs from {files.SUMS}")
     else:
-        files.sweep_partials(directory)
+        data_directory.sweep_partials(directory)
         line, hash_ = journal_head
         lines = [f"# {files.JOURNAL} {line} {hash_}\n"]
         for name in sorted(checked.keys() | {name for name in _IF_THERE if (directory / name).is_file()}):
             sha256 = yield from _sum(directory / name)
             _must_be(name, sha256, checked)
             lines.append(f"{sha256}  {name}\n")
-        files.write_once(path, "".join(lines).encode())
+        durable.write_once(path, "".join(lines).encode())
     yield _result(read(path))
 
 
@@ -81,17 +81,17 @@ def read(path: Path) -> Sums:
         with open_regular(path) as file:
             text = file.read(_LARGEST + 1)
     except OSError as error:
-        raise _not_whole(f"{path.name} is not there or cannot be read") from error
+        raise _not_whole(f"{path.name} is missing or cannot be read") from error
     if len(text) > _LARGEST:
         raise _not_whole(f"{path.name} is larger than {_LARGEST >> 20} MiB")
     lines = text.splitlines(keepends=True)
     first = _FIRST.fullmatch(lines[0]) if lines else None
     if first is None:
-        raise _not_whole(f"line 1 of {path.name} does not name the journal's head")
+        raise _not_whole(f"line 1 of {path.name} does not name the head of the journal")
     listed: dict[str, str] = {}
     for n, line in enumerate(lines[1:], 2):
         if (match := _SUM.fullmatch(line)) is None:
-            raise _not_whole(f"line {n} of {path.name} is no sum of a file")
+            raise _not_whole(f"line {n} of {path.name} is not a SHA-256 and a file name")
         listed[match[2].decode()] = match[1].decode()
     return Sums(int(first[1]), first[2].decode(), listed, hashlib.sha256(text).hexdigest())
 
@@ -101,7 +101,7 @@ def _checked(directory: Path, run: Run) -> dict[str, str]:
     head = mapping.read_head(directory / files.MAPPING)
     metadata = metadata_file.read(directory / files.METADATA)
     if metadata.practice or not metadata.run_id == head.run_id == run.run_id:
-        raise _not_whole(f"{files.METADATA} and {files.MAPPING} are not both of run {run.run_id}")
+        raise _not_whole(f"{files.METADATA} and {files.MAPPING} do not both belong to run {run.run_id}")
     assert run.export is not None and run.users is not None
     metadata = metadata_file.read(directory / files.METADATA, sha256=run.export.sha256)
     checked = {table.file: table.sha256 for table in metadata.tables.values()}
@@ -111,23 +111,23 @@ def _checked(directory: Path, run: Run) -> dict[str, str]:
         files.ATTENTION: run.users.attention_sha256,
     }
     if missing := sorted(name for name in checked if not (directory / name).is_file()):
-        raise _not_whole(f"{', '.join(missing)} is missing")
+        raise _not_whole(f"missing: {', '.join(missing)}")
     return checked
 
 
 def _must_be(name: str, sha256: str, checked: Mapping[str, str]) -> None:
     if checked.get(name) not in {None, "", sha256}:
-        raise _not_whole(f"{name} has changed since it was checked (SHA-256)")
+        raise _not_whole(f"{name} has changed since it was checked: SHA-256 mismatch")
 
 
 def _sum(path: Path) -> Generator[int, None, str]:
     try:
-        for step in files.hashing(path):
+        for step in durable.hashing(path):
             if isinstance(step, str):
                 return step
             yield step
     except OSError as error:
-        raise _not_whole(f"{path.name} is not there or cannot be read") from error
+        raise _not_whole(f"{path.name} is missing or cannot be read") from error
     raise AssertionError("hashing ends with the hash")
 
 
@@ -142,7 +142,7 @@ def _result(sums: Sums) -> HandoverResult:
 
 def _not_whole(what: str) -> RecordDamaged:
     return RecordDamaged(
-        f"The bundle is not whole: {what}",
+        f"The bundle is damaged: {what}",
         unchanged="nothing was written",
-        do=f"put it back from a copy and say `retry`, {WITHOUT_A_COPY}",
+        do=f"restore it from a copy and say `retry`, {WITHOUT_A_COPY}",
     )

@@ -21,7 +21,7 @@ from typing import Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from bot.artifacts.files import FileWriter, Written
+from bot.artifacts.durable import FileWriter, Written
 from bot.artifacts.metadata import UtcTime
 from bot.errors import RecordDamaged
 from bot.obstacles import FILE_DAMAGED, FILE_UNREADABLE, Obstacle
@@ -173,7 +173,7 @@ class _Lines:
         try:
             self._file = open_regular(path)
         except OSError as error:
-            raise self.damaged("the file is not there or cannot be read", FILE_UNREADABLE) from error
+            raise self.damaged("the file is missing or cannot be read", FILE_UNREADABLE) from error
 
     def __enter__(self) -> Self:
         return self
@@ -191,25 +191,25 @@ class _Lines:
 
     def expect(self, line: bytes) -> None:
         if self.next() != line:
-            raise self.damaged("it is not in the form that was written")
+            raise self.damaged("it has the wrong format")
 
     def expect_end(self) -> None:
         self.expect(b"")
         if self._sha256 and self._digest.hexdigest() != self._sha256:
             self._n = 0
-            raise self.damaged("its bytes are others than those that were written (SHA-256)")
+            raise self.damaged("SHA-256 mismatch")
 
     def head(self) -> Head:
         line = self.next()
         if not line.endswith(b"},\n"):
-            raise self.damaged("the head does not end as it was written")
+            raise self.damaged("the head does not end as Cutover writes it")
         return self._parse(Head, line[:-2] + b"}")
 
     def entries(self, kind: type[_Entry], *, closed_by: bytes) -> Iterator[_Entry]:
         more = None
         while (line := self.next()) != closed_by:
             if more is False or not line.endswith((b"}\n", b"},\n")):
-                raise self.damaged("it is not in the form that was written")
+                raise self.damaged("it has the wrong format")
             more = line.endswith(b",\n")
             yield self._parse(kind, line[:-2] if more else line)
         if more:
@@ -219,13 +219,13 @@ class _Lines:
         try:
             return kind.model_validate_json(line, by_alias=True, by_name=False)
         except ValidationError:
-            raise self.damaged("it is not in the form that was written") from None
+            raise self.damaged("it has the wrong format") from None
 
     def damaged(self, why: str, obstacle: Obstacle = FILE_DAMAGED) -> RecordDamaged:
         where = f"Line {self._n} of {self._path.name}" if self._n else self._path.name
         return RecordDamaged(
-            f"{where} cannot be believed: {why}",
+            f"{where} is damaged: {why}",
             unchanged="nothing was written",
-            do="put the file back from a copy",
+            do="restore the file from a copy",
             obstacle=obstacle,
         )

@@ -25,7 +25,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from bot.artifacts.files import RESERVED, Written, write_once
+from bot.artifacts.durable import Written, write_once
+from bot.artifacts.files import RESERVED
 from bot.errors import RecordDamaged
 from bot.obstacles import FILE_DAMAGED, FILE_UNREADABLE, Obstacle
 from bot.regular_files import open_regular
@@ -39,7 +40,7 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(U
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]
-"""Of a table, a column, a type, a key …: PostgreSQL allows everything but NUL, so nothing may be believed of it."""
+"""Of a table, a column, a type, a key …: PostgreSQL allows everything but NUL."""
 Sql = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
 """One line for people: a version, a reason, a database, a project."""
@@ -267,21 +268,21 @@ def read(path: Path, *, sha256: str = "") -> Metadata:
         with open_regular(path) as file:
             text = file.read(_LARGEST + 1)
     except OSError as error:
-        raise _unreadable(path, "it is not there or cannot be read", FILE_UNREADABLE) from error
+        raise _unreadable(path, "it is missing or cannot be read", FILE_UNREADABLE) from error
     if len(text) > _LARGEST:
         raise _unreadable(path, f"it is larger than {_LARGEST >> 20} MiB")
     if sha256 and hashlib.sha256(text).hexdigest() != sha256:
         raise RecordDamaged(
-            f"{path.name} is not the file that the export wrote (SHA-256)",
-            unchanged="nothing of it was used",
-            do="put it back from a copy, or export again",
+            f"{path.name} is not the file that the export wrote: SHA-256 mismatch",
+            unchanged="it was not used",
+            do="restore it from a copy, or export again",
         )
     try:
         return Metadata.model_validate_json(text, by_alias=True, by_name=False)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise _unreadable(path, f"{place} is not in the form that was written") from None
+        raise _unreadable(path, f"{place} has the wrong format") from None
 
 
 def write(path: Path, metadata: Metadata) -> Written:
@@ -291,8 +292,8 @@ def write(path: Path, metadata: Metadata) -> Written:
 
 def _unreadable(path: Path, why: str, obstacle: Obstacle = FILE_DAMAGED) -> RecordDamaged:
     return RecordDamaged(
-        f"{path} cannot be believed: {why}",
+        f"{path} is damaged: {why}",
         unchanged="nothing was written",
-        do="put it back from a copy, or export again",
+        do="restore it from a copy, or export again",
         obstacle=obstacle,
     )

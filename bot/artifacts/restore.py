@@ -80,7 +80,7 @@ BEGIN
   EXECUTE 'SELECT count(*), coalesce(sum((''x'' || substr(md5(convert_to(row_to_json(x.*)::text, ''UTF8'')), 1, 16))'
     || '::bit(64)::bigint), 0)::text FROM (SELECT ' || {texts} || ' FROM ' || what || {name} || ') AS x' INTO n, digest;
   IF (n, digest) IS DISTINCT FROM ({rows}::bigint, {digest}::text) THEN
-    RAISE EXCEPTION 'nothing was loaded: % would have % rows with digest %, and exported were {rows} with digest %',
+    RAISE EXCEPTION 'nothing was loaded: % has % rows with digest %, but the export has {rows} rows with digest %',
       {name}, n, digest, {digest};
   END IF;
 END """
@@ -93,7 +93,7 @@ BEGIN
     {wanted}) AS wanted (name, last_value, is_called)
   LOOP
     IF NOT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(one.name) AND relkind = 'S') THEN
-      RAISE EXCEPTION 'nothing was loaded: there is no sequence %; make it and load again', one.name;
+      RAISE EXCEPTION 'nothing was loaded: there is no sequence %; create it and load again', one.name;
     END IF;
     PERFORM setval(one.name::regclass, one.last_value, one.is_called);
   END LOOP;
@@ -110,7 +110,7 @@ def find(metadata: Metadata, name: str) -> Table:
     raise UsageError(
         f"The bundle has no table {name}",
         unchanged=_UNCHANGED,
-        do="name it as in metadata.json, by its key under `tables` or as schema.table",
+        do="use a key of `tables` in metadata.json, or schema.table",
     )
 
 
@@ -133,7 +133,7 @@ def load(table: Table, path: str) -> str:
     """
     if "\n" in path or "\r" in path:
         raise UsageError(
-            "The path of the bundle holds a line break, which psql cannot read", unchanged=_UNCHANGED, do="rename it"
+            "The path of the bundle contains a line break, which psql cannot read", unchanged=_UNCHANGED, do="rename it"
         )
     target = qualified(table.schema_name, table.table)
     written = [column for column in table.columns if not column.generated]
@@ -202,9 +202,9 @@ def _is_array(column: Column) -> bool:
 def _type(column: Column) -> str:
     if not _TYPE.fullmatch(column.type):
         raise RecordDamaged(
-            f"metadata.json cannot be believed: the type of column {column.name} is not the name of a type",
+            f"metadata.json is damaged: column {column.name} has a type that is not the name of a type",
             unchanged=_UNCHANGED,
-            do="put it back from a copy, or export again",
+            do="restore it from a copy, or export again",
         )
     return column.type
 

@@ -95,13 +95,13 @@ class Scratch:
             raise self._full() from error
 
     def _full(self) -> UsageError:
-        return _unusable(self._directory, "the disk is full or fails")
+        return _unusable(self._directory, "the disk is full or failing")
 
 
 def _unusable(directory: Path, why: str) -> UsageError:
     return UsageError(
-        f"No file can be made in the data directory {directory} ({why})",
+        f"Cannot create a file in the data directory {directory} ({why})",
         unchanged="nothing was changed in Supabase or Stack Auth",
-        do="make room there, or correct its rights, and try again",
+        do="free disk space or fix its permissions, then try again",
         obstacle=DISK_FULL,
     )

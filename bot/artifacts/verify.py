@@ -1,4 +1,4 @@
-"""A bundle held against itself, offline, by whoever has it: nothing is asked of Slack, Supabase or Stack Auth.
+"""A bundle checked against itself, offline: nothing is asked of Slack, Supabase or Stack Auth.
 
 What guards what: every line of journal.jsonl guards itself and all lines before it; the closing event in the journal
 guards SHA256SUMS; SHA256SUMS guards every file it names, and names a line of the journal. So one changed byte anywhere
@@ -18,13 +18,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.artifacts import files, handover, tables
+from bot.artifacts import durable, files, handover, tables
 from bot.artifacts import metadata as metadata_file
 from bot.artifacts.examiners import table_differs
 from bot.artifacts.handover import Sums
 from bot.artifacts.metadata import Metadata, Table
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
+from bot.listing import listed
 from bot.plan.events import CheckpointOffered, RunOpened, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.gates import DEFAULT
@@ -32,7 +33,8 @@ from bot.plan.plan import Plan
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.ports import Progress, Report
 
-_RESTORE = "Put the file back from a copy and verify again."
+_RESTORE = "Restore the file from a copy, then verify again."
+_MOST_FILES = 5
 _OURS = {
     files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.UNDO,
     files.FREEZE_PRIOR, files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.LOCK,
@@ -50,7 +52,7 @@ class _Chain:
     torn: bool = False
     plan: Plan = DEFAULT
     results: dict[str, StepResult] = field(default_factory=dict)
-    """Of the steps that stand, by step."""
+    """Of the steps whose results count, by step."""
     anchored_at: int = 0
     """The line whose hash is the anchor; 0 when there is none."""
     hash_at: dict[int, str] = field(default_factory=dict)
@@ -69,15 +71,15 @@ class _Reading:
         """What is wrong with a file, as a sentence; "" when nothing is."""
         try:
             if table is None:
-                same = files.sha256_of(path) == sha256
-                return "" if same else f"{path.name} is not what was handed over: its bytes are others (SHA-256)."
+                same = durable.sha256_of(path) == sha256
+                return "" if same else f"{path.name} differs from the handover: SHA-256 mismatch."
             for facts in tables.facts(path):
                 self._tell(self._done + facts.bytes, path)
             if differs := table_differs(table, facts):
                 line = tables.first_malformed_row(path)
-                where = f"line {line} of {path.name} is no row, and " if line else ""
-                return f"{path.name} is not what was exported: {where}{differs}."
-            return "" if facts.sha256 == sha256 else f"{path.name} is not what {files.SUMS} says (SHA-256)."
+                where = f"line {line} is not a row, " if line else ""
+                return f"{path.name} differs from the export: {where}{differs}."
+            return "" if facts.sha256 == sha256 else f"{path.name} differs from {files.SUMS}: SHA-256 mismatch."
         except CutoverError as error:
             return f"{error.happened}."
         except OSError:
@@ -100,7 +102,7 @@ def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobo
     """
     if not directory.is_dir():
         raise UsageError(
-            f"There is no directory {directory}", unchanged="nothing was written", do="name the folder of a bundle"
+            f"There is no directory {directory}", unchanged="nothing was written", do="name the directory of a bundle"
         )
     anchor = anchor.strip().lower() if anchor is not None else None
     metadata, metadata_damage = _metadata(directory)
@@ -115,8 +117,8 @@ def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobo
         found.append(failed("metadata", metadata_damage, _RESTORE))
     if metadata is not None:
         found += _metadata_bound(directory, metadata, chain)
-    # What has changed itself accuses nobody else: the files are held only against witnesses that are whole.
-    sums = sums if _stands(sums, chain) else None
+    # A witness that has changed itself accuses nobody: files are compared only with what is intact.
+    sums = sums if _agrees(sums, chain) else None
     metadata = metadata if _is_as_written(directory, sums, chain) else None
     if sums is not None:
         found += _listed_files(directory, sums, metadata, report)
@@ -178,7 +180,7 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
     except CutoverError as error:
         chain.damage = f"{error.happened}."
     except OSError:
-        chain.damage = f"{files.JOURNAL} is not there or cannot be read."
+        chain.damage = f"{files.JOURNAL} is missing or cannot be read."
     return chain
 
 
@@ -190,7 +192,7 @@ def _note(chain: _Chain, line: Line) -> None:
     try:
         event = from_record(line.record())
     except ValidationError:
-        chain.damage = f"Line {line.n} of {files.JOURNAL} hangs together with the others but is no event of a run."
+        chain.damage = f"Line {line.n} of {files.JOURNAL} is not an event of a run, although its hash is right."
         return
     if isinstance(event, RunOpened):
         chain.plan = event.plan
@@ -201,7 +203,7 @@ def _note(chain: _Chain, line: Line) -> None:
         chain.results = {step: result for step, result in chain.results.items() if step in done}
 
 
-def _stands(sums: Sums | None, chain: _Chain) -> bool:
+def _agrees(sums: Sums | None, chain: _Chain) -> bool:
     """False for sums that the journal contradicts; a journal that cannot be read to its end contradicts nothing."""
     closing = chain.results.get("handover")
     return sums is not None and not (isinstance(closing, HandoverResult) and closing.digest != sums.digest)
@@ -218,7 +220,7 @@ def _is_as_written(directory: Path, sums: Sums | None, chain: _Chain) -> bool:
 def _sha256(path: Path) -> str:
     """ "" for what cannot be read, which is then the sum of nothing that anybody vouches for."""
     try:
-        return files.sha256_of(path)
+        return durable.sha256_of(path)
     except (CutoverError, OSError):
         return ""
 
@@ -233,30 +235,30 @@ def _journal(chain: _Chain) -> Iterator[Finding]:
         yield failed("journal-chain", f"{files.JOURNAL} is empty.", _RESTORE)
     elif chain.torn:
         intact = f"the hash chain before it is intact ({chain.lines:,} lines)"
-        why = f"The end of {files.JOURNAL} was torn by a crash; {intact}."
-        yield warned("journal-chain", why, "`cutover run` drops the torn end, on which nobody had acted, and goes on.")
+        why = f"A crash cut off the last line of {files.JOURNAL}; {intact}."
+        yield warned(
+            "journal-chain", why, "Start `cutover run`: it drops that line and continues. Nothing was based on it."
+        )
     else:
-        yield passed("journal-chain", f"All {chain.lines:,} lines of {files.JOURNAL} hang together; head {chain.head}.")
+        yield passed("journal-chain", f"{files.JOURNAL}: hash chain intact ({chain.lines:,} lines); head {chain.head}.")
 
 
 def _users(directory: Path, *, closed: bool) -> Iterator[Finding]:
     path = directory / files.USERS
     if path.exists():
         lines, damage = _chain_beside(path, closed=closed)
-        if damage:
-            yield failed("users-chain", damage, _RESTORE)
-        else:
-            yield passed("users-chain", f"All {lines:,} lines of {files.USERS} hang together.")
+        yield failed("users-chain", damage, _RESTORE) if damage else passed("users-chain", _intact(path, lines))
 
 
 def _undo(directory: Path) -> Iterator[Finding]:
     path = directory / files.UNDO
     if path.exists():
         lines, damage = _chain_beside(path, closed=False)
-        if damage:
-            yield failed("undo-chain", damage, _RESTORE)
-        else:
-            yield passed("undo-chain", f"All {lines:,} lines of {files.UNDO} hang together.")
+        yield failed("undo-chain", damage, _RESTORE) if damage else passed("undo-chain", _intact(path, lines))
+
+
+def _intact(path: Path, lines: int) -> str:
+    return f"{path.name}: hash chain intact ({lines:,} lines)."
 
 
 def _chain_beside(path: Path, *, closed: bool) -> tuple[int, str]:
@@ -278,41 +280,38 @@ def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Fi
     if sums_damage:
         yield failed("sums", sums_damage, _RESTORE)
     users = chain.results.get("users")
-    users = chain.results.get("users")
     if closing is None and sums is None:
         if isinstance(users, UsersResult) and users.dry_run:
             yield warned(
                 "handover",
-                "This bundle is of a dry run, which hands nothing over; what there is was checked.",
-                "Open the run that creates the users with `cutover run --new`.",
+                "This is a dry run, which has no handover. Everything present was checked.",
+                "To create the users, start a new run: `cutover run --new`.",
             )
         elif not sums_damage:
             yield warned(
-                "handover", "This bundle is not handed over yet; what there is was checked.", "Finish the run first."
+                "handover", "The handover is not done yet. Everything present was checked.", "Finish the run first."
             )
         return
     if closing is None:
         yield failed(
             "handover",
-            f"{files.SUMS} is there, but {files.JOURNAL} has no closing event: the handover was cut off, or lines are "
-            "missing at the journal's end.",
-            f"Let `cutover run` finish the handover, or put {files.JOURNAL} back from a copy.",
+            f"{files.SUMS} exists, but {files.JOURNAL} has no closing event: the handover was interrupted, or the "
+            "journal has lost lines at its end.",
+            f"Start `cutover run` to finish the handover, or restore {files.JOURNAL} from a copy.",
         )
         return
     if sums is None:
         if not sums_damage:
-            yield failed("sums", f"{files.SUMS} is missing, though the bundle was handed over.", _RESTORE)
+            yield failed("sums", f"{files.SUMS} is missing, although the bundle was handed over.", _RESTORE)
         return
     if sums.digest != closing.digest:
-        why = f"{files.SUMS} is not the file whose digest the journal's closing event holds."
+        why = f"{files.SUMS} differs from the digest in the journal's closing event."
         yield failed("sums", why, _RESTORE)
     elif chain.hash_at.get(sums.journal_line) != sums.journal_hash:
-        why = (
-            f"{files.SUMS} names line {sums.journal_line} of {files.JOURNAL} with a hash that this line does not have."
-        )
+        why = f"{files.SUMS} and {files.JOURNAL} disagree about the hash of line {sums.journal_line}."
         yield failed("sums", why, _RESTORE)
     else:
-        yield passed("sums", f"{files.SUMS} has the digest {sums.digest} that the journal's closing event holds.")
+        yield passed("sums", f"{files.SUMS} matches the journal's closing event: digest {sums.digest}.")
 
 
 def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report: Report) -> Iterator[Finding]:
@@ -326,10 +325,10 @@ def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report
             yield failed("files-whole", problem, _RESTORE)
     for name in sorted(exported.keys() - sums.files.keys()):
         whole = False
-        yield failed("files-whole", f"{files.SUMS} does not name {name}, though {files.METADATA} does.", _RESTORE)
+        yield failed("files-whole", f"{files.METADATA} lists {name}, but {files.SUMS} does not.", _RESTORE)
     if whole:
         rows = sum(table.row_count for table in exported.values())
-        yield passed("files-whole", f"All {len(sums.files)} files have their SHA-256; the tables have {rows:,} rows.")
+        yield passed("files-whole", f"{len(sums.files):,} files match {files.SUMS}; {rows:,} rows in the tables.")
 
 
 def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iterator[Finding]:
@@ -338,25 +337,25 @@ def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iter
     for table in metadata.tables.values():
         if problem := reading.problem(directory / table.file, table.sha256, table):
             whole = False
-            yield failed("files-whole", problem, "Put the file back from a copy, or export again.")
+            yield failed("files-whole", problem, "Restore the file from a copy, or export again.")
     if whole:
         totals = metadata.totals
-        yield passed("files-whole", f"All {totals.tables} exported files are whole: {totals.rows:,} rows.")
+        yield passed("files-whole", f"{totals.tables:,} exported files match {files.METADATA}: {totals.rows:,} rows.")
 
 
 def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:
     """Also before the handover the journal knows the two files that name or bind all others."""
     if metadata.practice:
-        why = "This is a practice: taken from the living source, of no run, and not for import."
-        yield warned("metadata", why, "Delete it once you have seen what it shows: it holds every row.")
+        why = "This is a practice export of the live source. It belongs to no run and is not for import."
+        yield warned("metadata", why, "Delete it after the practice: it contains every row.")
     result = chain.results.get("export")
     if isinstance(result, ExportResult) and _sha256(directory / files.METADATA) != result.sha256:
-        why = f"{files.METADATA} is not the file that the journal says the export wrote (SHA-256)."
+        why = f"{files.METADATA} is not the file that the export wrote: SHA-256 mismatch."
         yield failed("metadata", why, _RESTORE)
     result = chain.results.get("users")
     mapping = directory / files.MAPPING
     if isinstance(result, UsersResult) and mapping.exists() and _sha256(mapping) != result.mapping_sha256:
-        why = f"{files.MAPPING} is not the file that the journal says the users step wrote (SHA-256)."
+        why = f"{files.MAPPING} is not the file that the users step wrote: SHA-256 mismatch."
         yield failed("metadata", why, _RESTORE)
 
 
@@ -368,20 +367,19 @@ def _unknown_files(directory: Path, chain: _Chain, metadata: Metadata | None, su
     if metadata is not None:
         known |= {table.file for table in metadata.tables.values()}
     if unknown := sorted(path.name for path in directory.iterdir() if path.name not in known):
-        listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        why = f"In the directory, but not of the bundle: {listed}."
-        yield warned("unknown-files", why, "Nothing vouches for them: do not import them.")
+        why = f"Files in the directory that are not part of the bundle: {listed(unknown, _MOST_FILES)}."
+        yield warned("unknown-files", why, "Do not import them: nothing verifies them.")
 
 
 def _anchor(chain: _Chain, anchor: str | None, *, whole: bool) -> Finding:
     if anchor is None:
         if whole:
-            return passed("anchor", "The bundle is consistent in itself; not compared with Slack.")
-        return warned("anchor", "Not compared with Slack.", "Give a journal hash from a checkpoint with --anchor.")
+            return passed("anchor", "The bundle is consistent. It was not compared with Slack.")
+        return warned("anchor", "Not compared with Slack.", "Pass a checkpoint's journal hash: --anchor HASH.")
     if chain.anchored_at:
-        return passed("anchor", f"The anchor is the hash of line {chain.anchored_at} of {files.JOURNAL}.")
+        return passed("anchor", f"The anchor matches line {chain.anchored_at:,} of {files.JOURNAL}.")
     return failed(
         "anchor",
-        f"The anchor is the hash of no line of {files.JOURNAL}: this is not the journal that the message was about.",
-        "Compare the hash with the message letter by letter; if it is right, this bundle is not that night's.",
+        f"The anchor matches no line of {files.JOURNAL}: the message was about another journal.",
+        "Compare the hash with the message letter by letter. If it is right, this bundle is from another night.",
     )

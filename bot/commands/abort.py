@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bot.artifacts import files
+from bot.artifacts import data_directory, files
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import UserStates
 from bot.commands.event_loop import run_async
@@ -179,7 +179,7 @@ def _must_be_confirmed(run: Run | None) -> None:
 
 def _lock_taken(directory: Path) -> DataDirectoryLock:
     """Tells whoever holds the lock to stop, and waits until it lets go. Raises LockHeld when it does not."""
-    files.open_directory(directory)
+    data_directory.open_directory(directory)
     with contextlib.suppress(LockHeld):
         return DataDirectoryLock.take(directory)
     pid = holder_of(directory)

@@ -59,7 +59,7 @@ async def _proof(chosen: settings.Settings, run: Run | None) -> list[Finding]:
             return [finding async for finding in prove.freeze_holds(run, _unheard)]
         async with edges.database.session("proof") as session:
             layers = await read_layers(session)
-        if layers.stand and layers.noted_at is None:
+        if layers.in_place and layers.noted_at is None:
             return [_no_time()]
         return [finding async for finding in prove.freeze_proof(_unrecorded(layers, rules_of(chosen)), _unheard)]
 

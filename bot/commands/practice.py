@@ -21,6 +21,7 @@ from bot.stackauth import probe
 from bot.stackauth.users import forecast
 from bot.supabase import project
 from bot.supabase.export.bundle import Label
+from bot.supabase.preflight import opening
 from bot.terminal import tell
 
 _WIDEST = 110
@@ -57,7 +58,7 @@ async def _practise(chosen: Settings, directory: Path, report: Report, probe_use
             directory,
             Label(run_id=run_id, parties=parties, freeze=None, tool_version=version("cutover")),
             selection_of(chosen),
-            estimated_rows=await project.estimated_rows(database, selection_of(chosen)),
+            estimated_rows=await opening.estimated_rows(database, selection_of(chosen)),
             users_per_second=users_per_second,
             report=report,
         )

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from bot import settings
-from bot.artifacts import files, metadata
+from bot.artifacts import durable, files, metadata
 from bot.errors import UsageError
 from bot.record import read_events
 from bot.report.evidence import gathered
@@ -21,7 +21,7 @@ def report(config: Path | None, directory: Path | None) -> int:
     head = (record[-1][0].n, record[-1][0].hash) if record else (0, "")
     described, sha256 = None, ""
     if (bundle / files.METADATA).exists():
-        sha256 = files.sha256_of(bundle / files.METADATA)
+        sha256 = durable.sha256_of(bundle / files.METADATA)
         described = metadata.read(bundle / files.METADATA, sha256=sha256)
     evidence = gathered(((line.n, event) for line, event in record), head, described, sha256)
     if evidence is None:
@@ -31,6 +31,6 @@ def report(config: Path | None, directory: Path | None) -> int:
             do="name the directory of a run, such as the data directory or one in its archive",
         )
     html = page(evidence)
-    files.rewrite(bundle / files.REPORT, html)
+    durable.rewrite(bundle / files.REPORT, html)
     tell(f"{bundle / files.REPORT}\nSHA-256 {hashlib.sha256(html).hexdigest()}, from line {head[0]} of the journal")
     return 0

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot import logs, settings
-from bot.artifacts import files
+from bot.artifacts import data_directory, files
 from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.edges.clock import SystemClock
@@ -16,12 +16,12 @@ from bot.edges.services import source_edges
 from bot.errors import CutoverError, Interrupted, UsageError
 from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
 from bot.settings import WayBack
+from bot.supabase.connection.deadline import hang_up, in_time
 from bot.supabase.database import Database, Session
-from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze.layers import Layers, read_layers
 from bot.supabase.freeze.thaw import thaw as take_back
 from bot.supabase.freeze.thaw import write_thaw_record
-from bot.supabase.freeze.thaw_plan import foresee
+from bot.supabase.freeze.thaw_check import check_thaw
 from bot.supabase.gateway import Gateway
 
 _LOOK_SECONDS = 3.0
@@ -32,7 +32,7 @@ def thaw(config: Path | None, *, check: bool) -> int:
     asked.
     """
     chosen = thaw_settings(config)
-    findings = run_async(_foresee(chosen) if check else _thaw(chosen))
+    findings = run_async(_check(chosen) if check else _thaw(chosen))
     show(findings)
     return exit_code(findings)
 
@@ -75,7 +75,7 @@ async def thaw_services(chosen: WayBack) -> AsyncIterator[tuple[Database, Gatewa
 def leave_record(directory: Path, findings: Sequence[Finding]) -> list[Finding]:
     """`thaw.json`; a directory that cannot be written to hinders no thaw, and is told."""
     try:
-        write_thaw_record(files.open_directory(directory) / files.THAW, findings, at=SystemClock().now())
+        write_thaw_record(data_directory.open_directory(directory) / files.THAW, findings, at=SystemClock().now())
     except UsageError as error:
         return [
             warned("thaw-recorded", f"The thaw is done, and {files.THAW} was not left: {error.happened}.", error.do)
@@ -98,17 +98,17 @@ async def how_far(database: Database) -> str:
         return "how far it came is not known, since the database does not answer"
     if layers.thawed:
         return "the settings are restored, but it is not proven that Supabase writes again"
-    if layers.stand:
+    if layers.in_place:
         return "nothing was restored yet, and Supabase is as frozen as before"
     if layers.current.read_only:
         return "the database's default is still read-only"
     return "no freeze is in place, but it is not proven that Supabase writes again"
 
 
-async def _foresee(chosen: WayBack) -> list[Finding]:
+async def _check(chosen: WayBack) -> list[Finding]:
     try:
         async with thaw_services(chosen) as (database, _):
-            return await foresee(database, chosen.settings.migration_data_dir / files.FREEZE_PRIOR)
+            return await check_thaw(database, chosen.settings.migration_data_dir / files.FREEZE_PRIOR)
     except asyncio.CancelledError:
         raise Interrupted(
             "`cutover thaw --check` was interrupted", unchanged="nothing was changed", do="start it again"

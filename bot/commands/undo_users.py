@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot import logs, settings
-from bot.artifacts import files
+from bot.artifacts import data_directory, files
 from bot.artifacts.scratch import Scratch
 from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
@@ -32,7 +32,7 @@ def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str]) -> 
     _must_have_ended(run, directory)
     assert run is not None
     _must_be_of(run, chosen)
-    with DataDirectoryLock.take(files.open_directory(directory)), Scratch(directory) as scratch:
+    with DataDirectoryLock.take(data_directory.open_directory(directory)), Scratch(directory) as scratch:
         found = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by))
     tell("\n".join(_told(run, found, yes=yes, adopted_by=adopted_by)))
     return 0

@@ -23,9 +23,9 @@ from bot.slack.calls import Identity
 from bot.slack.preflight import enough_people
 from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.migrate.readback import ReadBack
-from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.counts import CountsExaminer
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
 

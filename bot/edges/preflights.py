@@ -16,8 +16,8 @@ from bot.stackauth import preflight
 from bot.stackauth.client.rate import Pace
 from bot.stackauth.client.retry import Patient
 from bot.stackauth.users import forecast
-from bot.supabase import canary, project
-from bot.supabase.live_users import auth_rows
+from bot.supabase.preflight import canary, checks
+from bot.supabase.preflight.live_users import auth_rows
 from bot.terms import people_needed_by, rules_of
 
 
@@ -44,7 +44,7 @@ def _slack(settings: Settings, edges: Services) -> AsyncIterator[Finding]:
 
 def _source(settings: Settings, edges: Services) -> AsyncIterator[Finding]:
     rules = rules_of(settings)
-    return project.preflight(
+    return checks.preflight(
         edges.database,
         edges.gateway,
         include_schemas=rules.include_schemas,

@@ -2,8 +2,8 @@
 
 A hash cannot be read back, so that everything else about the users proves only that there is one. One user who signs in
 as people will, and is answered as the very user who was carried over, proves that the service compares what it was
-given. The canary is a user of the source made for this (`bot.supabase.canary`); its address and its password stand in
-no sentence.
+given. The canary is a user of the source made for this (`bot.supabase.preflight.canary`); its address and its password
+stand in no sentence.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ sentence it raises holds neither the DSN nor the server's text, which can quote 
         with translated("the catalog could not be read"):
             cursor = await session.execute(query("some_question"))
 
-SQL stands in `queries/NAME.sql`, one question a file, read by `query`, or by `statement` where names and expressions
-have to be filled in. Files that take parameters hold no other per cent sign.
+SQL is in `queries/NAME.sql`, one question a file, which psql runs as it is (`bot.psql_files`). `query` reads it, and
+`statement` where names and expressions have to be filled in.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ from psycopg.pq.abc import PGconn
 
 from bot import obstacles
 from bot.errors import CutoverError, ServiceRefused, UsageError
-from bot.supabase.dsn import Dsn, forget_environment
-from bot.supabase.unconnected import lost, no_connection, no_database, none_left, wrong_password
+from bot.psql_files import with_parameters, with_parts
+from bot.supabase.connection.dsn import Dsn, forget_environment
+from bot.supabase.connection.failures import lost, no_connection, no_database, none_left, wrong_password
 
 Session = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -71,18 +72,22 @@ _CLIENT_SIDE: dict[str, str | int] = {
 
 @cache
 def query(name: str) -> str:
-    """The text of `queries/NAME.sql`."""
-    return resources.files("bot.supabase").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    """`queries/NAME.sql`, with its values as `%(name)s`."""
+    return with_parameters(_text(name))
 
 
 def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
-    """`queries/NAME.sql` with its `{part}`s filled in."""
-    return _template(name).format(**parts)
+    """`queries/NAME.sql`, its parts filled in."""
+    return _template(name, tuple(parts)).format(**parts)
 
 
 @cache
-def _template(name: str) -> sql.SQL:
-    return sql.SQL(query(name))
+def _template(name: str, parts: tuple[str, ...]) -> sql.SQL:
+    return sql.SQL(with_parts(_text(name), parts))
+
+
+def _text(name: str) -> str:
+    return resources.files("bot.supabase").joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
 
 
 class Database:
@@ -118,7 +123,7 @@ class Database:
         """
         name = self.session_name(role)
         wanted = {**_CLIENT_SIDE, **self.dsn.options, **options, "application_name": name}
-        with translated("the source database could not be asked"):
+        with translated("the source database could not be queried"):
             session = await psycopg.AsyncConnection.connect(
                 self.dsn.text, autocommit=True, prepare_threshold=None, **wanted
             )
@@ -211,19 +216,19 @@ def _ours(error: psycopg.Error, happened: str, unchanged: str) -> CutoverError:
         case pg.TooManyConnections():
             return none_left(unchanged)
         case _ if too_long(error):
-            do = "shorten it in the living source, or leave its table out with export.exclude_tables"
-            happened = f"{happened}: a row is longer as text than the server's 1 GB ({error.sqlstate})"
+            do = "shorten it in the live source, or leave its table out with export.exclude_tables"
+            happened = f"{happened}: a row is longer than 1 GB as text ({error.sqlstate})"
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_ANSWER)
         case _ if not_utf8(error):
-            do = "see what the check `database-encoding` of `cutover doctor` names"
-            happened = f"{happened}: text in it is no UTF-8 ({error.sqlstate})"
+            do = "see the check `database-encoding` of `cutover doctor`"
+            happened = f"{happened}: some text is not valid UTF-8 ({error.sqlstate})"
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_ANSWER)
         case pg.LockNotAvailable():
-            do = "look in pg_locks for who holds it, end that session, and try again"
-            happened = f"{happened}: a lock could not be had in time (55P03)"
+            do = "find who holds it in pg_locks, end that session, and try again"
+            happened = f"{happened}: another session holds a lock that it needs (55P03)"
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_LOCKED)
         case pg.QueryCanceled():
-            do = "find out who cancels queries, and try again"
+            do = "find who cancels queries, and try again"
             happened = f"{happened}: the query was cancelled (57014)"
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_CANCELLED)
         case psycopg.OperationalError() if error.sqlstate is None:

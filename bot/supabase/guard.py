@@ -22,8 +22,8 @@ from psycopg import sql
 from bot.errors import CutoverError, ServiceRefused
 from bot.ports import Guarded
 from bot.supabase.catalog import Table, read_catalog
+from bot.supabase.connection.deadline import hang_up, in_time
 from bot.supabase.database import Database, Session, end, query, translated
-from bot.supabase.deadline import hang_up, in_time
 
 _TABLES_A_LOCK = 100
 _LOCK_SECONDS = 10

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bot.errors import CutoverError, LockHeld
+from bot.supabase.connection.deadline import hang_up
 from bot.supabase.database import Database, Session, end, query, translated
-from bot.supabase.deadline import hang_up
 
 _WAIT_SECONDS = 15.0
 _PAUSE = 0.25
@@ -29,7 +29,7 @@ class SourceLock:
         self._wait = wait
         self._session: Session | None = None
         self._opening: Session | None = None
-        self._last: tuple[Any, ...] | None = None
+        self._last: dict[str, Any] | None = None
         """Pid and name of the last session that held the lock, as the server knows it."""
 
     async def __aenter__(self) -> SourceLock:
@@ -99,7 +99,8 @@ class SourceLock:
             while True:
                 row = await (await session.execute(query("lock_take"))).fetchone()
                 if row == (True,):
-                    self._last = await (await session.execute(query("lock_session"))).fetchone()
+                    [[pid, name]] = await (await session.execute(query("lock_session"))).fetchall()
+                    self._last = {"pid": pid, "name": name}
                     return
                 if self._last is not None:
                     await session.execute(query("lock_end_lost"), self._last)

@@ -43,8 +43,8 @@ class Disturbed(ServiceRefused):
 
     def __init__(self, of: str, changed: list[str]) -> None:
         super().__init__(
-            f"while {of} was read, code that belongs to it changed {', '.join(changed)}",
-            unchanged="what was read is not used",
+            f"reading {of} ran code of its owner that changed {', '.join(changed)}",
+            unchanged="what was read was not used",
             do="change or drop what the check `foreign-code` lists for it (under a freeze in BEGIN READ WRITE; … "
             "COMMIT;), then try again",
             obstacle=TABLES_DISTURBED,

@@ -19,8 +19,8 @@ from bot.plan.events import MovedTo
 from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
 from bot.ports import Guarded, Look, Moved, ThawRecord
+from bot.supabase.connection.deadline import hang_up, in_time
 from bot.supabase.database import Database, Session, end
-from bot.supabase.deadline import hang_up, in_time
 from bot.supabase.freeze import apply, layers, thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard

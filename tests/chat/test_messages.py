@@ -22,7 +22,7 @@ from bot.slack.render import escape
 from bot.slack.render.blocks import Layout, fitted, laid_out
 from bot.slack.render.escape import escaped, mrkdwn
 from bot.slack.render.messages import OVER, Message, render
-from bot.supabase.dsn import Dsn, open_question
+from bot.supabase.connection.dsn import Dsn, open_question
 
 HEAD = (7, "f" * 64)
 RUN = "20241124-ab12"

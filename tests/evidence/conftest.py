@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, handover, mapping, metadata
+from bot.artifacts import data_directory, durable, files, handover, mapping, metadata
 from bot.artifacts.scratch import Scratch
+from bot.artifacts.table_files import table_files
 from bot.artifacts.user_log import Intent, Settled, UserLog
 from bot.journal import Journal
 from bot.plan import events as e
@@ -26,8 +27,8 @@ def table(directory: Path, schema: str, name: str, rows: list[dict[str, Any]], *
     """Writes a table's file as the export does and describes it."""
     texts = [json.dumps(row, separators=(",", ":")).encode() for row in rows]
     content = b"[\n" + b",\n".join(texts) + (b"\n" if texts else b"") + b"]\n"
-    file = files.table_files([(schema, name)])[schema, name]
-    written = files.write_once(directory / file, content)
+    file = table_files([(schema, name)])[schema, name]
+    written = durable.write_once(directory / file, content)
     digest = sum(int.from_bytes(hashlib.md5(text).digest()[:8], "big", signed=True) for text in texts)
     return metadata.Table(
         row_count=len(rows),
@@ -113,7 +114,7 @@ class Bundle:
     def exported_anew(self, key: str) -> Run:
         """The run whose export is the bundle with this table's file as it is now."""
         table = self.metadata.tables[key]
-        sha256 = files.sha256_of(self.directory / table.file)
+        sha256 = durable.sha256_of(self.directory / table.file)
         tables = self.metadata.tables | {key: table.model_copy(update={"sha256": sha256})}
         described = self.metadata.model_copy(update={"tables": tables})
         (self.directory / files.METADATA).unlink()
@@ -128,7 +129,7 @@ class Bundle:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
     """Three users, of whom two are mapped and one is not; orders that refer to them."""
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     users = table(directory, "auth", "users", [{"id": id_, "email": "someone@example.org"} for id_ in (U1, U2, U3)])
     orders = table(
         directory,
@@ -140,7 +141,7 @@ def bundle(tmp_path: Path) -> Bundle:
     empty = table(directory, "public", "empty", [])
     described = describe(directory, [users, orders, empty])
     export_sha256 = metadata.write(directory / files.METADATA, described).sha256
-    files.rewrite(directory / files.FREEZE_PRIOR, b'{"settings": []}\n')
+    durable.rewrite(directory / files.FREEZE_PRIOR, b'{"settings": []}\n')
     with Scratch(directory) as scratch, UserLog.open(directory / files.USERS, scratch) as log:
         log.intend([Intent(U1, "d1", AT), Intent(U2, "d2", AT)])
         log.settle([Settled(U1, "created", "s1", "d1", "", AT), Settled(U2, "matched", "s2", "d2", "", AT)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, metadata, tables
+from bot.artifacts import durable, files, metadata, tables
 from bot.artifacts.examiners import BundleExaminers
 from bot.errors import RecordDamaged
 from bot.plan.findings import Finding, Verdict
@@ -32,8 +32,8 @@ async def test_whole_files_pass_and_progress_is_told(bundle: Any) -> None:
         (
             "files-whole",
             Verdict.PASS,
-            f"All 3 files were read again from the disk: 6 rows and {bundle.metadata.totals.bytes} bytes, with the "
-            "sizes, SHA-256 sums, row counts and row digests that the export wrote down.",
+            f"3 files read again from disk, 6 rows, {bundle.metadata.totals.bytes} bytes: size, SHA-256, row "
+            "count and row digest of each match the export.",
         )
     ]
     assert seen[-1].done == seen[-1].total == bundle.metadata.totals.bytes
@@ -48,7 +48,7 @@ async def test_every_changed_file_is_a_finding_of_its_own(bundle: Any) -> None:
         (
             "files-whole",
             Verdict.FAIL,
-            "auth_users.json is not what was exported: its rows have another content (row digest).",
+            "auth_users.json differs from the export: row digest mismatch.",
         ),
         (
             "files-whole",
@@ -83,7 +83,7 @@ async def test_files_read_ahead_are_read_again_only_if_they_may_have_changed(
     reading.clear()
 
     [(_, verdict, evidence)] = await told(examiners.examine_files(bundle.run, silent))
-    assert verdict is Verdict.FAIL and evidence.startswith("auth_users.json is not what was exported")
+    assert verdict is Verdict.FAIL and evidence.startswith("auth_users.json differs from the export")
     assert reading == ["auth_users.json"]
 
 
@@ -92,7 +92,7 @@ async def test_metadata_of_another_export_is_refused(bundle: Any) -> None:
     path = bundle.directory / files.METADATA
     path.write_text(json.dumps(json.loads(path.read_text())))
     assert await told(BundleExaminers(bundle.directory).examine_files(bundle.run, silent)) == [
-        ("files-whole", Verdict.FAIL, "metadata.json is not the file that the export wrote (SHA-256).")
+        ("files-whole", Verdict.FAIL, "metadata.json is not the file that the export wrote: SHA-256 mismatch.")
     ]
 
 
@@ -102,13 +102,13 @@ async def test_a_whole_mapping_passes(bundle: Any) -> None:
         (
             "mapping-bound",
             Verdict.PASS,
-            "user-mapping.json belongs to run 20260102-abcd and to this export, unchanged.",
+            "user-mapping.json belongs to run 20260102-abcd and this export; unchanged.",
         ),
-        ("retention", Verdict.PASS, "The mapping is to be kept for 90 days, until 2026-04-02 03:04 UTC."),
+        ("retention", Verdict.PASS, "Keep the mapping for 90 days, until 2026-04-02 03:04 UTC."),
         (
             "mapping-complete",
             Verdict.PASS,
-            "All 3 exported users are in the mapping, 2 with a target user of their own and 1 unmapped with a reason.",
+            "3 exported users are in the mapping: 2 mapped to a user of their own, 1 unmapped with a reason.",
         ),
     ]
 
@@ -122,44 +122,44 @@ WRONG: dict[str, tuple[Callable[[str], str], str, str]] = {
     "export": (
         lambda text: text.replace('"exportSha256":"', '"exportSha256":"0'),
         "mapping-bound",
-        "user-mapping.json belongs to another export: its exportSha256 is not that of metadata.json.",
+        "user-mapping.json belongs to another export: its exportSha256 does not match metadata.json.",
     ),
     "bytes": (
         lambda text: text.replace("someone@", "anybody@"),
         "mapping-bound",
-        "user-mapping.json is not the file that the users step wrote (SHA-256).",
+        "user-mapping.json is not the file that the users step wrote: SHA-256 mismatch.",
     ),
     "days": (
         lambda text: text.replace("2026-04-02", "2026-04-03"),
         "retention",
-        "retainUntil in user-mapping.json is not 90 days after generatedAt.",
+        "In user-mapping.json, retainUntil is not 90 days after generatedAt.",
     ),
     "stranger": (
         lambda text: text.replace(U3, "00000000-0000-4000-8000-000000000009"),
         "mapping-complete",
-        "user-mapping.json does not hold everybody exactly once: 1 exported users are not in it; 1 ids in it are no "
-        "exported user.",
+        "user-mapping.json does not list every user exactly once: 1 exported users are not in it; 1 ids in it "
+        "belong to no exported user.",
     ),
     "twice": (
         lambda text: text.replace(U3, U1),
         "mapping-complete",
-        "user-mapping.json does not hold everybody exactly once: 1 users stand in it twice; 1 exported users are not "
+        "user-mapping.json does not list every user exactly once: 1 users are in it twice; 1 exported users are not "
         "in it.",
     ),
     "shared": (
         lambda text: text.replace('"s2"', '"s1"'),
         "mapping-complete",
-        "user-mapping.json does not hold everybody exactly once: 1 users share a target user with another.",
+        "user-mapping.json does not list every user exactly once: 1 users share a target user with another.",
     ),
     "counts": (
         lambda text: text.replace('"created":1', '"created":2').replace('"matched":1', '"matched":0'),
         "mapping-complete",
-        "user-mapping.json does not hold everybody exactly once: its counts are wrong.",
+        "user-mapping.json does not list every user exactly once: its counts do not match its entries.",
     ),
     "form": (
         lambda text: text.replace('"outcome":"matched"', '"outcome":"smashed"'),
         "mapping-complete",
-        "Line 4 of user-mapping.json cannot be believed: it is not in the form that was written.",
+        "Line 4 of user-mapping.json is damaged: it has the wrong format.",
     ),
 }
 
@@ -177,7 +177,7 @@ async def test_a_wrong_mapping_is_told_in_one_sentence(bundle: Any, how: str) ->
 async def test_references_that_lead_to_users_pass(bundle: Any) -> None:
     """Mapped or unmapped, and null refers to nobody."""
     assert await told(BundleExaminers(bundle.directory).examine_references(bundle.run, silent)) == [
-        ("references", Verdict.PASS, "All 2 references to users in the exported tables are in the mapping.")
+        ("references", Verdict.PASS, "2 references to users in the exported tables: all are in the mapping.")
     ]
 
 
@@ -190,7 +190,7 @@ async def test_references_to_nobody_are_counted_by_column(bundle: Any) -> None:
     assert [(f.verdict, f.evidence, f.facts) for f in findings] == [
         (
             Verdict.WARN,
-            "Rows refer to ids of no user in auth.users, which the import cannot rewrite: orders.customer_id (1).",
+            "Rows refer to ids that no user in auth.users has, and the import cannot rewrite: orders.customer_id (1).",
             {"orphans": {"orders.customer_id": 1}},
         )
     ]
@@ -204,7 +204,7 @@ async def test_a_reference_to_a_user_without_mapping_fails(bundle: Any) -> None:
         (
             "references",
             Verdict.FAIL,
-            "Rows refer to exported users who are neither mapped nor unmapped: orders.customer_id (1).",
+            "Rows refer to exported users that the mapping does not list: orders.customer_id (1).",
         )
     ]
 
@@ -227,7 +227,7 @@ def test_an_array_of_ids_refers_to_each(bundle: Any, tmp_path: Path) -> None:
     )
     described = bundle.metadata.model_copy(update={"tables": {"orders": table}})
     text = '[\n{"team":["a",["b",null]]},\n{"team":null},\n{"other":"c"}\n]\n'
-    written = files.write_once(tmp_path / "orders.json", text.encode())
+    written = durable.write_once(tmp_path / "orders.json", text.encode())
     described.tables["orders"] = table.model_copy(update={"sha256": written.sha256})
     assert [ref.id for ref in tables.references(tmp_path, described)] == ["a", "b"]
 

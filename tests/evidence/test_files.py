@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.artifacts import files
+from bot.artifacts import data_directory, durable, files
 from bot.artifacts.start import Made
+from bot.artifacts.table_files import table_files
 from bot.directory_lock import DataDirectoryLock
 from bot.errors import LockHeld, RecordDamaged, UsageError
 from bot.journal import Journal
@@ -36,10 +37,10 @@ def content(directory: Path) -> dict[str, bytes]:
 
 def test_a_new_directory_is_private_and_ignored_by_git(tmp_path: Path) -> None:
     """Everything that a night leaves is for its owner only."""
-    directory = files.open_directory(tmp_path / "a" / "data")
+    directory = data_directory.open_directory(tmp_path / "a" / "data")
     assert directory.stat().st_mode & 0o777 == 0o700
     assert content(directory) == {".gitignore": b"*\n"}
-    files.write_once(directory / "x", b"1")
+    durable.write_once(directory / "x", b"1")
     (directory / "y").touch()
     assert {p.stat().st_mode & 0o777 for p in directory.iterdir()} == {0o600}
 
@@ -48,7 +49,7 @@ def test_a_fresh_clones_directory_is_made_private(tmp_path: Path) -> None:
     """The directory that git brought along, with only its .gitignore, loses other people's rights."""
     (tmp_path / ".gitignore").write_text("*\n!.gitignore\n")
     tmp_path.chmod(0o755)
-    files.open_directory(tmp_path)
+    data_directory.open_directory(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o700
     assert (tmp_path / ".gitignore").read_text() == "*\n!.gitignore\n"
 
@@ -58,10 +59,10 @@ def test_a_directory_that_others_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs.txt").write_text("x")
     tmp_path.chmod(0o755)
     with pytest.raises(UsageError) as refusal:
-        files.open_directory(tmp_path)
+        data_directory.open_directory(tmp_path)
     assert str(refusal.value) == (
-        f"The data directory {tmp_path} holds other files already and is open to other users; nothing was written; "
-        "give the bot a directory of its own in MIGRATION_DATA_DIR."
+        f"The data directory {tmp_path} contains other files and is open to other users; nothing was written; "
+        "set MIGRATION_DATA_DIR to a directory of the bot's own."
     )
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert content(tmp_path) == {"theirs.txt": b"x"}
@@ -72,14 +73,14 @@ def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None
     (tmp_path / files.JOURNAL).write_text("x")
     tmp_path.chmod(0o770)
     with pytest.raises(UsageError) as refusal:
-        files.open_directory(tmp_path)
+        data_directory.open_directory(tmp_path)
     assert str(refusal.value) == (
-        f"Other users can write to the data directory {tmp_path}; nothing was written; find out whether anybody has "
-        f"changed it (`cutover verify`), take that right away (`chmod 700 {tmp_path}`), and start again."
+        f"Other users can write to the data directory {tmp_path}; nothing was written; check that nobody has "
+        f"changed it (`cutover verify`), remove their access (`chmod 700 {tmp_path}`), and start again."
     )
     assert tmp_path.stat().st_mode & 0o777 == 0o770
     tmp_path.chmod(0o750)  # others could only read it
-    files.open_directory(tmp_path)
+    data_directory.open_directory(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
@@ -87,22 +88,22 @@ def test_another_users_directory_is_refused_but_not_to_root(tmp_path: Path, monk
     """Its owner could replace every file; root, to whom a container gives what is somebody's outside, takes it."""
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(UsageError) as refusal:
-        files.open_directory(tmp_path)
+        data_directory.open_directory(tmp_path)
     assert str(refusal.value) == (
-        f"The data directory {tmp_path} belongs to another user; nothing was written; name a directory in "
-        "MIGRATION_DATA_DIR that is this user's own or is not there yet."
+        f"The data directory {tmp_path} belongs to another user; nothing was written; set MIGRATION_DATA_DIR "
+        "to a directory that this user owns or that does not exist yet."
     )
     assert content(tmp_path) == {}
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert files.open_directory(tmp_path) == tmp_path
+    assert data_directory.open_directory(tmp_path) == tmp_path
 
 
 def test_rights_that_a_file_system_does_not_keep_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the first start, when nothing is in it yet."""
     tmp_path.chmod(0o777)
     monkeypatch.setattr(Path, "chmod", lambda *_: None)
-    with pytest.raises(UsageError, match="is on a file system that keeps no rights: other users can write to it"):
-        files.open_directory(tmp_path)
+    with pytest.raises(UsageError, match=r"The file system of .* has no permissions: other users can write to it"):
+        data_directory.open_directory(tmp_path)
     assert content(tmp_path) == {}
 
 
@@ -110,10 +111,10 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     """What is no directory is wrong usage, in one sentence."""
     (tmp_path / "data").write_text("x")
     with pytest.raises(UsageError) as refusal:
-        files.open_directory(tmp_path / "data")
+        data_directory.open_directory(tmp_path / "data")
     assert str(refusal.value) == (
         f"The data directory {tmp_path / 'data'} cannot be used (File exists); nothing was written; "
-        "give this user a directory of its own in MIGRATION_DATA_DIR."
+        "set MIGRATION_DATA_DIR to a directory of this user's own."
     )
     assert content(tmp_path) == {"data": b"x"}
 
@@ -123,27 +124,27 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
 
 def test_written_once_is_never_overwritten(tmp_path: Path) -> None:
     """The same bytes pass; different bytes stop, and the file stays."""
-    first = files.write_once(tmp_path / "metadata.json", b"{}")
-    assert files.write_once(tmp_path / "metadata.json", b"{}") == first
+    first = durable.write_once(tmp_path / "metadata.json", b"{}")
+    assert durable.write_once(tmp_path / "metadata.json", b"{}") == first
     with pytest.raises(RecordDamaged) as refusal:
-        files.write_once(tmp_path / "metadata.json", b"{ }")
+        durable.write_once(tmp_path / "metadata.json", b"{ }")
     assert str(refusal.value) == (
-        f"{tmp_path / 'metadata.json'} is there already, with other content than was to be written; "
-        "it was not overwritten; move it out of the data directory if it is not the bot's, then go on."
+        f"{tmp_path / 'metadata.json'} already exists with other content; "
+        "it was not overwritten; if it is not the bot's file, move it out of the data directory, then try again."
     )
     assert content(tmp_path) == {"metadata.json": b"{}"}
 
 
 def test_size_and_sum_are_taken_while_writing(tmp_path: Path) -> None:
     """What the writer reports is what is on disk."""
-    with files.FileWriter(tmp_path / "orders.json") as writer:
+    with durable.FileWriter(tmp_path / "orders.json") as writer:
         for part in (b"[\n", memoryview(b"1\n"), bytearray(b"]\n")):
             writer.write(part)
         assert not (tmp_path / "orders.json").exists()
         written = writer.finish()
     assert (tmp_path / "orders.json").read_bytes() == b"[\n1\n]\n"
     assert written.bytes == 6
-    assert written.sha256 == files.sha256_of(tmp_path / "orders.json")
+    assert written.sha256 == durable.sha256_of(tmp_path / "orders.json")
 
 
 def test_a_partial_file_is_made_anew_and_private(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_a_partial_file_is_made_anew_and_private(tmp_path: Path) -> None:
     for name in ("orders.json", "export"):
         (tmp_path / f"{name}.partial").symlink_to(theirs)
     os.umask(0)
-    files.write_once(tmp_path / "orders.json", b"[\n]\n")
+    durable.write_once(tmp_path / "orders.json", b"[\n]\n")
     Draft(tmp_path, Basis(run_id="r", frozen_at="t", sees="s")).__exit__()
     assert theirs.read_text() == "x"
     for name in ("orders.json", "export.partial"):
@@ -176,12 +177,12 @@ def test_a_start_that_is_refused_leaves_nothing_new(tmp_path: Path) -> None:
     """Neither a directory nor a file; what was there stays, and so does a journal that holds a line."""
     directory = tmp_path / "a" / "data"
     made = Made(directory)
-    with DataDirectoryLock.take(files.open_directory(directory)):
+    with DataDirectoryLock.take(data_directory.open_directory(directory)):
         Journal.open(directory / files.JOURNAL).close()
         made.take_back()
     assert list(tmp_path.iterdir()) == []
 
-    files.open_directory(directory)
+    data_directory.open_directory(directory)
     made = Made(directory)
     with DataDirectoryLock.take(directory):
         made.take_back()
@@ -231,7 +232,7 @@ def test_a_directory_that_is_gone_is_told_and_ends_with_2(tmp_path: Path) -> Non
 
 def test_a_writer_left_early_leaves_nothing(tmp_path: Path) -> None:
     """An error in the middle of a file leaves neither the file nor its partial."""
-    with pytest.raises(KeyError), files.FileWriter(tmp_path / "orders.json") as writer:
+    with pytest.raises(KeyError), durable.FileWriter(tmp_path / "orders.json") as writer:
         writer.write(b"[\n")
         raise KeyError
     assert content(tmp_path) == {}
@@ -239,18 +240,18 @@ def test_a_writer_left_early_leaves_nothing(tmp_path: Path) -> None:
 
 def test_rewriting_is_whole_at_every_instant_and_costs_nothing_when_the_same(tmp_path: Path) -> None:
     """Only a changed prior state is written anew."""
-    files.rewrite(tmp_path / "freeze-prior.json", b"1")
+    durable.rewrite(tmp_path / "freeze-prior.json", b"1")
     before = (tmp_path / "freeze-prior.json").stat().st_ino
-    files.rewrite(tmp_path / "freeze-prior.json", b"1")
+    durable.rewrite(tmp_path / "freeze-prior.json", b"1")
     assert (tmp_path / "freeze-prior.json").stat().st_ino == before
-    files.rewrite(tmp_path / "freeze-prior.json", b"2")
+    durable.rewrite(tmp_path / "freeze-prior.json", b"2")
     assert content(tmp_path) == {"freeze-prior.json": b"2"}
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bot.artifacts.files import FileWriter
+from bot.artifacts.durable import FileWriter
 calls = int(sys.argv[2])
 def trace(event, arguments):
     global calls
@@ -275,15 +276,15 @@ def test_killed_at_any_call_leaves_the_file_whole_or_not_at_all(tmp_path: Path, 
     left = content(tmp_path)
     expected = [{}, {"orders.json.partial": b"[\n]\n"}, {"orders.json": b"[\n]\n"}, {"orders.json": b"[\n]\n"}]
     assert left == expected[calls]
-    files.sweep_partials(tmp_path)
-    files.write_once(tmp_path / "orders.json", b"[\n]\n")
+    data_directory.sweep_partials(tmp_path)
+    durable.write_once(tmp_path / "orders.json", b"[\n]\n")
     assert content(tmp_path) == {"orders.json": b"[\n]\n"}
 
 
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from bot.artifacts.files import write_once
+from bot.artifacts.durable import write_once
 from bot.errors import UsageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
@@ -301,8 +302,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert child.stdout == (
-        f"{path} cannot be written (File too large); no file of that name was made or changed; "
-        "make room or fix the permissions, then go on.\n"
+        f"Cannot write {path} (File too large); no file of that name was created or changed; "
+        "free disk space or fix the permissions, then try again.\n"
     )
     assert content(tmp_path) == {}
 
@@ -321,7 +322,7 @@ names = st.tuples(st.one_of(st.sampled_from(["public", "auth", "a", "a_b", "Publ
 @given(st.lists(names, max_size=12), st.randoms(use_true_random=False))
 def test_every_table_has_a_safe_file_of_its_own(tables: list[tuple[str, str]], chance: object) -> None:
     """Names are different even where case is folded, safe anywhere, never ours, and independent of order."""
-    named = files.table_files(tables)
+    named = table_files(tables)
     assert set(named) == set(tables)
     assert len({name.lower() for name in named.values()}) == len(set(tables))
     ours = {files.METADATA, files.MAPPING, files.ATTENTION, files.FREEZE_PRIOR, files.THAW}
@@ -331,12 +332,12 @@ def test_every_table_has_a_safe_file_of_its_own(tables: list[tuple[str, str]], c
         assert name[0] not in ".-" and name.lower() not in ours
     shuffled = list(tables)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert files.table_files(shuffled) == named
+    assert table_files(shuffled) == named
 
 
 def test_the_rule_by_example() -> None:
     """The names that people see, and which table keeps a name that two want."""
-    named = files.table_files(
+    named = table_files(
         [
             ("public", "orders"), ("public", "Orders"), ("billing", "invoices"), ("auth", "users"),
             ("public", "auth_users"), ("public", "metadata"), ("public", "große Tabelle"), ("a_b", "c"), ("a", "b_c"),
@@ -359,7 +360,7 @@ def test_the_rule_by_example() -> None:
 
 def test_auth_users_is_never_another_tables() -> None:
     """The file that the users are read from belongs to auth.users even when only others ask for it."""
-    assert files.table_files([("public", "auth_users")])["public", "auth_users"] == "auth_users-f57bf874.json"
+    assert table_files([("public", "auth_users")])["public", "auth_users"] == "auth_users-f57bf874.json"
 
 
 # -- the archive ------------------------------------------------------------------------------------------------------
@@ -369,7 +370,7 @@ RUN = "20260102-abcd"
 
 @pytest.fixture
 def night(tmp_path: Path) -> Path:
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     for name in ("orders.json", "metadata.json", "journal.jsonl", "users.jsonl", "freeze-prior.json", "thaw.json"):
         (directory / name).write_text(name)
     (directory / "rows.json.partial").write_text("half")
@@ -378,10 +379,10 @@ def night(tmp_path: Path) -> Path:
 
 def test_an_invalid_bundle_moves_whole_and_the_record_stays(night: Path) -> None:
     """What tells of the world stays, what was exported moves, and the next one gets the next number."""
-    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-1"
+    assert data_directory.archive(night, RUN) == night / "archive" / f"{RUN}-1"
     (night / "orders.json").write_text("again")
-    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-2"
-    assert files.archive(night, RUN) is None
+    assert data_directory.archive(night, RUN) == night / "archive" / f"{RUN}-2"
+    assert data_directory.archive(night, RUN) is None
     assert content(night) == {
         ".gitignore": b"*\n",
         "journal.jsonl": b"journal.jsonl",
@@ -399,7 +400,7 @@ def test_an_archiving_cut_off_goes_on_in_the_same_folder(night: Path) -> None:
     aside = night / "archive" / f"{RUN}-1.partial"
     aside.mkdir(parents=True)
     (night / "metadata.json").rename(aside / "metadata.json")
-    assert files.archive(night, RUN) == night / "archive" / f"{RUN}-1"
+    assert data_directory.archive(night, RUN) == night / "archive" / f"{RUN}-1"
     assert {p.name for p in (night / "archive" / f"{RUN}-1").iterdir()} == {"metadata.json", "orders.json"}
     assert not aside.exists()
 
@@ -407,13 +408,13 @@ def test_an_archiving_cut_off_goes_on_in_the_same_folder(night: Path) -> None:
 def test_a_new_run_keeps_all_of_the_earlier_one(night: Path) -> None:
     """Everything but git's file and the lock moves, nothing is deleted or overwritten."""
     (night / files.LOCK).write_text("1")
-    target = files.archive_run(night, RUN)
+    target = data_directory.archive_run(night, RUN)
     assert {p.name for p in night.iterdir()} == {".gitignore", files.LOCK, "archive"}
     assert content(target) == {
         name: name.encode()
         for name in ("orders.json", "metadata.json", "journal.jsonl", "users.jsonl", "freeze-prior.json", "thaw.json")
     }
     (night / "journal.jsonl").write_text("another")
-    with pytest.raises(RecordDamaged, match="is there already"):
-        files.archive_run(night, RUN)
+    with pytest.raises(RecordDamaged, match="already exists"):
+        data_directory.archive_run(night, RUN)
     assert (target / "journal.jsonl").read_text() == "journal.jsonl"

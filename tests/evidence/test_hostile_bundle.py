@@ -114,7 +114,7 @@ async def test_what_is_nested_deep_and_whole_is_read(bundle: Any) -> None:
     run = bundle.exported_anew("orders")
     found = [finding async for finding in examiners.examine_references(run, lambda progress: None)]
     assert [(finding.verdict, finding.evidence) for finding in found] == [
-        (Verdict.PASS, "All 2 references to users in the exported tables are in the mapping.")
+        (Verdict.PASS, "2 references to users in the exported tables: all are in the mapping.")
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_file_is_named_inside_the_bundle(bundle: Any, file: str) -> None:
     document["tables"]["orders"]["file"] = file
     path.write_text(json.dumps(document))
 
-    with pytest.raises(RecordDamaged, match=r"metadata\.json cannot be believed: .* is not in the form"):
+    with pytest.raises(RecordDamaged, match=r"metadata\.json is damaged: .* has the wrong format"):
         restore_sql(None, "orders", bundle.directory)
     assert any(
         finding.check == "metadata" and finding.verdict is Verdict.FAIL

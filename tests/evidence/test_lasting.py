@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.artifacts.ephemeral_storage import Mount, mounts, refuse_fleeting, why_fleeting
+from bot.artifacts.ephemeral_storage import Mount, mounts, refuse_ephemeral, why_ephemeral
 from bot.errors import UsageError
 
 _TABLE = r"""22 1 254:0 / / rw,relatime - ext4 /dev/root rw
@@ -39,22 +39,20 @@ def mounted(tmp_path: Path) -> list[Mount]:
 )
 def test_the_file_system_that_holds_it_decides(path: str, why: str, mounted: list[Mount]) -> None:
     """The deepest mount above it, and of two at one place the later; a name that only begins alike is another."""
-    assert why_fleeting(Path(path), mounted, dyno=False) == why
+    assert why_ephemeral(Path(path), mounted, dyno=False) == why
 
 
 def test_where_no_system_tells_nothing_is_refused(tmp_path: Path) -> None:
     """Not every system has the table."""
-    assert why_fleeting(tmp_path, mounts(tmp_path / "there is none"), dyno=False) == ""
+    assert why_ephemeral(tmp_path, mounts(tmp_path / "there is none"), dyno=False) == ""
 
 
 def test_a_dyno_lasts_nowhere(tmp_path: Path) -> None:
     """Whatever its file system is called; the sentence names the way out."""
     with pytest.raises(UsageError) as error:
-        refuse_fleeting(tmp_path, dyno=True)
+        refuse_ephemeral(tmp_path, dyno=True)
     assert str(error.value) == (
-        f"The data directory {tmp_path} is on a dyno, whose files are gone with it, and a restart would lose "
-        "the journal, "
-        "the export and the mapping; nothing was started; name a directory on a disk that lasts in "
-        "MIGRATION_DATA_DIR, or "
-        "set run.ephemeral_ok = true knowing it."
+        f"The data directory {tmp_path} is on a dyno, which loses its files at every restart: you would lose "
+        "the journal, the export and the mapping; nothing was started; set MIGRATION_DATA_DIR to a directory on a "
+        "persistent disk, or accept that with run.ephemeral_ok = true."
     )

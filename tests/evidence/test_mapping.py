@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, mapping
+from bot.artifacts import durable, files, mapping
 from bot.errors import RecordDamaged
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -21,7 +21,7 @@ def test_the_document_is_the_promised_one(bundle: Any) -> None:
         "generatedAt": "2026-01-02T03:04:05Z",
         "retainUntil": "2026-04-02T03:04:05Z",
         "runId": "20260102-abcd",
-        "exportSha256": files.sha256_of(bundle.directory / files.METADATA),
+        "exportSha256": durable.sha256_of(bundle.directory / files.METADATA),
         "counts": {"users": 3, "created": 1, "matched": 1, "updated": 0, "unmapped": 1, "attention": 1},
         "mappings": [
             {
@@ -88,7 +88,7 @@ def test_entries_come_back_one_by_one(tmp_path: Path, n: int) -> None:
     """Written from a generator and read as one, in order, for none, one and many."""
     path = tmp_path / files.MAPPING
     written = mapping.write(path, head(users=n, created=n), many(n), [])
-    assert written.sha256 == files.sha256_of(path)
+    assert written.sha256 == durable.sha256_of(path)
     assert list(mapping.read(path)) == [head(users=n, created=n), *many(n)]
     assert mapping.read_head(path) == head(users=n, created=n)
     assert len(json.loads(path.read_bytes())["mappings"]) == n
@@ -107,7 +107,7 @@ def test_a_file_cut_short_is_damage(bundle: Any, cut: int) -> None:
     path = bundle.directory / files.MAPPING
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-cut]))
-    with pytest.raises(RecordDamaged, match="cannot be believed"):
+    with pytest.raises(RecordDamaged, match="is damaged"):
         list(mapping.read(path))
 
 
@@ -118,8 +118,8 @@ def test_a_changed_line_is_named(bundle: Any) -> None:
     with pytest.raises(RecordDamaged) as refusal:
         list(mapping.read(path))
     assert str(refusal.value) == (
-        "Line 4 of user-mapping.json cannot be believed: it is not in the form that was written; "
-        "nothing was written; put the file back from a copy."
+        "Line 4 of user-mapping.json is damaged: it has the wrong format; "
+        "nothing was written; restore the file from a copy."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, metadata
+from bot.artifacts import durable, files, metadata
 from bot.errors import RecordDamaged
 
 FIELDS = {
@@ -82,15 +82,18 @@ def test_what_is_written_is_read(bundle: Any) -> None:
     path = bundle.directory / files.METADATA
     assert metadata.read(path) == bundle.metadata
     assert json.loads(path.read_bytes())["exportedAt"] == "2026-01-02T03:04:05Z"
-    assert metadata.write(path, bundle.metadata).sha256 == files.sha256_of(path)
+    assert metadata.write(path, bundle.metadata).sha256 == durable.sha256_of(path)
 
 
 BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "cut": (lambda text: text[:-3], "the document is not in the form that was written"),
-    "unknown": (lambda text: text.replace(b'"lsn"', b'"lsm"'), "freeze.lsn is not in the form that was written"),
+    "cut": (lambda text: text[:-3], "the document has the wrong format"),
+    "unknown": (
+        lambda text: text.replace(b'"lsn"', b'"lsm"'),
+        "freeze.lsn has the wrong format",
+    ),
     "type": (
         lambda text: text.replace(b'"xmax": 7', b'"xmax": "x"'),
-        "freeze.xmax is not in the form that was written",
+        "freeze.xmax has the wrong format",
     ),
 }
 
@@ -104,11 +107,11 @@ def test_another_form_is_one_sentence(bundle: Any, how: str) -> None:
     with pytest.raises(RecordDamaged) as refusal:
         metadata.read(path)
     assert str(refusal.value) == (
-        f"{path} cannot be believed: {why}; nothing was written; put it back from a copy, or export again."
+        f"{path} is damaged: {why}; nothing was written; restore it from a copy, or export again."
     )
 
 
 def test_a_missing_one_is_one_sentence(tmp_path: Path) -> None:
     """No file is not an empty one."""
-    with pytest.raises(RecordDamaged, match="it is not there or cannot be read"):
+    with pytest.raises(RecordDamaged, match="it is missing or cannot be read"):
         metadata.read(tmp_path / files.METADATA)

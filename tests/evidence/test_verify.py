@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files
+from bot.artifacts import durable, files
 from bot.artifacts.verify import verify_bundle
 from bot.errors import RecordDamaged, UsageError
 from bot.journal import Journal, read_chain
@@ -40,12 +40,12 @@ def test_a_whole_bundle_passes_and_says_what_it_is_worth(bundle: Any) -> None:
     """Every check passes, and the last one says that nobody outside was asked."""
     found = verify_bundle(bundle.closed().directory, None)
     assert {finding.check: finding.evidence for finding in found if finding.verdict is Verdict.PASS} == {
-        "journal-chain": f"All 5 lines of journal.jsonl hang together; head {last_hash(bundle)}.",
-        "users-chain": "All 5 lines of users.jsonl hang together.",
-        "sums": f"SHA256SUMS has the digest {files.sha256_of(bundle.directory / files.SUMS)} "
-        "that the journal's closing event holds.",
-        "files-whole": "All 8 files have their SHA-256; the tables have 6 rows.",
-        "anchor": "The bundle is consistent in itself; not compared with Slack.",
+        "journal-chain": f"journal.jsonl: hash chain intact (5 lines); head {last_hash(bundle)}.",
+        "users-chain": "users.jsonl: hash chain intact (5 lines).",
+        "sums": "SHA256SUMS matches the journal's closing event: digest "
+        f"{durable.sha256_of(bundle.directory / files.SUMS)}.",
+        "files-whole": "8 files match SHA256SUMS; 6 rows in the tables.",
+        "anchor": "The bundle is consistent. It was not compared with Slack.",
     }
     assert len(found) == 5
 
@@ -105,12 +105,11 @@ def test_a_file_that_is_not_whole_fails_and_names_it(bundle: Any, name: str, how
 DAMAGE = {
     "value": (
         b'{"id":2', b'{"id":9',
-        "orders.json is not what was exported: its rows have another content (row digest).",
+        "orders.json differs from the export: row digest mismatch.",
     ),
     "no JSON": (
         b'{"id":2', b'{"id"=2',
-        "orders.json is not what was exported: line 3 of orders.json is no row, and its rows have another content "
-        "(row digest).",
+        "orders.json differs from the export: line 3 is not a row, row digest mismatch.",
     ),
     "comma": (
         b'3"},\n', b'3"}.\n',
@@ -122,7 +121,7 @@ DAMAGE = {
     ),
     "size": (
         b'{"id":2', b'{"id":22',
-        "orders.json is not what was exported: it has 159 bytes instead of 158.",
+        "orders.json differs from the export: it has 159 bytes instead of 158.",
     ),
 }  # fmt: skip
 
@@ -154,11 +153,11 @@ def test_an_anchor_is_the_hash_of_some_line(bundle: Any) -> None:
     """A hash told in Slack ties the bundle to that message; another one refuses it."""
     directory = bundle.closed().directory
     found = the(verify_bundle(directory, bundle.head[1].upper()), "anchor")
-    assert (found.verdict, found.evidence) == (Verdict.PASS, "The anchor is the hash of line 3 of journal.jsonl.")
+    assert (found.verdict, found.evidence) == (Verdict.PASS, "The anchor matches line 3 of journal.jsonl.")
     found = the(verify_bundle(directory, "0" * 64), "anchor")
     assert (found.verdict, found.evidence) == (
         Verdict.FAIL,
-        "The anchor is the hash of no line of journal.jsonl: this is not the journal that the message was about.",
+        "The anchor matches no line of journal.jsonl: the message was about another journal.",
     )
     assert the(verify_bundle(directory, ""), "anchor").verdict is Verdict.FAIL
 
@@ -183,8 +182,8 @@ def test_lines_missing_at_the_journals_end_are_found(bundle: Any) -> None:
     path = bundle.closed().directory / files.JOURNAL
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
     assert failures(verify_bundle(bundle.directory, None)) == (
-        "SHA256SUMS is there, but journal.jsonl has no closing event: the handover was cut off, or lines are missing "
-        "at the journal's end."
+        "SHA256SUMS exists, but journal.jsonl has no closing event: the handover was interrupted, or the journal has "
+        "lost lines at its end."
     )
 
 
@@ -198,8 +197,8 @@ def test_a_bundle_not_handed_over_is_checked_as_far_as_it_goes(bundle: Any) -> N
         "files-whole": Verdict.PASS,
         "anchor": Verdict.PASS,
     }
-    assert the(found, "handover").evidence == "This bundle is not handed over yet; what there is was checked."
-    assert the(found, "files-whole").evidence == "All 3 exported files are whole: 6 rows."
+    assert the(found, "handover").evidence == "The handover is not done yet. Everything present was checked."
+    assert the(found, "files-whole").evidence == "3 exported files match metadata.json: 6 rows."
 
 
 @pytest.mark.parametrize(
@@ -221,7 +220,7 @@ def test_a_torn_line_before_handover_is_a_warning(bundle: Any) -> None:
     found = the(verify_bundle(bundle.directory, None), "journal-chain")
     assert (found.verdict, found.evidence) == (
         Verdict.WARN,
-        "The end of journal.jsonl was torn by a crash; the hash chain before it is intact (2 lines).",
+        "A crash cut off the last line of journal.jsonl; the hash chain before it is intact (2 lines).",
     )
 
 
@@ -251,13 +250,13 @@ def test_files_born_later_are_not_refused_and_strangers_are_named(bundle: Any) -
     found = the(verify_bundle(directory, None), "unknown-files")
     assert (found.verdict, found.evidence) == (
         Verdict.WARN,
-        "In the directory, but not of the bundle: secrets.json.",
+        "Files in the directory that are not part of the bundle: secrets.json.",
     )
 
 
 def test_an_empty_directory_is_no_bundle(tmp_path: Path) -> None:
     """Nothing to check is not a pass; no directory at all is wrong usage."""
-    assert failures(verify_bundle(tmp_path, None)) == "journal.jsonl is not there or cannot be read."
+    assert failures(verify_bundle(tmp_path, None)) == "journal.jsonl is missing or cannot be read."
     with pytest.raises(UsageError, match=r"^There is no directory"):
         verify_bundle(tmp_path / "nowhere", None)
 
@@ -294,7 +293,7 @@ def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
     assert handed_over(bundle.directory, bundle.run, (9, "f" * 64)) == first
     assert (bundle.directory / files.SUMS).read_bytes() == before
     assert (first.files, first.journal_line, first.journal_hash) == (8, *bundle.head)
-    assert first.digest == files.sha256_of(bundle.directory / files.SUMS)
+    assert first.digest == durable.sha256_of(bundle.directory / files.SUMS)
 
 
 def test_a_bundle_that_is_not_whole_is_not_handed_over(bundle: Any) -> None:
@@ -302,12 +301,12 @@ def test_a_bundle_that_is_not_whole_is_not_handed_over(bundle: Any) -> None:
     with pytest.raises(RecordDamaged) as refusal:
         handed_over(bundle.directory, bundle.of_another_run(), bundle.head)
     assert str(refusal.value) == (
-        "The bundle is not whole: metadata.json and user-mapping.json are not both of run 20260102-ffff; "
-        "nothing was written; put it back from a copy and say `retry`, or without one say `thaw`: the run goes back to "
+        "The bundle is damaged: metadata.json and user-mapping.json do not both belong to run 20260102-ffff; "
+        "nothing was written; restore it from a copy and say `retry`, or without one say `thaw`: the run goes back to "
         "the freeze gate and exports again."
     )
     (bundle.directory / "orders.json").unlink()
-    with pytest.raises(RecordDamaged, match=r"orders\.json is missing"):
+    with pytest.raises(RecordDamaged, match=r"missing: orders\.json"):
         handed_over(bundle.directory, bundle.run, bundle.head)
     assert not (bundle.directory / files.SUMS).exists()
 
@@ -322,10 +321,10 @@ def test_what_has_changed_since_it_was_checked_is_not_handed_over(bundle: Any, n
     if sealed:
         path.write_bytes(whole)
         handed_over(bundle.directory, bundle.run, bundle.head)
-        before = files.sha256_of(path)
+        before = durable.sha256_of(path)
         path.write_bytes(whole.replace(b"0", b"1", 1))
         sums = (bundle.directory / files.SUMS).read_text()
-        (bundle.directory / files.SUMS).write_text(sums.replace(before, files.sha256_of(path)))
+        (bundle.directory / files.SUMS).write_text(sums.replace(before, durable.sha256_of(path)))
     with pytest.raises(RecordDamaged) as refusal:
         handed_over(bundle.directory, bundle.run, bundle.head)
     assert name in str(refusal.value)
@@ -340,5 +339,5 @@ def test_files_changed_since_the_sums_are_not_handed_over_again(bundle: Any) -> 
     """Sums that are there are held against the files before they are believed."""
     handed_over(bundle.directory, bundle.run, bundle.head)
     (bundle.directory / "orders.json").write_text("[\n]\n")
-    with pytest.raises(RecordDamaged, match=r"orders\.json has changed since it was checked \(SHA-256\)"):
+    with pytest.raises(RecordDamaged, match=r"orders\.json has changed since it was checked: SHA-256 mismatch"):
         handed_over(bundle.directory, bundle.run, bundle.head)

@@ -153,9 +153,9 @@ async def test_a_name_misspelt_in_exclude_tables_is_refused(company: Company) ->
         await catalog_of(company, exclude=("public.ordres",))
 
     assert str(caught.value) == (
-        "the setting export.exclude_tables names public.ordres, which is no table of the source; nothing was exported;"
-        " write it as schema.table, a partition by its parent, in upper and lower case as it is, and start again; a run"
-        " that is open keeps its lists: abort it, then `cutover run --new`."
+        "the setting export.exclude_tables names public.ordres, but the source has no such table; nothing was exported;"
+        " write it as schema.table (of a partition, its parent), in the same upper and lower case, then start again; an"
+        " open run keeps its lists: abort it, then `cutover run --new`."
     )
 
 
@@ -165,8 +165,8 @@ async def test_a_schema_misspelt_in_include_schemas_is_refused(company: Company)
         await catalog_of(company, include=("Public",))
 
     assert str(caught.value) == (
-        "the setting export.include_schemas names Public, which holds no table of the source; nothing was exported;"
-        " write the schemas in upper and lower case as they are, and start again; a run that is open keeps its lists:"
+        "the setting export.include_schemas names Public, but the source has no table in such a schema; nothing was"
+        " exported; write the schemas in the same upper and lower case, then start again; an open run keeps its lists:"
         " abort it, then `cutover run --new`."
     )
 
@@ -177,8 +177,8 @@ async def test_users_cannot_be_excluded(company: Company) -> None:
         await catalog_of(company, exclude=("auth.users",))
 
     assert str(caught.value) == (
-        "export.exclude_tables names auth.users, without which no user can be created; nothing was exported;"
-        " take it off the list."
+        "export.exclude_tables names auth.users, but no user can be created without it; nothing was exported;"
+        " remove it from the list."
     )
 
 
@@ -198,6 +198,6 @@ async def test_a_database_without_users_is_no_supabase_project(company: Company)
             await read_catalog(session, include_schemas=(), exclude_tables=())
 
     assert str(caught.value) == (
-        "the source has no table auth.users, so it is no Supabase project's database; nothing was exported;"
+        "the source has no table auth.users, so it is not a Supabase project's database; nothing was exported;"
         " check SUPABASE_DB_URL."
     )

@@ -11,12 +11,12 @@ from bot.plan.findings import Finding, Verdict
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.standins.gateway import GatewayStandin
-from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.proof.counts import CountsExaminer
 
 EXPOSED = ("public",)
-_BY_SQL = "so every count is by SQL"
+_BY_SQL = "so SQL counted everything"
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Any, gatewa
         "counts-by-sql": Verdict.PASS,
     }
     assert found["counts-by-api"].evidence == (
-        f"{len(by_api)} tables, {sum(by_api):,} rows: as exported, counted through the API."
+        f"{len(by_api)} tables, {sum(by_api):,} rows: the counts by the API match the export."
     )
     assert found["counts-by-sql"].evidence == (
-        f"{len(by_sql)} tables, {sum(by_sql):,} rows: as exported, counted by SQL in a fresh session, because the API"
-        " does not count them alone (schemas auth, billing, storage)."
+        f"{len(by_sql)} tables, {sum(by_sql):,} rows: the counts by SQL match the export. The API cannot count these"
+        " (schemas auth, billing, storage)."
     )
 
 
@@ -80,14 +80,13 @@ async def test_another_number_fails_and_names_the_table_with_both(taken: Any, ga
     }
     todos, payments = before["todos"], before["billing_payments"]
     assert found["counts-by-api"].evidence == (
-        "The API counts other numbers of rows than were exported: "
-        f"public.todos has {todos + 1:,}, {todos:,} were exported."
+        f"Row counts by the API differ from the export: public.todos has {todos + 1:,}, {todos:,} exported."
     )
     assert found["counts-by-sql"].evidence == (
-        f"SQL counts other numbers of rows than were exported: billing.payments has 0, {payments:,} were exported."
+        f"Row counts by SQL differ from the export: billing.payments has 0, {payments:,} exported."
     )
     assert found["counts-by-sql"].fix == (
-        "Find out what wrote to these tables, or who cut the files, then say `abort` and export again in a new run."
+        "Find what wrote to these tables or changed the files. Then say `abort` and export again in a new run."
     )
 
 
@@ -101,7 +100,7 @@ async def test_a_table_that_is_gone_fails(taken: Any, gateway: Gateway, run: Run
 
     assert found["counts-by-api"].verdict is Verdict.PASS
     assert found["counts-by-sql"].evidence == (
-        "SQL counts other numbers of rows than were exported: public.settings is gone, 2 were exported."
+        "Row counts by SQL differ from the export: public.settings is gone, 2 exported."
     )
 
 
@@ -118,8 +117,8 @@ async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: An
 
     assert found["counts-by-api"].verdict is Verdict.PASS
     assert found["counts-by-sql"].verdict is Verdict.WARN
-    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
-    assert found["counts-by-sql"].fix == "Nothing to fix: the numbers are equal."
+    assert found["counts-by-sql"].evidence.endswith("match the export. The API failed on public.messages.")
+    assert found["counts-by-sql"].fix == "Nothing to do: the counts are equal."
 
 
 async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant_is_named(
@@ -161,7 +160,7 @@ async def test_a_table_on_which_the_api_fails_though_it_may_read_it_is_a_warning
     found = await examine(taken, RefusesMessages(gateway.url, "unused"), run)
 
     assert found["counts-by-sql"].verdict is Verdict.WARN
-    assert found["counts-by-sql"].evidence.endswith("in a fresh session; the API failed on public.messages.")
+    assert found["counts-by-sql"].evidence.endswith("match the export. The API failed on public.messages.")
 
 
 @pytest.mark.parametrize(("at_opening", "verdict"), [(True, "fail"), (None, "fail"), (False, "warn")])
@@ -180,8 +179,8 @@ async def test_an_api_that_does_not_take_the_key_may_be_let_pass_since_sql_count
     assert "the Supabase API refused the key in SUPABASE_SERVICE_ROLE_KEY (401)" in by_api.evidence
     assert by_sql.verdict is Verdict.WARN
     assert by_sql.evidence == (
-        f"{len(taken.metadata.tables)} tables, {taken.metadata.totals.rows:,} rows: as exported, counted by SQL in a "
-        "fresh session; the API could not be asked."
+        f"{len(taken.metadata.tables)} tables, {taken.metadata.totals.rows:,} rows: the counts by SQL match "
+        "the export. The API did not answer."
     )
 
 
@@ -203,8 +202,9 @@ async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening
     by_api = found["counts-by-api"]
     assert (by_api.verdict, by_api.waivable) == (verdict, at_opening)
     assert by_api.evidence == (
-        f"The API counts nothing, {'although it did when this run was opened' if at_opening else _BY_SQL}: it exposes "
-        "none of the exported tables that it may read."
+        f"The API gives no counts, {'although it did when this run was opened' if at_opening else _BY_SQL}: it may "
+        "read "
+        "none of the exported tables that it exposes."
     )
     assert found["counts-by-sql"].verdict is Verdict.PASS
 

@@ -15,7 +15,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
-from bot.supabase.live_users import auth_rows
+from bot.supabase.preflight.live_users import auth_rows
 from bot.supabase.proof.encoding import database_encoding
 from tests.export.conftest import Taken, make_run
 from tests.export.loading import psql
@@ -93,7 +93,7 @@ async def test_files_are_utf8_sums_are_over_their_bytes_and_all_comes_back(
         found = await asked(source)
         assert found is not None and (found.verdict, found.evidence) == (
             "pass",
-            f"The database's encoding is {encoding}; all of its text can be written as UTF-8.",
+            f"The database's encoding is {encoding}. All of its text can be written as UTF-8.",
         )
 
         script = restore.restore_sql(taken.metadata, table, str(tmp_path / table.file))
@@ -122,12 +122,12 @@ async def test_text_that_is_no_utf8_is_refused_by_name_before_the_freeze(
             False,
         )
         assert found.evidence == (
-            "The database's encoding is SQL_ASCII, and text in public.notes.body, public.notes.tags is no UTF-8, so it "
-            "cannot be exported."
+            "The database's encoding is SQL_ASCII, and some text cannot be exported because it is not valid UTF-8: "
+            "public.notes.body, public.notes.tags."
         )
         assert found.fix == (
-            "Before the freeze, store that text anew, read in the encoding that it was written in: "
-            "convert_from(convert_to(TEXT, 'SQL_ASCII'), 'LATIN1'), say. Under a freeze say `abort` for that. "
+            "Before the freeze, convert that text from the encoding in which it was written, for example "
+            "convert_from(convert_to(TEXT, 'SQL_ASCII'), 'LATIN1'). Under a freeze, say `abort` first. "
             "Or leave the tables out: `accept unreadable:public.notes: WHY`."
         )
         assert found.facts["unreadable"] == ["public.notes"]
@@ -136,7 +136,7 @@ async def test_text_that_is_no_utf8_is_refused_by_name_before_the_freeze(
         with pytest.raises(Unreadable) as caught:
             await taken.take()
         assert str(caught.value) == (
-            "public.notes could not be exported: text in it is no UTF-8 (22021); no metadata.json was written; "
+            "public.notes could not be exported: some text is not valid UTF-8 (22021); no metadata.json was written; "
             "leave the table out; or, before a run, name it in export.exclude_tables or correct what the check "
             "`database-encoding` of `cutover doctor` names."
         )
@@ -155,5 +155,7 @@ async def test_text_that_is_no_utf8_is_refused_by_name_before_the_freeze(
             await Taken(source, again).take(leaving_out(make_run(), "public.notes"))
         assert caught.value.tables == ()
         assert "say `abort`, correct what the check `database-encoding`" in str(caught.value)
-        with pytest.raises(ServiceRefused, match=r"the users could not be looked at: text in it is no UTF-8 \(22021\)"):
+        with pytest.raises(
+            ServiceRefused, match=r"the users could not be looked at: some text is not valid UTF-8 \(22021\)"
+        ):
             [row async for row in auth_rows(Database(source.dsn), "users")]

@@ -14,9 +14,9 @@ from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import Catalog, read_catalog
-from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.proof.counts import CountsExaminer
 from bot.supabase.proof.examiner import select_rights
 from tests.export.conftest import Taken
 from tests.freeze.servers import VERSIONS, fresh, small_world
@@ -255,11 +255,11 @@ async def test_columns_of_ones_own_and_two_parents_lose_no_row_and_double_none(
         "archive.notes": "its schema is not among export.include_schemas",
     }
     assert await counted(taken, run) == {
-        "counts-by-api": ("pass", "2 tables, 2 rows: as exported, counted through the API."),
+        "counts-by-api": ("pass", "2 tables, 2 rows: the counts by the API match the export."),
         "counts-by-sql": (
             "pass",
-            "3 tables, 2 rows: as exported, counted by SQL in a fresh session, because the API does not count them "
-            "alone (schemas archive, auth, public).",
+            "3 tables, 2 rows: the counts by SQL match the export. The API cannot count these (schemas archive, auth, "
+            "public).",
         ),
     }
 
@@ -279,8 +279,8 @@ async def test_the_second_count_notices_rows_that_are_in_no_file(source: Company
 
     assert (verdict, by_sql) == ("fail", "pass")
     assert evidence == (
-        "The API counts other numbers of rows than were exported: public.metrics with what inherits from it has 1,500, "
-        "500 were exported."
+        "Row counts by the API differ from the export: public.metrics with what inherits from it has 1,500, 500 "
+        "exported."
     )
 
 
@@ -295,8 +295,8 @@ async def test_the_second_count_by_sql_notices_it_too(source: Company, taken: Ta
 
     assert verdict == "fail"
     assert evidence == (
-        "SQL counts other numbers of rows than were exported: _timescaledb_internal.metrics with what inherits from it "
-        "has 1,501, 1,500 were exported."
+        "Row counts by SQL differ from the export: _timescaledb_internal.metrics with what inherits from it has 1,501, "
+        "1,500 exported."
     )
 
 
@@ -409,8 +409,8 @@ async def test_a_table_that_would_be_in_no_file_or_in_two_is_refused_and_can_be_
     made_by_owner(source, DETACHED)
     made_by_platform(
         source,
-        "SET allow_system_table_mods = on; "
-        "UPDATE pg_class SET relispartition = false WHERE oid = 'public.events_2026'::regclass",
+        "SET allow_system_table_mods = on; UPDATE pg_class SET relispartition = false WHERE oid = "
+        "'public.events_2026'::regclass",
     )
 
     with pytest.raises(Unreadable) as caught:
@@ -432,7 +432,7 @@ async def test_a_table_that_would_be_in_no_file_or_in_two_is_refused_and_can_be_
     assert not list(taken.directory.iterdir())
     assert (finding.verdict, finding.evidence) == ("fail", f"The {why}.")
     assert finding.fix == (
-        f"{way_on}: `accept unreadable:public.events_2026: WHY`, or before a run in export.exclude_tables"
+        f"S{way_on[1:]}: `accept unreadable:public.events_2026: WHY`, or before a run in export.exclude_tables."
     )
     assert finding.facts == {"unreadable": ["public.events_2026"]}
     for ways in (

@@ -249,7 +249,7 @@ async def test_a_full_disk_is_one_sentence_and_nothing_half(taken: Any) -> None:
         await taken.take(workers=1)
 
     told = str(caught.value)
-    assert "cannot be written (File too large); no file of that name was made or changed; make room" in told
+    assert "(File too large); no file of that name was created or changed; free disk space" in told
     assert not (taken.directory / "metadata.json").exists()
     assert [path.name for path in taken.directory.glob("*.partial")] == ["export.partial"]
 

@@ -146,8 +146,8 @@ async def test_settings_that_change_while_a_table_is_read_end_the_export_by_its_
         await take(taken)
 
     assert str(caught.value) == (
-        "while app.b was read, code that belongs to it changed default_transaction_read_only, TimeZone, IntervalStyle, "
-        "extra_float_digits, search_path; what was read is not used; change or drop what the check `foreign-code` "
+        "reading app.b ran code of its owner that changed default_transaction_read_only, TimeZone, IntervalStyle, "
+        "extra_float_digits, search_path; what was read was not used; change or drop what the check `foreign-code` "
         "lists for it (under a freeze in BEGIN READ WRITE; … COMMIT;), then try again."
     )
     assert not (taken.directory / "app_b.json").exists()
@@ -173,7 +173,7 @@ async def test_a_large_table_read_in_spans_is_not_believed_either(taken: Taken) 
     with pytest.raises(ServiceRefused) as caught:
         await take(taken)
 
-    assert str(caught.value).startswith("while app.big was read, code that belongs to it changed ")
+    assert str(caught.value).startswith("reading app.big ran code of its owner that changed ")
     assert not (taken.directory / "app_big.json").exists()
 
 
@@ -271,7 +271,7 @@ async def test_foreign_code_is_listed_by_name_and_owner(source: Company) -> None
         "app.less(integer,integer) of app_role, run by statistics app.odd; "
         "app.never(text) of app_role, run by domain app.word; "
         "app.step(integer) of app_role, run by index app.a_at and 1 other place. "
-        "Cutover reads so that they cannot write; they can still read, and send what they read."
+        "They cannot write while Cutover reads, but they can read data and send it elsewhere."
     )
 
 

@@ -13,7 +13,7 @@ from bot.slack.render.summaries import left_out
 from bot.stackauth.users.forecast import look_ahead, look_at_the_living
 from bot.supabase.database import Database
 from bot.supabase.export.left_out import holding_rows, with_rows
-from bot.supabase.live_users import auth_rows
+from bot.supabase.preflight.live_users import auth_rows
 from tests.export.conftest import AT
 
 PLATFORM = "it is the platform's own"

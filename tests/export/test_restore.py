@@ -131,10 +131,10 @@ async def test_the_command_prints_it_for_a_bundle_wherever_it_lies(
     ]
     with pytest.raises(UsageError, match="The bundle has no table nowhere; nothing was printed"):
         restore_sql(None, "nowhere", moved)
-    with pytest.raises(UsageError, match="holds a line break"):
+    with pytest.raises(UsageError, match="contains a line break"):
         restore.restore_sql(taken.metadata, taken.metadata.tables["settings"], "a\nb")
     (moved / "metadata.json").write_text("{")
-    with pytest.raises(RecordDamaged, match="cannot be believed"):
+    with pytest.raises(RecordDamaged, match=r"metadata\.json is damaged"):
         restore_sql(None, "settings", moved)
 
 
@@ -157,7 +157,7 @@ async def test_a_type_that_is_none_is_not_printed(taken: Any) -> None:
         for encoding in ("json", "text"):
             column = table.columns[0].model_copy(update={"type": of, "encoding": encoding})
             changed = table.model_copy(update={"columns": (column, *table.columns[1:])})
-            with pytest.raises(RecordDamaged, match="the type of column name is not the name of a type"):
+            with pytest.raises(RecordDamaged, match="column name has a type that is not the name of a type"):
                 restore.restore_sql(described, changed, "settings.json")
 
 

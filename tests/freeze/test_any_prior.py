@@ -18,8 +18,9 @@ from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
 from bot.supabase.freeze.kit import freeze_sql
 from bot.supabase.freeze.layers import UNKNOWN, Prior, keep_prior, prior_of, read_layers, thaw_sql, thaw_sql_to_post
-from bot.supabase.freeze.thaw import DROP, plan_of, thaw
-from bot.supabase.probes import fresh_writes
+from bot.supabase.freeze.thaw import DROP, thaw
+from bot.supabase.freeze.thaw_plan import plan_thaw
+from bot.supabase.proof.probes import fresh_writes
 from tests.freeze.catalogs import world_of
 from tests.freeze.priors import State, states
 from tests.freeze.servers import VERSIONS, as_superuser, fresh, small_world
@@ -97,13 +98,13 @@ async def _there_and_back(source: Company, state: State, by: tuple[str, str], pr
         layers = await read_layers(session)
         prior = prior_of(layers)
     keep_prior(prior_file, layers)
-    assert not layers.stand
+    assert not layers.in_place
     await _freeze(source, database, by[0])
     async with database.session("test") as session:
         frozen = await read_layers(session)
-    assert frozen.stand
+    assert frozen.in_place
     assert frozen.noted == prior == prior_of(frozen)
-    assert plan_of(frozen, None).sets == prior
+    assert plan_thaw(frozen, None).sets == prior
     assert prior != UNKNOWN
     _gate(source, state)
     await _thaw(source, database, by[1], prior, prior_file)

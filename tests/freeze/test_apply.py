@@ -17,7 +17,7 @@ from bot.supabase.freeze.thaw import thaw
 from bot.supabase.gateway import Gateway
 from tests.freeze.catalogs import world_of
 
-APPLIED = "The database is read-only for new sessions, and the public API has a hook that refuses writes."
+APPLIED = "New sessions are read-only, and the public API has a hook that refuses writes."
 
 
 def _told(findings: list[Finding]) -> list[tuple[str, str, str]]:
@@ -34,18 +34,18 @@ def _sessions(source: Company) -> list[tuple[Any, ...]]:
 async def test_applied_it_stands_and_leaves_no_old_session(
     source: Company, database: Database, gateway: Gateway
 ) -> None:
-    """An app's session is ended, and the one that froze, which could still write; both roads are refused."""
+    """An app's session is ended, and the one that froze, which could still write; SQL and the API both refuse."""
     with psycopg.connect(source.dsn, application_name="app", autocommit=True) as app:
         findings = await apply(database)
         with pytest.raises(psycopg.OperationalError):
             app.execute("SELECT 1")
     assert _told(findings) == [
         ("freeze-applied", "pass", APPLIED),
-        ("freeze-sessions", "pass", "Every session from before the freeze was ended, ours too."),
+        ("freeze-sessions", "pass", "Every session from before the freeze was ended, Cutover's own too."),
     ]
     assert {name for (name,) in _sessions(source)} <= {"postgrest listen"}, "the gateway's listener comes back, anew"
     async with database.session("test") as session:
-        assert (await read_layers(session)).stand
+        assert (await read_layers(session)).in_place
     with psycopg.connect(source.dsn) as fresh, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         fresh.execute("UPDATE public.settings SET value = value")
     assert await gateway.try_write("anon", "public", "profiles", "id") == "25006"
@@ -75,7 +75,7 @@ async def test_a_session_that_cannot_be_ended_is_named(source: Company, database
         assert applied.verdict is Verdict.PASS
         assert (ended.verdict, ended.evidence) == (
             "warn",
-            "All sessions from before the freeze were ended but the platform's own: "
+            "All sessions from before the freeze were ended except the platform's own: "
             f"pid {platform.info.backend_pid} (supabase_admin, platform).",
         )
         with pytest.raises(psycopg.OperationalError):
@@ -99,7 +99,7 @@ async def test_beside_a_person_who_freezes_at_the_same_moment(source: Company, d
     assert [finding.verdict for finding in findings] == ["pass", "pass"]
     async with database.session("test") as session:
         layers = await read_layers(session)
-    assert layers.stand
+    assert layers.in_place
     assert layers.noted is not None
     assert (layers.noted.hook, layers.noted.default) == (None, None)
 
@@ -134,13 +134,13 @@ async def test_a_schema_of_that_name_that_is_not_ours_is_left_alone(
     with pytest.raises(CutoverError) as refused:
         await apply(database)
     assert str(refused.value) == (
-        "there is a schema cutover_freeze that Cutover did not make; nothing was frozen and no session was ended; "
+        "there is a schema cutover_freeze that Cutover did not create; nothing was frozen and no session was ended; "
         "rename it, then freeze again."
     )
     with psycopg.connect(source.dsn, autocommit=True) as session:
-        with pytest.raises(psycopg.errors.DuplicateSchema, match="not of this kit; nothing was frozen"):
+        with pytest.raises(psycopg.errors.DuplicateSchema, match="that Cutover did not create"):
             session.execute(freeze_sql().encode())
         session.execute("ROLLBACK")
     findings = await thaw(database)
-    assert findings[0].evidence == "There was nothing to thaw: this database is not frozen by Cutover."
+    assert findings[0].evidence == "Nothing to thaw: Cutover did not freeze this database."
     assert world_of(source) == before

@@ -10,8 +10,8 @@ import pytest
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import CANARY_EMAIL, CANARY_PASSWORD, Company
 from bot.rehearsal.standins.gateway import GatewayStandin
-from bot.supabase.canary import Canary, signs_in
 from bot.supabase.database import Database
+from bot.supabase.preflight.canary import Canary, signs_in
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from bot.errors import UsageError
 from bot.plan.findings import Finding
+from bot.supabase.connection.dsn import Dsn, check_dsn, server_proven
 from bot.supabase.database import Database
-from bot.supabase.dsn import Dsn, check_dsn, server_proven
 
 _ENCODED = "(in a password, write @ as %40, : as %3A, / as %2F, # as %23)"
 _REQUIRED = {"sslmode": "require", "require_auth": "scram-sha-256", "gssencmode": "disable"}

@@ -134,7 +134,7 @@ async def test_the_proof_passes_beside_it(
             found = [finding async for finding in proof.freeze_proof(run_since(since), lambda _: None)]
         assert [finding.evidence for finding in found if finding.verdict == "fail"] == []
         [session] = [finding for finding in found if finding.check == "session-refuses-writes"]
-        assert session.evidence == "A fresh session is refused writes with 25006 (CREATE TEMP TABLE)."
+        assert session.evidence == "A new session cannot write (CREATE TEMP TABLE: 25006)."
         await guard.take()
 
 

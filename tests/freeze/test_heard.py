@@ -165,10 +165,9 @@ async def test_beside_a_gateway_that_never_reloads_the_hook_stays_and_lets_all_p
         "thaw-api": "pass",
     }
     assert (findings["thaw-schema"].evidence, findings["thaw-schema"].fix) == (
-        "Schema cutover_freeze stays; its hook lets everything pass. The API has not reloaded within 2 s and still "
+        "The schema cutover_freeze is left. Its hook allows everything. The API has not reloaded within 2 s and still "
         "calls it.",
-        "restart the project's API from the dashboard, then run the thaw again; it is safe to repeat, or drop it: "
-        f"{DROP}",
+        f"Restart the project's API in the dashboard. Run the thaw again. It is safe to repeat. Or drop it: {DROP}",
     )
 
 

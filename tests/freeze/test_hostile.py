@@ -18,7 +18,7 @@ from bot.supabase.freeze.apply import apply
 from bot.supabase.freeze.kit import freeze_sql
 from bot.supabase.freeze.layers import Prior, read_layers, thaw_sql, thaw_sql_to_post
 from bot.supabase.freeze.thaw import DROP, thaw
-from bot.supabase.freeze.thaw_plan import room
+from bot.supabase.freeze.thaw_check import freeze_room
 from tests.freeze.catalogs import world_of
 from tests.freeze.servers import VERSIONS, as_superuser, fresh, small_world
 
@@ -113,14 +113,14 @@ async def test_a_schema_of_somebody_else_is_not_believed(source: Company, strang
     database = Database(source.dsn)
     async with database.session("test") as session:
         layers = await read_layers(session)
-    assert (layers.noted, layers.stranger, room(layers).verdict) == (None, "anon", "fail")
+    assert (layers.noted, layers.stranger, freeze_room(layers).verdict) == (None, "anon", "fail")
     with pytest.raises(ServiceRefused) as refused:
         await apply(database)
     assert str(refused.value) == (
-        "there is a schema cutover_freeze that Cutover did not make; nothing was frozen and no session was ended; "
+        "there is a schema cutover_freeze that Cutover did not create; nothing was frozen and no session was ended; "
         "rename it, then freeze again."
     )
-    with pytest.raises(psycopg.errors.DuplicateSchema, match="that is not of this kit; nothing was frozen; rename it"):
+    with pytest.raises(psycopg.errors.DuplicateSchema, match="that Cutover did not create"):
         _paste(source, freeze_sql())
     _paste(source, thaw_sql())
     assert not blocks(await thaw(database, tmp_path / "none.json"))
@@ -139,10 +139,10 @@ async def test_a_thaw_goes_by_the_file_where_the_schema_is_somebody_elses(source
     as_superuser(source, [sql.SQL("DROP SCHEMA cutover_freeze CASCADE"), sql.SQL(_STRANGERS["schema"]), forged])
     async with database.session("test") as session:
         assert (await read_layers(session)).missing == (
-            "the schema cutover_freeze or a function in it is owned by anon, so it is not believed",
+            "the schema cutover_freeze or a function in it belongs to anon, so Cutover does not trust it",
         )
     findings = await thaw(database, prior_file)
-    assert findings[0].evidence == "The settings are as they were before the freeze."
+    assert findings[0].evidence == "The settings are as before the freeze."
     assert source.server.sql("SELECT obj_description('cutover_freeze'::regnamespace)", source.dbname) == [(_FORGED,)]
     as_superuser(source, [sql.SQL("DROP SCHEMA cutover_freeze CASCADE")])
     assert world_of(source) == before

@@ -19,7 +19,7 @@ from bot.supabase.database import Database, query
 from bot.supabase.freeze.apply import apply
 from bot.supabase.freeze.layers import read_layers
 from bot.supabase.freeze.thaw import DROP, thaw
-from bot.supabase.probes import fresh_writes
+from bot.supabase.proof.probes import fresh_writes
 from tests.freeze.catalogs import world_of
 from tests.freeze.cutting import CutLine, When
 from tests.freeze.servers import VERSIONS, fresh, small_world
@@ -113,7 +113,7 @@ async def _killed(template: Company, what: str, nth: int, when: When, directory:
         if what == "freeze" and nth % 2:
             await apply(database)
             async with database.session("test") as session:
-                assert (await read_layers(session)).stand
+                assert (await read_layers(session)).in_place
         findings = await thaw(database)
         assert not blocks(findings)
         if "thaw-schema" in {finding.check for finding in findings}:

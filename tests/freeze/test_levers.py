@@ -16,7 +16,8 @@ from bot.supabase.database import Database
 from bot.supabase.freeze.thaw import thaw
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.locks import SourceLock
-from bot.supabase.project import identify, preflight
+from bot.supabase.preflight.checks import preflight
+from bot.supabase.project import identify
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.source import SupabaseSource
 
@@ -98,19 +99,19 @@ async def test_the_teams_own_hook_and_the_default_are_a_freeze(
     assert _failing(found) == set()
     assert (found["freeze-layers"].verdict, found["freeze-layers"].evidence) == (
         "warn",
-        f"Frozen by other means than Cutover's kit, since {since:%H:%M:%S} UTC at the latest: "
+        f"Frozen by other means than Cutover's SQL, since {since:%H:%M:%S} UTC at the latest: "
         "default_transaction_read_only is on for the database and the pre-request hook is public.maintenance for "
-        "authenticator in it. A thaw by Cutover cannot undo that.",
+        "authenticator in it. `thaw` cannot undo that.",
     )
     assert (found["api-refuses-writes"].verdict, found["api-refuses-writes"].evidence) == (
         "pass",
-        "The public API refuses writes with the key service_role and anon: its own hook public.maintenance answers "
-        "with PT503.",
+        "The public API refuses writes with the key service_role and anon: its own hook public.maintenance raises "
+        "PT503.",
     )
     assert (found["api-hook"].verdict, found["api-hook"].evidence) == (
         "warn",
-        "The hook public.maintenance is set for authenticator. That it also refuses for roles whose key is not known "
-        "is not proven.",
+        "The hook public.maintenance is set for authenticator. Whether it also refuses roles whose key Cutover does "
+        "not have is not proven.",
     )
     record = found["quiet-window"].facts
     assert record["levers"] == {"default": "on", "hook": "public.maintenance"}
@@ -118,8 +119,8 @@ async def test_the_teams_own_hook_and_the_default_are_a_freeze(
     assert _failing(await _asked(proof.freeze_holds(run, lambda _: None))) == set()
     findings = await thaw(database, None, gateway)
     assert findings[0].evidence == (
-        "There was nothing to thaw: this database is not frozen by Cutover. It is read-only by other means, and "
-        "Cutover cannot undo what it did not do: default_transaction_read_only is on for the database and the "
+        "Nothing to thaw: Cutover did not freeze this database. It is read-only by other means, "
+        "which `thaw` cannot undo: default_transaction_read_only is on for the database and the "
         "pre-request hook is public.maintenance for authenticator in it."
     )
     assert blocks(findings)
@@ -146,7 +147,7 @@ async def test_the_watch_tries_what_it_cannot_look_up(
         replaced = _hook("")[0].replace("CREATE", "CREATE OR REPLACE")
         source.server.sql(f"BEGIN READ WRITE; {replaced}; COMMIT", source.dbname)
         [clause] = (await seen.drift(run)).changes
-        assert clause.startswith("The public API does not refuse writes: with the key service_role a write (POST)")
+        assert clause.startswith("The public API accepts writes: POST with the key service_role")
     finally:
         await seen.close()
         await lock.release()
@@ -160,7 +161,7 @@ async def test_a_hook_that_breaks_is_not_a_refusal(
     found = await _asked(proof.freeze_proof(run_since(since), lambda _: None))
     assert {"freeze-layers", "api-refuses-writes", "api-hook"} <= _failing(found)
     assert found["api-refuses-writes"].evidence == (
-        "Whether the public API refuses writes could not be examined: a write was answered with an error that is no "
+        "The test of the public API gave no answer: a write failed with an error that is not a "
         "refusal (service_role POST: 42704, service_role PATCH: 42704, service_role DELETE: 42704, anon POST: 42704, "
         "anon PATCH: 42704, anon DELETE: 42704). Its pre-request hook is public.maintenance."
     )
@@ -183,7 +184,7 @@ async def test_row_triggers_are_no_freeze(
     since = await by_hand(DEFAULT, refuse, *triggers)
     found = await _asked(proof.freeze_proof(run_since(since), lambda _: None))
     assert {"freeze-layers", "api-refuses-writes", "api-hook"} <= _failing(found)
-    assert "with the key service_role a write (PATCH) is accepted" in found["api-refuses-writes"].evidence
+    assert "PATCH with the key service_role" in found["api-refuses-writes"].evidence
 
 
 async def test_revoked_rights_are_a_freeze_only_without_functions_that_write(
@@ -198,16 +199,16 @@ async def test_revoked_rights_are_a_freeze_only_without_functions_that_write(
     found = await _asked(proof.freeze_proof(run_since(since), lambda _: None))
     assert {"freeze-layers", "api-refuses-writes", "api-hook"} <= _failing(found)
     assert found["api-refuses-writes"].evidence.startswith(
-        "The public API refuses a write for want of rights (42501), and that is no freeze: its roles may still execute "
-        "functions that have the rights of their owners: "
+        "The public API refuses this write for lack of permission (42501). That is not a freeze: its roles can still "
+        "run "
+        "functions with the rights of their owners: "
     )
     assert "public.enlist(name text) (anon, authenticated, service_role" in found["api-refuses-writes"].evidence
     revoked = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public, billing FROM PUBLIC, anon, authenticated, service_role"
     since = await by_hand(revoked, *_columns_too(source))
     found = await _asked(proof.freeze_proof(run_since(since), lambda _: None))
     assert found["api-refuses-writes"].evidence == (
-        "The public API refuses writes with 42501 with the key service_role and anon: none of its roles has a right to "
-        "write."
+        "The public API refuses writes with the key service_role and anon (42501): none of its roles may write."
     )
     assert found["api-hook"].verdict == "pass"
     assert _failing(found) == set()
@@ -251,7 +252,7 @@ async def test_where_the_data_api_is_off_its_part_is_not_needed(
     assert _failing(found) == set()
     assert (found["api-refuses-writes"].verdict, found["api-refuses-writes"].evidence) == (
         "warn",
-        "The project's Data API is off: it answers everything with 503 (PGRST002), so no write comes through it. This "
-        "part of the freeze is not needed.",
+        "The project's Data API is off (503, PGRST002), so no write comes through it. This part of the freeze is not "
+        "needed.",
     )
     assert found["api-hook"].verdict == "warn"

@@ -27,7 +27,7 @@ async def test_the_notice_is_looked_for_on_the_public_page(run_since: Callable[.
         shown = await _ask(notice, run)
     assert (ordinary.verdict, ordinary.evidence) == (
         "fail",
-        "The public page answers 200 without the text of the maintenance notice.",
+        "The public page (status 200) does not contain the text of the maintenance notice.",
     )
     assert (shown.verdict, shown.evidence) == ("pass", "The public page shows the maintenance notice (status 503).")
     gone = await _ask(notice, run)
@@ -41,8 +41,8 @@ async def test_no_page_is_a_warning(run_since: Callable[..., Run]) -> None:
     finding = await _ask(Notice("", ""), run_since(None))
     assert finding.verdict == "warn"
     assert finding.fix == (
-        "set freeze.notice_url and freeze.notice_text, then stop the bot (Ctrl-C) and start `cutover run` again; it "
-        "goes on at this gate"
+        "Set freeze.notice_url and freeze.notice_text, then stop the bot (Ctrl-C) and start `cutover run` again; it "
+        "goes on at this gate."
     )
 
 
@@ -76,14 +76,14 @@ async def answering() -> AsyncIterator[Callable[[str, Mapping[str, str]], Awaita
             {},
             "",
             "pass",
-            "The status page shows a maintenance under way",
+            "The status page shows a maintenance in progress",
         ),
         (
             '{"page": {"name": "Us"}, "scheduled_maintenances": [{"name": "Moving", "status": "scheduled"}]}',
             {},
             "Moving",
             "fail",
-            "The status page shows no maintenance under way.",
+            "The status page shows no maintenance in progress.",
         ),
         (
             '{"page": {"name": "Us", "status": "UNDERMAINTENANCE"}, "activeMaintenances": [{"name": "Moving", '
@@ -91,11 +91,23 @@ async def answering() -> AsyncIterator[Callable[[str, Mapping[str, str]], Awaita
             {},
             "Moving",
             "pass",
-            "The status page shows a maintenance under way",
+            "The status page shows a maintenance in progress",
         ),
-        ('{"page": {"name": "Us", "status": "UP"}}', {}, "", "fail", "The status page shows no maintenance under way."),
-        ('{"hello": 1}', {}, "", "warn", "The public page answers 200; whether that is the maintenance notice is"),
-        ("[]", {}, "Moving", "fail", "The public page answers 200 without the text of the maintenance notice."),
+        (
+            '{"page": {"name": "Us", "status": "UP"}}',
+            {},
+            "",
+            "fail",
+            "The status page shows no maintenance in progress.",
+        ),
+        ('{"hello": 1}', {}, "", "warn", "The public page answers (status 200), but whether it shows the notice is"),
+        (
+            "[]",
+            {},
+            "Moving",
+            "fail",
+            "The public page (status 200) does not contain the text of the maintenance notice.",
+        ),
     ],
 )
 async def test_a_header_or_a_status_page_may_tell(

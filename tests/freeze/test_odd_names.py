@@ -6,7 +6,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
-from bot.supabase.probes import api_writes
+from bot.supabase.proof.probes import api_writes
 
 _SOMEBODY = "../../auth/v1/admin/users/3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
 

@@ -10,8 +10,8 @@ import pytest
 
 from bot.errors import UsageError
 from bot.rehearsal.company import Company
+from bot.supabase.connection.pooling import refuse_transaction_pooling
 from bot.supabase.database import Database
-from bot.supabase.project import refuse_transaction_pooling
 
 _STARTED_UP = b"Z"
 

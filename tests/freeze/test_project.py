@@ -13,13 +13,14 @@ from bot.errors import ServiceRefused, UsageError
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
-from bot.supabase import project
+from bot.supabase.connection.project_ref import claim, host_ref
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Selection
-from bot.supabase.gateway import Gateway, Uncounted, claim, host_ref
-from bot.supabase.needs import sessions_needed
-from bot.supabase.opening import look_ahead
-from bot.supabase.project import identify, preflight, refs_of
+from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.preflight.checks import preflight
+from bot.supabase.preflight.needs import sessions_needed
+from bot.supabase.preflight.opening import look_ahead
+from bot.supabase.project import identify, refs_of
 from bot.supabase.proof.examiner import Proof
 
 REF = "abcdefghijklmnopqrst"
@@ -95,7 +96,7 @@ async def test_refs_that_agree_are_enough(
         raise AssertionError(f"{schema}.{table} was counted")
 
     monkeypatch.setattr(Gateway, "count", counted)
-    monkeypatch.setattr(project, "refs_of", lambda *_: {"SUPABASE_DB_URL": REF, "SUPABASE_URL": REF})
+    monkeypatch.setattr(Gateway, "refs", lambda _: {"SUPABASE_DB_URL": REF, "SUPABASE_URL": REF})
     findings = {finding.check: finding async for finding in preflight(database, gateway)}
     assert (findings["same-project"].verdict, findings["same-project"].evidence) == (
         "pass",
@@ -166,7 +167,7 @@ async def test_a_new_key_that_is_refused_may_be_the_right_one(standin: GatewaySt
     secret = "sb_secret_x" if is_secret else standin.service_role_key
     async with Gateway(standin.url, secret, "sb_publishable_x") as refused:
         with pytest.raises(ServiceRefused) as refusal:
-            await refused.knock()
+            await refused.try_keys()
     what = "secret key (or legacy service_role key)" if is_secret else "publishable key (or legacy anon key)"
     assert str(refusal.value) == (
         f"the Supabase API refused the key in {setting} (401); it does that to a right one too once the project's JWT "

@@ -18,7 +18,7 @@ from bot.supabase.proof.examiner import Proof
 
 RunSince = Callable[..., Run]
 Freeze = Callable[[], datetime]
-HOW = "run the SQL that `cutover freeze-sql` prints as the role postgres, close that session, and say `frozen` again"
+HOW = "Run the SQL of `cutover freeze-sql` as the role postgres, close that session, and say `frozen` again."
 
 
 @pytest.fixture
@@ -51,17 +51,16 @@ async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> N
         "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",
     }  # fmt: skip
     assert findings["storage-refuses-writes"].evidence == (
-        "Storage would write: it refuses a bucket only because there is one of that name."
+        "Storage can still write: it refused a bucket only because the name exists."
     )
     layers = findings["freeze-layers"]
     assert layers.evidence == (
-        "The freeze is not in place: the database's default is not read-only; the REST gateway has no pre-request "
-        "hook that refuses writes."
+        "Not frozen: the database's default is not read-only; the REST API has no pre-request hook that refuses writes."
     )
     assert layers.fix == HOW
     assert findings["session-refuses-writes"].evidence == (
-        "A fresh session is not refused writes with 25006: "
-        "CREATE TEMP TABLE is accepted, an UPDATE of no row is accepted."
+        "A new session is not refused writes: CREATE TEMP TABLE is accepted, an UPDATE of no row is accepted; expected "
+        "25006."
     )
 
 
@@ -71,14 +70,12 @@ async def test_a_soft_freeze_is_refused(source: Company, proof: Proof, run_since
     findings = await _prove(proof, run_since(None))
     assert _failing(findings) == {"freeze-layers", "api-refuses-writes", "api-hook", "storage-refuses-writes"}
     assert findings["session-refuses-writes"].evidence == (
-        "A fresh session is refused writes with 25006 (CREATE TEMP TABLE and an UPDATE of no row)."
+        "A new session cannot write (CREATE TEMP TABLE and an UPDATE of no row: 25006)."
     )
     assert findings["api-refuses-writes"].evidence == (
-        "The public API does not refuse writes: with the key service_role a write (POST) is accepted, with the key "
-        "service_role a write (PATCH) is accepted, with the key service_role a write (DELETE) is accepted, with the "
-        "key anon a write (POST) is accepted, with the key anon a write (PATCH) is accepted, with the key anon a write "
-        "(DELETE) is accepted. A read-only database is not enough for it, because it opens its transactions READ "
-        "WRITE."
+        "The public API accepts writes: POST with the key service_role, PATCH with the key service_role, DELETE with "
+        "the key service_role, POST with the key anon, PATCH with the key anon, DELETE with the key anon. A read-only "
+        "database does not stop it, because it opens its transactions READ WRITE."
     )
 
 
@@ -89,19 +86,17 @@ async def test_a_whole_freeze_passes(proof: Proof, freeze: Freeze, run_since: Ru
     assert {check for check, finding in findings.items() if finding.verdict != "pass"} == {"write-paths"}
     assert findings["write-paths"].verdict == "warn"
     assert findings["write-paths"].evidence.startswith(
-        "Other ways to write: other databases of this server are not frozen ("
+        "Possible ways to write: other databases on this server are not frozen ("
     )
-    assert findings["storage-refuses-writes"].evidence == (
-        "Storage refuses to make a bucket, since its database is read-only."
-    )
+    assert findings["storage-refuses-writes"].evidence == ("Storage refuses writes: its database is read-only.")
     assert list(findings) == [
         "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",
         "old-sessions", "write-paths", "select-rights", "foreign-code", "quiet-window",
     ]  # fmt: skip
     assert findings["api-refuses-writes"].evidence == (
-        "The public API refuses writes with 25006 with the key service_role and anon."
+        "The public API refuses writes (25006) with the key service_role and anon."
     )
-    assert findings["old-sessions"].evidence == "No session from before the freeze is left."
+    assert findings["old-sessions"].evidence == "No session is older than the freeze."
     facts = findings["quiet-window"].facts
     assert datetime.fromisoformat(facts["frozenAt"]) > since
     assert facts["frozenAt"].endswith("Z")
@@ -128,7 +123,7 @@ async def test_an_old_session_is_caught_and_the_line_ends_it(
         assert f"pid {old.info.backend_pid} (postgres, (name hidden), " in finding.evidence
         assert f"pid {disguised.info.backend_pid} (supabase_storage_admin, cutover/x/y, " in finding.evidence
         assert since < since_later
-        line = finding.fix.removeprefix("end them with: ")
+        line = finding.fix.removeprefix("End the sessions: ")
         with psycopg.connect(source.dsn, autocommit=True) as fresh:
             assert all(row == (True,) for row in fresh.execute(line.encode()).fetchall())
             for ended in (old, disguised):
@@ -160,22 +155,22 @@ async def test_an_open_transaction_that_may_write_is_movement(
         findings = await _prove(proof, run_since(since))
         writer.execute("ROLLBACK")
     assert findings["quiet-window"].evidence == (
-        f"The source moved while nothing should: pid {pid} (postgres, app) is writing to public.settings."
+        f"The source changed during the quiet window: pid {pid} (postgres, app) is writing to public.settings."
     )
 
 
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("INSERT INTO public.settings VALUES ('cheat', 'x')", "1 row was inserted in public.settings"),
-        ("DELETE FROM public.notifications", "rows were deleted in public.notifications"),
+        ("INSERT INTO public.settings VALUES ('cheat', 'x')", "1 row inserted in public.settings"),
+        ("DELETE FROM public.notifications", "rows deleted in public.notifications"),
         ("TRUNCATE public.session_cache", "public.session_cache was truncated or rewritten"),
         ("SELECT nextval('public.ticket_numbers')", "the sequence public.ticket_numbers moved from "),
         (
             "SELECT setval('public.never_used_numbers', 1)",
             "the sequence public.never_used_numbers moved from 1 (not handed out) to 1",
         ),
-        ("INSERT INTO public.events (occurred_at, name) VALUES (now(), 'x')", "1 row was inserted in public.events"),
+        ("INSERT INTO public.events (occurred_at, name) VALUES (now(), 'x')", "1 row inserted in public.events"),
     ],
 )
 async def test_a_committed_write_is_movement(
@@ -233,8 +228,8 @@ async def test_a_prepared_transaction_is_caught(
             writer.execute("ROLLBACK PREPARED 'che''at'")
     assert _failing(findings) == {"prepared-transactions"}
     finding = findings["prepared-transactions"]
-    assert finding.evidence == "1 prepared transaction can be committed at any time, read-only or not."
-    assert (finding.fix, finding.waivable) == ("ROLLBACK PREPARED 'che''at'", False)
+    assert finding.evidence == "1 prepared transaction can be committed at any time, even in a read-only database."
+    assert (finding.fix, finding.waivable) == ("ROLLBACK PREPARED 'che''at';", False)
 
 
 async def test_a_role_that_overrides_the_default_is_caught(
@@ -268,8 +263,8 @@ async def test_a_hook_that_was_replaced_is_caught(
     )
     findings = await _prove(proof, run_since(since))
     assert findings["api-hook"].evidence == (
-        "The hook cutover_freeze.gate is set, but is not the one that the kit makes for every role: the function "
-        "cutover_freeze.gate is not the one that the kit makes."
+        "The hook cutover_freeze.gate is set, but it is not the one that the freeze SQL creates: the function "
+        "cutover_freeze.gate is not the one that the freeze SQL creates."
     )
 
 
@@ -310,7 +305,7 @@ async def test_burnt_transaction_numbers_are_looked_at_twice(
     await burning
     window = findings["quiet-window"]
     assert window.verdict == "pass"
-    assert window.evidence.endswith("later the counters stood still: autoanalyze, or another database.")
+    assert window.evidence.endswith("s later: autoanalyze, or another database.")
 
 
 async def test_a_lifted_freeze_is_drift(
@@ -338,9 +333,9 @@ async def test_what_the_platform_makes_by_the_day_is_no_drift(
     async with database.session("test") as session:
         assert (await drift(session, record)).changes == ()
         source.server.sql("BEGIN READ WRITE; ALTER TABLE auth.users ADD COLUMN since date; COMMIT", source.dbname)
-        assert "tables or columns were made, changed or dropped" in (await drift(session, record)).changes
+        assert "tables or columns were created, changed or dropped" in (await drift(session, record)).changes
         older = {**record, "baseline": {**record["baseline"], "shape": "d41d8cd98f00b204e9800998ecf8427e"}}
-        assert "tables or columns were made, changed or dropped" not in (await drift(session, older)).changes
+        assert "tables or columns were created, changed or dropped" not in (await drift(session, older)).changes
 
 
 def _clock(source: Company) -> datetime:

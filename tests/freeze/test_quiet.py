@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
-from bot.supabase.proof.drift import drift, held_still, quiet_window
+from bot.supabase.proof.drift import drift, no_drift, quiet_window
 from bot.supabase.proof.examiner import select_rights
 
 
@@ -41,7 +41,7 @@ async def _windows(tries: int, source: Company, database: Database, elsewhere: C
             window = await quiet_window(session, catalog, seconds=0.2, late_counters=0.3)
             moved += [window.evidence] if window.verdict != "pass" else []
             moved += (await drift(session, record)).changes
-        held = await held_still(session, catalog, record, late_counters=0.3)
+        held = await no_drift(session, catalog, record, late_counters=0.3)
         moved += [held.evidence] if held.verdict != "pass" else []
     for task in busy:
         assert not task.done(), "it was busy all the time"

@@ -10,7 +10,7 @@ from bot.rehearsal.company import Company
 from bot.supabase.catalog import read_catalog
 from bot.supabase.database import Database
 from bot.supabase.proof.activity import changes
-from bot.supabase.proof.drift import drift, held_still, quiet_window
+from bot.supabase.proof.drift import drift, no_drift, quiet_window
 from tests.freeze.servers import VERSIONS, fresh, small_world
 
 _SOURCE = """
@@ -74,7 +74,7 @@ async def test_every_kind_of_move_is_noticed_by_the_watch(source: Company) -> No
         with psycopg.connect(source.dsn, autocommit=True) as somebody:
             somebody.execute("CREATE SEQUENCE counters.young")
         catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
-        held = await held_still(session, catalog, record, late_counters=0)
+        held = await no_drift(session, catalog, record, late_counters=0)
         assert "the sequence counters.young is new" in held.facts["moved"]
 
 
@@ -98,7 +98,7 @@ async def test_a_look_that_fails_leaves_the_session_as_it_was(source: Company) -
         await session.execute("SET lock_timeout = '50ms'")
         with psycopg.connect(source.dsn) as somebody:
             somebody.execute("DROP SEQUENCE counters.alone")
-            with pytest.raises(ServiceRefused, match="could not be watched: a lock could not be had"):
+            with pytest.raises(ServiceRefused, match="could not be watched: another session holds a lock"):
                 await drift(session, record)
             somebody.rollback()
         assert (await drift(session, record)).changes == ()

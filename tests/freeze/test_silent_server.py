@@ -14,13 +14,13 @@ from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.guard import Guard
 from bot.supabase.locks import SourceLock
-from bot.supabase.proof.activity import look_closely
+from bot.supabase.proof.activity import observe
 from bot.supabase.source import SupabaseSource
 from tests.freeze.silence import Line, line_to
 
 _LATE = (
-    "the source database did not answer within 0.5 s; nothing was changed; check that the project is up and the "
-    "network lets us through; it is asked again."
+    "the source database did not answer within 0.5 s; nothing was changed; check that the project and the "
+    "network are up; Cutover tries again."
 )
 _PROMPTLY = 8.0
 """Far more than a deadline of half a second takes, far less than a server that says nothing."""
@@ -55,7 +55,7 @@ async def seen(database: Database, lock: SourceLock, tmp_path: Path) -> AsyncIte
 
 async def _record(database: Database) -> dict[str, Any]:
     async with database.session("test") as session:
-        return {"baseline": (await look_closely(session, ["public.profiles"], [])).baseline}
+        return {"baseline": (await observe(session, ["public.profiles"], [])).baseline}
 
 
 async def test_a_look_that_gets_no_answer_ends_in_its_time(seen: SupabaseSource, line: Line) -> None:

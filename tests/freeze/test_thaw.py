@@ -16,13 +16,17 @@ from bot.ports import ThawRecord
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.layers import read_layers
-from bot.supabase.freeze.thaw import DROP, Plan, plan_of, read_thaw_record, thaw, write_thaw_record
+from bot.supabase.freeze.thaw import DROP, read_thaw_record, thaw, write_thaw_record
+from bot.supabase.freeze.thaw_plan import ThawPlan, plan_thaw
 from bot.supabase.gateway import Gateway
 from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 
-STAYS = "Schema cutover_freeze stays; its hook lets everything pass. The API cannot be asked whether it has reloaded."
+STAYS = (
+    "The schema cutover_freeze is left. Its hook allows everything. Whether the API has reloaded is not known: no "
+    "key is set."
+)
 
 
 def _verdicts(findings: list[Finding]) -> dict[str, str]:
@@ -62,12 +66,12 @@ async def test_a_thaw_proves_that_all_roads_write_again(
         with pytest.raises(psycopg.OperationalError):
             frozen_pool.execute("SELECT 1")
     assert [(finding.check, finding.verdict, finding.evidence) for finding in findings] == [
-        ("thaw-restored", "pass", "The settings are as they were before the freeze."),
-        ("thaw-writes", "pass", "A fresh session writes again (CREATE TEMP TABLE and an UPDATE of no row)."),
-        ("thaw-api", "pass", "The public API takes writes again with the key service_role and anon."),
+        ("thaw-restored", "pass", "The settings are as before the freeze."),
+        ("thaw-writes", "pass", "A new session can write again (CREATE TEMP TABLE and an UPDATE of no row)."),
+        ("thaw-api", "pass", "The public API accepts writes again with the key service_role and anon."),
     ]
     async with database.session("test") as session:
-        assert plan_of(await read_layers(session), None) == Plan(sets=None, acts=False)
+        assert plan_thaw(await read_layers(session), None) == ThawPlan(sets=None, acts=False)
     record = tmp_path / "thaw.json"
     write_thaw_record(record, findings, at=datetime(2026, 4, 1, 12, tzinfo=UTC))
     written = json.loads(record.read_text())
@@ -79,7 +83,7 @@ async def test_nothing_to_thaw_is_a_pass(database: Database, gateway: Gateway) -
     """On a database that is not frozen it changes nothing and ends no session."""
     findings = await thaw(database, None, gateway)
     assert {finding.verdict for finding in findings} == {"pass"}
-    assert findings[0].evidence == "There was nothing to thaw: this database is not frozen by Cutover."
+    assert findings[0].evidence == "Nothing to thaw: Cutover did not freeze this database."
 
 
 async def test_a_read_only_prior_ends_in_failure(
@@ -90,11 +94,9 @@ async def test_a_read_only_prior_ends_in_failure(
     freeze()
     restored, _, writes = await thaw(database)
     assert restored.verdict == writes.verdict == "fail"
-    assert restored.evidence == (
-        "The settings are as they were before the freeze, and the database was read-only then too."
-    )
+    assert restored.evidence == ("The settings are as before the freeze, but the database was read-only then too.")
     assert writes.evidence == (
-        "A fresh session still cannot write (CREATE TEMP TABLE: 25006, an UPDATE of no row: 25006)."
+        "A new session still cannot write (CREATE TEMP TABLE: 25006, an UPDATE of no row: 25006)."
     )
 
 
@@ -107,7 +109,7 @@ async def test_a_thaw_waits_for_no_one(source: Company, database: Database, free
         await hung.execute("SELECT pg_advisory_lock(1668641903, 7759218)")
         findings = await thaw(database)
     assert _verdicts(findings) == DONE
-    assert (findings[1].evidence, findings[1].fix) == (STAYS, f"a minute from now, drop it: {DROP}")
+    assert (findings[1].evidence, findings[1].fix) == (STAYS, f"Drop it in a minute: {DROP}")
 
 
 async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(
@@ -122,9 +124,10 @@ async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(
             with pytest.raises(ServiceRefused) as refused:
                 await thaw(database)
     assert str(refused.value) == (
-        "the freeze could not be taken back: a lock could not be had in time (55P03); the source is as frozen as it "
-        "was, and what was set before stands in the comment on schema cutover_freeze; look in pg_locks for who holds "
-        "it, end that session, and try again."
+        "the freeze could not be undone: another session holds a lock that it needs (55P03); the source is still "
+        "frozen, and the settings from before the freeze are in the comment on schema cutover_freeze; find who holds "
+        "it "
+        "in pg_locks, end that session, and try again."
     )
     assert world_of(source) == frozen
     assert _verdicts(await thaw(database)) == DONE
@@ -171,7 +174,7 @@ async def test_a_schema_in_use_is_left_and_said(
     first, writes, _ = await thaw(database, None, gateway)
     assert (first.verdict, first.evidence) == (
         "pass",
-        "An earlier thaw had restored the settings; this one went on from there.",
+        "An earlier thaw had restored the settings. This one continued from there.",
     )
     assert writes.verdict == "pass"
     assert ("public.set_since",) in source.server.sql(
@@ -200,7 +203,7 @@ async def test_a_table_that_is_locked_is_told_from_a_freeze(
     gateway: Gateway,
     held: Callable[..., AbstractContextManager[None]],
 ) -> None:
-    """The freeze is gone, but a write has not been proven; both roads say why, in bounded time."""
+    """The freeze is gone, but a write has not been proven; SQL and the API both say why, in bounded time."""
     before = world_of(source)
     freeze()
     tables = ", ".join(
@@ -216,7 +219,7 @@ async def test_a_table_that_is_locked_is_told_from_a_freeze(
     told = {finding.check: (finding.verdict, finding.evidence) for finding in findings}
     assert told["thaw-writes"] == (
         "fail",
-        "A fresh session is not refused, and waits for a lock that somebody holds (an UPDATE of no row: 55P03).",
+        "A new session is not refused, but somebody holds a lock that it needs (an UPDATE of no row: 55P03).",
     )
     assert told["thaw-api"][0] == "warn"
     assert "is not proven" in told["thaw-api"][1]
@@ -241,7 +244,7 @@ async def test_a_proof_that_cannot_be_made_is_no_proof(
     assert restored.verdict == "pass"
     assert (writes.verdict, writes.evidence) == (
         "fail",
-        "Whether a fresh session writes again is not known: the database has no connection left.",
+        "Whether a new session can write again is not known: the database has no connection left.",
     )
 
 

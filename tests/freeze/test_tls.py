@@ -10,11 +10,11 @@ import pytest
 from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.supabase.connection.dsn import VERIFY
+from bot.supabase.connection.failures import no_connection
 from bot.supabase.database import Database
-from bot.supabase.dsn import VERIFY
 from bot.supabase.gateway import Gateway
-from bot.supabase.project import preflight
-from bot.supabase.unconnected import no_connection
+from bot.supabase.preflight.checks import preflight
 from tests.freeze.middlemen import CLEARTEXT, ELSEWHERE, MD5, OK, certificate, middleman, refusal
 from tests.freeze.servers import GivenPostgres, server_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.artifacts import files
+from bot.artifacts import data_directory, files
 from bot.cli import main
 from bot.plan.events import Parties, RunOpened
 from bot.record import EventRecord, read_run
@@ -21,8 +21,8 @@ _FAR = "https://0.0.0.0:1"
 """An address that is no loopback, so that proxy and certificates count; nothing listens there."""
 _KEY = "sb_secret_pl4nted"
 _API = {"SUPABASE_URL": _FAR, "SUPABASE_SERVICE_ROLE_KEY": _KEY}
-_THAWED = "pass  thaw-writes  A fresh session writes again (CREATE TEMP TABLE and an UPDATE of no row)."
-_UNKNOWN = "warn  thaw-api  Whether the public API writes again is not known"
+_THAWED = "pass  thaw-writes  A new session can write again (CREATE TEMP TABLE and an UPDATE of no row)."
+_UNKNOWN = "warn  thaw-api  Whether the public API accepts writes again is not known"
 
 _LIBPQ = {
     "PGHOSTADDR": "192.0.2.1",
@@ -134,7 +134,7 @@ async def test_an_abort_needs_the_connection_alone(
 ) -> None:
     """The run is marked, Supabase writes again, and the exit code says that its API was not asked."""
     freeze()
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     record = EventRecord.open(directory)
     parties = Parties(source_ref="", source_database="postgres", target_project="p")
     at = datetime(2026, 4, 1, tzinfo=UTC)

@@ -33,9 +33,9 @@ from bot.rehearsal.standins.stackauth import StackAuthStandin
 from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.migrate.readback import ReadBack
-from bot.supabase.counts import CountsExaminer
 from bot.supabase.database import Database, Session
 from bot.supabase.gateway import Gateway
+from bot.supabase.proof.counts import CountsExaminer
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.proof.notice import Notice
 from tests.freeze.middlemen import middleman, refusal
@@ -853,14 +853,14 @@ TROUBLES: tuple[Trouble, ...] = (
         scene=_damaged_meanwhile,
     ),
     Trouble(
-        name="nothing can be written in the data directory",
+        name="nothing can be written to the data directory",
         obstacle=obstacles.DISK_FULL,
         examiner="mapping",
         checks=("mapping-complete",),
         scene=_not_writable,
     ),
     Trouble(
-        name="nothing can be written in the data directory",
+        name="nothing can be written to the data directory",
         obstacle=obstacles.DISK_FULL,
         examiner="references",
         checks=("references",),

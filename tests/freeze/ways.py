@@ -173,13 +173,13 @@ WAYS = (
         name="The hook of the REST gateway is missing",
         caught_by="api-refuses-writes",
         act=platform(f"{_HOOK} RESET pgrst.db_pre_request", _RELOAD),
-        told="with the key anon a write (DELETE) is accepted",
+        told="DELETE with the key anon",
     ),
     Way(
         name="Triggers that refuse each row, in the place of the hook: a write that touches no row passes",
         caught_by="api-refuses-writes",
         act=platform(*_LAYERS_ARE_GONE, _REFUSES_ROWS, _ON_EVERY_TABLE),
-        told="with the key service_role a write (PATCH) is accepted",
+        told="PATCH with the key service_role",
     ),
     Way(
         name="Rights revoked from the API's roles, and a function that writes with the rights of its owner",
@@ -191,7 +191,7 @@ WAYS = (
         name="A schema `cutover_freeze` of somebody else, whose hook lets writes pass",
         caught_by="freeze-layers",
         act=platform("ALTER FUNCTION cutover_freeze.gate() OWNER TO anon"),
-        told="is owned by anon, so it is not believed",
+        told="belongs to anon, so Cutover does not trust it",
     ),
     Way(
         name="The hook was set to another function later",
@@ -202,7 +202,7 @@ WAYS = (
         name="The hook's function was replaced by one that refuses nothing",
         caught_by="api-hook",
         act=platform(f"{_GATE} END $$"),
-        told="is not the one that the kit makes",
+        told="is not the one that the freeze SQL creates",
     ),
     Way(
         name="A custom JWT role: the hook refuses the roles whose keys are known, and lets every other write",
@@ -212,13 +212,13 @@ WAYS = (
             "current_setting('transaction_read_only')::boolean "
             "THEN RAISE 'frozen' USING ERRCODE = '25006'; END IF; END $$"
         ),
-        told="is not the one that the kit makes",
+        told="is not the one that the freeze SQL creates",
     ),
     Way(
         name="The hook may not be called by every role (its schema's USAGE was revoked)",
         caught_by="freeze-layers",
         act=platform("REVOKE USAGE ON SCHEMA cutover_freeze FROM PUBLIC"),
-        told="cannot be called by every role",
+        told="not every role can call the hook",
     ),
     Way(
         name="A session of an app from before the freeze",
@@ -259,7 +259,7 @@ WAYS = (
             "CREATE FUNCTION public.roll_up() RETURNS void LANGUAGE sql SET default_transaction_read_only = off AS ''"
         ),
         warns=True,
-        told="functions set the default off while they run (1)",
+        told="functions override the default while they run (1)",
     ),
     Way(
         name="A prepared transaction, which anybody may commit",
@@ -341,7 +341,7 @@ WAYS = (
         caught_by="quiet-window",
         act=new_session(OFF, "ALTER TABLE public.settings ADD COLUMN cheat text"),
         happens="during",
-        told="tables or columns were made, changed or dropped",
+        told="tables or columns were created, changed or dropped",
     ),
     Way(
         name="`COPY` in the role of a replica, which no trigger sees",
@@ -350,7 +350,7 @@ WAYS = (
             "SET session_replication_role = replica", "COPY public.settings FROM PROGRAM 'echo cheat,x' (FORMAT csv)"
         ),
         happens="during",
-        told="1 row was inserted in public.settings",
+        told="1 row inserted in public.settings",
     ),
     # -- after the proof
     Way(
@@ -366,7 +366,7 @@ WAYS = (
         act=new_session(f"BEGIN READ WRITE; {INSERT}; PREPARE TRANSACTION 'late'"),
         undo=("ROLLBACK PREPARED 'late'",),
         happens="later",
-        told="a prepared transaction is about to write to public.settings",
+        told="a prepared transaction holds a write lock on public.settings",
     ),
     Way(
         name="The default is lifted",
@@ -388,14 +388,14 @@ WAYS = (
         first=new_session(INSERT),
         act=platform("SELECT pg_stat_reset()"),
         happens="later",
-        told="were reset, so that nothing is known of it",
+        told="were reset, so changes in it would not be seen",
     ),
     Way(
         name="A new table",
         caught_by="",
         act=new_session(OFF, "CREATE TABLE public.cheat AS SELECT 1 AS x"),
         happens="later",
-        told="tables or columns were made, changed or dropped",
+        told="tables or columns were created, changed or dropped",
     ),
 )
 

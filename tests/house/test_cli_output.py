@@ -243,10 +243,10 @@ def test_verify_says_a_sentence_a_line_and_cuts_none(cutover: Cutover, tmp_path:
     assert cutover("verify", "bundle") == Told(
         0,
         f"""\
-pass  journal-chain  All {lines} lines of journal.jsonl hang together; head HASH.
-warn  handover  This bundle is not handed over yet; what there is was checked.
+pass  journal-chain  journal.jsonl: hash chain intact ({lines} lines); head HASH.
+warn  handover  The handover is not done yet. Everything present was checked.
       → Finish the run first.
-pass  anchor  The bundle is consistent in itself; not compared with Slack.
+pass  anchor  The bundle is consistent. It was not compared with Slack.
 """,
         "",
     )

@@ -89,12 +89,11 @@ def test_a_config_file_by_name_stands_in_for_the_one_in_the_directory(tmp_path: 
 def test_every_missing_setting_is_told_at_once(tmp_path: Path) -> None:
     """An empty environment gets the whole list in one sentence."""
     assert _refused({}, tmp_path, *_ALL) == (
-        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
-        "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
-        "approvers.users and approvers.groups are empty, and without an approver no gate could ever open; "
-        "SUPABASE_DB_URL is missing; "
-        "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
-        f"STACK_AUTH_SECRET_KEY is missing{_TAIL}"
+        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; SLACK_APP_TOKEN is missing (or, for HTTP, "
+        "SLACK_SIGNING_SECRET and PORT); slack.channel is missing; approvers.users and approvers.groups are empty, "
+        "and without an approver no gate could ever open; SUPABASE_DB_URL is missing; SUPABASE_URL is missing; "
+        "SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; STACK_AUTH_SECRET_KEY is "
+        f"missing{_TAIL}"
     )
 
 
@@ -290,7 +289,7 @@ def test_reminders_are_never_or_from_often_to_yearly(minutes: str, tmp_path: Pat
 def test_people_and_their_accounts_are_never_left_out(table: str, consequence: str, tmp_path: Path) -> None:
     """Refused before anything is contacted, and no hindrance to the way back."""
     environment = {**_WHOLE, "CUTOVER__EXPORT__EXCLUDE_TABLES": f'["public.logs", "{table}"]'}
-    mistake = f"export.exclude_tables names {table}, without which {consequence}; take it off the list"
+    mistake = f"export.exclude_tables names {table}, without which {consequence}; remove it from the list"
     assert _refused(environment, tmp_path, *_ALL) == f"The settings have a mistake: {mistake}{_TAIL}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "environ", environment)

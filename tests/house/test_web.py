@@ -43,7 +43,7 @@ async def _gateway(url: str, what: str) -> object:
             case "bucket":
                 return await gateway.try_bucket("images")
             case _:
-                return await gateway.knock()
+                return await gateway.try_keys()
 
 
 async def _stack(url: str, what: str) -> object:

@@ -77,7 +77,7 @@ async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> No
         await pass_gate(night, "freeze")
         await shows(night, "export", "waiting")
         await night.kill_bot()
-        for said in ("The settings are as they were before the freeze.", "There was nothing to thaw"):
+        for said in ("The settings are as before the freeze.", "Nothing to thaw"):
             code, out, err = await night.command("thaw")
             assert code == 0, out + err
             assert said in out

@@ -179,12 +179,11 @@ async def test_all_missing_settings_are_told_in_one_go(world: World, tmp_path: P
     told = await world.run(tmp_path / "data", **{**missing, "SLACK_API_URL": nobody["SLACK_API_URL"]})
     assert told == Ended(
         2,
-        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; "
-        "SLACK_APP_TOKEN is missing (or, for HTTP, SLACK_SIGNING_SECRET and PORT); slack.channel is missing; "
-        "approvers.users and approvers.groups are empty, and without an approver no gate could ever open; "
-        "SUPABASE_DB_URL is missing; "
-        "SUPABASE_URL is missing; SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; "
-        f"STACK_AUTH_SECRET_KEY is missing; {_SETTINGS_TAIL}",
+        "The settings have 9 mistakes: SLACK_BOT_TOKEN is missing; SLACK_APP_TOKEN is missing (or, for HTTP, "
+        "SLACK_SIGNING_SECRET and PORT); slack.channel is missing; approvers.users and approvers.groups are empty, "
+        "and without an approver no gate could ever open; SUPABASE_DB_URL is missing; SUPABASE_URL is missing; "
+        "SUPABASE_SERVICE_ROLE_KEY is missing; STACK_AUTH_PROJECT_ID is missing; STACK_AUTH_SECRET_KEY is missing; "
+        f"{_SETTINGS_TAIL}",
         "",
     )
     assert not (tmp_path / "data").exists()
@@ -218,17 +217,17 @@ async def test_unknown_keys_and_wrong_forms_are_told_in_one_go(
     assert not (tmp_path / "data").exists()
 
 
-_KEEPS = "and start again; a run that is open keeps its lists: abort it, then `cutover run --new`."
+_KEEPS = "then start again; an open run keeps its lists: abort it, then `cutover run --new`."
 _MISNAMED: dict[str, tuple[str, str]] = {
     "EXCLUDE_TABLES": (
         "public.ordres",
-        "the setting export.exclude_tables names public.ordres, which is no table of the source; nothing was exported; "
-        f"write it as schema.table, a partition by its parent, in upper and lower case as it is, {_KEEPS}",
+        "the setting export.exclude_tables names public.ordres, but the source has no such table; nothing was "
+        f"exported; write it as schema.table (of a partition, its parent), in the same upper and lower case, {_KEEPS}",
     ),
     "INCLUDE_SCHEMAS": (
         "Public",
-        "the setting export.include_schemas names Public, which holds no table of the source; nothing was exported; "
-        f"write the schemas in upper and lower case as they are, {_KEEPS}",
+        "the setting export.include_schemas names Public, but the source has no table in such a schema; nothing was "
+        f"exported; write the schemas in the same upper and lower case, {_KEEPS}",
     ),
 }
 
@@ -352,9 +351,8 @@ async def test_the_keys_in_each_others_place_are_told_apart(world: World, data: 
     before, keys = _bytes(data), world.night.environment
     assert await world.run(data, SUPABASE_SERVICE_ROLE_KEY=keys["SUPABASE_ANON_KEY"]) == Ended(
         2,
-        "SUPABASE_SERVICE_ROLE_KEY holds the project's anon key; nothing was changed; copy the secret key (or "
-        "legacy service_role key) there; "
-        "the dashboard shows both (Settings, API keys).",
+        "SUPABASE_SERVICE_ROLE_KEY holds the project's anon key; nothing was changed; copy the secret key (or legacy "
+        "service_role key) there; the dashboard shows both (Settings, API keys).",
         "",
     )
     assert _bytes(data) == before
@@ -448,8 +446,8 @@ async def test_a_file_is_no_data_directory(world: World, tmp_path: Path) -> None
     (tmp_path / "data").write_text("mine")
     assert await world.run(tmp_path / "data") == Ended(
         2,
-        f"The data directory {tmp_path}/data cannot be used (File exists); nothing was written; give this user a "
-        "directory of its own in MIGRATION_DATA_DIR.",
+        f"The data directory {tmp_path}/data cannot be used (File exists); nothing was written; set "
+        "MIGRATION_DATA_DIR to a directory of this user's own.",
         "",
     )
     assert (tmp_path / "data").read_text() == "mine"
@@ -463,8 +461,8 @@ async def test_a_directory_that_others_use_is_not_taken(world: World, tmp_path: 
     (directory / "thesis.txt").write_text("mine")
     assert await world.run(directory) == Ended(
         2,
-        f"The data directory {directory} holds other files already and is open to other users; nothing was written; "
-        "give the bot a directory of its own in MIGRATION_DATA_DIR.",
+        f"The data directory {directory} contains other files and is open to other users; nothing was written; "
+        "set MIGRATION_DATA_DIR to a directory of the bot's own.",
         "",
     )
     assert _bytes(directory) == {"thesis.txt": b"mine"}
@@ -478,8 +476,8 @@ async def test_a_directory_without_the_right_to_write_is_no_data_directory(world
     directory.mkdir(mode=0o500)
     assert await world.run(directory) == Ended(
         2,
-        f"The data directory {directory} cannot be used (Permission denied); nothing was written; give this user a "
-        "directory of its own in MIGRATION_DATA_DIR.",
+        f"The data directory {directory} cannot be used (Permission denied); nothing was written; set "
+        "MIGRATION_DATA_DIR to a directory of this user's own.",
         "",
     )
     directory.chmod(0o700)

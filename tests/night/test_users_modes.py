@@ -94,7 +94,7 @@ async def test_a_dry_run_ends_with_its_summary(tmp_path: Path) -> None:
         assert not there & {"user-mapping.json", "SHA256SUMS", "users.jsonl"}
         assert [event["type"] for event in journal(night) if event["type"].startswith("step-failed")] == []
         verified, out, err = await night.command("verify")
-        assert (verified, "This bundle is of a dry run, which hands nothing over" in out) == (0, True), out + err
+        assert (verified, "This is a dry run, which has no handover" in out) == (0, True), out + err
         await night.start_bot()
         assert await ended(night) == 0
         assert "has ended as a dry run; there is nothing left to do." in night.log_file.read_text()

@@ -148,7 +148,7 @@ async def test_after_the_handover_every_write_is_told_and_a_failed_thaw_holds_no
                 session.execute("SET default_transaction_read_only = off")
                 session.execute(_WRITE)
             await night.start_bot("--config", str(config))
-            assert "1 row was updated in public.todos" in (await alarm(night, alarm_says)).text
+            assert "1 row updated in public.todos" in (await alarm(night, alarm_says)).text
         assert _happened(night, "drift-seen") == 2
         async with _nobody_can_thaw(night):
             assert (await told(night, "ada", "@cutover thaw"))[0] == "done"

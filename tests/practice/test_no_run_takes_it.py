@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.artifacts import files, handover, mapping, metadata
-from bot.artifacts.files import FREEZE_PRIOR, METADATA, sha256_of
+from bot.artifacts import durable, files, handover, mapping, metadata
+from bot.artifacts.durable import sha256_of
+from bot.artifacts.files import FREEZE_PRIOR, METADATA
 from bot.artifacts.verify import verify_bundle
 from bot.errors import RecordDamaged
 from bot.plan import events as e
@@ -63,10 +64,10 @@ def test_verify_says_that_it_is_a_practice(taken: Taken) -> None:
     assert (code, out) == (
         0,
         """\
-warn  metadata  This is a practice: taken from the living source, of no run, and not for import.
-      → Delete it once you have seen what it shows: it holds every row.
-pass  files-whole  All 51 exported files are whole: 3,539 rows.
-pass  anchor  The bundle is consistent in itself; not compared with Slack.
+warn  metadata  This is a practice export of the live source. It belongs to no run and is not for import.
+      → Delete it after the practice: it contains every row.
+pass  files-whole  51 exported files match metadata.json: 3,539 rows.
+pass  anchor  The bundle is consistent. It was not compared with Slack.
 """,
     )
 
@@ -117,7 +118,7 @@ def test_over_a_runs_export_it_is_found_out(taken: Taken, copied: Copied) -> Non
         record.append([event])
     record.close()
     failing = [finding for finding in verify_bundle(directory, None) if finding.verdict is Verdict.FAIL]
-    assert [(f.check, "metadata.json is not the file that the journal says" in f.evidence) for f in failing] == [
+    assert [(f.check, "metadata.json is not the file that the export wrote" in f.evidence) for f in failing] == [
         ("metadata", True)
     ]
 
@@ -203,8 +204,8 @@ def test_the_handover_closes_none(taken: Taken, copied: Copied) -> None:
     )
     mapping.write_attention(directory / files.ATTENTION, [])
     mapping.write(directory / files.MAPPING, head, [], [])
-    files.rewrite(directory / FREEZE_PRIOR, b"{}\n")
-    with pytest.raises(RecordDamaged, match=re.escape("are not both of run")):
+    durable.rewrite(directory / FREEZE_PRIOR, b"{}\n")
+    with pytest.raises(RecordDamaged, match=re.escape("do not both belong to run")):
         list(handover.hand_over(directory, run, (1, "a" * 64)))
     assert not (directory / files.SUMS).exists()
 

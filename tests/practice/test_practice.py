@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_nothing(database: Company, tmp_path: Path, named: st
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
     )
     assert (told.code, told.out) == (2, "")
-    assert "cannot be written (File too large)" in told.err.splitlines()[-1]
+    assert "(File too large); no file of that name was created or changed" in told.err.splitlines()[-1]
     assert not (tmp_path / "migration-data").exists()
     if named:
         assert {path.name for path in (tmp_path / named).iterdir()} <= {".gitignore", ".cutover.lock"}

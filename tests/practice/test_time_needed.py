@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.artifacts import files
+from bot.artifacts import data_directory, files
 from bot.plan import events as e
 from bot.plan.decide import open_run
 from bot.plan.events import from_record, to_record
@@ -132,7 +132,7 @@ def test_a_journal_from_before_is_read_as_ever() -> None:
 
 def test_timings_are_read_as_they_were_written(tmp_path: Path) -> None:
     """By a later version with more fields too; the next practice replaces them."""
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     assert read_timings(directory) is None
     for timings in (practice(), practice(users=5)):
         write_timings(directory, timings)
@@ -145,7 +145,7 @@ def test_timings_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "no json", '{"usersPerSecond": 0}'])
 def test_timings_that_cannot_be_read_keep_no_night_waiting(tmp_path: Path, text: str) -> None:
     """They count as none, and checkpoint 1 says that the time is not known."""
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     (directory / "practice").mkdir()
     (directory / "practice" / "timings.json").write_text(text)
     assert read_timings(directory) is None
@@ -162,12 +162,12 @@ def test_timings_that_mean_nothing_are_none(changes: dict[str, Any]) -> None:
 
 def test_timings_outlive_the_runs(tmp_path: Path) -> None:
     """`run --new` moves an ended run to the archive, an invalid export goes there too; the timings stay."""
-    directory = files.open_directory(tmp_path / "data")
+    directory = data_directory.open_directory(tmp_path / "data")
     write_timings(directory, practice())
     for name in (files.JOURNAL, files.METADATA, "orders.json"):
         (directory / name).write_text("{}")
-    files.archive(directory, "20261124-abcd")
-    files.archive_run(directory, "20261124-abcd")
+    data_directory.archive(directory, "20261124-abcd")
+    data_directory.archive_run(directory, "20261124-abcd")
     assert read_timings(directory) == practice()
     assert {path.name for path in directory.iterdir()} == {".gitignore", "archive", "practice"}
 

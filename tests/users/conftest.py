@@ -14,8 +14,9 @@ import httpx
 import pytest
 from aiohttp import web
 
-from bot.artifacts import files, mapping, metadata
+from bot.artifacts import durable, files, mapping, metadata
 from bot.artifacts.scratch import Scratch
+from bot.artifacts.table_files import table_files
 from bot.artifacts.user_log import UserStates
 from bot.journal import read_chain
 from bot.plan.events import Parties, RunOpened, UserDecided, UsersMode
@@ -151,8 +152,8 @@ class Night:
     ) -> metadata.Table:
         texts = [self.written(row) for row in rows]
         content = "".join(["[\n", ",\n".join(texts), "\n" if texts else "", "]\n"]).encode()
-        file = files.table_files([(schema, name)])[schema, name]
-        written = files.write_once(self.directory / file, content)
+        file = table_files([(schema, name)])[schema, name]
+        written = durable.write_once(self.directory / file, content)
         columns = tuple(
             metadata.Column(
                 name=column,
@@ -199,7 +200,7 @@ class Night:
     def results(self) -> dict[str, StepResult]:
         """As the steps before have left the files that are there."""
         listed, path = (self.directory / name for name in (files.ATTENTION, files.MAPPING))
-        sha256 = files.sha256_of(self.directory / files.METADATA)
+        sha256 = durable.sha256_of(self.directory / files.METADATA)
         export = ExportResult(
             tables=4, rows=0, bytes=0, auth_users=0, sha256=sha256, taken_at=AT, largest=(), left_out={},
             storage_objects=0, storage_bytes=0, duration_ms=1,
@@ -208,7 +209,7 @@ class Night:
             return {"export": export}
         users = UsersResult(
             **mapping.read_head(path).counts.model_dump(exclude={"attention"}), attention_users=0, attention={},
-            mapping_sha256=files.sha256_of(path), attention_sha256=files.sha256_of(listed), retain_until=AT,
+            mapping_sha256=durable.sha256_of(path), attention_sha256=durable.sha256_of(listed), retain_until=AT,
             duration_ms=1,
         )  # fmt: skip
         return {"export": export, "users": users}

@@ -12,7 +12,7 @@ from bot.stackauth.client.api import StackAuth
 from bot.stackauth.migrate.readback import ReadBack
 from bot.stackauth.users.forecast import look_at_the_living
 from bot.supabase.database import Database
-from bot.supabase.live_users import auth_rows
+from bot.supabase.preflight.live_users import auth_rows
 from tests.export.conftest import Taken
 
 ODD = Path(__file__).parent / "odd_users.sql"

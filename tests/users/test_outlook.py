@@ -10,7 +10,7 @@ from bot.plan.findings import Verdict
 from bot.rehearsal.company import MARKS, Company
 from bot.stackauth.users.forecast import findings, look_ahead, look_at_the_living
 from bot.supabase.database import Database
-from bot.supabase.live_users import auth_rows
+from bot.supabase.preflight.live_users import auth_rows
 from tests.users.test_company_users import rows_of
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from bot.artifacts import files, mapping, proven
+from bot.artifacts import data_directory, durable, files, mapping, proven
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import Intent, UserLog
 from bot.errors import RecordDamaged, ServiceRefused, ServiceUnreachable
@@ -58,10 +58,10 @@ async def test_everybody_is_carried_over(night, rows):
     night.assert_everybody_once()
     head = mapping.read_head(night.directory / files.MAPPING)
     assert head.run_id == "20260102-abcd"
-    assert head.export_sha256 == files.sha256_of(night.directory / files.METADATA)
+    assert head.export_sha256 == durable.sha256_of(night.directory / files.METADATA)
     assert (head.retain_until - head.generated_at).days == 90
     assert result.retain_until == head.retain_until
-    assert result.mapping_sha256 == files.sha256_of(night.directory / files.MAPPING)
+    assert result.mapping_sha256 == durable.sha256_of(night.directory / files.MAPPING)
     entry = night.mapped()[rows.id(1)]
     assert (entry.email, entry.outcome) == ("person1@example.com", "created")
     stored = night.service.users[entry.stack_auth_user_id]
@@ -117,7 +117,7 @@ async def test_a_file_that_changes_while_users_are_created_gives_nobody_else(nig
                     path.write_bytes(whole[:6000])
 
     night.service.faults.when(change)
-    with pytest.raises(RecordDamaged, match=r"auth_users\.json is not what was exported: its bytes are others"):
+    with pytest.raises(RecordDamaged, match=r"auth_users\.json differs from the export: SHA-256 mismatch"):
         await night.carry_over()
     assert done and night.service.users
     assert {user.password_hash for user in night.service.users.values()} == {rows.bcrypt}
@@ -478,7 +478,7 @@ async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault):
     await night.carry_over()
     for name in (files.MAPPING, files.ATTENTION):
         (night.directory / name).unlink()
-    files.archive(night.directory, "20260102-abcd")
+    data_directory.archive(night.directory, "20260102-abcd")
     night.export([rows.user(n) for n in range(1, 6)])
     night.service.faults.when(
         lambda body: fault if isinstance(body, dict) and body and rows.id(4) in json.dumps(body) else None
@@ -631,7 +631,7 @@ async def test_an_export_taken_again_in_the_same_run(night, rows):
     """After a drift all is exported again: who was created already is changed where they differ, and stays created."""
     night.export([rows.user(1), rows.user(2)])
     await night.carry_over()
-    files.archive(night.directory, "20260102-abcd")
+    data_directory.archive(night.directory, "20260102-abcd")
     night.export([rows.user(1, raw_user_meta_data={"full_name": "Renamed"}), rows.user(2), rows.user(3)])
     result = await night.carry_over()
     assert (result.created, result.matched, result.updated) == (3, 0, 0)

@@ -15,8 +15,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from bot.artifacts import files, mapping, tables
-from bot.artifacts.files import Written
+from bot.artifacts import durable, files, mapping, tables
+from bot.artifacts.durable import Written
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import NOT_CARRIED, UserState
 from bot.plan.results import Attention, UsersResult
@@ -111,8 +111,8 @@ def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> Us
         listed.unlink(missing_ok=True)
         write_attention(listed)
         write_mapping(path, at := now)
-    result = _result(scratch, counts, mapping_sha256=files.sha256_of(path), retain_until=head(at).retain_until)
-    return result.model_copy(update={"attention_sha256": files.sha256_of(listed)})
+    result = _result(scratch, counts, mapping_sha256=durable.sha256_of(path), retain_until=head(at).retain_until)
+    return result.model_copy(update={"attention_sha256": durable.sha256_of(listed)})
 
 
 def _stands(path: Path, write: Callable[[Path], Written]) -> bool:
@@ -123,7 +123,7 @@ def _stands(path: Path, write: Callable[[Path], Written]) -> bool:
     beside.unlink(missing_ok=True)
     again = write(beside).sha256
     beside.unlink()
-    return again == files.sha256_of(path)
+    return again == durable.sha256_of(path)
 
 
 def foreseen(bundle: Bundle, now: datetime) -> UsersResult:

@@ -24,7 +24,8 @@ import orjson
 
 from bot.artifacts import tables
 from bot.artifacts.depth import without_depths
-from bot.artifacts.files import AUTH_USERS, METADATA, sha256_of
+from bot.artifacts.durable import sha256_of
+from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata, Table, read
 from bot.artifacts.proven import ProvenFile
 from bot.artifacts.scratch import Scratch

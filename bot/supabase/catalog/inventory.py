@@ -15,7 +15,7 @@ from bot.artifacts.metadata import Check, CompositeField, ForeignKey, LeftOut, U
 from bot.supabase.catalog import user_references
 from bot.supabase.catalog.encoding import Doubt, Encoding
 from bot.supabase.catalog.import_order import Order, import_order
-from bot.supabase.sequences import Named, State
+from bot.supabase.catalog.sequences import Named, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Table:
 @dataclass(frozen=True, kw_only=True)
 class NumberSequence:
     """`owned_by` is `schema.table.column`, a partition's by its root. What it holds now is no matter of the catalog:
-    see `bot.supabase.sequences`.
+    see `bot.supabase.catalog.sequences`.
     """
 
     named: Named

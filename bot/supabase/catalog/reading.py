@@ -8,17 +8,17 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from bot.artifacts.files import table_files
 from bot.artifacts.metadata import Check, ForeignKey, LeftOut
+from bot.artifacts.table_files import table_files
 from bot.supabase.catalog import selection as select
 from bot.supabase.catalog import staying
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.platform import platform_schemas
-from bot.supabase.catalog.taken import NEVER_LEFT_OUT, Row, Taken, divide, relation, told
+from bot.supabase.catalog.sequences import Named
+from bot.supabase.catalog.taken import NEVER_LEFT_OUT, Row, Taken, divide, left_out_of, relation
 from bot.supabase.catalog.type_details import TypeDetails, Types, base_type, enum_labels, fields
 from bot.supabase.database import Session, query, translated
-from bot.supabase.sequences import Named
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SEQUENCE = "S"
@@ -133,7 +133,7 @@ def _select_sequences(
         if reason is None:
             kept.append(row)
         elif reason != staying.PLATFORM:
-            left_out.append(told(row, reason))
+            left_out.append(left_out_of(row, reason))
     return kept, left_out
 
 

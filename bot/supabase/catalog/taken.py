@@ -17,6 +17,7 @@ from typing import Any
 
 from bot.artifacts.metadata import LeftOut
 from bot.errors import UsageError
+from bot.listing import listed
 from bot.obstacles import DATABASE_SELECTION
 from bot.supabase.catalog import selection as select
 
@@ -66,17 +67,16 @@ def divide(
             for row in found.tables
             if row["oid"] not in out
         ],
-        left_out=[*found.left_out, *(told(row, reasons[relation(row)]) for row in named)],
+        left_out=[*found.left_out, *(left_out_of(row, reasons[relation(row)]) for row in named)],
         unaccounted=[relation(row) for row in loose if row["oid"] not in out],
     )
 
 
 def why_unaccounted(tables: Sequence[str]) -> str:
     """A clause that names them, up to a few."""
-    more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""
     return (
-        f"the catalogs of the source disagree about which table the rows of {', '.join(tables[:_SHOWN])}{more} belong "
-        "to, so these rows would be in no file or in two"
+        f"the catalogs of the source disagree about which table the rows of {listed(tables, _SHOWN)} belong to, so "
+        "these rows would be in no file or in two"
     )
 
 
@@ -104,13 +104,13 @@ def _divided(selection: select.Selection, relations: Sequence[Row], left_unread:
         tables=taken,
         left_out=[
             *(
-                told(row, reason)
+                left_out_of(row, reason)
                 for row in wholes
                 if (reason := why[row["oid"]]) is not None
                 if row["kind"] in _TABLES or row["oid"] in heirs or selection.takes_schema(row["schema"])
             ),
             *(
-                told(row, select.PARTITION)
+                left_out_of(row, select.PARTITION)
                 for row in relations
                 if row["partition_of"] is not None and row["partition_of"] not in oids
             ),
@@ -153,28 +153,28 @@ def _check(
     there = {(row["schema"], row["name"]) for row in relations}
     if ("auth", "users") not in there:
         raise UsageError(
-            "the source has no table auth.users, so it is no Supabase project's database",
+            "the source has no table auth.users, so it is not a Supabase project's database",
             unchanged="nothing was exported",
             do="check SUPABASE_DB_URL",
         )
     if selection.excludes("auth", "users"):
         raise UsageError(
-            "export.exclude_tables names auth.users, without which no user can be created",
+            "export.exclude_tables names auth.users, but no user can be created without it",
             unchanged="nothing was exported",
-            do="take it off the list",
+            do="remove it from the list",
         )
     wholes = [*(row for row in relations if row["partition_of"] is None), *loose]
     for name in selection.exclude_tables:
         if not any(name in _names(row) for row in wholes):
             raise _misnamed(
-                f"export.exclude_tables names {name}, which is no table of the source",
-                "write it as schema.table, a partition by its parent, in upper and lower case as it is",
+                f"export.exclude_tables names {name}, but the source has no such table",
+                "write it as schema.table (of a partition, its parent), in the same upper and lower case",
             )
     for schema in selection.include_schemas:
         if schema not in numbered and not any(row["schema"] == schema for row in relations):
             raise _misnamed(
-                f"export.include_schemas names {schema}, which holds no table of the source",
-                "write the schemas in upper and lower case as they are",
+                f"export.include_schemas names {schema}, but the source has no table in such a schema",
+                "write the schemas in the same upper and lower case",
             )
 
 
@@ -183,7 +183,7 @@ def _misnamed(clause: str, correction: str) -> UsageError:
     return UsageError(
         f"the setting {clause}",
         unchanged="nothing was exported",
-        do=f"{correction}, and start again; a run that is open keeps its lists: abort it, then `cutover run --new`",
+        do=f"{correction}, then start again; an open run keeps its lists: abort it, then `cutover run --new`",
         obstacle=DATABASE_SELECTION,
     )
 
@@ -192,5 +192,5 @@ def _names(row: Row) -> set[str]:
     return {relation(row), row["name"]} if row["schema"] == "public" else {relation(row)}
 
 
-def told(row: Row, reason: str) -> LeftOut:
+def left_out_of(row: Row, reason: str) -> LeftOut:
     return LeftOut(name=relation(row), kind=select.KINDS[row["kind"]], reason=reason)

@@ -20,6 +20,7 @@ from bot.errors import ServiceRefused
 from bot.plan.events import Parties, Rules
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.supabase.catalog.sequences import read_states
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
 from bot.supabase.export.left_out import with_rows
@@ -31,7 +32,6 @@ from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readab
 from bot.supabase.export.space import Space, stored
 from bot.supabase.export.storage import count_files, left_behind
 from bot.supabase.reading import Reading
-from bot.supabase.sequences import read_states
 
 STEP = "export"
 SUMS = "sums"

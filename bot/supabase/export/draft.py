@@ -18,7 +18,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW, created, sweep_partials
+from bot.artifacts.data_directory import sweep_partials
+from bot.artifacts.durable import created
+from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW
 from bot.supabase.catalog import Table
 from bot.supabase.export.rows.table_work import OnDisk
 

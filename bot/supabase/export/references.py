@@ -25,6 +25,7 @@ from bot.errors import ServiceRefused
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Session, query, statement, translated
 from bot.supabase.export.rows import statements
+from bot.supabase.export.rows.expressions import as_uuid
 from bot.supabase.export.rows.layout import Layout, Part, Spans
 from bot.supabase.reading import Reading
 
@@ -172,10 +173,7 @@ def _selects(place: int, look: _Look) -> Iterator[sql.Composed]:
         if column.listed:
             rows = sql.SQL("{} CROSS JOIN LATERAL unnest(x.{}) AS element (value)").format(rows, name)
             value = sql.SQL("element.value").format()
-        if column.kind == "uuid":
-            id_ = sql.SQL("{}::uuid").format(value)
-        else:
-            id_ = statement("reference_text", value=value, pattern=sql.Literal(_UUID))
+        id_ = sql.SQL("{}::uuid").format(value) if column.kind == "uuid" else as_uuid(value, sql.Literal(_UUID))
         yield statement("reference_values", place=sql.Literal(place), rows=rows, id=id_, value=value)
 
 

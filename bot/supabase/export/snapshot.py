@@ -39,7 +39,7 @@ from bot.errors import CutoverError, ServiceRefused, Unreadable
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.pasted import in_a_writing_transaction
+from bot.supabase.formatting import in_a_writing_transaction
 from bot.supabase.reading import Reading
 
 PING_SECONDS = 10.0

@@ -16,14 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.artifacts import metadata
-from bot.artifacts.files import (
-    ARCHIVE,
-    METADATA,
-    PARTIAL,
-    archive,
-    hashing,
-    sha256_of,
-)
+from bot.artifacts.data_directory import archive
+from bot.artifacts.durable import hashing, sha256_of
+from bot.artifacts.files import ARCHIVE, METADATA, PARTIAL
 from bot.artifacts.metadata import Metadata
 from bot.concurrency import run_blocking, run_in_slices
 from bot.errors import RecordDamaged, UsageError

@@ -1,4 +1,4 @@
-"""The freeze as the bot does it, where `freeze.mode` is "bot": the kit's own SQL, and what came of it.
+"""The freeze as the bot does it, where `freeze.mode` is "bot": by the same SQL that people run (the freeze kit).
 
 Safe to repeat, also beside a person who runs the kit by hand. Its steps, and what a crash after each leaves:
 
@@ -20,30 +20,31 @@ import psycopg
 from bot.errors import ServiceRefused
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database, translated
+from bot.supabase.formatting import listed
 from bot.supabase.freeze.kit import SCHEMA
 from bot.supabase.freeze.layers import change_settings, read_layers
-from bot.supabase.sessions import Other, end_sessions
+from bot.supabase.sessions import OtherSession, end_sessions
 
 
 async def apply(database: Database) -> list[Finding]:
-    """Freezes. A failing finding means that the freeze does not stand, or that a session is left that can write.
+    """Freezes. A failing finding means that the freeze is not in place, or that a session is left that can write.
 
     Raises CutoverError when the database cannot be asked or refuses the layers; nothing is frozen then.
     """
-    async with database.session("kit", may_write=True) as session:
-        if (await read_layers(session)).schema_is_strange:
+    async with database.session("freeze", may_write=True) as session:
+        if (await read_layers(session)).schema_is_foreign:
             raise ServiceRefused(
-                f"there is a schema {SCHEMA} that Cutover did not make",
+                f"there is a schema {SCHEMA} that Cutover did not create",
                 unchanged="nothing was frozen and no session was ended",
                 do="rename it, then freeze again",
             )
         with translated("the freeze could not be applied", unchanged="nothing was frozen and no session was ended"):
             await change_settings(session, "freeze_layers")
-        with translated("the old sessions could not be ended", unchanged="the layers of the freeze stand"):
+        with translated("the old sessions could not be ended", unchanged="new sessions are frozen"):
             remaining = await end_sessions(session)
         with contextlib.suppress(psycopg.OperationalError):
             await session.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    async with database.session("kit") as fresh:
+    async with database.session("freeze") as fresh:
         missing = (await read_layers(fresh)).missing
     return [_applied(missing), _ended(remaining)]
 
@@ -53,27 +54,26 @@ def _applied(missing: tuple[str, ...]) -> Finding:
     if missing:
         return failed(
             check,
-            f"The freeze was applied and does not stand: {'; '.join(missing)}.",
-            "find out who takes it back, then freeze again; it is safe to repeat",
+            f"The freeze was applied, but it is not in place: {listed(missing)}.",
+            "Find out who undoes it, then freeze again. It is safe to repeat.",
         )
-    return passed(
-        check, "The database is read-only for new sessions, and the public API has a hook that refuses writes."
-    )
+    return passed(check, "New sessions are read-only, and the public API has a hook that refuses writes.")
 
 
-def _ended(remaining: list[Other]) -> Finding:
+def _ended(remaining: list[OtherSession]) -> Finding:
     check = "freeze-sessions"
     ours_to_end = [str(left) for left in remaining if not left.refused]
     if ours_to_end:
         return failed(
             check,
-            f"Sessions from before the freeze were told to end and are still there: {'; '.join(ours_to_end)}.",
-            "freeze again; it is safe to repeat, and tells them once more",
+            f"Sessions from before the freeze did not end: {listed(ours_to_end)}.",
+            "Freeze again: that ends them once more, and is safe to repeat.",
         )
     if remaining:
         return warned(
             check,
-            f"All sessions from before the freeze were ended but the platform's own: {'; '.join(map(str, remaining))}.",
-            "they are a superuser's and cannot be ended from here; restart the database from the dashboard to be sure",
+            f"All sessions from before the freeze were ended except the platform's own: {listed(map(str, remaining))}.",
+            "They belong to a superuser, so Cutover cannot end them. To be sure, restart the database in the "
+            "dashboard.",
         )
-    return passed(check, "Every session from before the freeze was ended, ours too.")
+    return passed(check, "Every session from before the freeze was ended, Cutover's own too.")

@@ -30,7 +30,7 @@ from pathlib import Path
 from psycopg import errors as pg
 from psycopg import sql
 
-from bot.artifacts.files import rewrite
+from bot.artifacts.durable import rewrite
 from bot.supabase.database import Session, query, translated
 from bot.supabase.freeze import kit
 from bot.supabase.freeze.kit import GATE, SCHEMA
@@ -71,10 +71,10 @@ class Prior:
         return self.default is not None and self.default.lower() in _ON
 
     def to_json(self) -> str:
-        told = asdict(self)
-        if not told.pop("tells_all"):
-            del told["authenticator_default"]
-        return json.dumps(told)
+        state = asdict(self)
+        if not state.pop("tells_all"):
+            del state["authenticator_default"]
+        return json.dumps(state)
 
     @classmethod
     def from_json(cls, text: str) -> Prior | None:
@@ -149,21 +149,23 @@ class Layers:
         if not self.current.read_only:
             lacks.append("the database's default is not read-only")
         if self.hook != GATE:
-            lacks.append("the REST gateway has no pre-request hook that refuses writes")
+            lacks.append("the REST API has no pre-request hook that refuses writes")
         elif self.stranger:
-            lacks.append(f"the schema {SCHEMA} or a function in it is owned by {self.stranger}, so it is not believed")
+            lacks.append(
+                f"the schema {SCHEMA} or a function in it belongs to {self.stranger}, so Cutover does not trust it"
+            )
         elif not self.gate_freezes:
-            lacks.append(f"the function {GATE} is not the one that the kit makes")
+            lacks.append(f"the function {GATE} is not the one that the freeze SQL creates")
         elif not self.gate_is_open:
-            lacks.append(f"the hook {GATE} cannot be called by every role")
+            lacks.append(f"not every role can call the hook {GATE}")
         return tuple(lacks)
 
     @property
-    def stand(self) -> bool:
+    def in_place(self) -> bool:
         return not self.missing
 
     @property
-    def schema_is_strange(self) -> bool:
+    def schema_is_foreign(self) -> bool:
         """There is a schema of that name which the kit has not made, and which it therefore refuses to use."""
         ours = self.noted is not None or self.thawed or _MARK in self.gate
         return self.schema_is_there and (bool(self.stranger) or not ours)
@@ -201,7 +203,7 @@ async def change_settings(session: Session, name: str) -> None:
 
 async def read_layers(session: Session) -> Layers:
     """One round trip."""
-    with translated("the layers of the freeze could not be looked up"):
+    with translated("the state of the freeze could not be read"):
         row = await (await session.execute(query("layers"))).fetchone()
     assert row is not None
     at, default, hook, own, hook_everywhere, comment, schema_is_there, stranger, gate, gate_is_open, read_only = row
@@ -259,9 +261,9 @@ def _told_whole(noted: Prior, current: Prior) -> Prior:
 
 
 def keep_prior(path: Path, layers: Layers) -> None:
-    """Rewrites `freeze-prior.json` unless a freeze stands or what was before is not known."""
+    """Rewrites `freeze-prior.json` unless a freeze is in place or what was before is not known."""
     prior = prior_of(layers)
-    if not layers.stand and prior.known:
+    if not layers.in_place and prior.known:
         rewrite(path, prior.to_json().encode() + b"\n")
 
 

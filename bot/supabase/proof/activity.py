@@ -1,13 +1,13 @@
-"""Movement: what changes when anybody writes to an exported table, and how two looks are compared.
+"""Activity: what changes when anybody writes to an exported table, and how two observations are compared.
 
-A look is the counters, file numbers and sequences of everything that is exported, and who holds a lock to write to
-it. The number of the next transaction alone proves no rest, because a transaction that is still open does not move
-it; hence the locks. And the counters of a committed write can be ten seconds late; hence, where that number moved, a
-further look by whoever asks.
+An observation is the counters, file numbers and sequences of everything that is exported, and who holds a lock to write
+to it. The number of the next transaction alone does not prove a quiet source, because a transaction that is still open
+does not change it; hence the locks. And the counters of a committed write can be ten seconds late; hence, where that
+number has changed, one more observation by whoever asks.
 
-    before = await look_closely(session, tables, sequences)
+    before = await observe(session, tables, sequences)
     …
-    after = await look_closely(session, tables, sequences)
+    after = await observe(session, tables, sequences)
     sentences = changes(before.baseline, after.baseline)
 """
 
@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bot.supabase.catalog.platform import platform_schemas
+from bot.supabase.catalog.sequences import Named, State, look_at_states
 from bot.supabase.database import Session, query, translated
-from bot.supabase.sequences import Named, State, look_at_states
-from bot.supabase.sessions import shown
+from bot.supabase.formatting import counted, shown
 
 LATE_COUNTERS_SECONDS = 11.0
 """After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""
@@ -44,7 +44,7 @@ _KINDS = ("inserted", "updated", "deleted")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CloseLook:
+class Observation:
     """`writers` are clauses naming table and session."""
 
     database_time: datetime
@@ -62,20 +62,20 @@ class _Place(NamedTuple):
     readable: bool
 
 
-async def look_closely(session: Session, tables: Sequence[str], sequences: Sequence[str]) -> CloseLook:
+async def observe(session: Session, tables: Sequence[str], sequences: Sequence[str]) -> Observation:
     """Names are `schema.name`. No lock is waited for."""
     tables = [*tables, *(name for name in _LARGE_OBJECTS if name not in tables)]
     with translated("the exported tables could not be watched"):
         position = await (await session.execute(query("position"))).fetchone()
         assert position is not None
-        moved = await (await session.execute(query("movement_tables"), {"tables": tables})).fetchall()
+        moved = await (await session.execute(query("activity_tables"), {"tables": tables})).fetchall()
         found = await _found(session, set(sequences))
         states = await look_at_states(session, [place.named for place in found.values() if place.readable])
-        shapes = await (await session.execute(query("movement_shape"), {"tables": tables})).fetchall()
+        shapes = await (await session.execute(query("activity_shape"), {"tables": tables})).fetchall()
         platform = await platform_schemas(session)
         holders = await (
             await session.execute(
-                query("movement_writers"),
+                query("activity_writers"),
                 {"relations": [*tables, *(f"{place.named.schema}.{place.named.name}" for place in found.values())]},
             )
         ).fetchall()
@@ -86,7 +86,7 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
         for state in [states.get(place.named.oid)]
     }
     baseline[SHAPE] = _shape(shapes, platform)
-    return CloseLook(
+    return Observation(
         database_time=position[0].astimezone(UTC),
         lsn=position[1],
         xmax=position[2],
@@ -96,7 +96,7 @@ async def look_closely(session: Session, tables: Sequence[str], sequences: Seque
 
 
 async def _found(session: Session, wanted: Collection[str]) -> dict[str, _Place]:
-    rows = await (await session.execute(query("movement_sequences"))).fetchall()
+    rows = await (await session.execute(query("activity_sequences"))).fetchall()
     places = (_Place(Named(oid, schema, name), file, readable) for oid, schema, name, file, readable in rows)
     return {place.named.relation: place for place in places if place.named.relation in wanted}
 
@@ -116,39 +116,39 @@ def sequences_of(baseline: Baseline) -> list[str]:
 
 def changes(before: Baseline, after: Baseline) -> list[str]:
     """What differs, as clauses naming table and kind; pure. What is new in `after` is no change of what was there."""
-    told = []
+    clauses = []
     for name in tables_of(before):
         if name not in after:
-            told.append(f"{name} is gone or renamed")
+            clauses.append(f"{name} is gone or renamed")
             continue
         *rows_before, file_before = before[name]
         *rows_after, file_after = after[name]
         if file_before != file_after:
-            told.append(f"{name} was truncated or rewritten")
+            clauses.append(f"{name} was truncated or rewritten")
         elif any(now < then for then, now in zip(rows_before, rows_after, strict=True)):
-            told.append(f"the counters of {name} were reset, so that nothing is known of it")
+            clauses.append(f"the counters of {name} were reset, so changes in it would not be seen")
         else:
-            told += [
-                f"{now - then} {'row was' if now - then == 1 else 'rows were'} {kind} in {name}"
+            clauses += [
+                f"{counted(now - then, 'row')} {kind} in {name}"
                 for kind, then, now in zip(_KINDS, rows_before, rows_after, strict=True)
                 if now != then
             ]
     if before.get(SHAPE, "").startswith(_RULE) and before[SHAPE] != after.get(SHAPE):
-        told.append("tables or columns were made, changed or dropped")
+        clauses.append("tables or columns were created, changed or dropped")
     for name, then in before.get(SEQUENCES, {}).items():
         now = after.get(SEQUENCES, {}).get(name)
         if now is None:
-            told.append(f"the sequence {name} is gone or renamed")
+            clauses.append(f"the sequence {name} is gone or renamed")
         elif (was := _state(then)) not in {None, is_ := _state(now)}:
-            told.append(f"the sequence {name} moved from {_value(was)} to {_value(is_)}")
+            clauses.append(f"the sequence {name} moved from {_value(was)} to {_value(is_)}")
         elif now[1] != then[1]:
-            told.append(f"the sequence {name} was restarted or rewritten")
-    return told
+            clauses.append(f"the sequence {name} was restarted or rewritten")
+    return clauses
 
 
 def _holds(relation: str, pid: int | None, role: str, application: str) -> str:
     if pid is None:
-        return f"a prepared transaction is about to write to {relation}"
+        return f"a prepared transaction holds a write lock on {relation}"
     return f"pid {pid} ({role}, {shown(application)}) is writing to {relation}"
 
 

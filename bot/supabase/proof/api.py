@@ -1,9 +1,9 @@
 """Does the public API refuse writes, and by what? Asked by trying, with each key; of roles without a key, by looking.
 
-The kit's hook makes every transaction of the API read-only, so that writes are refused with 25006. Other levers count
-as well, since a freeze is what it does: whatever error the team's own hook raises, role settings, or rights that were
-revoked. No hook but the kit's is judged by its text, and none is called by us: the gateway calls it, as the role that
-the key is for. What is not a refusal:
+Our hook makes every transaction of the API read-only, so that writes are refused with 25006. Other means count as well,
+since a freeze is what it does: whatever error the team's own hook raises, role settings, or rights that were revoked.
+No hook but ours is judged by its text, and we call none: the gateway calls it, as the role that the key is for. What is
+not a refusal:
 
     an error that says that the hook itself broke, or a time-out    not examined
     rights revoked on one table                                     the other tables are to be written to
@@ -21,15 +21,15 @@ from bot.errors import CutoverError
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase import guard
+from bot.supabase.api_client import DataApiOff, KeyName
 from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.database import READ_ONLY, Session, query, translated
+from bot.supabase.formatting import listed, shown
 from bot.supabase.freeze.kit import GATE
 from bot.supabase.freeze.layers import Layers
-from bot.supabase.gateway import DataApiOff, Gateway, KeyName, Method
-from bot.supabase.probes import ApiAnswers, api_writes
-from bot.supabase.proof.formatting import answer, listed
+from bot.supabase.gateway import Gateway, Method
+from bot.supabase.proof.probes import ApiAnswers, api_writes
 from bot.supabase.proof.refusals import HOW_TO_FREEZE
-from bot.supabase.sessions import shown
 
 _RELOAD_TRIES = 10
 _RELOAD_PAUSE = 0.5
@@ -57,8 +57,8 @@ async def api_refuses(session: Session, gateway: Gateway | None, layers: Layers)
     """Where the kit's hook is set, the API gets a few seconds to read its settings."""
     check = "api-refuses-writes"
     if gateway is None:
-        told = "The public API was not asked, since no key is set."
-        return Api(finding=warned(check, told, "set SUPABASE_SERVICE_ROLE_KEY"), refuses=False)
+        text = "The public API was not tested: no key is set."
+        return Api(finding=warned(check, text, "Set SUPABASE_SERVICE_ROLE_KEY."), refuses=False)
     try:
         guarded = await guard.stands(session)
         answers = await api_writes(session, gateway, guarded=guarded)
@@ -72,17 +72,17 @@ async def api_refuses(session: Session, gateway: Gateway | None, layers: Layers)
     except CutoverError as error:
         return Api(finding=unmade(check, error), refuses=False)
     if answers is None:
-        told = "The public API exposes no table that a write could be tried on."
-        return Api(finding=warned(check, told, ""), refuses=False)
+        text = "The public API exposes no table to test a write on."
+        return Api(finding=warned(check, text, ""), refuses=False)
     return await _judged(session, answers, layers, guarded=guarded)
 
 
 def _off() -> Finding:
     return warned(
         "api-refuses-writes",
-        "The project's Data API is off: it answers everything with 503 (PGRST002), so no write comes through it. This "
-        "part of the freeze is not needed.",
-        "leave it off for the night: switched on, it lets writes through, unless the kit's hook is set",
+        "The project's Data API is off (503, PGRST002), so no write comes through it. This part of the freeze is not "
+        "needed.",
+        "Leave it off tonight. Switched on, it accepts writes unless the freeze's hook is set.",
     )
 
 
@@ -91,13 +91,13 @@ async def _judged(session: Session, answers: ApiAnswers, layers: Layers, *, guar
     codes = answers.codes
     accepted = {asked: code for asked, code in codes.items() if not code}
     if accepted:
-        told = ", ".join(f"with the key {key} a write ({method}) {answer('')}" for key, method in accepted)
+        text = ", ".join(f"{method} with the key {key}" for key, method in accepted)
         return Api(
             finding=failed(
                 check,
-                f"The public API does not refuse writes: {told}. A read-only database is not enough for it, because it "
-                "opens its transactions READ WRITE.",
-                f"{HOW_TO_FREEZE}; if you did, the API has not read its settings: NOTIFY pgrst, 'reload config'",
+                f"The public API accepts writes: {text}. A read-only database does not stop it, because it opens its "
+                "transactions READ WRITE.",
+                f"{HOW_TO_FREEZE} If you did, the API has not read its settings: NOTIFY pgrst, 'reload config'",
             ),
             refuses=False,
         )
@@ -107,7 +107,7 @@ async def _judged(session: Session, answers: ApiAnswers, layers: Layers, *, guar
     if not others:
         waits = " or waits for the hard guard" if set(codes.values()) & _WAITS else ""
         return Api(
-            finding=passed(check, f"The public API refuses writes with 25006{waits} with the key {keys}."), refuses=True
+            finding=passed(check, f"The public API refuses writes (25006){waits} with the key {keys}."), refuses=True
         )
     own_hook = layers.hook not in {"", GATE}
     may = await _rights_to(session, answers) if own_hook and _NO_RIGHT in others.values() else set()
@@ -123,10 +123,8 @@ async def _judged(session: Session, answers: ApiAnswers, layers: Layers, *, guar
     if by_rights:
         return await _by_rights(session, keys)
     raised = " and ".join(sorted({others[asked] for asked in by_hook}))
-    told = (
-        f"The public API refuses writes with the key {keys}: its own hook {shown(layers.hook)} answers with {raised}."
-    )
-    return Api(finding=passed(check, told), refuses=True)
+    text = f"The public API refuses writes with the key {keys}: its own hook {shown(layers.hook)} raises {raised}."
+    return Api(finding=passed(check, text), refuses=True)
 
 
 def _a_hooks_word(code: str) -> bool:
@@ -134,13 +132,13 @@ def _a_hooks_word(code: str) -> bool:
 
 
 def _not_examined(unknown: Mapping[tuple[KeyName, Method], str], layers: Layers) -> Finding:
-    told = ", ".join(f"{key} {method}: {code}" for (key, method), code in unknown.items())
+    text = ", ".join(f"{key} {method}: {code}" for (key, method), code in unknown.items())
     hook = f" Its pre-request hook is {shown(layers.hook)}." if layers.hook else ""
     return failed(
         "api-refuses-writes",
-        f"Whether the public API refuses writes could not be examined: a write was answered with an error that is no "
-        f"refusal ({told}).{hook}",
-        f"fix what fails there, or {HOW_TO_FREEZE}",
+        "The test of the public API gave no answer: a write failed with an error that is not a refusal "
+        f"({text}).{hook}",
+        f"Fix the cause of that error. Or: {HOW_TO_FREEZE}",
         waivable=True,
     )
 
@@ -148,16 +146,16 @@ def _not_examined(unknown: Mapping[tuple[KeyName, Method], str], layers: Layers)
 async def _by_rights(session: Session, keys: str) -> Api:
     tables, functions = await could_write(session)
     if not tables and not functions:
-        told = f"The public API refuses writes with 42501 with the key {keys}: none of its roles has a right to write."
-        return Api(finding=passed("api-refuses-writes", told), refuses=True, by_rights=True)
+        text = f"The public API refuses writes with the key {keys} (42501): none of its roles may write."
+        return Api(finding=passed("api-refuses-writes", text), refuses=True, by_rights=True)
     left = [*functions, *tables]
     return Api(
         finding=failed(
             "api-refuses-writes",
-            "The public API refuses a write for want of rights (42501), and that is no freeze: its roles may still "
-            f"{'execute functions that have the rights of their owners' if functions else 'write to other tables'}: "
+            "The public API refuses this write for lack of permission (42501). That is not a freeze: its roles can "
+            f"still {'run functions with the rights of their owners' if functions else 'write to other tables'}: "
             f"{listed(left)}.",
-            f"{HOW_TO_FREEZE}; or revoke these too",
+            f"{HOW_TO_FREEZE} Or revoke these permissions too.",
         ),
         refuses=False,
     )
@@ -186,21 +184,23 @@ def api_hook(layers: Layers, api: Api) -> Finding:
     """For the roles that no key is known of."""
     check = "api-hook"
     if api.off:
-        return warned(check, "The project's Data API is off, so no hook has anything to refuse.", "")
+        return warned(check, "The project's Data API is off, so no hook is needed.", "")
     if layers.hook_is_ours:
-        return passed(check, f"The hook {GATE} refuses writes for every other role of the API too.")
+        return passed(check, f"The hook {GATE} refuses writes for all other roles of the API too.")
     if layers.hook == GATE:
-        told = (
-            f"The hook {GATE} is set, but is not the one that the kit makes for every role: {listed(layers.missing)}."
-        )
-        return failed(check, told, HOW_TO_FREEZE)
+        text = f"The hook {GATE} is set, but it is not the one that the freeze SQL creates: {listed(layers.missing)}."
+        return failed(check, text, HOW_TO_FREEZE)
     if layers.hook and api.refuses:
         return warned(
             check,
-            f"The hook {shown(layers.hook)} is set for authenticator. That it also refuses for roles whose key is not "
-            "known is not proven.",
-            f"read it, and be sure; or {HOW_TO_FREEZE}",
+            f"The hook {shown(layers.hook)} is set for authenticator. Whether it also refuses roles whose key Cutover "
+            "does not have is not proven.",
+            f"Read the hook and make sure. Or: {HOW_TO_FREEZE}",
         )
     if api.by_rights:
-        return passed(check, "No role of the API has a right to write, nor a function that could.")
-    return failed(check, f"No pre-request hook {GATE} refuses writes for every role of the API.", HOW_TO_FREEZE)
+        return passed(check, "No role of the API may write, or run a function that could.")
+    return failed(
+        check,
+        f"The pre-request hook {GATE} is not set, so nothing refuses writes for every role of the API.",
+        HOW_TO_FREEZE,
+    )

@@ -1,4 +1,4 @@
-"""Does anything move? During a quiet window before the freeze counts as proven, and against its record from then on."""
+"""Does anything change? During a quiet window until the freeze is verified, and against its record afterwards."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bot.plan.findings import Finding, failed, passed
 from bot.ports import Moved
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
+from bot.supabase.formatting import counted, listed
 from bot.supabase.freeze.layers import Layers, read_layers
-from bot.supabase.proof.activity import CloseLook, changes, look_closely, sequences_of, tables_of
-from bot.supabase.proof.formatting import listed
+from bot.supabase.proof.activity import Observation, changes, observe, sequences_of, tables_of
 
 LEVERS = "levers"
 """The part of the freeze record that says what freezes instead of the kit; not there when the kit does."""
@@ -24,31 +24,31 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
     check = "quiet-window"
     tables = [table.relation for table in catalog.tables]
     sequences = [sequence.relation for sequence in catalog.sequences]
-    first = await look_closely(session, tables, sequences)
+    first = await observe(session, tables, sequences)
     await asyncio.sleep(seconds)
-    last = await look_closely(session, tables, sequences)
+    last = await observe(session, tables, sequences)
     note = ""
     moved = _moved(first, last)
     if not moved and last.xmax != first.xmax:
         number = last.xmax - first.xmax
         await asyncio.sleep(late_counters)
-        last = await look_closely(session, tables, sequences)
+        last = await observe(session, tables, sequences)
         moved = _moved(first, last)
         note = (
-            f" Meanwhile {number} transaction number{'s were' if number > 1 else ' was'} used, and "
-            f"{late_counters:g} s later the counters stood still: autoanalyze, or another database."
+            f" {counted(number, 'transaction')} started meanwhile, but the counters were unchanged "
+            f"{late_counters:g} s later: autoanalyze, or another database."
         )
     if moved:
         return failed(
             check,
-            f"The source moved while nothing should: {listed(moved)}.",
-            "find out who writes (an app with its own BEGIN READ WRITE, a job, somebody at a console), stop it, "
-            "and say `frozen` again",
+            f"The source changed during the quiet window: {listed(moved)}.",
+            "Find who writes (an app with its own BEGIN READ WRITE, a job, somebody at a console), stop it, and say "
+            "`frozen` again.",
         )
     layers = await read_layers(session)
     return passed(
         check,
-        f"Nothing moved in {len(tables)} tables and {len(sequences)} sequences for {seconds:g} s.{note}",
+        f"No change in {len(tables):,} tables and {len(sequences):,} sequences for {seconds:g} s.{note}",
         frozenAt=last.database_time.isoformat().replace("+00:00", "Z"),
         lsn=last.lsn,
         xmax=last.xmax,
@@ -57,29 +57,29 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
     )
 
 
-async def held_still(
+async def no_drift(
     session: Session, catalog: Catalog, record: Mapping[str, Any] | None, *, late_counters: float
 ) -> Finding:
     """Nothing has moved since the freeze record was made, and no table or sequence is new."""
     check = "no-drift"
     if record is None:
-        return failed(check, "There is no freeze record to compare with.", "pass the gate `freeze` first")
-    first = await _look_again(session, record)
+        return failed(check, "There is no freeze record to compare with.", "Pass the gate `freeze` first.")
+    first = await _observe_again(session, record)
     moved = [*_lifted(record, await read_layers(session)), *_drifted(record, first)]
     if not moved and first.xmax != record["xmax"]:
         await asyncio.sleep(late_counters)
-        moved = _drifted(record, await _look_again(session, record))
+        moved = _drifted(record, await _observe_again(session, record))
     known, numbered = set(tables_of(record["baseline"])), set(sequences_of(record["baseline"]))
     moved += [f"{table.relation} is new" for table in catalog.tables if table.relation not in known]
     moved += [f"the sequence {one.relation} is new" for one in catalog.sequences if one.relation not in numbered]
     if moved:
         return failed(
             check,
-            f"The source has moved since the freeze was proven: {listed(moved)}.",
-            "find out who writes and stop it; the freeze has to be proven and everything exported anew",
+            f"The source has changed since the freeze was verified: {listed(moved)}.",
+            "Find who writes and stop it. Then the freeze must be verified and everything exported again.",
             moved=moved,
         )
-    return passed(check, f"Nothing has moved in {len(known)} tables since {record['frozenAt']}.")
+    return passed(check, f"No change in {len(known):,} tables since {record['frozenAt']}.")
 
 
 def as_recorded(record: Mapping[str, Any]) -> MovedTo:
@@ -94,7 +94,7 @@ async def drift(session: Session, record: Mapping[str, Any], since: MovedTo | No
     since = since or as_recorded(record)
     layers = await read_layers(session)
     lifted = tuple(_lifted(record, layers))
-    look = await look_closely(session, tables_of(since.baseline), sequences_of(since.baseline))
+    look = await observe(session, tables_of(since.baseline), sequences_of(since.baseline))
     return Moved(
         changes=(
             *(layer for layer in lifted if layer not in since.missing),
@@ -125,19 +125,17 @@ def _lifted(record: Mapping[str, Any], layers: Layers) -> list[str]:
         return []
     then, now = record[LEVERS], _levers(layers)
     names = {"default": "the database's default for transactions", "hook": "the API's pre-request hook"}
-    return [
-        f"{name} is another than when the freeze was proven" for key, name in names.items() if then[key] != now[key]
-    ]
+    return [f"{name} has changed since the freeze was verified" for key, name in names.items() if then[key] != now[key]]
 
 
-async def _look_again(session: Session, record: Mapping[str, Any]) -> CloseLook:
+async def _observe_again(session: Session, record: Mapping[str, Any]) -> Observation:
     baseline = record["baseline"]
-    return await look_closely(session, tables_of(baseline), sequences_of(baseline))
+    return await observe(session, tables_of(baseline), sequences_of(baseline))
 
 
-def _drifted(record: Mapping[str, Any], look: CloseLook) -> list[str]:
+def _drifted(record: Mapping[str, Any], look: Observation) -> list[str]:
     return [*changes(record["baseline"], look.baseline), *look.writers]
 
 
-def _moved(first: CloseLook, last: CloseLook) -> list[str]:
+def _moved(first: Observation, last: Observation) -> list[str]:
     return list(dict.fromkeys([*changes(first.baseline, last.baseline), *first.writers, *last.writers]))

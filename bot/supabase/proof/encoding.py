@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
+from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed
 from bot.plan.texts.sentences import accepting
 from bot.supabase.catalog import NEVER_LEFT_OUT, Catalog, Column, Table
@@ -34,17 +35,17 @@ async def database_encoding(database: Database, session: Session, catalog: Catal
         return None
     found = {} if encoding in _WHOLE else await _no_utf8(database, catalog)
     if not found:
-        return passed(_CHECK, f"The database's encoding is {encoding}; all of its text can be written as UTF-8.")
+        return passed(_CHECK, f"The database's encoding is {encoding}. All of its text can be written as UTF-8.")
     columns = [f"{table.relation}.{column.name}" for table, columns in found.items() for column in columns]
-    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
     tables = [table.relation for table in found if table.relation not in NEVER_LEFT_OUT]
     leave_out = f" Or leave the tables out: {accepting(tables)}." if tables else ""
     return failed(
         _CHECK,
-        f"The database's encoding is {encoding}, and text in {', '.join(columns[:_SHOWN])}{more} is no UTF-8, so it "
-        "cannot be exported.",
-        "Before the freeze, store that text anew, read in the encoding that it was written in: "
-        f"convert_from(convert_to(TEXT, 'SQL_ASCII'), 'LATIN1'), say. Under a freeze say `abort` for that.{leave_out}",
+        f"The database's encoding is {encoding}, and some text cannot be exported because it is not valid UTF-8: "
+        f"{listed(columns, _SHOWN)}.",
+        "Before the freeze, convert that text from the encoding in which it was written, for example "
+        "convert_from(convert_to(TEXT, 'SQL_ASCII'), 'LATIN1'). Under a freeze, say `abort` first."
+        f"{leave_out}",
         unreadable=tables,
     )
 

@@ -23,25 +23,23 @@ from typing import Any, Generic, TypeVar
 
 from bot.errors import CutoverError
 from bot.plan.checks import Question, answers, unmade
-from bot.plan.findings import Finding, blocks, failed, passed
+from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
-from bot.plan.texts.sentences import accepting
 from bot.ports import Progress, Report
 from bot.supabase.catalog import Catalog, read_catalog
-from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
 from bot.supabase.freeze.kit import GATE
 from bot.supabase.freeze.layers import read_layers
 from bot.supabase.gateway import Gateway
-from bot.supabase.pasted import in_a_writing_transaction
 from bot.supabase.proof.activity import LATE_COUNTERS_SECONDS
 from bot.supabase.proof.api import Api, api_hook, api_refuses
-from bot.supabase.proof.drift import held_still, quiet_window
+from bot.supabase.proof.drift import no_drift, quiet_window
 from bot.supabase.proof.encoding import database_encoding
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.old_sessions import old_sessions
-from bot.supabase.proof.refusals import layers_stand, session_refuses, storage_refuses
+from bot.supabase.proof.read_rights import select_rights
+from bot.supabase.proof.refusals import layers_in_place, session_refuses, storage_refuses
 from bot.supabase.proof.write_paths import write_paths
 
 _Answer = TypeVar("_Answer")
@@ -100,7 +98,7 @@ class Proof:
         """Do the layers hold against whoever tries to write?"""
 
         async def stand() -> Finding:
-            return layers_stand(await shared.layers(), await shared.since(), all_refuse=await shared.all_refuse())
+            return layers_in_place(await shared.layers(), await shared.since(), all_refuse=await shared.all_refuse())
 
         async def api() -> Finding:
             return (await shared.api()).finding
@@ -149,7 +147,7 @@ class Proof:
 
     async def _still(self, shared: _Shared) -> Finding:
         record, catalog = shared.run.freeze, await shared.catalog()
-        return await held_still(shared.session, catalog, record, late_counters=self._late_counters)
+        return await no_drift(shared.session, catalog, record, late_counters=self._late_counters)
 
     def _shared(self, session: Session, run: Run) -> _Shared:
         async def catalog() -> Catalog:
@@ -211,26 +209,7 @@ class _Shared:
         layers = await self.layers()
         if self.run.frozen_since is not None:
             return self.run.frozen_since
-        return layers.database_time if layers.stand or await self.all_refuse() else None
-
-
-def select_rights(catalog: Catalog) -> Finding:
-    check = "select-rights"
-    if catalog.unaccounted:
-        why = why_unaccounted(catalog.unaccounted)
-        return failed(
-            check,
-            f"{why[:1].upper()}{why[1:]}.",
-            f"{SAVE_BY_HAND}: {accepting(catalog.unaccounted)}, or before a run in export.exclude_tables",
-            unreadable=list(catalog.unaccounted),
-        )
-    if catalog.grants:
-        number = f"{len(catalog.grants)} right{'s are' if len(catalog.grants) > 1 else ' is'}"
-        fix = in_a_writing_transaction(catalog.grants)
-        if catalog.unreadable:
-            fix += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
-        return failed(check, f"{number} missing to read everything.", fix, unreadable=list(catalog.unreadable))
-    return passed(check, f"All {len(catalog.tables)} tables to be exported can be read, every row.")
+        return layers.database_time if layers.in_place or await self.all_refuse() else None
 
 
 def _progress(step: str, note: str) -> Progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session, query, translated
-from bot.supabase.proof.formatting import counted, listed
+from bot.supabase.formatting import counted, listed
 
 
 async def foreign_code(session: Session, catalog: Catalog) -> list[Finding]:
@@ -25,9 +25,9 @@ async def foreign_code(session: Session, catalog: Catalog) -> list[Finding]:
         findings.append(
             warned(
                 "superuser-role",
-                "SUPABASE_DB_URL connects as a superuser. Code of others that runs when a table is read can then do "
-                "anything on the server, and nothing here stops it.",
-                "connect as the project's role postgres, which is none",
+                "SUPABASE_DB_URL connects as a superuser. Reading a table can run other people's code, which can "
+                "then do anything on the server.",
+                "Connect as the project's role postgres, which is not a superuser.",
             )
         )
     return findings
@@ -36,14 +36,14 @@ async def foreign_code(session: Session, catalog: Catalog) -> list[Finding]:
 def _listed(functions: list[str]) -> Finding:
     check = "foreign-code"
     if not functions:
-        return passed(check, "Reading the tables runs no function that belongs to another role.")
+        return passed(check, "Reading the tables runs no function of another role.")
     return failed(
         check,
         f"Reading the tables runs {counted(len(functions), 'function')} of other roles with our rights: "
-        f"{listed(functions)}. Cutover reads so that they cannot write; they can still read, and send what they read.",
-        "look at what they do; if it is harmless, say `accept foreign-code: WHY` at the freeze gate; if not, drop what "
-        "runs them (under a freeze in BEGIN READ WRITE; … COMMIT;) or leave the tables out with export.exclude_tables "
-        "in a new run",
+        f"{listed(functions)}. They cannot write while Cutover reads, but they can read data and send it elsewhere.",
+        "Read what they do. If it is harmless, say `accept foreign-code: WHY` at the freeze gate. If not, drop what "
+        "runs them (under a freeze in BEGIN READ WRITE; … COMMIT;), or leave the tables out in a new run: "
+        "export.exclude_tables.",
         waivable=True,
         functions=functions,  # those that the list above has no room for: a waiver covers these and no others
     )

@@ -43,13 +43,13 @@ class _Page:
     def maintenance(self) -> bool | None:
         """Whether a status page says that one is under way; None when it is none that we know."""
         try:
-            told = json.loads(self.body)
+            status = json.loads(self.body)
         except ValueError:
             return None
-        if not isinstance(told, dict):
+        if not isinstance(status, dict):
             return None
-        planned = told.get("scheduled_maintenances", told.get("activeMaintenances"))
-        page: Any = told.get("page")
+        planned = status.get("scheduled_maintenances", status.get("activeMaintenances"))
+        page: Any = status.get("page")
         if not isinstance(planned, list):
             state = page.get("status") if isinstance(page, dict) else None
             return state == "UNDERMAINTENANCE" if isinstance(state, str) else None
@@ -71,8 +71,8 @@ class Notice:
         if not self._url:
             yield warned(
                 _CHECK,
-                "Whether users see the maintenance notice was not looked at, since no page is configured.",
-                f"set freeze.notice_url and freeze.notice_text, then {RESTART}",
+                "The maintenance notice was not checked: no page is configured.",
+                f"Set freeze.notice_url and freeze.notice_text, then {RESTART}.",
             )
             return
         try:
@@ -86,24 +86,26 @@ class Notice:
         yield self._judged(page)
 
     def _judged(self, page: _Page) -> Finding:
-        again = "switch the notice on, wait until the page shows it, and say `frozen` again"
+        again = "Switch the notice on, wait until the page shows it, and say `frozen` again."
         under_way = page.maintenance()
         if under_way is False:
-            return failed(_CHECK, "The status page shows no maintenance under way.", again, waivable=True)
+            return failed(_CHECK, "The status page shows no maintenance in progress.", again, waivable=True)
         if self._text and not page.shows(self._text):
             return failed(
                 _CHECK,
-                f"The public page answers {page.status} without the text of the maintenance notice.",
-                f"{again}; the text looked for stands in freeze.notice_text: to correct it there, {RESTART}",
+                f"The public page (status {page.status}) does not contain the text of the maintenance notice.",
+                f"{again} The expected text is freeze.notice_text. To change it there, {RESTART}.",
                 waivable=True,
             )
         if under_way is None and not self._text:
             return warned(
                 _CHECK,
-                f"The public page answers {page.status}; whether that is the maintenance notice is not known.",
-                f"set freeze.notice_text to words that only the notice has, then {RESTART}",
+                f"The public page answers (status {page.status}), but whether it shows the notice is not known.",
+                f"Set freeze.notice_text to words that only the notice has, then {RESTART}.",
             )
-        what = "status page shows a maintenance under way" if under_way else "public page shows the maintenance notice"
+        what = (
+            "status page shows a maintenance in progress" if under_way else "public page shows the maintenance notice"
+        )
         return passed(_CHECK, f"The {what} (status {page.status}).")
 
     async def _fetch(self, run: Run) -> _Page:

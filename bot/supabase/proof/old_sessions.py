@@ -1,4 +1,4 @@
-"""Who else is there: sessions from before the freeze, and what each of them is."""
+"""Sessions from before the freeze: which are left, and what each of them is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Session, query, translated
-from bot.supabase.proof.formatting import counted, listed
-from bot.supabase.sessions import shown
+from bot.supabase.formatting import counted, listed, shown
 
 _PLACES = {
     "supabase_auth_admin": "Auth",
@@ -31,35 +30,36 @@ async def old_sessions(session: Session, since: datetime) -> Finding:
     check = "old-sessions"
     with translated("the sessions on the source could not be listed"):
         rows = await (await session.execute(query("old_sessions"), {"before": since})).fetchall()
-    told: dict[int, str] = {}
+    described: dict[int, str] = {}
     superusers: set[int] = set()
     froze = False
-    for pid, role, name, age, is_superuser, ran_the_kit in rows:
-        what = "this is where the kit was run" if ran_the_kit else _what(role, name)
-        told[pid] = f"pid {pid} ({role}, {shown(name)}, {_age(age)}{f': {what}' if what else ''})"
-        froze = froze or ran_the_kit
+    for pid, role, name, age, is_superuser, ran_the_freeze in rows:
+        what = "here the freeze SQL was run" if ran_the_freeze else _what(role, name)
+        described[pid] = f"pid {pid} ({role}, {shown(name)}, {_age(age)}{f': {what}' if what else ''})"
+        froze = froze or ran_the_freeze
         if is_superuser:
             superusers.add(pid)
-    to_end = [pid for pid in told if pid not in superusers]
+    to_end = [pid for pid in described if pid not in superusers]
     if to_end:
         pids = ", ".join(str(pid) for pid in to_end)
         began = since.astimezone(UTC).isoformat()
-        close = "close the session in which the kit was run; " if froze else ""
+        close = "Close the session in which the freeze SQL was run. " if froze else ""
         return failed(
             check,
             f"{counted(len(to_end), 'session')} from before the freeze can still write: "
-            f"{listed([told[pid] for pid in to_end])}.",
+            f"{listed([described[pid] for pid in to_end])}.",
             # Shown to a person, and of our own numbers.
-            f"{close}end them with: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids}) "  # noqa: S608
+            f"{close}End the sessions: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids}) "  # noqa: S608
             f"AND backend_start < '{began}';",
         )
     if superusers:
         return warned(
             check,
-            f"Only the platform's own sessions are from before the freeze: {listed([told[p] for p in superusers])}.",
-            "they are a superuser's and cannot be ended from here; restart the database from the dashboard to be sure",
+            f"Only sessions of the platform are older than the freeze: {listed([described[p] for p in superusers])}.",
+            "They belong to a superuser, so Cutover cannot end them. To be sure, restart the database in the "
+            "dashboard.",
         )
-    return passed(check, "No session from before the freeze is left.")
+    return passed(check, "No session is older than the freeze.")
 
 
 def _what(role: str, application: str) -> str:
@@ -70,5 +70,5 @@ def _what(role: str, application: str) -> str:
 
 def _age(seconds: int | None) -> str:
     if seconds is None:
-        return "age not shown to us"
+        return "age unknown"
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

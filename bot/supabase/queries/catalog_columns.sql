@@ -1,4 +1,5 @@
 -- The columns of the tables given by oid, in their order.
+-- psql -v tables='{1259}' -f catalog_columns.sql
 SELECT a.attrelid::bigint AS "table",
        a.attname::text AS name,
        format_type(a.atttypid, a.atttypmod) AS type,
@@ -9,5 +10,5 @@ SELECT a.attrelid::bigint AS "table",
        CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END AS identity
   FROM pg_attribute a
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attrelid = ANY (%(tables)s) AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE a.attrelid = ANY (:'tables') AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum

@@ -1,9 +1,10 @@
 -- Primary and foreign keys of the tables given by oid. A partition, given with its table in two lists, counts as that table at
 -- both ends. PostgreSQL's copies of a key for partitions have their original in the same table; a partition that is being
 -- detached has it in the table that it belonged to.
+-- psql -v tables='{1259}' -v parts='{}' -v roots='{}' -f catalog_keys.sql
 WITH part (oid, root) AS (
   SELECT given.oid, given.root
-    FROM ROWS FROM (unnest(%(parts)s::oid[]), unnest(%(roots)s::oid[])) AS given (oid, root)
+    FROM ROWS FROM (unnest(:'parts'::oid[]), unnest(:'roots'::oid[])) AS given (oid, root)
 ), key AS (
   SELECT k.*, coalesce(own.root, k.conrelid) AS root, own.oid AS part,
          coalesce(other.root, nullif(k.confrelid, 0)) AS to_root, other.oid AS to_part
@@ -27,12 +28,12 @@ SELECT key.root::bigint AS "table",
        CASE key.confdeltype WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
                             WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default' END AS on_delete,
        key.condeferrable AS deferrable,
-       (SELECT format('%%s.%%s', pn.nspname, p.relname) FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
+       (SELECT format('%s.%s', pn.nspname, p.relname) FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
          WHERE p.oid = key.part) AS partition,
-       (SELECT format('%%s.%%s', pn.nspname, p.relname) FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
+       (SELECT format('%s.%s', pn.nspname, p.relname) FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
          WHERE p.oid = key.to_part) AS to_partition
   FROM key
   LEFT JOIN pg_class r ON r.oid = key.to_root
   LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
- WHERE key.root = ANY (%(tables)s::oid[])
+ WHERE key.root = ANY (:'tables'::oid[])
  ORDER BY key.root, key.contype DESC, key.conname COLLATE "C", key.part NULLS FIRST, key.to_part NULLS FIRST

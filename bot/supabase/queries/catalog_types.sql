@@ -1,7 +1,8 @@
 -- The types given by oid and all that row_to_json would take them apart into: a domain's base, an array's elements, a
 -- composite's fields. Ranges and the rest are rendered whole, as text.
+-- psql -v types='{23,3802}' -f catalog_types.sql
 WITH RECURSIVE inside (oid) AS (
-  SELECT unnest(%(types)s::oid[])
+  SELECT unnest(:'types'::oid[])
   UNION
   SELECT part.oid
     FROM inside

@@ -1,8 +1,9 @@
 -- Of the tables given as two lists: a row for each that is there, and one more for each that inherits from it over any number of
 -- generations, since whoever asks for its rows is shown theirs too. A table that is gone is not in the answer.
+-- psql -v schemas='{public}' -v names='{orders}' -f count_kinds.sql
 WITH RECURSIVE tree (root, oid) AS (
   SELECT c.oid, c.oid
-    FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::pg_catalog.text[]), pg_catalog.unnest(%(names)s::pg_catalog.text[]))
+    FROM ROWS FROM (pg_catalog.unnest(:'schemas'::pg_catalog.text[]), pg_catalog.unnest(:'names'::pg_catalog.text[]))
       AS wanted (schema, name)
     JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')

@@ -2,8 +2,9 @@
 -- are run: expressions and predicates of indexes, of statistics, of partition keys and of columns computed when they are
 -- read, policies that apply to us, CHECKs of domains, operators in all of these, own operator classes, and the functions
 -- that read and write a type. A function that one of ours calls is not seen. Owners that already have our rights gain none.
+-- psql -v tables='{1259}' -f foreign_code.sql
 WITH RECURSIVE tables (oid) AS (
-  SELECT unnest(%(tables)s::oid[])
+  SELECT unnest(:'tables'::oid[])
   UNION
   SELECT i.inhrelid FROM tables JOIN pg_inherits i ON i.inhparent = tables.oid
 ), types (oid) AS (

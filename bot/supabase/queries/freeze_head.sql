@@ -1,3 +1,3 @@
--- Freezes this database for a migration: new sessions become read-only, the REST gateway refuses writes, old sessions end.
--- Run it as the role postgres: paste it whole into the SQL editor, or pipe it into psql. Running it twice does no harm.
--- The way back is `cutover freeze-sql --thaw`. When it is done, CLOSE THIS SESSION: it began before the freeze.
+-- Freezes this database for a migration: new sessions are read-only, the REST API refuses writes, old sessions end.
+-- Run it as the role postgres: paste all of it into the SQL editor, or pipe it into psql. It can be run again.
+-- To undo it: `cutover freeze-sql --thaw`. When it is done, CLOSE THIS SESSION: it began before the freeze.

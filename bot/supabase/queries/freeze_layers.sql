@@ -35,7 +35,7 @@ BEGIN
     CREATE SCHEMA cutover_freeze;
   ELSIF place.strange OR NOT place.has_gate AND coalesce(place.comment, '') <> 'cutover: thawed'
         AND NOT starts_with(coalesce(place.comment, ''), '{"hook"') THEN
-    RAISE 'There is a schema cutover_freeze (owner: %) that is not of this kit; nothing was frozen; rename it, then run this again.',
+    RAISE 'There is a schema cutover_freeze (owner: %) that Cutover did not create. Nothing was frozen. Rename it, then run this again.',
       place.owner USING ERRCODE = 'duplicate_schema';
   END IF;
   noted := CASE WHEN starts_with(place.comment, '{"hook"') THEN place.comment::json END;

@@ -1,6 +1,7 @@
 -- Who holds a lock to write to one of these tables or their partitions.
+-- psql -v oids='{1259}' -f guard_blockers.sql
 WITH RECURSIVE part (root, oid) AS (
-  SELECT oid, oid FROM unnest(%(oids)s::oid[]) AS oid
+  SELECT oid, oid FROM unnest(:'oids'::oid[]) AS oid
   UNION
   SELECT part.root, i.inhrelid FROM part JOIN pg_inherits i ON i.inhparent = part.oid
 )

@@ -1,10 +1,11 @@
 -- Of the names given (schema.table), those that are tables: whether we may read them, and the planner's estimates, a partitioned
 -- table's over its partitions. An estimate is NULL where the table was never looked at.
+-- psql -v names='{auth.users}' -f left_out_tables.sql
 WITH RECURSIVE part (root, oid) AS (
   SELECT c.oid, c.oid
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p')
-     AND pg_catalog.format('%%s.%%s', n.nspname, c.relname) = ANY (%(names)s::pg_catalog.text[])
+     AND pg_catalog.format('%s.%s', n.nspname, c.relname) = ANY (:'names'::pg_catalog.text[])
   UNION
   SELECT part.root, i.inhrelid
     FROM part JOIN pg_catalog.pg_class root ON root.oid = part.root AND root.relkind = 'p'

@@ -1,2 +1,3 @@
 -- The locks and settings of before stay; whatever is done from here on is undone after each statement.
-SAVEPOINT begun; {settings}
+-- psql -c BEGIN -v settings='SELECT 1' -f reading_begin.sql
+SAVEPOINT begun; :settings

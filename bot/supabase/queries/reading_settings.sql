@@ -1,2 +1,3 @@
-{settings};
+-- psql -c 'BEGIN; SAVEPOINT begun' -v settings='SELECT 1' -f reading_settings.sql
+:settings;
 ROLLBACK TO SAVEPOINT begun

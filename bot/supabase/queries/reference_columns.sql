@@ -1,9 +1,10 @@
 -- Columns of the tables given by oid that could hold ids: of uuid, text or json, or arrays of the first two, under any
 -- domain, an array's or its elements'.
+-- psql -v tables='{1259}' -f reference_columns.sql
 WITH RECURSIVE typed (relation, number, name, oid, listed) AS (
   SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, false
     FROM pg_attribute a
-   WHERE a.attrelid = ANY (%(tables)s) AND a.attnum > 0 AND NOT a.attisdropped
+   WHERE a.attrelid = ANY (:'tables') AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT typed.relation, typed.number, typed.name,
          CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, typed.listed OR t.typtype <> 'd'

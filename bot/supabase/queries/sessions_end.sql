@@ -3,6 +3,7 @@
 -- a superuser's session cannot be ended by us, and in one statement it would save all the others. The bot's own are
 -- spared if they are our role's, but at a thaw for one that still holds off writers by its locks; and at a thaw the
 -- gateway's are, which never had the default.
+-- psql -c "SET cutover.done = 'frozen'" -f sessions_end.sql
 BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
 DO $sessions$
@@ -14,7 +15,7 @@ DECLARE
 BEGIN
   PERFORM set_config('cutover.not_ended', '[]', false);
   IF done = '' THEN
-    RAISE 'the first part did not succeed, and no session was ended';
+    RAISE 'The first part failed, so no session was ended.';
   ELSIF done = 'nothing to thaw' THEN
     RETURN;
   END IF;

@@ -1,4 +1,4 @@
--- The way back from the freeze: everything is set as it was before, and sessions end so that pools open new ones.
--- Run it as the role postgres: paste it whole into the SQL editor, or pipe it into psql. It works from a frozen session,
--- and running it twice does no harm. It leaves the schema cutover_freeze, whose function lets everything pass, because the
--- REST gateway may still call it for half a minute; the last line says how to drop it then.
+-- Undoes the freeze: every setting is as before, and sessions end so that pools open new ones.
+-- Run it as the role postgres: paste all of it into the SQL editor, or pipe it into psql. It works in a frozen session and
+-- can be run again. It leaves the schema cutover_freeze, whose function now allows everything, because the REST API may
+-- still call it for half a minute; the last line says how to drop it then.

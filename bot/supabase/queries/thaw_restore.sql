@@ -57,7 +57,7 @@ BEGIN -- frozen for migration, and thawed
   END IF;$pass$));
     END IF;
     IF (prior ->> 'default')::boolean THEN
-      RAISE WARNING 'It was read-only before the freeze too, and is so again.';
+      RAISE WARNING 'The database was read-only before the freeze, and is read-only again.';
     END IF;
   ELSIF comment <> 'cutover: thawed' THEN
     PERFORM set_config('cutover.done', 'nothing to thaw', false);

@@ -14,6 +14,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
+from bot.psql_files import with_parameters
+
 
 class SessionLost(Exception):
     """The database ended the session, or cannot be reached."""
@@ -25,9 +27,10 @@ class SessionLost(Exception):
 
 
 def query(name: str) -> bytes:
-    """Return the text of one of the files in queries/."""
+    """Return one of the files in queries/, with its values as psycopg's parameters."""
     assert __package__ is not None
-    return resources.files(__package__).joinpath("queries", f"{name}.sql").read_bytes()
+    text = resources.files(__package__).joinpath("queries", f"{name}.sql").read_text(encoding="utf-8")
+    return with_parameters(text).encode()
 
 
 class SessionPool:

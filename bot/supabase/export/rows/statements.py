@@ -18,6 +18,7 @@ from psycopg import sql
 from bot.supabase.catalog import Column, Table
 from bot.supabase.catalog.encoding import Bounds, Doubt, Encoding, Fields, JsonNull
 from bot.supabase.database import statement
+from bot.supabase.export.rows import expressions
 from bot.supabase.export.rows.layout import Part, Spans
 
 _NOTHING = sql.SQL("")
@@ -47,7 +48,7 @@ def spanned(
             "rows_weighed",
             weight=weight if table.columns else sql.SQL("0"),
             table=_from(part),
-            span=statement("rows_span"),
+            span=expressions.SPAN,
             light=_chunk(rows, sql.SQL("WHERE weight.bytes <= {}").format(sql.Literal(_HEAVY_BYTES))),
             heavy=statement(
                 "rows_single", rows=rows, gate=sql.SQL("WHERE weight.bytes > {}").format(sql.Literal(_HEAVY_BYTES))
@@ -108,13 +109,7 @@ def column_alone(part: Part, name: str, spans: Spans | None) -> sql.Composed:
     if spans is None:
         return sql.SQL("(SELECT {} FROM {}) AS x").format(column, _from(part))
     numbers = {field: sql.Literal(value) for field, value in spans._asdict().items()}
-    return statement(
-        "reference_sample",
-        spans=statement("rows_spans", **numbers),
-        column=column,
-        table=_from(part),
-        span=statement("rows_span"),
-    )
+    return expressions.sampled(statement("rows_spans", **numbers), column, _from(part))
 
 
 def doubts(part: Part, columns: Collection[Column]) -> sql.Composed:
@@ -132,13 +127,13 @@ def _doubted(value: sql.Composable, doubt: Doubt) -> sql.Composed:
     """A boolean or NULL: it takes the value apart and never reads any of it back."""
     match doubt:
         case JsonNull(listed=listed):
-            return statement("doubt_json_element" if listed else "doubt_json_null", value=value)
+            return expressions.is_json_null_or_array(value) if listed else expressions.is_json_null(value)
         case Bounds(elements=elements):
-            bounds = statement("doubt_bounds", value=value)
+            bounds = expressions.has_other_bounds(value)
             if elements is None:
                 return bounds
             look = _doubted(sql.Identifier("element", "value"), elements)
-            return statement("doubt_elements", value=value, bounds=bounds, look=look)
+            return sql.SQL("{} OR {}").format(bounds, expressions.has_element(value, look))
         case Fields(fields=fields):
             looks = [_doubted(sql.SQL("({}).{}").format(value, sql.Identifier(name)), field) for name, field in fields]
             return sql.SQL(" OR ").join(sql.SQL("({})").format(look) for look in looks)
@@ -160,7 +155,7 @@ def _rows(
 ) -> sql.Composed:
     """`values` are columns that stand beside the text as well."""
     columns = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(statement("value_text", value=name), name) if column.name in as_text else name
+        sql.SQL("{} AS {}").format(expressions.as_text(name), name) if column.name in as_text else name
         for column in table.columns
         for name in [sql.Identifier(column.name)]
     )
@@ -176,7 +171,7 @@ def _rows(
         ),
         columns=columns,
         table=_from(part),
-        span=statement("rows_span") if span else _NOTHING,
+        span=expressions.SPAN if span else _NOTHING,
     )
 
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
+from bot.artifacts.durable import FileWriter, Written
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END
 
 _BETWEEN = b",\n"
 _FLUSH_FIRST_BYTES = 8 << 20

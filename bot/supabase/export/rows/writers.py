@@ -22,7 +22,8 @@ from typing import Protocol, TypeVar
 from psycopg import sql
 
 from bot.artifacts import metadata
-from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END, FileWriter, Written
+from bot.artifacts.durable import FileWriter, Written
+from bot.artifacts.files import ARRAY_BEGIN, ARRAY_END
 from bot.errors import ServiceRefused
 from bot.supabase.catalog import Table
 from bot.supabase.database import translated

@@ -1,1 +1,2 @@
-INSERT INTO storage.buckets (id, name) VALUES (%(id)s, %(name)s) RETURNING json_build_object('name', name)::text;
+-- psql -v id=b -v name=b -f create_bucket.sql
+INSERT INTO storage.buckets (id, name) VALUES (:'id', :'name') RETURNING json_build_object('name', name)::text;

@@ -1,4 +1,5 @@
 -- One page of the users, newest first, as the Auth service shows them; never the hash.
+-- psql -v only=00000000-0000-4000-a000-000000000000 -v limit=1 -v offset=0 -f list_users.sql
 SELECT json_strip_nulls(json_build_object(
          'id', u.id, 'aud', coalesce(u.aud, ''), 'role', coalesce(u.role, ''), 'email', coalesce(u.email, ''),
          'phone', coalesce(u.phone, ''), 'email_confirmed_at', u.email_confirmed_at, 'phone_confirmed_at', u.phone_confirmed_at,
@@ -16,6 +17,6 @@ SELECT json_strip_nulls(json_build_object(
          'is_anonymous', u.is_anonymous))::text,
        count(*) OVER ()
   FROM auth.users u
- WHERE u.aud = 'authenticated' AND (%(only)s::uuid IS NULL OR u.id = %(only)s::uuid)
+ WHERE u.aud = 'authenticated' AND (:'only'::uuid IS NULL OR u.id = :'only'::uuid)
  ORDER BY u.created_at DESC, u.id
- LIMIT %(limit)s OFFSET %(offset)s;
+ LIMIT :'limit' OFFSET :'offset';

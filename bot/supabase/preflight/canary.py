@@ -102,16 +102,16 @@ async def _tried(canary: Canary) -> Finding:
         async with web.client(_SERVICE, canary.url, timeout=_TIMEOUT, headers=headers) as client:
             base = canary.url.rstrip("/") + "/auth/v1"
             answer = await client.post(f"{base}/token", params={"grant_type": "password"}, json=asked)
-            told = _object(answer)
-            if answer.is_success and isinstance(token := told.get("access_token"), str):
+            body = _object(answer)
+            if answer.is_success and isinstance(token := body.get("access_token"), str):
                 await _sign_out(client, base, token)
-                return _signed_in(told)
+                return _signed_in(body)
     except httpx.HTTPError as error:
         fix = f"Look in the dashboard whether Auth is up. {_AGAIN}"
         return failed(_CHECK, f"Supabase Auth could not be reached ({web.why(error)}).", fix)
     except CutoverError as error:
         return failed(_CHECK, f"{error.happened}.", error.do)
-    return _refused(answer.status_code, told)
+    return _refused(answer.status_code, body)
 
 
 async def _sign_out(client: httpx.AsyncClient, base: str, token: str) -> None:
@@ -122,8 +122,8 @@ async def _sign_out(client: httpx.AsyncClient, base: str, token: str) -> None:
         return
 
 
-def _signed_in(told: Mapping[str, Any]) -> Finding:
-    user = told.get("user")
+def _signed_in(body: Mapping[str, Any]) -> Finding:
+    user = body.get("user")
     factors = user.get("factors") if isinstance(user, dict) else None
     if any(isinstance(factor, dict) and factor.get("status") == "verified" for factor in factors or ()):
         return passed(
@@ -134,8 +134,8 @@ def _signed_in(told: Mapping[str, Any]) -> Finding:
     return passed(_CHECK, "The canary signs in at Supabase with its password.")
 
 
-def _refused(status: int, told: Mapping[str, Any]) -> Finding:
-    code = _code(status, told)
+def _refused(status: int, body: Mapping[str, Any]) -> Finding:
+    code = _code(status, body)
     if code in _LIMITED:
         fix = f"Wait some minutes. {_AGAIN}"
         return warned(_CHECK, "Not tried at Supabase: it asks for fewer sign-ins now.", fix)
@@ -148,17 +148,17 @@ def _refused(status: int, told: Mapping[str, Any]) -> Finding:
     return failed(_CHECK, f"Supabase did not sign the canary in ({status}, {code}).", fix)
 
 
-def _code(status: int, told: Mapping[str, Any]) -> str:
+def _code(status: int, body: Mapping[str, Any]) -> str:
     """As newer and older versions of Auth name it; the status where they do not."""
     for key in ("error_code", "code", "error"):
-        if isinstance(code := told.get(key), str) and code.replace("_", "").isalnum() and len(code) <= 60:
+        if isinstance(code := body.get(key), str) and code.replace("_", "").isalnum() and len(code) <= 60:
             return "invalid_credentials" if code == "invalid_grant" else code
     return str(status)
 
 
 def _object(answer: httpx.Response) -> Mapping[str, Any]:
     try:
-        told = answer.json()
+        body = answer.json()
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return body if isinstance(body, dict) else {}

@@ -16,8 +16,9 @@ import psycopg
 from psycopg import sql
 
 from bot.supabase import guard
+from bot.supabase.api_client import KeyName
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.gateway import METHODS, Gateway, KeyName, Method
+from bot.supabase.gateway import METHODS, Gateway, Method
 from bot.supabase.reading import reading
 
 PROBED: Mapping[str, str] = {"temp-table": "CREATE TEMP TABLE", "update": "an UPDATE of no row"}

@@ -1,10 +1,11 @@
 -- Transactions that hold ROW EXCLUSIVE or stronger on an exported table, one of its partitions, or an exported sequence, and are
 -- not ours. One that is prepared has no pid. Vacuum, of a person or of the server, changes no row: it holds SHARE UPDATE
 -- EXCLUSIVE, and more only for the moment in which it gives empty pages back.
+-- psql -v relations='{auth.users}' -f activity_writers.sql
 WITH RECURSIVE part (root, oid) AS (
   SELECT c.oid, c.oid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname || '.' || c.relname = ANY (%(relations)s::text[])
+   WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname || '.' || c.relname = ANY (:'relations'::text[])
   UNION
   SELECT part.root, i.inhrelid
     FROM part JOIN pg_class root ON root.oid = part.root AND root.relkind = 'p'

@@ -39,11 +39,12 @@ from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
 from bot.plan.texts.sentences import waiving
 from bot.ports import Progress, Report
-from bot.supabase.api_grants import MissingGrant, missing_grants, statements
 from bot.supabase.catalog.selection import UNDECIDED
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
+from bot.supabase.formatting import counted, listed
 from bot.supabase.gateway import Gateway, Uncounted
+from bot.supabase.preflight.api_grants import MissingGrant, missing_grants, statements
 from bot.supabase.reading import Reading, reading
 
 BY_API = "counts-by-api"
@@ -51,8 +52,8 @@ BY_SQL = "counts-by-sql"
 
 _AT_ONCE = 4
 _SHOWN = 5
-_MEND = "Find out what wrote to these tables, or who cut the files, then say `abort` and export again in a new run."
-_NOTHING_TO_FIX = "Nothing to fix: the numbers are equal."
+_FIX = "Find what wrote to these tables or changed the files. Then say `abort` and export again in a new run."
+_NOTHING_TO_FIX = "Nothing to do: the counts are equal."
 
 
 class _Table(NamedTuple):
@@ -242,25 +243,28 @@ def _by_api(asked: _Asked, trees: Mapping[_Table, _Tree], *, counted_at_opening:
     """`counted_at_opening` is None for a run of before that was noted."""
     wrong = _wrong(asked.counts, trees)
     if wrong:
-        return failed(BY_API, f"The API counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
+        return failed(BY_API, f"Row counts by the API differ from the export: {listed(wrong, _SHOWN)}.", _FIX)
     if asked.counts:
         rows = sum(table.exported for table in asked.counts)
-        return passed(BY_API, f"{_tables(len(asked.counts))}, {rows:,} rows: as exported, counted through the API.")
+        return passed(
+            BY_API, f"{counted(len(asked.counts), 'table')}, {rows:,} rows: the counts by the API match the export."
+        )
     if asked.away is not None and counted_at_opening is not False:
         return unmade(BY_API, asked.away)
     why = _why_nothing(asked)
     if counted_at_opening:
         return failed(
             BY_API,
-            f"The API counts nothing, although it did when this run was opened: {why}.",
-            "Look in Supabase's dashboard whether the Data API is on and exposes the schemas, which needs no write to "
-            f"the database, then say the word again. SQL has counted everything: or let it pass, {waiving(BY_API)}.",
+            f"The API gives no counts, although it did when this run was opened: {why}.",
+            "In Supabase's dashboard, check that the Data API is on and exposes the schemas (that writes nothing to "
+            "the database), then say the word again. Or waive it, since SQL has counted everything: "
+            f"{waiving(BY_API)}.",
             waivable=True,
         )
     return warned(
         BY_API,
-        f"The API counts nothing, so every count is by SQL: {why}.",
-        "Nothing, if the project's Data API is off; else check that SUPABASE_URL is this project's, and which schemas "
+        f"The API gives no counts, so SQL counted everything: {why}.",
+        "Nothing if the project's Data API is off. Else check that SUPABASE_URL is this project's, and which schemas "
         "its API exposes.",
     )
 
@@ -270,7 +274,7 @@ def _why_nothing(asked: _Asked) -> str:
         return asked.away.happened
     if Uncounted.OFF in asked.not_counted.values():
         return "the project's Data API is off"
-    return "it exposes none of the exported tables that it may read"
+    return "it may read none of the exported tables that it exposes"
 
 
 def _by_sql(
@@ -281,9 +285,9 @@ def _by_sql(
 ) -> Finding:
     wrong = _wrong(counts, trees)
     if wrong:
-        return failed(BY_SQL, f"SQL counts other numbers of rows than were exported: {_listed(wrong)}.", _MEND)
+        return failed(BY_SQL, f"Row counts by SQL differ from the export: {listed(wrong, _SHOWN)}.", _FIX)
     rows = sum(table.exported for table in counts)
-    seen = f"{_tables(len(counts))}, {rows:,} rows: as exported, counted by SQL in a fresh session"
+    seen = f"{counted(len(counts), 'table')}, {rows:,} rows: the counts by SQL match the export"
     lacks = {one.relation for one in missing}
     expected = {Uncounted.NOT_EXPOSED, Uncounted.OFF} | ({Uncounted.NOT_GRANTED} if asked.away is None else set())
     failing = [
@@ -291,31 +295,21 @@ def _by_sql(
         for table, why in asked.not_counted.items()
         if why not in expected or (why is Uncounted.NOT_GRANTED and table.relation not in lacks)
     ]
-    granting = f" The API's role may not read {_listed(sorted(lacks))}: {statements(missing)}" if lacks else ""
+    granting = f" The API's role may not read {listed(sorted(lacks), _SHOWN)}: {statements(missing)}" if lacks else ""
     if asked.away is not None:
-        return warned(BY_SQL, f"{seen}; the API could not be asked.{granting}", _NOTHING_TO_FIX)
+        return warned(BY_SQL, f"{seen}. The API did not answer.{granting}", _NOTHING_TO_FIX)
     if failing:
-        return warned(BY_SQL, f"{seen}; the API failed on {_listed(failing)}.{granting}", _NOTHING_TO_FIX)
+        return warned(BY_SQL, f"{seen}. The API failed on {listed(failing, _SHOWN)}.{granting}", _NOTHING_TO_FIX)
     schemas = ", ".join(sorted({table.schema for table in counts}))
-    return passed(BY_SQL, f"{seen}, because the API does not count them alone (schemas {schemas}).{granting}")
+    return passed(BY_SQL, f"{seen}. The API cannot count these (schemas {schemas}).{granting}")
 
 
 def _wrong(counts: Mapping[_Table, int | None], trees: Mapping[_Table, _Tree]) -> list[str]:
-    told = []
+    clauses = []
     for table, count in sorted(counts.items()):
         if count is None:
-            told.append(f"{table.relation} is gone, {table.exported:,} were exported")
+            clauses.append(f"{table.relation} is gone, {table.exported:,} exported")
         elif count != (expected := trees[table].expected):
             heirs = " with what inherits from it" if trees[table].heirs else ""
-            told.append(f"{table.relation}{heirs} has {count:,}, {expected:,} were exported")
-    return told
-
-
-def _listed(items: Iterable[str]) -> str:
-    every = list(items)
-    more = len(every) - _SHOWN
-    return "; ".join(every[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _tables(count: int) -> str:
-    return "1 table" if count == 1 else f"{count:,} tables"
+            clauses.append(f"{table.relation}{heirs} has {count:,}, {expected:,} exported")
+    return clauses

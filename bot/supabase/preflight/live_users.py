@@ -1,4 +1,4 @@
-"""The users of the living source, row by row as an export would write them, for a look before any export is taken."""
+"""The users of the live source, row by row as an export would write them, before any export is taken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def auth_rows(database: Database, table: str, *, exclude_tables: Sequence[
     whose = WHOSE.get(("auth", table)) if f"auth.{table}" in exclude_tables else None
     columns = sql.SQL(", ").join(map(sql.Identifier, sorted(whose))) if whose else sql.SQL("*")
     rows_of = sql.SQL("SELECT convert_to(row_to_json(x.*)::text, 'UTF8') FROM (SELECT {} FROM auth.{}) AS x")
-    async with reading(database, "look") as source:
+    async with reading(database, "users") as source:
         with translated("the users could not be looked at"):
             try:
                 async with source.copy(rows_of.format(columns, sql.Identifier(table)), of=f"auth.{table}") as rows:

@@ -10,7 +10,7 @@ from bot.plan.findings import Finding
 from bot.rehearsal.company import Company
 from bot.supabase.database import Database
 from bot.supabase.freeze.layers import read_layers
-from bot.supabase.freeze.thaw_plan import foresee, room
+from bot.supabase.freeze.thaw_check import check_thaw, freeze_room
 from tests.freeze.catalogs import world_of
 
 FROZEN = (
@@ -41,7 +41,7 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
         psycopg.connect(source.admin_dsn, application_name="platform", autocommit=True) as platform,
         psycopg.connect(source.dsn, application_name="cutover/x/watch", autocommit=True),
     ):
-        findings = await foresee(database, tmp_path / "freeze-prior.json")
+        findings = await check_thaw(database, tmp_path / "freeze-prior.json")
         assert app.execute("SELECT 1").fetchone() == (1,)
         pids = app.info.backend_pid, platform.info.backend_pid
     assert _told(findings) == [
@@ -57,14 +57,14 @@ async def test_it_says_what_is_set_what_would_be_and_who_would_be_ended(
             f"1 session would be ended: pid {pids[0]} (supabase_storage_admin, app). "
             f"1 session cannot be ended from here: pid {pids[1]} (supabase_admin, platform).",
         ),
-        ("thaw-possible", "pass", "The settings can be restored: tried, and rolled back."),
+        ("thaw-possible", "pass", "The settings can be restored: tried, then rolled back."),
     ]
     assert world_of(source) == before
 
 
 async def _room(database: Database) -> tuple[str, str]:
     async with database.session("test") as session:
-        finding = room(await read_layers(session))
+        finding = freeze_room(await read_layers(session))
     assert (finding.check, bool(finding.fix)) == ("freeze-room", finding.verdict != "pass")
     return finding.verdict, finding.evidence
 
@@ -76,7 +76,7 @@ async def test_days_before_it_is_seen_what_a_freeze_would_meet(
     nothing = "default_transaction_read_only is not set for the database and no pre-request hook is set for "
     assert await _room(database) == (
         "pass",
-        f"Nothing of a freeze is there. A thaw would restore: {nothing}authenticator in it.",
+        f"No part of a freeze is there. A thaw would restore: {nothing}authenticator in it.",
     )
     source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on", "template1")
     verdict, evidence = await _room(database)
@@ -84,21 +84,21 @@ async def test_days_before_it_is_seen_what_a_freeze_would_meet(
     freeze()
     assert await _room(database) == (
         "warn",
-        f"An earlier freeze is still there, or something of it is left. {FROZEN}",
+        f"An earlier freeze, or a part of it, is still there. {FROZEN}",
     )
     source.server.sql(
         "BEGIN READ WRITE; DROP SCHEMA cutover_freeze CASCADE; CREATE SCHEMA cutover_freeze; COMMIT", source.dbname
     )
     assert await _room(database) == (
         "fail",
-        "There is a schema cutover_freeze that Cutover did not make, so that a freeze would refuse.",
+        "There is a schema cutover_freeze that Cutover did not create, so a freeze would be refused.",
     )
 
 
 async def test_nothing_to_thaw_is_a_pass(database: Database, tmp_path: Path) -> None:
     """And it says what is set."""
-    assert _told(await foresee(database, tmp_path / "none.json")) == [
-        ("thaw-settings", "pass", f"There is nothing to thaw: this database is not frozen by Cutover. {OPEN}")
+    assert _told(await check_thaw(database, tmp_path / "none.json")) == [
+        ("thaw-settings", "pass", f"Nothing to thaw: Cutover did not freeze this database. {OPEN}")
     ]
 
 
@@ -108,12 +108,12 @@ async def test_a_read_only_prior_fails(
     """Since the thaw would end with 3 as well."""
     source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = TRUE")
     freeze()
-    settings, *_ = await foresee(database, tmp_path / "none.json")
+    settings, *_ = await check_thaw(database, tmp_path / "none.json")
     assert (settings.verdict, settings.evidence) == (
         "fail",
         f"{FROZEN} A thaw would restore what the comment on the schema says: default_transaction_read_only is true for "
         "the database and no pre-request hook is set for authenticator in it. It was read-only before the freeze too, "
-        "so that a thaw alone does not let users write.",
+        "so a thaw alone does not let users write.",
     )
 
 
@@ -127,7 +127,7 @@ async def test_whether_the_prior_state_is_known(
     file = tmp_path / "freeze-prior.json"
     if kept:
         file.write_text('{"hook": null, "default": "off", "known": true}')
-    settings, *_ = await foresee(database, file)
+    settings, *_ = await check_thaw(database, file)
     assert (settings.verdict, settings.evidence) == (
         (
             "pass",
@@ -138,8 +138,8 @@ async def test_whether_the_prior_state_is_known(
         if kept
         else (
             "warn",
-            f"{FROZEN} What was set before the freeze is not known here: the comment on the schema is lost, and no "
-            "freeze-prior.json says it. A thaw would remove both settings.",
+            f"{FROZEN} The settings from before the freeze are not known here: the comment on the schema is lost, and "
+            "there is no freeze-prior.json. A thaw would remove both settings.",
         )
     )
 
@@ -149,7 +149,7 @@ async def test_what_would_stop_a_thaw_fails_beforehand(
 ) -> None:
     """Rights that are missing, and a lock that somebody holds on what has to be set."""
     freeze()
-    *_, possible = await foresee(Database(source.storage_dsn), tmp_path / "none.json")
+    *_, possible = await check_thaw(Database(source.storage_dsn), tmp_path / "none.json")
     assert (possible.verdict, possible.evidence) == (
         "fail",
         "A thaw would fail now: the settings could not be set: the database refused it (42501).",
@@ -157,8 +157,8 @@ async def test_what_would_stop_a_thaw_fails_beforehand(
     with psycopg.connect(source.admin_dsn) as holder:
         holder.execute("SET TRANSACTION READ WRITE")
         holder.execute("LOCK TABLE pg_db_role_setting IN SHARE MODE")
-        *_, possible = await foresee(database, tmp_path / "none.json")
+        *_, possible = await check_thaw(database, tmp_path / "none.json")
     assert (possible.verdict, possible.evidence) == (
         "fail",
-        "A thaw would fail now: the settings could not be set: a lock could not be had in time (55P03).",
+        "A thaw would fail now: the settings could not be set: another session holds a lock that it needs (55P03).",
     )

@@ -35,3 +35,10 @@ async def _counts(gateway: Gateway, catalog: Catalog) -> bool:
         except CutoverError:
             return False
     return False
+
+
+async def estimated_rows(database: Database, selection: Selection) -> int:
+    """How many rows there are to be exported, as the planner believes."""
+    async with database.session("identity") as session:
+        catalog = await selection.catalog(session)
+    return sum(table.rows for table in catalog.tables)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
-from bot.supabase.api_grants import api_grants
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.export.space import room_for
+from bot.supabase.preflight.api_grants import api_grants
 
 _BESIDE_WORKERS = 3
 """The run's lock, the watch, and the session that holds the snapshot."""

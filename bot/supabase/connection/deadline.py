@@ -38,7 +38,7 @@ async def in_time(asked: Coroutine[Any, Any, _T], *, seconds: float, hang_up: Ca
         raise ServiceUnreachable(
             f"the source database did not answer within {seconds:g} s",
             unchanged="nothing was changed",
-            do="check that the project is up and the network lets us through; it is asked again",
+            do="check that the project and the network are up; Cutover tries again",
             obstacle=DATABASE_AWAY,
         )
     return task.result()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from bot import obstacles
 from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
 from bot.obstacles import Obstacle
-from bot.supabase.dsn import VERIFY
+from bot.supabase.connection.dsn import VERIFY
 
 _OWN_SERVER = "for a server of your own"
 _SIZES = "end sessions that are not needed or raise the pool size in the dashboard (Database, Settings), and try again"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import dict_row
 
+from bot.listing import listed
 from bot.plan.findings import Finding, passed, warned
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session, query, translated
@@ -50,19 +51,12 @@ async def api_grants(session: Session, catalog: Catalog) -> Finding:
     number = "1 table" if len(missing) == 1 else f"{len(missing):,} tables"
     return warned(
         check,
-        f"The API's secret key may not read {number}: {listed(one.relation for one in missing)}. Supabase grants new "
-        "tables to nobody. On the night SQL counts their rows instead.",
+        f"The API's secret key may not read {number}: {listed((one.relation for one in missing), _SHOWN)}. Supabase "
+        "grants new tables to nobody. On the night SQL counts their rows instead.",
         f"Nothing, if the API is not meant to show them; else, before the freeze: {statements(missing)}",
     )
 
 
 def statements(missing: Iterable[MissingGrant]) -> str:
-    every = [one.statements for one in missing]
-    more = len(every) - _SHOWN
-    return " ".join(every[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = len(every) - _SHOWN
-    return ", ".join(every[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    """SQL for people to paste."""
+    return listed((one.statements for one in missing), _SHOWN, separator=" ")

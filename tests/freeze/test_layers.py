@@ -146,7 +146,9 @@ def test_a_read_only_prior_is_restored_and_said(source: Company) -> None:
     source.server.sql(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on")
     before = world_of(source)
     _paste(source, _hasty(freeze_sql()))
-    assert _paste(source, _hasty(thaw_sql())) == ["It was read-only before the freeze too, and is so again."]
+    assert _paste(source, _hasty(thaw_sql())) == [
+        "The database was read-only before the freeze, and is read-only again."
+    ]
     _drop(source)
     assert world_of(source) == before
     assert _refuses(source)
@@ -178,7 +180,7 @@ def test_nothing_ends_when_nothing_froze(source: Company) -> None:
         psql = Path(find_binaries().directory) / "psql"
         command = [str(psql), "-X", "-d", source.storage_dsn]
         done = subprocess.run(command, input=freeze_sql(), capture_output=True, text=True, check=False)
-        assert "the first part did not succeed, and no session was ended" in done.stderr
+        assert "The first part failed, so no session was ended." in done.stderr
         assert app.execute("SELECT 1").fetchone() == (1,)
     assert world_of(source) == before
 
@@ -197,7 +199,7 @@ async def test_a_lost_comment_is_known_as_lost(
     freeze()
     async with database.session("test") as session:
         assert await prior_state(session) == UNKNOWN
-        assert (await read_layers(session)).stand
+        assert (await read_layers(session)).in_place
     findings = await thaw(database, prior_file)
     assert [(finding.check, finding.verdict) for finding in findings] == [
         ("thaw-restored", "pass"),
@@ -301,7 +303,7 @@ async def test_a_freeze_of_an_earlier_version_is_seen_and_taken_back(source: Com
         )
     async with database.session("test") as watching:
         layers = await read_layers(watching)
-    assert layers.stand
+    assert layers.in_place
     assert layers.noted == Prior(hook=None, default="off", tells_all=False)
     _paste(source, _hasty(thaw_sql()))
     with psycopg.connect(source.authenticator_dsn, autocommit=True) as session:
