@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.carrying import KEY
+from benchmarks.migrating import KEY
 from benchmarks.people import PROJECT, write_bundle
 from bot.rehearsal.standins.stackauth import StackAuthStandin
 
@@ -21,7 +21,7 @@ PARTS = ("carry", "mapping", "read back", "references")
 
 
 async def _child(*arguments: str | Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.carrying", *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.migrating", *map(str, arguments)]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     said, _ = await child.communicate()
     assert child.returncode == 0

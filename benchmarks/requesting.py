@@ -15,8 +15,8 @@ import aiohttp
 import httpx
 
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
 
 PROJECT, KEY = "11111111-1111-4111-8111-111111111111", "ssk_bench"
 _USERS = "/api/v1/users"
@@ -38,8 +38,8 @@ Create = Callable[[int], Awaitable[object]]
 async def ours(url: str, concurrency: int) -> AsyncIterator[Create]:
     """The bot's own way: client, pace and patience."""
     async with StackAuth(url, PROJECT, KEY, concurrency=concurrency) as service:
-        patient = Patient(service, Pace())
-        yield lambda worker: patient.ask(lambda: service.create(_BODY))
+        client = RetryingClient(service, RateLimiter())
+        yield lambda worker: client.ask(lambda: service.create(_BODY))
 
 
 @asynccontextmanager

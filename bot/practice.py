@@ -40,7 +40,7 @@ from bot.plan.practice import Practice
 from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.ports import Report
-from bot.stackauth.users.forecast import Outlook, look_ahead
+from bot.stackauth.users.forecast import Forecast, forecast_bundle
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label, Selection, take_bundle
 
@@ -55,7 +55,7 @@ class Practised:
 
     directory: Path
     metadata: Metadata
-    outlook: Outlook
+    forecast: Forecast
     timings: Practice
 
 
@@ -161,7 +161,7 @@ async def practise(
     export_seconds = watch.lap()
     await _read_again(directory, taken, label, report)
     check_seconds = watch.lap()
-    outlook = await look_ahead(directory, label.run_id, report)
+    forecast = await forecast_bundle(directory, label.run_id, report)
     translate_seconds = watch.lap()
     timings = Practice(
         taken_at=taken.snapshot.taken_at,
@@ -170,14 +170,14 @@ async def practise(
         tables=taken.totals.tables,
         rows=taken.totals.rows,
         bytes=taken.totals.bytes,
-        users=outlook.users,
+        users=forecast.users,
         estimated_rows=estimated_rows,
         export_seconds=export_seconds,
         check_seconds=check_seconds,
         translate_seconds=translate_seconds,
         users_per_second=users_per_second,
     )
-    return Practised(directory=directory, metadata=taken, outlook=outlook, timings=timings)
+    return Practised(directory=directory, metadata=taken, forecast=forecast, timings=timings)
 
 
 class _Stopwatch:

@@ -34,10 +34,10 @@ from bot.plan.gates import DEFAULT
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
-from bot.stackauth.users.kinds import KINDS
 from bot.stackauth.users.reasons import REASONS
 from tests.chat.replies import REPLIES, Reply
 from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
+from tests.users.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
@@ -174,7 +174,7 @@ def _reasons() -> str:
         (f"`{reason.name}`", reason.carried, reason.todo, "" if reason.creates else "unmapped")
         for reason in REASONS.values()
     ]
-    return _table(("reason", "what is carried", "what is left to do", "in the mapping"), rows)
+    return _table(("reason", "what is migrated", "what is left to do", "in the mapping"), rows)
 
 
 def _environment() -> str:

@@ -103,16 +103,17 @@ def _left_out(practised: Practised) -> Iterator[str]:
 
 
 def _users(practised: Practised) -> Iterator[str]:
-    outlook = practised.outlook
+    forecast = practised.forecast
     yield (
-        f"{number(outlook.users)}: {number(outlook.whole)} will be carried over whole, "
-        f"{number(outlook.users - outlook.whole)} need attention; none was created"
+        f"{number(forecast.users)}: {number(forecast.complete)} will be migrated completely, "
+        f"{number(forecast.users - forecast.complete)} incompletely; none was created"
     )
-    if hashes := [f"{number(count)} {kind}" for kind, count in outlook.needs.hashes.most_common()]:
+    if hashes := [f"{number(count)} {kind}" for kind, count in forecast.auth_requirements.hashes.most_common()]:
         yield f"password hashes: {', '.join(hashes)}"
-    if accounts := [f"{number(count)} {provider}" for provider, count in outlook.needs.accounts.most_common()]:
+    required = forecast.auth_requirements
+    if accounts := [f"{number(count)} {provider}" for provider, count in required.accounts.most_common()]:
         yield f"accounts at providers: {', '.join(accounts)}"
-    reasons = [(f"{number(count)} × {name}", REASONS[name].todo) for name, count in outlook.attention.items()]
+    reasons = [(f"{number(count)} × {name}", REASONS[name].todo) for name, count in forecast.attention.items()]
     yield from (f"{what}: {todo}" for what, todo in reasons[:_REASONS])
     if fewer := [what for what, _ in reasons[_REASONS:]]:
         yield f"{', '.join(fewer)}: docs/users.md says what to do"

@@ -17,7 +17,7 @@ from bot.errors import UsageError
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import number
 from bot.record import read_run
-from bot.stackauth.migrate.rollback import Found, Undo
+from bot.stackauth.migrate.rollback import Preview, Rollback
 from bot.terminal import tell
 
 _SHOWN = 20
@@ -33,8 +33,8 @@ def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str]) -> 
     assert run is not None
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(data_directory.open_directory(directory)), Scratch(directory) as scratch:
-        found = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by))
-    tell("\n".join(_told(run, found, yes=yes, adopted_by=adopted_by)))
+        preview = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by))
+    tell("\n".join(_told(run, preview, yes=yes, adopted_by=adopted_by)))
     return 0
 
 
@@ -64,40 +64,40 @@ def _must_be_of(run: Run, chosen: settings.Settings) -> None:
 
 async def _undo(
     chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool, adopted_by: Sequence[str]
-) -> Found:
+) -> Preview:
     directory, concurrency = chosen.migration_data_dir, chosen.users.concurrency
     async with target_edge(chosen) as stack:
-        undo = Undo(directory, run.run_id, stack, scratch, concurrency=concurrency, adopted_by=adopted_by)
+        rollback = Rollback(directory, run.run_id, stack, scratch, concurrency=concurrency, adopted_by=adopted_by)
         with Ticker("asking Stack Auth") as ticker:
-            found = await undo.look(ticker.hear)
-            if yes and found.users:
-                await undo.remove(found, SystemClock(), ticker.hear)
-    return found
+            preview = await rollback.preview(ticker.hear)
+            if yes and preview.users:
+                await rollback.delete(preview, SystemClock(), ticker.hear)
+    return preview
 
 
-def _told(run: Run, found: Found, *, yes: bool, adopted_by: Sequence[str]) -> Iterator[str]:
+def _told(run: Run, preview: Preview, *, yes: bool, adopted_by: Sequence[str]) -> Iterator[str]:
     became = "were removed from" if yes else "are in"
-    yield f"{number(found.users)} users that run {run.run_id} created {became} Stack Auth."
-    if found.active:
-        more = f" and {number(len(found.active) - _SHOWN)} more" if len(found.active) > _SHOWN else ""
-        yield f"{number(len(found.active))} of them had signed in since: {', '.join(found.active[:_SHOWN])}{more}."
-    elif found.users:
+    yield f"{number(preview.users)} users that run {run.run_id} created {became} Stack Auth."
+    if preview.active:
+        more = f" and {number(len(preview.active) - _SHOWN)} more" if len(preview.active) > _SHOWN else ""
+        yield f"{number(len(preview.active))} of them had signed in since: {', '.join(preview.active[:_SHOWN])}{more}."
+    elif preview.users:
         yield "None of them had signed in since."
-    if found.teams:
+    if preview.teams:
         have, where = ("had", f", by the ids in {files.UNDO}") if yes else ("have", "")
         yield (
-            f"{number(found.teams)} of them {have} a team. Stack Auth keeps a team when its user is "
+            f"{number(preview.teams)} of them {have} a team. Stack Auth keeps a team when its user is "
             f"deleted: delete these in its dashboard{where}."
         )
     options = "".join(f" --adopted-by {run_id}" for run_id in adopted_by)
-    if found.kept:
-        runs = ", ".join(f"{run_id} ({number(count)})" for run_id, count in found.adopted.items())
-        all_named = f"{options}{''.join(f' --adopted-by {run_id}' for run_id in found.adopted)}"
-        yield f"{number(found.kept)} more that it created are kept, because a later run has mapped them: {runs}."
+    if preview.kept:
+        runs = ", ".join(f"{run_id} ({number(count)})" for run_id, count in preview.adopted.items())
+        all_named = f"{options}{''.join(f' --adopted-by {run_id}' for run_id in preview.adopted)}"
+        yield f"{number(preview.kept)} more that it created are kept, because a later run has mapped them: {runs}."
         yield f"Only if that run is void too: `cutover undo-users --yes{all_named}` removes them as well."
-    if found.left:
-        yield f"{number(found.left)} users of other runs, or copies of users, were left alone."
-    if yes and found.users:
+    if preview.left:
+        yield f"{number(preview.left)} users of other runs, or copies of users, were left alone."
+    if yes and preview.users:
         yield f"{files.UNDO} names each of them by id."
-    elif found.users:
+    elif preview.users:
         yield f"Nothing was removed. `cutover undo-users --yes{options}` removes them."

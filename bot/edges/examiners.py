@@ -22,7 +22,7 @@ from bot.settings import Settings
 from bot.slack.calls import Identity
 from bot.slack.preflight import enough_people
 from bot.stackauth.canary import Canary, CanarySignsIn
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.counts import CountsExaminer

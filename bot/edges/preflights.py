@@ -13,8 +13,8 @@ from bot.plan.findings import Finding
 from bot.settings import Settings
 from bot.slack.preflight import preflight as slack_preflight
 from bot.stackauth import preflight
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
 from bot.stackauth.users import forecast
 from bot.supabase.preflight import canary, checks
 from bot.supabase.preflight.live_users import auth_rows
@@ -70,8 +70,9 @@ async def _users_ahead(settings: Settings, edges: Services) -> AsyncIterator[Fin
     """What will become of the users as they are now, and whether the target has what they sign in with."""
     rows = partial(auth_rows, edges.database, exclude_tables=rules_of(settings).exclude_tables)
     with tempfile.TemporaryDirectory() as directory:
-        ahead = await forecast.look_at_the_living(rows, Path(directory), SystemClock().now())
+        ahead = await forecast.forecast_live_users(rows, Path(directory), SystemClock().now())
     for finding in forecast.findings(ahead):
         yield finding
-    for finding in preflight.methods(await preflight.offered(Patient(edges.stack, Pace())), ahead.needs):
+    offers = await preflight.project_settings(RetryingClient(edges.stack, RateLimiter()))
+    for finding in preflight.method_findings(offers, ahead.auth_requirements):
         yield finding

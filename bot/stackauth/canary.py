@@ -1,9 +1,9 @@
-"""Whether a carried hash signs in: the canary, with the password that it had at Supabase, at Stack Auth.
+"""Whether a migrated hash signs in: the canary, with the password that it had at Supabase, at Stack Auth.
 
 A hash cannot be read back, so that everything else about the users proves only that there is one. One user who signs in
-as people will, and is answered as the very user who was carried over, proves that the service compares what it was
-given. The canary is a user of the source made for this (`bot.supabase.preflight.canary`); its address and its password
-stand in no sentence.
+as people will, and is answered as the very user who was migrated, proves that the service compares what it was given.
+The canary is a user of the source made for this (`bot.supabase.preflight.canary`); no sentence holds its address or its
+password.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from bot.plan.run import Run
 from bot.plan.texts.sentences import waiving
 from bot.ports import Progress, Report
 from bot.regular_files import unread
-from bot.stackauth.client.api import RequestRefused, StackAuth
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.client.sign_in import Answered, sign_in
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.errors import RequestRefused
+from bot.stackauth.client.password_sign_in import SignInAnswer, sign_in
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
 
 _CHECK = "canary-signs-in"
 _MFA = "MULTI_FACTOR_AUTHENTICATION_REQUIRED"
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "EMAIL_PASSWORD_MISMATCH": (
         "Stack Auth does not accept the canary's address and password.",
-        "See in user-attention.json and in Stack Auth whether the canary has its password and signs in by its address. "
+        "Check in user-attention.json and in Stack Auth that the canary has a password and signs in by its address. "
         f"If CANARY_PASSWORD is wrong or older than the export, correct it, then {RESTART}.",
     ),
     "PASSWORD_AUTHENTICATION_NOT_ENABLED": (
-        "Password sign-in is off in the Stack Auth project, so nobody can sign in with a password.",
+        "Password sign-in is off in the Stack Auth project. Nobody can sign in with a password.",
         "Switch on e-mail and password sign-in in the project's auth methods, then say the word again.",
     ),
     "SCHEMA_ERROR": (
@@ -45,7 +46,7 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "INVALID_PUBLISHABLE_CLIENT_KEY": (
         "Stack Auth does not accept STACK_AUTH_PUBLISHABLE_KEY.",
-        f"Copy the publishable client key (pck_…) of this project there, then {RESTART}.",
+        f"Set it to the publishable client key (pck_…) of this project, then {RESTART}.",
     ),
 }
 
@@ -68,7 +69,7 @@ class CanarySignsIn:
         self, directory: Path, service: StackAuth, canary: Canary | None, why_not: str, *, give_up_seconds: float = 60
     ) -> None:
         self._directory = directory
-        self._patient = Patient(service, Pace(), give_up_seconds=give_up_seconds)
+        self._client = RetryingClient(service, RateLimiter(), give_up_seconds=give_up_seconds)
         self._canary = canary
         self._why_not = why_not
 
@@ -76,12 +77,12 @@ class CanarySignsIn:
         if self._canary is None:
             yield warned(
                 _CHECK,
-                f"Not tried: {self._why_not} not set, so nothing proves that people sign in with their old password.",
+                f"Not tried: {self._why_not} not set. Nothing proves that people can sign in with their old password.",
                 "Sign in by hand as somebody whose password you know, before you open the new system.",
             )
             return
         if run.opened.users_mode != "create":
-            yield warned(_CHECK, "Not tried: this run only matches users, so it carries no password.")
+            yield warned(_CHECK, "Not tried: this run only matches users and migrates no password.")
             return
         report(Progress(step="canary", done=0, total=0, unit="checks", note="signing in as the canary"))
         try:
@@ -98,7 +99,7 @@ class CanarySignsIn:
                 "No user in user-mapping.json has the address in CANARY_EMAIL.",
                 f"Set CANARY_EMAIL and CANARY_PASSWORD to a user of the export, then {RESTART}.",
             )
-        answered = await self._patient.ask(
+        answered = await self._client.ask(
             lambda: sign_in(
                 canary.base_url,
                 canary.project_id,
@@ -110,39 +111,37 @@ class CanarySignsIn:
         if answered.code == _MFA:
             return passed(
                 _CHECK,
-                "Stack Auth accepts the canary's old password, and asks for its second factor, which was not tried.",
+                "Stack Auth accepts the canary's old password and asks for its second factor, which was not tried.",
             )
         if answered.user_id is None:
             return _not_proven(*_why(answered))
         if answered.user_id not in wanted:
             return _not_proven(
-                "The canary's address and password sign in as another user of Stack Auth than the one it is mapped to.",
-                "See in user-attention.json who has the address, and in Stack Auth which of the two the person is.",
+                "The canary signs in as another Stack Auth user than the one it is mapped to.",
+                "Find both users in Stack Auth and in user-attention.json, and decide which of the two the canary is.",
             )
         return await self._signed_in(answered.user_id)
 
     async def _signed_in(self, stack_id: str) -> Finding:
-        found = "The canary signs in at Stack Auth with its old password, as the user it is mapped to."
+        found = "The canary signs in to Stack Auth with its old password, as the user it is mapped to."
         try:
-            there = await self._patient.ask(lambda: self._patient.service.get(stack_id))
+            there = await self._client.ask(lambda: self._client.service.get(stack_id))
         except RequestRefused:
             return passed(_CHECK, found)
         if there.restricted_by_admin:
-            found += " It is restricted: Stack Auth refuses what it asks for after that, as from all who were banned."
+            found += " It is restricted, as all banned users are: Stack Auth refuses its next requests."
         elif not there.primary_email_verified:
-            found += (
-                " Its address is not verified: where the project demands that, Stack Auth refuses what it asks for."
-            )
+            found += " Its address is not verified: if the project requires that, Stack Auth refuses its next requests."
         return passed(_CHECK, found)
 
 
-def _why(answered: Answered) -> tuple[str, str]:
+def _why(answered: SignInAnswer) -> tuple[str, str]:
     if answered.code in _REFUSED:
         return _REFUSED[answered.code]
     code = answered.code or "without a code"
     return (
         f"Stack Auth did not sign the canary in ({answered.status}, {code}).",
-        f"Look into the project in Stack Auth; if the settings of the canary are wrong, correct them, then {RESTART}.",
+        f"Check the project in Stack Auth and the canary's settings. After a change of settings, {RESTART}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""How many users the service takes in a second, learnt by creating a few that are deleted again at once.
+"""How many users the service takes in a second, measured by creating a few that are deleted again at once.
 
 Each bears a mark that is no user's, a password hash (whose check is what a create costs the service), no address, and
 is restricted, so that nobody can be it. Whatever is lost on the way, the service's own list is read at the end, and at
@@ -13,10 +13,13 @@ from typing import Any
 
 from bot.concurrency import run_all
 from bot.ports import Progress, Report
-from bot.stackauth.client.api import NoAnswer, StackAuth, User
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.users.translate import MARKER
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.errors import NoAnswer
+from bot.stackauth.client.models import User
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
+from bot.stackauth.client.user_list import all_users
+from bot.stackauth.users.metadata import MARKER, marker_in
 
 _MARK = "probe"
 _HASH = "$2a$10$" + "abcdefghijklmnopqrstuu" + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
@@ -28,8 +31,8 @@ async def users_per_second(
     """Creates and deletes `number` users. Raises what the service raises; those created until then are deleted even so,
     as far as it answers.
     """
-    patient = Patient(service, Pace())
-    await _remove_all(patient, report)
+    client = RetryingClient(service, RateLimiter())
+    await _remove_all(client, report)
     loop = asyncio.get_running_loop()
     try:
         began = loop.time()
@@ -39,7 +42,7 @@ async def users_per_second(
             nonlocal done
             for n in turns:
                 try:
-                    await patient.ask(lambda n=n: service.create(_body(n)))  # type: ignore[misc]
+                    await client.ask(lambda n=n: service.create(_body(n)))  # type: ignore[misc]
                 except NoAnswer:
                     continue  # it counts as time and not as a user
                 done += 1
@@ -50,7 +53,7 @@ async def users_per_second(
         seconds = loop.time() - began
     finally:
         await asyncio.sleep(settle_seconds)  # what nobody answered may still come to be
-        await _remove_all(patient, report)
+        await _remove_all(client, report)
     return max(1, done) / seconds
 
 
@@ -64,13 +67,13 @@ def _body(n: int) -> dict[str, Any]:
     }
 
 
-async def _remove_all(patient: Patient, report: Report) -> None:
-    marked = [user.id async for user in patient.everybody(newest_first=True) if _is_probe(user)]
+async def _remove_all(client: RetryingClient, report: Report) -> None:
+    marked = [user.id async for user in all_users(client, newest_first=True) if _is_probe(user)]
     for n, stack_id in enumerate(marked, 1):
-        await patient.delete(stack_id)
+        await client.delete(stack_id)
         report(Progress(step="probe", done=n, total=len(marked), unit="users", note="deleting"))
 
 
 def _is_probe(user: User) -> bool:
-    marker = user.server_metadata.get(MARKER) if isinstance(user.server_metadata, dict) else None
-    return isinstance(marker, dict) and _MARK in marker and "id" not in marker
+    marker = marker_in(user.server_metadata)
+    return marker is not None and _MARK in marker and "id" not in marker

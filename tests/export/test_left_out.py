@@ -10,7 +10,7 @@ import pytest
 from bot.artifacts.metadata import LeftOut
 from bot.plan.results import LeftRows
 from bot.slack.render.summaries import left_out
-from bot.stackauth.users.forecast import look_ahead, look_at_the_living
+from bot.stackauth.users.forecast import forecast_bundle, forecast_live_users
 from bot.supabase.database import Database
 from bot.supabase.export.left_out import holding_rows, with_rows
 from bot.supabase.preflight.live_users import auth_rows
@@ -118,9 +118,9 @@ async def test_second_factors_that_are_left_out_leave_a_reason_for_everybody_con
     assert {key for row in rows for key in row} == {"id", "user_id", "factor_type", "status"}
     exported = b"".join(taken.files().values())
     assert not [secret for (secret,) in secrets if secret.encode() in exported]
-    outlook = await look_ahead(taken.directory, taken.metadata.run_id, taken.said.append)
-    assert outlook.attention["totp-not-carried"] == concerned
+    forecast = await forecast_bundle(taken.directory, taken.metadata.run_id, taken.said.append)
+    assert forecast.attention["totp-not-carried"] == concerned
     living = partial(auth_rows, Database(taken.database.dsn), exclude_tables=["auth.mfa_factors"])
     directory = taken.directory / "doctor"
     directory.mkdir()
-    assert (await look_at_the_living(living, directory, AT)).attention == outlook.attention
+    assert (await forecast_live_users(living, directory, AT)).attention == forecast.attention

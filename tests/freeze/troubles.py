@@ -32,7 +32,7 @@ from bot.rehearsal.standins.notice import NoticeStandin
 from bot.rehearsal.standins.stackauth import StackAuthStandin
 from bot.stackauth.canary import Canary, CanarySignsIn
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 from bot.supabase.database import Database, Session
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.counts import CountsExaminer

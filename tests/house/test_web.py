@@ -20,7 +20,7 @@ from bot.port import Port
 from bot.slack import client as slack_client
 from bot.slack.calls import asked, done
 from bot.slack.client import connect
-from bot.stackauth.client import responses as stack_answers
+from bot.stackauth.client import errors as stack_errors
 from bot.stackauth.client.api import StackAuth
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.notice import Notice
@@ -184,7 +184,7 @@ async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch:
 )
 async def test_an_answer_without_end_is_cut_off(call: str, monkeypatch: pytest.MonkeyPatch, *, packed: bool) -> None:
     """No more of it is read than an answer may be, unpacked; a write whose answer it was is in doubt."""
-    for module in (bot_web, slack_client, stack_answers):
+    for module in (bot_web, slack_client, stack_errors):
         monkeypatch.setattr(module, "LARGEST_ANSWER", 1 << 20)
     given = 0
 

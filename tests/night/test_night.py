@@ -218,7 +218,7 @@ def test_the_canary_signs_in_with_the_hash_that_was_carried(played: Played) -> N
     [found] = [finding for finding in made if finding["check"] == "canary-signs-in"]
     assert (found["verdict"], found["evidence"]) == (
         "pass",
-        "The canary signs in at Stack Auth with its old password, as the user it is mapped to.",
+        "The canary signs in to Stack Auth with its old password, as the user it is mapped to.",
     )
 
 

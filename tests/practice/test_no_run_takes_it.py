@@ -186,7 +186,8 @@ async def test_the_users_step_creates_nobody_from_one(taken: Taken, copied: Copi
         with pytest.raises(RecordDamaged) as refused:
             await step(forged, never)
     assert str(refused.value) == (
-        "metadata.json is of a practice, not of this run; no user was created; put back what this run exported."
+        "metadata.json belongs to a practice, not to this run; no user was created; put back the files that this run "
+        "exported."
     )
     assert sorted(path.name for path in directory.iterdir()) == before
 

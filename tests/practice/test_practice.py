@@ -265,7 +265,7 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             rows, auth.audit_log_entries 33 rows, auth.one_time_tokens 9 rows, auth.schema_migrations 3 rows,
             realtime.schema_migrations 1 row, storage.migrations 1 row, supabase_migrations.schema_migrations 1 row
   files     All were read again and are what was written
-  users     132: 81 will be carried over whole, 51 need attention; none was created
+  users     132: 81 will be migrated completely, 51 incompletely; none was created
             password hashes: 72 bcrypt of cost 10, 3 argon2, 3 scrypt, 3 encrypted, 3 an unknown kind, 2
             bcrypt of cost 6, 1 bcrypt of cost 12
             accounts at providers: 15 google, 6 github

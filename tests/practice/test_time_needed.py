@@ -198,6 +198,6 @@ async def test_a_night_after_a_practice_goes_as_that_one_said(tmp_path: Path) ->
         foretold = {name: int(count) for count, name in re.findall(r"(\d+) × ([a-z-]+)[:,] ", said)}
         assert foretold == {reason: attention.count for reason, attention in run.users.attention.items()}
         users = run.users
-        assert f"users {users.users}: {users.users - users.attention_users} will be carried over whole," in said
+        assert f"users {users.users}: {users.users - users.attention_users} will be migrated completely," in said
         verified = cutover(tmp_path, {"MIGRATION_DATA_DIR": str(night.directory)}, "verify")
         assert verified.code == 0 and "unknown-files" not in verified.out

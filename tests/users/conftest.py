@@ -224,7 +224,7 @@ class Night:
         self.progress.append(progress)
         self.changed.set()
 
-    async def carry_over(
+    async def migrate(
         self,
         run_id: str = "20260102-abcd",
         *,
@@ -237,7 +237,7 @@ class Night:
             step = UsersStep(
                 self.directory,
                 service,
-                clock=Permission(),
+                clock=StoppedClock(),
                 **{"concurrency": 4, "settle_seconds": 0.02, "first_wait_seconds": 0.02, **given},
             )
             return await step(self.run(run_id, mode), self._report)
@@ -282,7 +282,7 @@ class Night:
             assert marker_of(self.service.users[entry.stack_auth_user_id].server_metadata) == id_
 
 
-class Permission:
+class StoppedClock:
     """A clock that stands still."""
 
     def now(self) -> datetime:

@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 
 from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
-from bot.stackauth.client.api import NoAnswer, RateLimited, RequestRefused, StackAuth
-from bot.stackauth.client.responses import retry_after_seconds, user_in
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.errors import NoAnswer, RateLimited, RequestRefused
+from bot.stackauth.client.models import user_in
+from bot.stackauth.client.responses import retry_after_seconds
 from bot.stackauth.preflight import identify, preflight
 
 MARK = "secret.person@example.com"
@@ -78,8 +80,8 @@ async def test_a_list_has_everybody_hidden_ones_too(service, client, newest_firs
         ),
         (
             {"path": "/somewhere/else"},
-            "What answers at the address of Stack Auth is not its users API (HTTP 404); nothing was changed by this "
-            "request; check STACK_AUTH_API_URL: the base address, without /api/v1.",
+            "STACK_AUTH_API_URL does not lead to the users API of Stack Auth (HTTP 404); nothing was changed by this "
+            "request; set it to the base address, without /api/v1.",
         ),
     ],
 )
@@ -166,14 +168,14 @@ async def test_a_taken_address_is_told_by_either_code(service, client):
     [
         (
             {"primary_email": "a@b", "password_hash": "$2a$10$" + "a" * 53},
-            "Password sign-in is off in the Stack Auth project, and without it no password can be carried over; "
+            "Password sign-in is off in the Stack Auth project, so it takes no password; "
             "nothing was changed by this request; switch on e-mail and password sign-in in the project's auth methods.",
         ),
         (
             {"oauth_providers": [{"id": "twitch", "account_id": "1"}]},
-            "The sign-in provider twitch is not set up in the Stack Auth project, and users sign in with it; nothing "
-            "was changed by this request; add it to the project's auth methods (shared keys will do for now): an "
-            "identity cannot be added later.",
+            "Users sign in with twitch, which the Stack Auth project does not have; nothing was changed by this "
+            "request; add it to the project's auth methods (shared keys are enough for now): accounts cannot be "
+            "added later.",
         ),
     ],
 )
@@ -254,7 +256,7 @@ async def test_the_look_before_a_night_sees_personal_teams(make):
         [finding] = [finding async for finding in preflight(client) if finding.check == "stack-auth-teams"]
         assert finding.verdict.value == "warn"
         assert finding.evidence == (
-            "The Stack Auth project makes a personal team for each new user: the newest user has one. So each user "
-            "that is created gets a team, and Stack Auth keeps it when the user is deleted."
+            "Stack Auth creates a personal team for each new user (the newest user has one), and keeps the team when "
+            "the user is deleted."
         )
     assert {method for method, _ in service.requests} == {"GET"}

@@ -42,7 +42,7 @@ def sing(make):
 async def carried(night, rows):
     """Two users of whom the first has a password that we know."""
     night.export([rows.user(1, encrypted_password=hashed()), rows.user(2)])
-    await night.carry_over()
+    await night.migrate()
     return night
 
 
@@ -51,7 +51,7 @@ async def test_the_old_password_signs_in_as_the_user_it_is_mapped_to(carried, si
     found = await sing(carried)
     assert (found.verdict, found.evidence) == (
         Verdict.PASS,
-        "The canary signs in at Stack Auth with its old password, as the user it is mapped to.",
+        "The canary signs in to Stack Auth with its old password, as the user it is mapped to.",
     )
 
 
@@ -61,7 +61,7 @@ async def test_without_a_canary_it_says_that_nothing_was_tried(carried, sing):
     found = await sing(carried, email=None)
     assert (found.verdict, found.evidence) == (
         Verdict.WARN,
-        "Not tried: STACK_AUTH_PUBLISHABLE_KEY is not set, so nothing proves that people sign in with their old "
+        "Not tried: STACK_AUTH_PUBLISHABLE_KEY is not set. Nothing proves that people can sign in with their old "
         "password.",
     )
     assert sum(carried.service.requests.values()) == before
@@ -92,7 +92,7 @@ async def test_a_canary_whose_address_is_somebody_elses_there(night, sing, rows)
     night.service.add_user(body)
     night.decide(1, "create")
     night.export([rows.user(1, encrypted_password=hashed())])
-    await night.carry_over()
+    await night.migrate()
     found = await sing(night)
     assert found.verdict is Verdict.FAIL
     assert found.evidence == (
@@ -105,22 +105,22 @@ async def test_a_canary_whose_address_is_somebody_elses_there(night, sing, rows)
     [
         (
             {"banned_until": "infinity"},
-            " It is restricted: Stack Auth refuses what it asks for after that, as from all who were banned.",
+            " It is restricted, as all banned users are: Stack Auth refuses its next requests.",
         ),
         (
             {"email_confirmed_at": None},
-            " Its address is not verified: where the project demands that, Stack Auth refuses what it asks for.",
+            " Its address is not verified: if the project requires that, Stack Auth refuses its next requests.",
         ),
     ],
 )
 async def test_a_canary_of_another_kind_proves_as_much_and_says_what_it_is(night, sing, rows, columns, told):
     """The hash is right; what the service refuses later is told."""
     night.export([rows.user(1, encrypted_password=hashed(), **columns)])
-    await night.carry_over()
+    await night.migrate()
     found = await sing(night)
     assert (found.verdict, found.evidence) == (
         Verdict.PASS,
-        f"The canary signs in at Stack Auth with its old password, as the user it is mapped to.{told}",
+        f"The canary signs in to Stack Auth with its old password, as the user it is mapped to.{told}",
     )
 
 
@@ -131,7 +131,7 @@ async def test_a_canary_of_another_kind_proves_as_much_and_says_what_it_is(night
             400,
             "MULTI_FACTOR_AUTHENTICATION_REQUIRED",
             Verdict.PASS,
-            "Stack Auth accepts the canary's old password, and asks for its second factor, which was not tried.",
+            "Stack Auth accepts the canary's old password and asks for its second factor, which was not tried.",
         ),
         (401, "INVALID_PUBLISHABLE_CLIENT_KEY", Verdict.FAIL, "Stack Auth does not accept STACK_AUTH_PUBLISHABLE_KEY."),
         (403, "SOMETHING_NEW", Verdict.FAIL, "Stack Auth did not sign the canary in (403, SOMETHING_NEW)."),

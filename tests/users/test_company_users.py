@@ -8,7 +8,7 @@ import pytest
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import MARKS, Company
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 
 
 def rows_of(company: Company, table: str) -> list[dict]:
@@ -24,7 +24,7 @@ async def test_every_kind_of_user_is_carried_over_and_reads_back(company, anothe
     users = rows_of(company, "users")
     night = await another_night(generation=generation)
     night.export(users, rows_of(company, "identities"), rows_of(company, "mfa_factors"))
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (result.users, result.created, result.unmapped) == (len(users), len(users), 0)
     assert set(result.attention) == {
         "anonymous",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.carrying import KEY, run
+from benchmarks.migrating import KEY, run
 from benchmarks.people import PROJECT, RUN_ID
 from bot.artifacts import files, mapping
 from bot.plan.findings import Verdict
@@ -17,7 +17,7 @@ from bot.rehearsal.company import build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.stackauth import StackAuthStandin
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 from tests.users.conftest import Night, marker_of
 from tests.users.test_company_users import rows_of
 
@@ -28,7 +28,7 @@ FAULTS = ("429-html", "500-before", "500-after", "drop-after", "502-html")
 async def carried(directory: Path, url: str, kill_after: float | None) -> bool:
     """One process; True when it came to its end before it was killed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.carrying", "carry", directory, url, "16"),
+        *(sys.executable, "-m", "benchmarks.migrating", "carry", directory, url, "16"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -45,7 +45,7 @@ async def carried(directory: Path, url: str, kill_after: float | None) -> bool:
     return bool(json.loads(said.splitlines()[-1])["users"])
 
 
-async def carry_over(directory: Path, service: StackAuthStandin, *, users: int, kill_every: float) -> int:
+async def migrate(directory: Path, service: StackAuthStandin, *, users: int, kill_every: float) -> int:
     """Killed until everybody is there, which leaves the files to be written; how often that was. Where nobody was
     created between two kills, as on a machine that has much else to do, the next one comes later.
     """
@@ -70,7 +70,7 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     Night(directory, service).export(*tables, run_id=RUN_ID)
     for fault in FAULTS:
         service.faults.share(fault, share)
-    kills = await carry_over(directory, service, users=users, kill_every=kill_every)
+    kills = await migrate(directory, service, users=users, kill_every=kill_every)
     service.faults.clear()
 
     created = Counter(id_ for user in service.users.values() if (id_ := marker_of(user.server_metadata)) is not None)

@@ -7,10 +7,11 @@ import pytest
 
 from bot.artifacts.scratch import Scratch
 from bot.rehearsal.standins.stackauth import StackAuthStandin
-from bot.stackauth.users.conflicts import Claims
+from bot.stackauth.migrate.requests import first_request
+from bot.stackauth.users.conflicts import Conflicts
 from bot.stackauth.users.exported import DEEPEST, ExportedUser
-from bot.stackauth.users.kinds import KINDS
-from bot.stackauth.users.translate import translate, unfinished
+from bot.stackauth.users.translate import translate
+from tests.users.kinds import KINDS
 
 KNOWN = {kind.name: kind for kind in KINDS}
 NO_PASSWORD = {"encrypted_password": None}
@@ -85,11 +86,11 @@ def test_the_rule_is_what_happens(rows, name):
     )
     twin = ExportedUser(row=rows.user(2, email="twin@example.com"))
     with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
-        claims = Claims.of([user, twin], scratch)
-        translation = translate(user, run_id="20260102-abcd", at=rows.at, claims=claims)
-    assert translation.attentions == KNOWN[name].reasons
+        conflicts = Conflicts.of([user, twin], scratch)
+        translation = translate(user, run_id="20260102-abcd", at=rows.at, conflicts=conflicts)
+    assert translation.reasons == KNOWN[name].reasons
     stored = StackAuthStandin("p", "k", oauth_providers=("google", "github", "x")).add_user(
-        unfinished(translation.body)
+        first_request(translation.body)
     )
     by_address = stored.primary and stored.primary.used_for_auth and (stored.has_password or stored.otp_auth_enabled)
     assert bool(stored.oauth_identities or by_address) is KNOWN[name].signs_in
@@ -99,7 +100,7 @@ def test_no_secret_moves_to_where_more_people_see_it(rows):
     """App metadata was never the client's to read as a whole, and stays on the server's side."""
     user = ExportedUser(row=rows.user(1, raw_app_meta_data={"token": "secret"}, raw_user_meta_data={"a": 1}))
     with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
-        body = translate(user, run_id="r", at=rows.at, claims=Claims.of([user], scratch)).body
+        body = translate(user, run_id="r", at=rows.at, conflicts=Conflicts.of([user], scratch)).body
     assert body["client_metadata"] == {"a": 1}
     assert body["server_metadata"]["token"] == "secret"
     assert "client_read_only_metadata" not in body

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from bot.plan.findings import Verdict
-from bot.stackauth.client.api import StackAuth, User
-from bot.stackauth.migrate.fingerprint import differing, likeness_of
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.models import User
+from bot.stackauth.migrate.readback.examiner import ReadBack
+from bot.stackauth.migrate.readback.fingerprint import differing, fingerprint_of
 from bot.stackauth.users.translate import Translation
 
 
@@ -40,7 +41,7 @@ async def test_what_people_write_about_themselves_stops_no_night(night, rows, ma
     users = [rows.user(n, raw_user_meta_data=metadata) for n, metadata in odd.items()]
     users += [rows.user(6, raw_app_meta_data={"score": 0.1 + 0.2, "deep": deep(130)})]
     night.export(users)
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (result.created, result.unmapped) == (6, 0)
     assert night.attention() == {
         (rows.id(1), "metadata-rounded"),
@@ -63,7 +64,7 @@ async def test_what_people_write_about_themselves_stops_no_night(night, rows, ma
 async def test_a_whole_number_that_a_double_holds_is_rounded_where_javascript_writes_other_digits(night, rows, number):
     """Such as the id of an account at Discord: whoever reads it as a whole number reads another one."""
     night.export([rows.user(1, raw_user_meta_data={"id": number}), rows.user(2, raw_user_meta_data={"id": 2**53})])
-    await night.carry_over()
+    await night.migrate()
     assert float(number) == number and stored(night, rows, 1).client_metadata["id"] != number
     assert night.attention() == {(rows.id(1), "metadata-rounded")}
 
@@ -74,7 +75,7 @@ async def test_a_service_without_a_place_for_pictures_costs_the_picture(another_
     picture = {"full_name": "Ada", "avatar_url": "data:image/png;base64,AAAA"}
     users = [rows.user(1, raw_user_meta_data=picture), *(rows.user(n) for n in range(2, 6))]
     night.export(users, [rows.identity(1, "google", "g")])
-    result = await night.carry_over(first_wait_seconds=0.001)
+    result = await night.migrate(first_wait_seconds=0.001)
     assert (result.created, result.unmapped) == (5, 0)
     assert night.attention() == {
         (rows.id(1), "picture-not-carried"),
@@ -87,7 +88,7 @@ async def test_a_service_without_a_place_for_pictures_costs_the_picture(another_
     assert (ada.profile_image_url, ada.client_metadata) == (None, None)
     assert [finding.verdict for finding in await read_back(night, make)] == [Verdict.PASS, Verdict.PASS]
 
-    again = await night.carry_over(first_wait_seconds=0.001)
+    again = await night.migrate(first_wait_seconds=0.001)
     assert again.attention == result.attention
 
 
@@ -98,7 +99,7 @@ async def test_a_picture_without_a_place_costs_no_second_factor_and_no_new_passw
     app = {"user_id": rows.id(1), "factor_type": "totp", "status": "verified", "secret": "JBSWY3DPEHPK3PXP"}
     others = [rows.user(n) for n in range(2, 6)]
     night.export([rows.user(1, raw_user_meta_data=picture), *others], [], [app])
-    await night.carry_over(first_wait_seconds=0.001)
+    await night.migrate(first_wait_seconds=0.001)
     lost = {(rows.id(1), "picture-not-carried"), (rows.id(1), "client-metadata-not-carried")}
     assert night.attention() == lost
     assert stored(night, rows, 1).requires_totp_mfa
@@ -108,7 +109,7 @@ async def test_a_picture_without_a_place_costs_no_second_factor_and_no_new_passw
     changed = rows.bcrypt[:-1] + "f"
     users = [rows.user(1, raw_user_meta_data=picture, encrypted_password=changed), *others]
     second.export(users, [], [app], run_id="20260103-ef01")
-    result = await second.carry_over("20260103-ef01", first_wait_seconds=0.001)
+    result = await second.migrate("20260103-ef01", first_wait_seconds=0.001)
     assert (result.updated, result.matched) == (1, 4)
     assert second.attention() == lost
     ada = stored(second, rows, 1)
@@ -132,7 +133,7 @@ async def test_a_refusal_costs_no_more_than_what_it_is_about(another_night, rows
         return None
 
     night.service.faults.when(fails)
-    await night.carry_over(first_wait_seconds=0.001)
+    await night.migrate(first_wait_seconds=0.001)
     assert night.attention() == {(rows.id(3), "client-metadata-not-carried")}
     assert stored(night, rows, 3).password_hash == rows.bcrypt
     lesser = [keys for keys in tried if "client_metadata" not in keys]
@@ -181,8 +182,8 @@ def test_numbers_are_compared_to_fifteen_digits(sent, found, same):
     """Wherever they stand; all else is compared exactly, and what is no number is none."""
     for wrapped, back in ((sent, found), ({"a": [1, {"b": sent}], "c": 2}, {"c": 2, "a": [1, {"b": found}]})):
         body = {"client_metadata": wrapped, "server_metadata": {"supabase": {"id": "a"}}}
-        user = Translation(id="a", body=json.loads(json.dumps(body)), attentions=(), digest="")
-        assert list(differing(user, (), likeness_of(shown(back)), updated=False)) == (
+        user = Translation(id="a", body=json.loads(json.dumps(body)), reasons=(), digest="")
+        assert list(differing(user, (), fingerprint_of(shown(back)), updated=False)) == (
             [] if same else ["client_metadata"]
         )
 
@@ -190,6 +191,6 @@ def test_numbers_are_compared_to_fifteen_digits(sent, found, same):
 def test_a_number_more_or_less_is_seen():
     """Also where the rest of the metadata is the same."""
     body = {"client_metadata": {"n": [1, 2]}, "server_metadata": {"supabase": {"id": "a"}}}
-    user = Translation(id="a", body=body, attentions=(), digest="")
+    user = Translation(id="a", body=body, reasons=(), digest="")
     for other in ({"n": [1]}, {"n": [1, 2, 3]}, {"n": [2, 1]}, {"n": [[1], 2]}, {"m": [1, 2]}):
-        assert list(differing(user, (), likeness_of(shown(other)), updated=False)) == ["client_metadata"]
+        assert list(differing(user, (), fingerprint_of(shown(other)), updated=False)) == ["client_metadata"]

@@ -9,8 +9,8 @@ import psycopg
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import Company
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
-from bot.stackauth.users.forecast import look_at_the_living
+from bot.stackauth.migrate.readback.examiner import ReadBack
+from bot.stackauth.users.forecast import forecast_live_users
 from bot.supabase.database import Database
 from bot.supabase.preflight.live_users import auth_rows
 from tests.export.conftest import Taken
@@ -66,10 +66,10 @@ async def test_each_is_carried_over_or_listed(database: Company, another_night, 
         " vault.decrypted_secrets before the project ends",
     )
 
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (result.users, result.created, result.unmapped) == (142, 142, 0)
     rows_of = partial(auth_rows, Database(database.dsn))
-    foreseen = await look_at_the_living(rows_of, night.directory, make.at)
+    foreseen = await forecast_live_users(rows_of, night.directory, make.at)
     assert foreseen.attention == {reason: found.count for reason, found in result.attention.items()}
     listed: dict[str, set[str]] = {}
     for entry in night.listed():

@@ -1,4 +1,4 @@
-"""The probe of the target: it learns a pace, and leaves nothing behind."""
+"""The probe of the target: it learns a limiter, and leaves nothing behind."""
 
 import asyncio
 

@@ -5,9 +5,9 @@ import pytest
 from bot.artifacts import files, mapping
 from bot.plan.findings import Verdict
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 
-HASHES = "A password hash cannot be read back: of {} users it is known that there is one."
+HASHES = "{} users have a password; a hash cannot be read back."
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def carried(night, rows):
     night.service.add_user({"primary_email": "person8@example.com", "primary_email_auth_enabled": True})
     night.decide(8, "create")
     night.export(users, [rows.identity(7, "github", "77"), rows.identity(7, "google", "78")])
-    await night.carry_over()
+    await night.migrate()
     assert (rows.id(8), "email-taken-in-target") in night.attention()
     return night
 
@@ -46,16 +46,14 @@ def stored(night, supabase_id):
     return night.service.users[night.mapped()[supabase_id].stack_auth_user_id]
 
 
-async def test_what_was_carried_over_reads_back(carried, read_back):
+async def test_what_was_migrated_reads_back(carried, read_back):
     """Every kind of user, whatever reasons it has; and it is said that hashes cannot be read back."""
     found = await read_back(carried)
     assert found["users-exactly-once"].verdict is Verdict.PASS
-    assert found["users-exactly-once"].evidence == (
-        "Each of the 8 mapped users stands in Stack Auth exactly once, and no two share one."
-    )
+    assert found["users-exactly-once"].evidence == ("8 mapped users: each is in Stack Auth exactly once.")
     assert found["users-read-back"].verdict is Verdict.PASS
     assert found["users-read-back"].evidence == (
-        "8 users were read back from Stack Auth; every field holds what was exported. " + HASHES.format(5)
+        "8 users read back from Stack Auth: every field matches the export. " + HASHES.format(5)
     )
     assert carried.progress[-1].step == "users-read-back"
 
@@ -80,11 +78,11 @@ async def test_a_field_that_differs_is_named(carried, read_back, rows, change, f
     found = (await read_back(carried))["users-read-back"]
     assert found.verdict is Verdict.FAIL
     assert found.evidence == (
-        f"1 of 8 users read back differ: {field} 1 ({rows.id(7)}). "
+        f"1 of 8 users differ from the export: {field} 1 ({rows.id(7)}). "
         + HASHES.format(4 if field == "has_password" else 5)
     )
     assert found.fix == (
-        "Look at these users in Stack Auth and in auth_users.json, fix them there, then say the word again."
+        "Compare these users in Stack Auth with auth_users.json, fix them in Stack Auth, then say the word again."
     )
 
 
@@ -101,7 +99,7 @@ async def test_an_address_that_differs_is_named(carried, read_back, rows, change
     for name, value in change.items():
         setattr(stored(carried, rows.id(7)).primary, name, value)
     found = (await read_back(carried))["users-read-back"]
-    assert found.evidence.startswith(f"1 of 8 users read back differ: {field} 1 ({rows.id(7)}). ")
+    assert found.evidence.startswith(f"1 of 8 users differ from the export: {field} 1 ({rows.id(7)}). ")
     assert "example.com" not in found.evidence
 
 
@@ -121,7 +119,7 @@ async def test_a_copy_of_a_user_is_found(carried, read_back, rows):
     assert copy.id != original.id
     found = (await read_back(carried))["users-exactly-once"]
     assert found.verdict is Verdict.FAIL
-    assert found.evidence == f"1 Supabase users are borne by more than one user there ({rows.id(2)})."
+    assert found.evidence == f"1 Supabase users have more than one user in Stack Auth ({rows.id(2)})."
 
 
 async def test_two_mapped_to_one_are_found(carried, read_back, rows):
@@ -146,14 +144,14 @@ async def test_people_may_have_used_an_account_of_an_earlier_night(carried, anot
         [rows.identity(7, "github", "77"), rows.identity(7, "google", "78")],
         run_id="20260203-ffff",
     )
-    result = await later.carry_over("20260203-ffff")
+    result = await later.migrate("20260203-ffff")
     assert (result.created, result.matched) == (1, 1)
     stored(later, rows.id(7)).display_name = "Renamed since"
     found = (await read_back(later, "20260203-ffff"))["users-read-back"]
     assert found.verdict is Verdict.WARN
     assert found.evidence == (
-        f"2 users were read back. 1 from an earlier night differ by now: display_name 1 ({rows.id(7)}). "
-        "All others hold what was exported. " + HASHES.format(2)
+        f"2 users read back. 1 from an earlier night differ from the export: display_name 1 ({rows.id(7)}). "
+        "All others match it. " + HASHES.format(2)
     )
 
 
@@ -170,7 +168,7 @@ async def test_users_brought_up_to_date_read_back(carried, another_night, read_b
         [rows.identity(1, "google", "11"), rows.identity(7, "github", "77"), rows.identity(7, "google", "78")],
         run_id="20260203-ffff",
     )
-    result = await later.carry_over("20260203-ffff")
+    result = await later.migrate("20260203-ffff")
     assert (result.updated, result.matched) == (3, 1)
     found = await read_back(later, "20260203-ffff")
     assert {finding.verdict for finding in found.values()} == {Verdict.PASS}

@@ -1,7 +1,11 @@
 """Stack Auth over HTTP.
 
-answers    what an answer of the service means: a value, or an error of a class of its own
-api        the requests, typed
-pace       pure: when the next request may begin
-patience   the service asked at that pace, passing trouble waited out
+errors             what can come of a request instead of its value
+models             what the service tells of users and projects, decoded and checked
+responses          which value or error a response is
+api                the requests, typed; each is sent once
+rate               pure: when the next request may begin
+retry              the same requests at that rate, repeated while the trouble passes
+user_list          every user of the service, page by page
+password_sign_in   signing in as an app's client does
 """

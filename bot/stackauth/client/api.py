@@ -1,4 +1,4 @@
-"""Stack Auth's users over HTTP. What an answer means, and which error each failure is, stands in `answers`.
+"""Stack Auth's users over HTTP. What a response means, and which error each failure is: `responses`.
 
 Two generations of the service are in use, and this client speaks to both: it sends the `x-stack-*` headers that both
 read, always a limit, and takes a list's cursor as it is (the older names the first row to come, the newer the last row
@@ -19,9 +19,8 @@ import httpx
 
 from bot import web
 from bot.stackauth.client import responses
-from bot.stackauth.client.responses import NoAnswer, OauthAccount, Project, RateLimited, RequestRefused, User
-
-__all__ = ["PAGE", "NoAnswer", "OauthAccount", "Project", "RateLimited", "RequestRefused", "StackAuth", "User"]
+from bot.stackauth.client.errors import SERVICE, TooLarge, unintelligible
+from bot.stackauth.client.models import Project, User, page_in, project_in, user_in
 
 PAGE = 1000
 """The most that both generations give at once."""
@@ -82,15 +81,15 @@ class StackAuth:
 
     async def create(self, body: Mapping[str, Any]) -> User:
         """The new user. Raises RateLimited, ServiceUnreachable, RequestRefused, ServiceRefused, NoAnswer."""
-        return responses.user_in(await self._send("POST", self._users, body=body), reads=False)
+        return user_in(await self._send("POST", self._users, body=body), reads=False)
 
     async def change(self, user_id: str, body: Mapping[str, Any]) -> User:
         """The user as it is now; the same change may be sent again. Raises as `create` does."""
-        return responses.user_in(await self._send("PATCH", f"{self._users}/{user_id}", body=body), reads=False)
+        return user_in(await self._send("PATCH", f"{self._users}/{user_id}", body=body), reads=False)
 
     async def get(self, user_id: str) -> User:
         """Raises RequestRefused ("not-there") when there is no such user, and as `create` does, but never NoAnswer."""
-        return responses.user_in(await self._send("GET", f"{self._users}/{user_id}"), reads=True)
+        return user_in(await self._send("GET", f"{self._users}/{user_id}"), reads=True)
 
     async def delete(self, user_id: str) -> None:
         """May be sent again. Raises RequestRefused ("not-there") when there is no such user, and as `create` does."""
@@ -98,7 +97,7 @@ class StackAuth:
 
     async def project(self) -> Project:
         """Raises as `get` does."""
-        return responses.project_in(await self._send("GET", self._project))
+        return project_in(await self._send("GET", self._project))
 
     async def page(self, cursor: str | None, *, newest_first: bool = False) -> tuple[tuple[User, ...], str | None]:
         """One page of the list by time of sign-up, hidden users included, and the next page's cursor."""
@@ -111,15 +110,15 @@ class StackAuth:
         }
         if cursor is not None:
             query["cursor"] = cursor
-        page = responses.page_in(await self._fitting(query))
+        page = page_in(await self._fitting(query))
         if page.pagination.next_cursor is not None and page.pagination.next_cursor == cursor:
-            raise responses.unintelligible("a list that does not move on")
+            raise unintelligible("a list that does not move on")
         return page.items, page.pagination.next_cursor
 
     async def newest(self) -> User | None:
         """Whoever signed up last, hidden or not; None in a project without users. Raises as `get` does."""
         query = {"limit": "1", "order_by": "signed_up_at", "desc": "true", "include_anonymous": "true"}
-        items = responses.page_in(await self._send("GET", self._users, query=query)).items
+        items = page_in(await self._send("GET", self._users, query=query)).items
         return items[0] if items else None
 
     async def _fitting(self, query: dict[str, str]) -> httpx.Response:
@@ -127,14 +126,14 @@ class StackAuth:
         while True:
             try:
                 return await self._send("GET", self._users, query=query)
-            except responses.TooLarge:
+            except TooLarge:
                 if query["limit"] == "1":
                     raise
                 query |= {"limit": str(int(query["limit"]) // 2)}
 
     async def probe(self) -> None:
-        """Asks for one user: shows that the service is there and takes project and key."""
-        responses.page_in(await self._send("GET", self._users, query={"limit": "1", "include_anonymous": "true"}))
+        """Asks for one user, which shows that the service answers and takes project and key."""
+        page_in(await self._send("GET", self._users, query={"limit": "1", "include_anonymous": "true"}))
 
     async def _send(
         self,
@@ -160,12 +159,12 @@ class StackAuth:
 
     def _opened(self) -> list[_Lane]:
         """At the first request. Raises NoClient."""
-        certificates = web.certificates(responses.SERVICE, self._base)  # once: it takes longer than many requests
+        certificates = web.certificates(SERVICE, self._base)  # once: it takes longer than many requests
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         return [
             _Lane(
                 web.client(
-                    responses.SERVICE,
+                    SERVICE,
                     self._base,
                     certificates=certificates,
                     headers=self._headers,

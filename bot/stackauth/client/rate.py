@@ -1,9 +1,9 @@
 """When the next request may begin: pure, told the time and what came of each request.
 
-    wait = pace.turn(now)          0: a request begins now; else ask again after so many seconds
-    pace.succeeded(now)            the service answered it
-    pace.limited(now, …)           429: the service asks for fewer
-    pace.failed(now, began=…)      no connection, or an edge that says so
+    wait = limiter.turn(now)          0: a request begins now; else ask again after so many seconds
+    limiter.succeeded(now)            the service answered it
+    limiter.limited(now, …)           429: the service asks for fewer
+    limiter.failed(now, began=…)      no connection, or an edge that says so
 
 Two things hold requests back. A *wait* is for everybody: as long as the service said, else for a time that doubles with
 each round without an answer. The *rate* is how many requests begin in a second, and nobody tells it:
@@ -25,7 +25,7 @@ from collections import deque
 _NEVER = float("-inf")
 
 
-class Pace:
+class RateLimiter:
     """Times are seconds of any steady clock."""
 
     def __init__(
@@ -39,10 +39,10 @@ class Pace:
         self._longest_obeyed_seconds = longest_obeyed_seconds
         self._until = _NEVER
         self._rounds = 0
-        self._trouble_since: float | None = None
+        self._failing_since: float | None = None
         self._fell_at = _NEVER
         self._rate = _Rate()
-        self._heard = _Heard()
+        self._recent = _Recent()
 
     @property
     def rate(self) -> float | None:
@@ -60,36 +60,36 @@ class Pace:
     def succeeded(self, now: float) -> None:
         """The service answered. A wait that somebody else was told goes on."""
         self._rounds = 0
-        self._trouble_since = None
-        self._heard.served(now)
+        self._failing_since = None
+        self._recent.served(now)
 
     def limited(self, now: float, *, began: float, retry_after: float | None) -> None:
         """The service asked for fewer requests when it was sent one at `began`; `retry_after` is in seconds if it
         said.
         """
-        troubled = self._trouble_since
-        if troubled is None:
-            self._trouble_since = now
+        failing = self._failing_since
+        if failing is None:
+            self._failing_since = now
         if began >= self._fell_at:
-            self._heard.refused(now)
-            if retry_after or self._heard.too_many:
-                again = now - self._fell_at < self._heard.SECONDS
-                self._rate.fall(now, self._heard.best(now), halve=again and self._heard.far_too_many)
-                self._heard.judge_anew(now)
+            self._recent.refused(now)
+            if retry_after or self._recent.too_many:
+                again = now - self._fell_at < self._recent.SECONDS
+                self._rate.fall(now, self._recent.best(now), halve=again and self._recent.far_too_many)
+                self._recent.judge_anew(now)
                 self._fell_at = now
         if retry_after is not None:
             self._until = max(self._until, now + min(retry_after, self._longest_obeyed_seconds))
-        elif troubled is not None and began >= troubled:
+        elif failing is not None and began >= failing:
             self._back_off(now)
 
     def failed(self, now: float, *, began: float) -> None:
         """The service could not be reached with a request that began then. One failure among answers makes nobody wait:
         connections break now and then. Nothing but failures do.
         """
-        troubled = self._trouble_since
-        if troubled is None:
-            self._trouble_since = now
-        elif began >= troubled:
+        failing = self._failing_since
+        if failing is None:
+            self._failing_since = now
+        elif began >= failing:
             if self._rounds == 0:
                 self._rate.begin_again()
             self._back_off(now)
@@ -98,9 +98,9 @@ class Pace:
         """Seconds to wait after failure number `nth`, counted from 0."""
         return min(self._longest_seconds, self._first_seconds * 2.0 ** min(nth, 32))
 
-    def trouble(self, now: float) -> float:
+    def failing_for(self, now: float) -> float:
         """For how many seconds nothing has succeeded; 0 when the last request did."""
-        return 0.0 if self._trouble_since is None else now - self._trouble_since
+        return 0.0 if self._failing_since is None else now - self._failing_since
 
     def _back_off(self, now: float) -> None:
         if now >= self._until:
@@ -195,8 +195,8 @@ class _Rate:
                 self.ceiling, self._probe_after = None, self.PROBES_AFTER_SECONDS
 
 
-class _Heard:
-    """What the service answered lately: what it served in the last seconds, and how much it refused since a fall."""
+class _Recent:
+    """The service's latest answers: what it served in the last seconds, and how much it refused since a fall."""
 
     SECONDS = 3
     JUDGED_TOGETHER = 30

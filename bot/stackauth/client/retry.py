@@ -1,4 +1,4 @@
-"""The service asked with patience: every request waits its turn by the pace, and trouble that passes is waited out.
+"""The requests of `api`, each at its turn by the rate limiter, and repeated while the trouble passes.
 
 A request that cannot have had an effect (too many requests, no connection, any failed read) is sent again here. One
 whose outcome is unknown never is: `NoAnswer` goes to the caller, who looks. Refusals go to the caller at once.
@@ -7,72 +7,46 @@ whose outcome is unknown never is: `NoAnswer` goes to the caller, who looks. Ref
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot import obstacles
-from bot.errors import ServiceUnintelligible, ServiceUnreachable
-from bot.stackauth.client.api import NoAnswer, RateLimited, RequestRefused, StackAuth, User
-from bot.stackauth.client.rate import Pace
+from bot.errors import ServiceUnreachable
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.errors import NoAnswer, RateLimited, RequestRefused
+from bot.stackauth.client.rate import RateLimiter
 
 _TIMES = 8
-_READINGS = 20
-"""Of a list out of which users are deleted while it is read."""
 _Answer = TypeVar("_Answer")
 
 
-class _Shown:
-    """Whom the list has shown, in the memory of one instant, since it is in the order of sign-up. `again` says that it
-    is read from its start once more, and that whoever comes before that instant was shown.
-    """
-
-    def __init__(self, *, newest_first: bool) -> None:
-        self.again = False
-        self._direction = -1 if newest_first else 1
-        self._instant: int | None = None
-        self._at_the_instant: set[str] = set()
-
-    def is_new(self, user: User) -> bool:
-        """True once for each user, whatever pages it is on."""
-        instant = self._direction * user.signed_up_at_millis
-        if self._instant is None or instant > self._instant:
-            self._instant, self._at_the_instant = instant, set()
-        if instant < self._instant:
-            return not self.again
-        if user.id in self._at_the_instant:
-            return False
-        self._at_the_instant.add(user.id)
-        return True
+async def _wait_it_out(error: ServiceUnreachable) -> None:
+    """Does nothing, so that the failure is waited out."""
 
 
-async def _goes_on(error: ServiceUnreachable) -> None:
-    """A failure that is waited out."""
-
-
-class Patient:
-    """For many tasks at once: they share the pace. `told` hears, as a clause, that everybody waits, and "" when the
-    service answers again.
+class RetryingClient:
+    """For many tasks at once: they share the limiter. `on_wait` hears, as a clause, why everybody waits, and "" when
+    the service answers again.
     """
 
     def __init__(
         self,
         service: StackAuth,
-        pace: Pace,
+        limiter: RateLimiter,
         *,
         give_up_seconds: float = 900,
-        told: Callable[[str], None] = lambda note: None,
+        on_wait: Callable[[str], None] = lambda note: None,
     ) -> None:
         self.service = service
-        self.pace = pace
+        self.limiter = limiter
         self.give_up_seconds = give_up_seconds
-        self._told = told
+        self._on_wait = on_wait
         self._gate = asyncio.Lock()
 
     async def ask(
         self,
         request: Callable[[], Awaitable[_Answer]],
         *,
-        on_failure: Callable[[ServiceUnreachable], Awaitable[None]] = _goes_on,
+        on_failure: Callable[[ServiceUnreachable], Awaitable[None]] = _wait_it_out,
     ) -> _Answer:
         """The answer. Raises NoAnswer and refusals as they come; ServiceUnreachable when nothing has succeeded for as
         long as we wait. `on_failure` hears of each failure that is to be waited out, and may raise instead, since
@@ -84,29 +58,29 @@ class Patient:
             try:
                 answer = await request()
             except RateLimited as error:
-                self.pace.limited(now(), began=began, retry_after=error.retry_after)
-                self._tell_wait("Stack Auth asks for fewer requests")
+                self.limiter.limited(now(), began=began, retry_after=error.retry_after)
+                self._report_wait("Stack Auth's rate limit is reached")
                 self._give_up(error)
             except ServiceUnreachable as error:
-                self.pace.failed(now(), began=began)
-                self._tell_wait("Stack Auth does not answer")
+                self.limiter.failed(now(), began=began)
+                self._report_wait("Stack Auth does not answer")
                 self._give_up(error)
                 await on_failure(error)
             except NoAnswer as error:
                 if not error.ended:
-                    self.pace.failed(now(), began=began)
-                    self._tell_wait("Stack Auth does not answer")
+                    self.limiter.failed(now(), began=began)
+                    self._report_wait("Stack Auth does not answer")
                 raise
             except RequestRefused:
-                self.pace.succeeded(now())
+                self.limiter.succeeded(now())
                 raise
             else:
-                self.pace.succeeded(now())
-                self._told("")
+                self.limiter.succeeded(now())
+                self._on_wait("")
                 return answer
 
     async def delete(self, user_id: str) -> None:
-        """The user is gone when it returns, whoever deleted it."""
+        """The user is gone when this returns, whoever deleted it."""
         try:
             await self.repeat(lambda: self.service.delete(user_id))
         except RequestRefused as error:
@@ -121,50 +95,23 @@ class Patient:
             except NoAnswer:
                 if nth == _TIMES - 1:
                     raise
-                await asyncio.sleep(self.pace.backoff(nth))
+                await asyncio.sleep(self.limiter.backoff(nth))
         raise AssertionError("the last time returns or raises")
-
-    async def everybody(self, *, newest_first: bool = False) -> AsyncIterator[User]:
-        """Every user once, hidden ones included, for as long as the caller reads on. A page that is empty although a
-        cursor led to it is no end: the cursor's user may have been deleted meanwhile, and the service then shows
-        nobody. The list is read again from its start, past those who were shown. Raises ServiceUnintelligible when
-        that happens again and again.
-        """
-        shown = _Shown(newest_first=newest_first)
-        for _ in range(_READINGS):
-            cursor: str | None = None
-            while True:
-                at = cursor
-                users, cursor = await self.ask(lambda at=at: self.service.page(at, newest_first=newest_first))  # type: ignore[misc]
-                for user in users:
-                    if shown.is_new(user):
-                        yield user
-                if cursor is None:
-                    break
-            if users or at is None:
-                return
-            shown.again = True
-        raise ServiceUnintelligible(
-            f"Stack Auth's list of users ended in the middle, {_READINGS} times",
-            unchanged="nothing was changed by reading it",
-            do="see to it that nobody deletes users in Stack Auth meanwhile, then go on",
-            obstacle=obstacles.STACK_AUTH_ANSWER,
-        )
 
     async def _turn(self) -> float:
         """When the request may begin: now. First come, first served."""
         now = asyncio.get_running_loop().time
         async with self._gate:
-            wait = self.pace.turn(now())
+            wait = self.limiter.turn(now())
             while wait > 0:  # everybody may be told to wait longer meanwhile
                 await asyncio.sleep(wait)
-                wait = self.pace.turn(now())
+                wait = self.limiter.turn(now())
         return now()
 
-    def _tell_wait(self, why: str) -> None:
-        if (delay := self.pace.delay(asyncio.get_running_loop().time())) > 0:
-            self._told(f"{why}; the next try is in {delay:.0f} s")
+    def _report_wait(self, why: str) -> None:
+        if (delay := self.limiter.delay(asyncio.get_running_loop().time())) > 0:
+            self._on_wait(f"{why}; next try in {delay:.0f} s")
 
     def _give_up(self, error: ServiceUnreachable) -> None:
-        if self.pace.trouble(asyncio.get_running_loop().time()) >= self.give_up_seconds:
+        if self.limiter.failing_for(asyncio.get_running_loop().time()) >= self.give_up_seconds:
             raise error

@@ -16,39 +16,41 @@ from __future__ import annotations
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_all
 from bot.errors import OutcomeUnknown, ServiceUnreachable
-from bot.stackauth.client.api import RequestRefused
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.migrate.existing import ADOPTED_BY, LEFT_OUT_BY
-from bot.stackauth.migrate.trouble import NoUseInMore, Trouble
-from bot.stackauth.users.translate import MARKER
+from bot.stackauth.client.errors import RequestRefused
+from bot.stackauth.client.retry import RetryingClient
+from bot.stackauth.migrate.requests import ADOPTED_BY, LEFT_OUT_BY
+from bot.stackauth.migrate.upsert.failures import GaveUpOnUser, UserFailures
+from bot.stackauth.users.metadata import marker_in, with_marker
 
 _WITNESSES = 3
 _CANDIDATES = 10
 """Of a run: over some the service may fail."""
 
 
-async def note(patient: Patient, scratch: Scratch, run_id: str, *, concurrency: int) -> None:
-    """After `outcome.tally`, whose tables it asks, and those of the census. May be done again. Whoever the service
-    fails over while it serves others is passed by.
+async def record(client: RetryingClient, scratch: Scratch, run_id: str, *, concurrency: int) -> None:
+    """Once `Outcomes` knows everybody: its tables are asked, and those of `ExistingUsers`. May be done again. Whoever
+    the service fails over while it serves others is passed by.
     """
     for candidates in _candidates(scratch, run_id):
         marked = 0
         for stack_id in candidates:
-            marked += await _mark(patient, stack_id, ADOPTED_BY, run_id)
+            marked += await _mark(client, stack_id, ADOPTED_BY, run_id)
             if marked == _WITNESSES:
                 break
     left_out = iter(_left_out(scratch, run_id))
 
     async def work() -> None:
         for stack_id in left_out:
-            await _mark(patient, stack_id, LEFT_OUT_BY, run_id)
+            await _mark(client, stack_id, LEFT_OUT_BY, run_id)
 
     await run_all(work() for _ in range(concurrency))
 
 
 _ADOPTED = (
-    "SELECT held.run, held.stack_id, row_number() OVER (PARTITION BY held.run ORDER BY held.stack_id) AS nth"
-    " FROM held JOIN outcome ON outcome.id = held.id AND outcome.stack_id = held.stack_id WHERE held.run <> ?"
+    "SELECT migrated.run, migrated.stack_id,"
+    " row_number() OVER (PARTITION BY migrated.run ORDER BY migrated.stack_id) AS nth"
+    " FROM migrated JOIN outcome ON outcome.id = migrated.id AND outcome.stack_id = migrated.stack_id"
+    " WHERE migrated.run <> ?"
 )
 
 
@@ -63,38 +65,32 @@ def _candidates(scratch: Scratch, run_id: str) -> list[list[str]]:
 
 def _left_out(scratch: Scratch, run_id: str) -> list[str]:
     question = (
-        f"SELECT stack_id FROM held WHERE run IN (SELECT run FROM ({_ADOPTED}))"  # noqa: S608  # as above
+        f"SELECT stack_id FROM migrated WHERE run IN (SELECT run FROM ({_ADOPTED}))"  # noqa: S608  # as above
         " AND id NOT IN (SELECT id FROM outcome)"
     )
     return [stack_id for (stack_id,) in scratch.all(question, run_id)]
 
 
-async def _mark(patient: Patient, stack_id: str, key: str, run_id: str) -> bool:
+async def _mark(client: RetryingClient, stack_id: str, key: str, run_id: str) -> bool:
     """Whether it stands in the marker now."""
 
     async def serves_others() -> bool:
         try:
-            await patient.service.probe()
+            await client.service.probe()
         except ServiceUnreachable:
             return False
         return True
 
-    trouble = Trouble(patient, lambda: 0, serves_others)
+    failures = UserFailures(client, lambda: 0, serves_others)
     try:
-        there = await patient.ask(lambda: patient.service.get(stack_id), on_failure=trouble.must_pass)
-        metadata = there.server_metadata
-        marker = metadata.get(MARKER) if isinstance(metadata, dict) else None
-        if not isinstance(marker, dict):
+        there = await client.ask(lambda: client.service.get(stack_id), on_failure=failures.retry_or_give_up)
+        if (marker := marker_in(there.server_metadata)) is None:
             return False
         noted = marker.get(key)
         runs = noted if isinstance(noted, list) else []
         if run_id not in runs:
-            changed = {"server_metadata": {**metadata, MARKER: {**marker, key: [*runs, run_id]}}}
-            await patient.repeat(lambda: patient.service.change(stack_id, changed))
-    except (
-        RequestRefused,
-        OutcomeUnknown,
-        NoUseInMore,
-    ):  # gone meanwhile, or itself the matter
+            changed = with_marker({"server_metadata": there.server_metadata}, **{key: [*runs, run_id]})
+            await client.repeat(lambda: client.service.change(stack_id, changed))
+    except (RequestRefused, OutcomeUnknown, GaveUpOnUser):  # gone meanwhile, or itself the matter
         return False
     return True

@@ -15,9 +15,10 @@ from typing import Literal
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import NOT_CARRIED, Became, UserState
 from bot.plan.events import UserDecided, UsersMode
-from bot.stackauth.migrate.existing import Candidate, Census, Held
-from bot.stackauth.users.conflicts import Claims
-from bot.stackauth.users.translate import ADDRESS_TAKEN, Translation
+from bot.stackauth.migrate.existing import Candidate, ExistingUsers, MigratedUser
+from bot.stackauth.migrate.requests import ADDRESS_TAKEN
+from bot.stackauth.users.conflicts import Conflicts
+from bot.stackauth.users.translate import Translation
 
 UNDECIDED = "match-undecided"
 DECIDABLE = frozenset({UNDECIDED, "decision-impossible", "skipped", "not-in-target"})
@@ -26,11 +27,11 @@ Kind = Literal["keep", "update", "match", "create", "unmapped"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fate:
-    """`keep` and `update` have `held`, `match` has the other user's `stack_id`, `unmapped` its `reason`."""
+class Resolution:
+    """`keep` and `update` have `migrated`, `match` has the other user's `stack_id`, `unmapped` its `reason`."""
 
     kind: Kind
-    held: Held | None = None
+    migrated: MigratedUser | None = None
     stack_id: str | None = None
     reason: str = ""
 
@@ -44,17 +45,22 @@ class Fate:
             case "create":
                 return UserState("created", "", user.digest, "", at)
             case _:
-                assert self.held is not None
+                assert self.migrated is not None
                 became: Became = "updated" if self.kind == "update" else "matched"
-                return UserState(became, self.held.stack_id, user.digest, ",".join(self.held.reasons), at)
+                return UserState(became, self.migrated.stack_id, user.digest, ",".join(self.migrated.reasons), at)
 
 
-class Fates:
+class Resolver:
     def __init__(
-        self, census: Census, claims: Claims, decisions: Mapping[str, UserDecided], mode: UsersMode, scratch: Scratch
+        self,
+        existing: ExistingUsers,
+        conflicts: Conflicts,
+        decisions: Mapping[str, UserDecided],
+        mode: UsersMode,
+        scratch: Scratch,
     ) -> None:
-        self._census = census
-        self._claims = claims
+        self._existing = existing
+        self._conflicts = conflicts
         self._decisions = decisions
         self._mode = mode
         self._scratch = scratch
@@ -63,46 +69,46 @@ class Fates:
             if decided.choice == "match":
                 self._give(decided.stack_id, decided.id)
 
-    def of(self, user: Translation) -> Fate:
+    def resolve(self, user: Translation) -> Resolution:
         """The same whenever it is asked for. Asked for everybody, no user of the service is given away twice."""
-        if (held := self._census.held(user.id)) is not None:
-            as_it_is = (held.digest == user.digest and not self._is_free_now(user, held)) or self._mode == "match"
-            return Fate(kind="keep" if as_it_is else "update", held=held)
+        if (there := self._existing.migrated(user.id)) is not None:
+            as_it_is = (there.digest == user.digest and not self._is_free_now(user, there)) or self._mode == "match"
+            return Resolution(kind="keep" if as_it_is else "update", migrated=there)
         if (decided := self._decisions.get(user.id)) is not None:
             return self._as_decided(user, decided)
-        candidates = self._census.candidates(user)
+        candidates = self._existing.candidates(user)
         if (certain := self._certain(user, candidates)) is not None:
             if self._give(certain, user.id):
-                return Fate(kind="match", stack_id=certain)
-            return Fate(kind="unmapped", reason=UNDECIDED)
+                return Resolution(kind="match", stack_id=certain)
+            return Resolution(kind="unmapped", reason=UNDECIDED)
         if candidates:
-            return Fate(kind="unmapped", reason=UNDECIDED)
+            return Resolution(kind="unmapped", reason=UNDECIDED)
         if self._mode == "match":
-            return Fate(kind="unmapped", reason="not-in-target")
-        return Fate(kind="create")
+            return Resolution(kind="unmapped", reason="not-in-target")
+        return Resolution(kind="create")
 
-    def _is_free_now(self, user: Translation, held: Held) -> bool:
-        """The address that somebody else had when the user was carried over."""
-        waits = not ADDRESS_TAKEN.isdisjoint(held.reasons)
-        return waits and user.email is not None and self._census.is_free_for(user.id, user.email)
+    def _is_free_now(self, user: Translation, there: MigratedUser) -> bool:
+        """The address that somebody else had when the user was migrated."""
+        waits = not ADDRESS_TAKEN.isdisjoint(there.reasons)
+        return waits and user.email is not None and self._existing.is_address_free(user.email, user.id)
 
-    def _as_decided(self, user: Translation, decided: UserDecided) -> Fate:
+    def _as_decided(self, user: Translation, decided: UserDecided) -> Resolution:
         match decided.choice:
             case "create":
-                return Fate(kind="create")
+                return Resolution(kind="create")
             case "skip":
-                return Fate(kind="unmapped", reason="skipped")
+                return Resolution(kind="unmapped", reason="skipped")
             case _:
                 stack_id = decided.stack_id
-                if self._census.is_stranger(stack_id) and self._give(stack_id, user.id):
-                    return Fate(kind="match", stack_id=stack_id)
-                return Fate(kind="unmapped", reason="decision-impossible")
+                if self._existing.is_other_user(stack_id) and self._give(stack_id, user.id):
+                    return Resolution(kind="match", stack_id=stack_id)
+                return Resolution(kind="unmapped", reason="decision-impossible")
 
     def _certain(self, user: Translation, candidates: list[Candidate]) -> str | None:
         by_address = [candidate for candidate in candidates if candidate.by_address]
         if len(by_address) != 1 or not by_address[0].verified or user.email is None:
             return None
-        verified = user.body["primary_email_verified"] and self._claims.give_address(user.email, user.id)
+        verified = user.body["primary_email_verified"] and self._conflicts.address_is_of(user.email, user.id)
         return by_address[0].stack_id if verified else None
 
     def _give(self, stack_id: str, user_id: str) -> bool:

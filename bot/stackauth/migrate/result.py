@@ -1,7 +1,7 @@
-"""What the step `users` leaves on disk: who has attention for which reasons, who was mapped to whom, and the counts.
+"""What the step `users` leaves on disk: who needs attention for which reasons, who was mapped to whom, and the counts.
 
-Everybody is translated once more and held beside what users.jsonl says became of them; from then on all is asked of
-the scratch database, so that a million users are written in the memory of one.
+What became of each user goes to the scratch database as soon as it is settled, so that a million users are written in
+the memory of one.
 
 A mapping that an attempt of this run wrote to the end stays as it is when nothing has changed, its time included; else
 it is written anew.
@@ -20,7 +20,7 @@ from bot.artifacts.durable import Written
 from bot.artifacts.scratch import Scratch
 from bot.artifacts.user_log import NOT_CARRIED, UserState
 from bot.plan.results import Attention, UsersResult
-from bot.stackauth.migrate.existing import Census, Ours
+from bot.stackauth.migrate.existing import ExistingUsers, UserIds
 from bot.stackauth.migrate.resolve import DECIDABLE, UNDECIDED
 from bot.stackauth.users.exported import Bundle
 from bot.stackauth.users.reasons import REASONS
@@ -30,56 +30,64 @@ GONE = "gone-from-source"
 _ASKED_AT_A_TIME = 200
 
 
-def tally(scratch: Scratch, everybody: Iterator[tuple[Translation, UserState]], census: Census, source: str) -> None:
-    """Fills the tables that `write` and `foreseen` ask; `everybody` are all exported users in the order of the file,
-    `source` is the ref of the project that they are of.
-    """
-    scratch.make(
-        "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason)",
-        "CREATE TABLE attention (n INTEGER PRIMARY KEY, id, reason)",
-        "CREATE TABLE candidate (id, stack_id, PRIMARY KEY (id, stack_id)) WITHOUT ROWID",
-        "CREATE TABLE other (id, reason, other_id, stack_id, PRIMARY KEY (id, reason, other_id)) WITHOUT ROWID",
-    )
-    for user, state in everybody:
-        row = (user.id, state.stack_id, user.email, state.at.isoformat(), state.outcome, state.reason)
-        scratch.do("INSERT INTO outcome VALUES (NULL, ?, ?, ?, ?, ?, ?)", *row)
-        for reason in reasons_of(user, state):
-            scratch.do("INSERT INTO attention VALUES (NULL, ?, ?)", user.id, reason)
-            for other in _others(user, reason, census):
-                scratch.do("INSERT OR IGNORE INTO other VALUES (?, ?, ?, ?)", user.id, reason, *other)
+class Outcomes:
+    """What became of every user, as `write` and `foreseen` ask it. Add everybody, in any order, then `finish`."""
+
+    def __init__(self, scratch: Scratch, existing: ExistingUsers) -> None:
+        self._scratch = scratch
+        self._existing = existing
+        scratch.make(
+            "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason)",
+            "CREATE TABLE attention (n, nth, id, reason, PRIMARY KEY (n, nth)) WITHOUT ROWID",
+            "CREATE TABLE candidate (id, stack_id, PRIMARY KEY (id, stack_id)) WITHOUT ROWID",
+            "CREATE TABLE other (id, reason, other_id, stack_id, PRIMARY KEY (id, reason, other_id)) WITHOUT ROWID",
+        )
+
+    def add(self, n: int, user: Translation, state: UserState) -> bool:
+        """Whether the user needs attention. `n` is the user's place in the file."""
+        row = (n, user.id, state.stack_id, user.email, state.at.isoformat(), state.outcome, state.reason)
+        self._scratch.do("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
+        reasons = _reasons(user, state)
+        for nth, reason in enumerate(reasons):
+            self._scratch.do("INSERT INTO attention VALUES (?, ?, ?, ?)", n, nth, user.id, reason)
+            for other in _others(user, reason, self._existing):
+                self._scratch.do("INSERT OR IGNORE INTO other VALUES (?, ?, ?, ?)", user.id, reason, *other)
         if state.reason == UNDECIDED:
-            candidates = ((user.id, candidate.stack_id) for candidate in census.candidates(user))
-            scratch.put("INSERT INTO candidate VALUES (?, ?)", candidates)
-    scratch.do(_GONE, GONE, source)
+            candidates = ((user.id, candidate.stack_id) for candidate in self._existing.candidates(user))
+            self._scratch.put("INSERT INTO candidate VALUES (?, ?)", candidates)
+        return bool(reasons)
+
+    def finish(self, source: str) -> None:
+        """`source` is the ref of the project that everybody is of."""
+        self._scratch.do(_GONE, GONE, source)
 
 
 _GONE = """
     INSERT INTO attention
-    SELECT NULL, id, ? FROM held
+    SELECT (SELECT max(n) + 1 FROM outcome), row_number() OVER (ORDER BY id), id, ? FROM migrated
      WHERE id NOT IN (SELECT id FROM outcome)
-       AND (source IN ('', ?) OR run IN (SELECT run FROM held JOIN outcome USING (id)))
-     ORDER BY id"""
-"""Whom an earlier night carried over from this project. Another project's users may be in the same target: a marker
-names the project, but a project may have another ref since it was restored; then its runs have users in this export.
+       AND (source IN ('', ?) OR run IN (SELECT run FROM migrated JOIN outcome USING (id)))"""
+"""Whom an earlier night migrated from this project. Another project's users may be in the same target: a marker names
+the project, but a project may have another ref since it was restored; then its runs have users in this export.
 """
 
 
-def _others(user: Translation, reason: str, census: Census) -> Iterator[Ours]:
+def _others(user: Translation, reason: str, existing: ExistingUsers) -> Iterator[UserIds]:
     """The users of ours who have what this one did not get."""
-    found: list[Ours | None] = []
+    found: list[UserIds | None] = []
     if reason == "email-moved" and user.email is not None:
-        found = [census.signing_in_by(user.email)]
+        found = [existing.address_holder(user.email)]
     elif reason == "identity-moved":
-        found = [census.having(a["id"], a["account_id"]) for a in user.body.get("oauth_providers", ())]
+        found = [existing.account_holder(a["id"], a["account_id"]) for a in user.body.get("oauth_providers", ())]
     return (ours for ours in found if ours is not None and ours.id != user.id)
 
 
-def reasons_of(user: Translation, state: UserState) -> list[str]:
-    """Those of the user itself, if it was carried over, then those that the target had, each once."""
+def _reasons(user: Translation, state: UserState) -> list[str]:
+    """Those of the user itself, if it was migrated, then those that the target had, each once."""
     of_the_target = state.reason.split(",") if state.reason else []
     if state.stack_id is None or state.digest == NOT_CARRIED:
         return of_the_target
-    return list(dict.fromkeys([*user.attentions, *of_the_target]))
+    return list(dict.fromkeys([*user.reasons, *of_the_target]))
 
 
 def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> UsersResult:
@@ -106,7 +114,7 @@ def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> Us
 
     path, listed = directory / files.MAPPING, directory / files.ATTENTION
     at = mapping.read_head(path).generated_at if path.exists() else now
-    if not (_stands(listed, write_attention) and _stands(path, lambda path: write_mapping(path, at))):
+    if not (_is_current(listed, write_attention) and _is_current(path, lambda path: write_mapping(path, at))):
         path.unlink(missing_ok=True)  # first, since its presence says that both are whole
         listed.unlink(missing_ok=True)
         write_attention(listed)
@@ -115,7 +123,7 @@ def write(bundle: Bundle, run_id: str, *, now: datetime, retain_days: int) -> Us
     return result.model_copy(update={"attention_sha256": durable.sha256_of(listed)})
 
 
-def _stands(path: Path, write: Callable[[Path], Written]) -> bool:
+def _is_current(path: Path, write: Callable[[Path], Written]) -> bool:
     """True when the file is there as it would be written now."""
     if not path.exists():
         return False
@@ -207,7 +215,7 @@ def _unmapped(scratch: Scratch, referenced_by: Mapping[str, dict[str, int]]) -> 
 
 
 def _attention(scratch: Scratch) -> Iterator[mapping.Attention]:
-    for id_, name in scratch.all("SELECT id, reason FROM attention ORDER BY n"):
+    for id_, name in scratch.all("SELECT id, reason FROM attention ORDER BY n, nth"):
         reason = REASONS[name]
         if name == UNDECIDED:
             named = ", ".join(_candidates(scratch, id_))

@@ -1,11 +1,11 @@
-"""The users that a run created, removed again: exactly those, and nobody who was there before.
+"""The users that a run created, deleted again: exactly those, and nobody who was there before.
 
 A user is the run's if both say so: the marker in the service names the run, and users.jsonl says that the run created
 this very user, or does not know what became of the request. Whoever was matched or brought up to date, and a copy that
 somebody made of a user, marker and all, is left alone.
 
-A later run may have adopted users of this one: it has mapped them, and people sign in as them by now. They are kept,
-unless the later run is named. Which they are stands in the service (`carrying.adoption`), wherever that run was made,
+A later run may have adopted users of this one: it has mapped them, and people sign in as them now. They are kept,
+unless the later run is named. Which they are stands in the service (`adoption`), wherever that run was made,
 and in the users.jsonl of the other runs in this data directory and its archive.
 
 What was done stands in undo.jsonl, a chain of its own, since users.jsonl of a night that was handed over is sealed:
@@ -36,18 +36,20 @@ from bot.errors import UsageError
 from bot.journal import Journal, read_chain
 from bot.ports import Clock, Progress, Report
 from bot.record import read_run
-from bot.stackauth.client.api import StackAuth, User
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.migrate.existing import Held, held
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.models import User
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
+from bot.stackauth.client.user_list import all_users
+from bot.stackauth.migrate.existing import MigratedUser, migrated_user_in
 
 _A_MOMENT_MILLIS = 1_000
 """By so much may a user's first activity be later than the sign-up without anybody having done anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """`users` are to be removed; `active` are Supabase ids of those of them who have signed in since they were created;
+class Preview:
+    """`users` are to be deleted; `active` are Supabase ids of those of them who have signed in since they were created;
     `teams` counts those of them who have a team, which Stack Auth keeps. `adopted` counts by later run those who are
     kept for its sake, `kept` counts each of them once; `left` counts users of other runs and copies that bear a marker
     of ours.
@@ -61,8 +63,8 @@ class Found:
     adopted: Mapping[str, int] = field(default_factory=dict)
 
 
-class Undo:
-    """`look` first, then `remove`. `scratch` lasts as long."""
+class Rollback:
+    """`preview` first, then `delete`. `scratch` lasts as long."""
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class Undo:
         self._directory = directory
         self._named = frozenset(adopted_by)
         self._run_id = run_id
-        self._patient = Patient(service, Pace())
+        self._client = RetryingClient(service, RateLimiter())
         self._scratch = scratch
         self._concurrency = concurrency
         self._states = UserStates(scratch)
@@ -88,23 +90,23 @@ class Undo:
             "CREATE TABLE left_out (stack_id, run, PRIMARY KEY (stack_id, run)) WITHOUT ROWID",
         )
 
-    async def look(self, report: Report) -> Found:
+    async def preview(self, report: Report) -> Preview:
         """Changes nothing. Raises UsageError when the run sent nothing or a named run has mapped nobody, RecordDamaged,
         and what the service raises.
         """
         path = self._directory / files.USERS
         if not path.exists():
             raise UsageError(
-                f"Run {self._run_id} has sent nothing to Stack Auth: there is no {files.USERS}",
+                f"Run {self._run_id} created no users: there is no {files.USERS}",
                 unchanged="nothing was changed",
-                do="name the directory of the run in MIGRATION_DATA_DIR; those of earlier runs are in archive/",
+                do="set MIGRATION_DATA_DIR to the directory of the run; those of earlier runs are in archive/",
             )
         lines = read_chain(path, torn_tail_allowed=True)
         await run_blocking(lambda: self._states.take(line.record() for line in lines))
-        await run_blocking(self._ask_the_others)
+        await run_blocking(self._read_other_runs)
         left = n = 0
         witnessed: set[str] = set()
-        async for user in self._patient.everybody():
+        async for user in all_users(self._client):
             n += 1
             report(Progress(step="look", done=n, total=0, unit="users", note="reading Stack Auth's list"))
             left += not self._is_doomed(user, witnessed)
@@ -112,9 +114,9 @@ class Undo:
         [users] = self._scratch.one("SELECT count(*) FROM doomed")
         active = tuple(id_ for (id_,) in self._scratch.all("SELECT id FROM doomed WHERE active ORDER BY n"))
         [teams] = self._scratch.one("SELECT count(team) FROM doomed")
-        return Found(users=users, active=active, left=left, teams=teams, kept=kept, adopted=adopted)
+        return Preview(users=users, active=active, left=left, teams=teams, kept=kept, adopted=adopted)
 
-    def _ask_the_others(self) -> None:
+    def _read_other_runs(self) -> None:
         """Whom other runs in the same data directory have mapped."""
         for directory, run_id in _other_runs(self._directory, self._run_id):
             lines = read_chain(directory / files.USERS, torn_tail_allowed=True)
@@ -150,7 +152,7 @@ class Undo:
         """Remembers whom the run created, and what its marker says of later runs. True also for users without any
         marker of ours, who are nobody's matter.
         """
-        if (ours := held(user)) is None:
+        if (ours := migrated_user_in(user)) is None:
             return True
         id_, marker = ours
         state = self._states.get(id_)
@@ -161,30 +163,30 @@ class Undo:
             return False
         active = user.last_active_at_millis > user.signed_up_at_millis + _A_MOMENT_MILLIS
         self._scratch.do("INSERT INTO doomed VALUES (NULL, ?, ?, ?, ?)", id_, user.id, active, user.selected_team_id)
-        self._hear(user.id, marker, witnessed)
+        self._note_later_runs(user.id, marker, witnessed)
         return True
 
-    def _hear(self, stack_id: str, marker: Held, witnessed: set[str]) -> None:
+    def _note_later_runs(self, stack_id: str, marker: MigratedUser, witnessed: set[str]) -> None:
         witnessed.update(run_id for run_id in marker.adopted_by if run_id != self._run_id)
         if marker.updated_by not in {"", self._run_id}:
             self._scratch.do("INSERT OR IGNORE INTO adopted VALUES (?, ?)", stack_id, marker.updated_by)
         for run_id in marker.left_out_by:
             self._scratch.do("INSERT OR IGNORE INTO left_out VALUES (?, ?)", stack_id, run_id)
 
-    async def remove(self, found: Found, clock: Clock, report: Report) -> None:
-        """Whom `look` has found. Raises what the service raises; those removed until then are in undo.jsonl."""
+    async def delete(self, preview: Preview, clock: Clock, report: Report) -> None:
+        """Whom `preview` has found. Raises what the service raises; those removed until then are in undo.jsonl."""
         with Journal.open(self._directory / files.UNDO) as journal:
             note = _Notes(journal, clock)
-            note("undo-began", runId=self._run_id, users=found.users, activeSince=len(found.active))
+            note("undo-began", runId=self._run_id, users=preview.users, activeSince=len(preview.active))
             done = 0
 
             async def work(doomed: Iterator[Any]) -> None:
                 nonlocal done
                 for id_, stack_id, active, team in doomed:
-                    await self._patient.delete(stack_id)
+                    await self._client.delete(stack_id)
                     note("removed", id=id_, stackId=stack_id, active=bool(active), teamId=team)
                     done += 1
-                    report(Progress(step="undo", done=done, total=found.users, unit="users"))
+                    report(Progress(step="undo", done=done, total=preview.users, unit="users"))
 
             doomed = self._scratch.all("SELECT id, stack_id, active, team FROM doomed ORDER BY n")
             await run_all(work(doomed) for _ in range(self._concurrency))

@@ -1,19 +1,18 @@
 """The users of the bundle, one after the other, each with its identities, factors and passkeys.
 
-Read from the files alone, so that the users created are exactly those exported. A row is parsed here for the first
-time and only to be looked at: numbers that a double cannot hold exactly stay `Decimal` or whole, so that who carries
-them over knows what is lost; what is nested so deep that no parser follows is cut there, and the cut is marked. A
-column that the export holds as text (a JSON `null` inside jsonb is the reason) is parsed once more, so that a value
-looks the same however it was exported.
+Read from the files alone, so that the users created are exactly those exported. A row is decoded here and only to be
+looked at: numbers that a double cannot hold exactly stay `Decimal` or whole, so that `translate` knows what is lost;
+what is nested so deep that no parser follows is cut there, and the cut is marked. A column that the export holds as
+text (a JSON `null` inside jsonb is the reason) is decoded too, so that a value looks the same however it was exported.
 
-Users are streamed; what belongs to them and stands elsewhere in the bundle is remembered by user first. Nothing is told
-of a file before all of it was held against metadata.json, and nothing that has changed since.
+Users are streamed; what belongs to them and stands elsewhere in the bundle is first stored by user. Nothing is told of
+a file before all of it was held against metadata.json, and nothing that has changed since.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,13 +30,14 @@ from bot.artifacts.proven import ProvenFile
 from bot.artifacts.scratch import Scratch
 
 DEEPEST = 100
-"""Levels of nesting that are carried over; the service fails over metadata of 124."""
+"""Levels of nesting that are migrated; the service fails over metadata of 124."""
 _PARSED = 2 * DEEPEST
-"""Levels that are left where no parser follows: so many that what is carried is the same whatever stands around it."""
+"""Levels that are left where no parser follows: so many that what is migrated is the same whatever stands around it."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
-BESIDE = ("identities", "mfa_factors", "webauthn_credentials")
+RELATED_TABLES = ("identities", "mfa_factors", "webauthn_credentials")
 """Tables of schema auth whose rows belong to a user."""
+_NO_ACCOUNTS = {"email", "phone"}
 Row = Mapping[str, Any]
 
 
@@ -56,39 +56,34 @@ class ExportedUser:
         return str(self.row["id"])
 
 
-_NO_ACCOUNTS = {"email", "phone"}
-
-Parse = Callable[[bytes, frozenset[str]], tuple[Row, bool]]
-"""`parsed` or `glanced`."""
-
-
-class Beside:
-    """The rows that belong to users, remembered by user."""
+class RelatedRows:
+    """The rows that belong to users, stored by user."""
 
     def __init__(self, scratch: Scratch, as_text: Mapping[str, frozenset[str]] | None = None) -> None:
         """`as_text` are the jsonb columns held as text, by table."""
         self._scratch = scratch
         self._as_text = as_text or {}
         self._n = 0
-        scratch.make("CREATE TABLE beside (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
+        scratch.make("CREATE TABLE related (user_id, of, n, row, PRIMARY KEY (user_id, of, n)) WITHOUT ROWID")
 
-    def take(self, table: str, text: bytes) -> None:
+    def add(self, table: str, text: bytes) -> None:
         """Raises ValueError when it is no JSON object. An identity that only repeats the user's own address or number
         is nobody's account anywhere, and is not kept.
         """
         self._n += 1
-        row, _ = glanced(text)
+        row, _ = decoded(text)
         if row.get("provider") in _NO_ACCOUNTS:
             return
-        self._scratch.do("INSERT INTO beside VALUES (?, ?, ?, ?)", str(row.get("user_id")), table, self._n, text)
+        self._scratch.do("INSERT INTO related VALUES (?, ?, ?, ?)", str(row.get("user_id")), table, self._n, text)
 
-    def with_(self, row: Row, *, cut: bool, parse: Parse) -> ExportedUser:
-        """The user of this row of auth.users."""
-        own: dict[str, list[Row]] = {table: [] for table in BESIDE}
-        question = "SELECT of, row FROM beside WHERE user_id = ? ORDER BY of, n"
-        for table, text in self._scratch.all(question, str(row["id"])):
-            own[table].append(parse(text, self._as_text.get(table, frozenset()))[0])
-        identities, factors, passkeys = (tuple(own[table]) for table in BESIDE)
+    def user_of(self, text: bytes, as_text: frozenset[str] = frozenset()) -> ExportedUser:
+        """The user of this row of auth.users. Raises ValueError and KeyError."""
+        row, cut = decoded(text, as_text)
+        own: dict[str, list[Row]] = {table: [] for table in RELATED_TABLES}
+        question = "SELECT of, row FROM related WHERE user_id = ? ORDER BY of, n"
+        for table, found in self._scratch.all(question, str(row["id"])):
+            own[table].append(decoded(found, self._as_text.get(table, frozenset()))[0])
+        identities, factors, passkeys = (tuple(own[table]) for table in RELATED_TABLES)
         return ExportedUser(row=row, identities=identities, factors=factors, passkeys=passkeys, cut=cut)
 
 
@@ -112,47 +107,30 @@ class Bundle:
         export_sha256 = export_sha256 or sha256_of(directory / METADATA)
         metadata = read(directory / METADATA, sha256=export_sha256)
         bundle = cls(directory=directory, metadata=metadata, export_sha256=export_sha256, scratch=scratch)
-        bundle._remember()
+        bundle._store_related()
         return bundle
 
-    def _remember(self) -> None:
+    def _store_related(self) -> None:
         self._users = ProvenFile(self.directory / AUTH_USERS, self.metadata.auth_users.sha256)
-        self._beside = Beside(self.scratch, {table: _text_columns(self._exported(table)) for table in BESIDE})
-        for table in BESIDE:
+        as_text = {table: _text_columns(self._exported(table)) for table in RELATED_TABLES}
+        self._related = RelatedRows(self.scratch, as_text)
+        for table in RELATED_TABLES:
             if (exported := self._exported(table)) is not None:
                 path = self.directory / exported.file
                 for n, text in enumerate(tables.proven_rows(ProvenFile(path, exported.sha256)), 2):
                     with _damage_named(path, n):
-                        self._beside.take(table, text)
+                        self._related.add(table, text)
 
     @property
     def total(self) -> int:
         return self.metadata.auth_users.row_count
 
     def users(self) -> Iterator[ExportedUser]:
-        return self._walk(parsed)
-
-    def glances(self) -> Iterator[ExportedUser]:
-        """Several times as fast, and enough for whoever looks at texts alone; see `glanced`."""
-        return self._walk(glanced)
-
-    def users_but(self, passed_by: Callable[[str], bool]) -> Iterator[ExportedUser | None]:
-        """None in the place of each whose id is passed by."""
+        as_text = _text_columns(self._exported("users"))
         for n, text in enumerate(tables.proven_rows(self._users), 2):
             with _damage_named(self._users.path, n):
-                passed = passed_by(str(glanced(text)[0]["id"]))
-                user = None if passed else self._user(text, parsed)
+                user = self._related.user_of(text, as_text)
             yield user
-
-    def _walk(self, parse: Parse) -> Iterator[ExportedUser]:
-        for n, text in enumerate(tables.proven_rows(self._users), 2):
-            with _damage_named(self._users.path, n):
-                user = self._user(text, parse)
-            yield user
-
-    def _user(self, text: bytes, parse: Parse) -> ExportedUser:
-        row, cut = parse(text, _text_columns(self._exported("users")))
-        return self._beside.with_(row, cut=cut, parse=parse)
 
     def _exported(self, table: str) -> Table | None:
         """A table of schema auth; None where it was not exported."""
@@ -167,25 +145,14 @@ def _damage_named(path: Path, n: int) -> Iterator[None]:
         raise tables.damaged(path, n, "it is not a JSON object with an id") from None
 
 
-def glanced(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, bool]:
-    """Like `parsed`, but numbers are doubles, and jsonb held as text stays text. Raises ValueError."""
-    try:
-        row = orjson.loads(text)
-    except orjson.JSONDecodeError:  # also what is nested too deep, or a number beyond a double
-        return parsed(text, as_text)
-    if not isinstance(row, dict):
-        raise ValueError("no object")
-    return row, False
-
-
-def parsed(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, bool]:
+def decoded(text: bytes, as_text: frozenset[str] = frozenset()) -> tuple[Row, bool]:
     """The row, and whether something in it was cut. `as_text` are the jsonb columns held as text. Raises ValueError."""
-    row, cut = _value(text.decode())
+    row, cut = _decoded(text)
     if not isinstance(row, dict):
         raise ValueError("no object")
     for column in as_text & row.keys():
         if isinstance(row[column], str):
-            row[column], cut_here = _value(row[column])
+            row[column], cut_here = _decoded(row[column].encode(errors="surrogatepass"))
             cut = cut or cut_here
     return row, cut
 
@@ -195,7 +162,30 @@ def _text_columns(table: Table | None) -> frozenset[str]:
     return frozenset(c.name for c in columns if c.encoding == "text" and c.type in {"jsonb", "json"})
 
 
-def _value(text: str) -> tuple[Any, bool]:
+def _decoded(text: bytes) -> tuple[Any, bool]:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:  # also what is nested too deep, a number beyond a double, or half a surrogate pair
+        return _exactly(text.decode(errors="surrogatepass"))
+    return _exactly(text.decode()) if _holds_a_double(value) else (value, False)
+
+
+def _holds_a_double(value: Any) -> bool:
+    """Most rows hold none, and whole numbers within 64 bits are exact as they are."""
+    unseen = [(value,)]
+    while unseen:
+        for item in unseen.pop():
+            kind = type(item)
+            if kind is float:
+                return True
+            if kind is dict:
+                unseen.append(item.values())
+            elif kind is list:
+                unseen.append(item)
+    return False
+
+
+def _exactly(text: str) -> tuple[Any, bool]:
     try:
         return json.loads(text, parse_float=_exact, parse_int=_whole), False
     except RecursionError:

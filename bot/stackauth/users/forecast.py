@@ -2,7 +2,7 @@
 counted. The service is asked nothing, so what only it can say (an address taken there, a request refused) is not among
 the reasons.
 
-Everybody is looked at twice, since whose an address or an account is, is known only when all have been seen.
+Everybody is seen twice, since whose an address or an account is, is known only when all have been seen.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from bot.concurrency import run_blocking
 from bot.plan.findings import Finding, passed, warned
 from bot.plan.texts.amounts import number
 from bot.ports import Progress, Report
-from bot.stackauth.users.conflicts import Claims
-from bot.stackauth.users.exported import BESIDE, Beside, Bundle, ExportedUser, parsed
-from bot.stackauth.users.requirements import Needs
-from bot.stackauth.users.sign_in import way_in_of
+from bot.stackauth.users.conflicts import Conflicts
+from bot.stackauth.users.exported import RELATED_TABLES, Bundle, ExportedUser, RelatedRows
+from bot.stackauth.users.requirements import AuthRequirements, survey
 from bot.stackauth.users.translate import translate
 
-_TELL_EVERY = 1_000
+_REPORT_EVERY = 1_000
 _ASSUMED_SECONDS_A_USER = 0.4
 
 Rows = Callable[[str], AsyncIterator[bytes]]
@@ -32,96 +31,99 @@ Rows = Callable[[str], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
-    """`whole` users go over whole; `attention` counts the others by reason, of which a user may have several."""
+class Forecast:
+    """`complete` users will be migrated completely; `attention` counts the others by reason, of which a user may have
+    several.
+    """
 
     users: int
-    whole: int
+    complete: int
     attention: Mapping[str, int]
-    needs: Needs
+    auth_requirements: AuthRequirements
 
 
-class _Look:
-    """First `consider` everybody, then `see` everybody."""
+class _Forecaster:
+    """First `survey` everybody, then `translate` everybody."""
 
     def __init__(self, scratch: Scratch, run_id: str, at: datetime) -> None:
-        self._claims = Claims(scratch)
-        self._needs = Needs()
+        self._conflicts = Conflicts(scratch)
+        self._requirements = AuthRequirements()
         self._run_id = run_id
         self._at = at
         self._attention: Counter[str] = Counter()
-        self._users = self._whole = 0
+        self._users = self._complete = 0
 
-    def consider(self, user: ExportedUser) -> None:
-        way_in = way_in_of(user)
-        self._claims.consider(user, way_in)
-        self._needs.consider(user, way_in)
+    def survey(self, user: ExportedUser) -> None:
+        survey(user, self._conflicts, self._requirements)
 
-    def see(self, user: ExportedUser) -> None:
-        attentions = translate(user, run_id=self._run_id, at=self._at, claims=self._claims).attentions
-        self._attention.update(attentions)
+    def translate(self, user: ExportedUser) -> None:
+        reasons = translate(user, run_id=self._run_id, at=self._at, conflicts=self._conflicts).reasons
+        self._attention.update(reasons)
         self._users += 1
-        self._whole += not attentions
+        self._complete += not reasons
 
-    def outlook(self) -> Outlook:
-        attention = dict(self._attention.most_common())
-        return Outlook(users=self._users, whole=self._whole, attention=attention, needs=self._needs)
+    def forecast(self) -> Forecast:
+        return Forecast(
+            users=self._users,
+            complete=self._complete,
+            attention=dict(self._attention.most_common()),
+            auth_requirements=self._requirements,
+        )
 
 
-async def look_ahead(directory: Path, run_id: str, report: Report) -> Outlook:
+async def forecast_bundle(directory: Path, run_id: str, report: Report) -> Forecast:
     """Over a whole bundle. Raises RecordDamaged when a file is not what was exported. Cancelled, it stops soon."""
     with Scratch(directory) as scratch:
-        looks = _looks(directory, run_id, scratch)
+        steps = _steps(directory, run_id, scratch)
         total = 0
         while True:
-            step = await run_blocking(lambda: next(looks))
-            if isinstance(step, Outlook):
+            step = await run_blocking(lambda: next(steps))
+            if isinstance(step, Forecast):
                 return step
             done, total = step
             report(Progress(step="users", done=done, total=total, unit="looks", note="two at every user"))
 
 
-def _looks(directory: Path, run_id: str, scratch: Scratch) -> Iterator[tuple[int, int] | Outlook]:
-    """Now and then the looks taken so far and all there are to take, at last what was seen."""
+def _steps(directory: Path, run_id: str, scratch: Scratch) -> Iterator[tuple[int, int] | Forecast]:
+    """Now and then how many were seen and how many there are to see, both twice over; at last the forecast."""
     bundle = Bundle.open(directory, scratch)
-    look, total, n = _Look(scratch, run_id, bundle.metadata.exported_at), 2 * bundle.total, 0
-    for at_everybody in (look.consider, look.see):
+    forecaster, total, n = _Forecaster(scratch, run_id, bundle.metadata.exported_at), 2 * bundle.total, 0
+    for see in (forecaster.survey, forecaster.translate):
         for user in bundle.users():
-            if n % _TELL_EVERY == 0:
+            if n % _REPORT_EVERY == 0:
                 yield n, total
             n += 1
-            at_everybody(user)
-    yield look.outlook()
+            see(user)
+    yield forecaster.forecast()
 
 
-async def look_at_the_living(rows: Rows, directory: Path, now: datetime) -> Outlook:
+async def forecast_live_users(rows: Rows, directory: Path, now: datetime) -> Forecast:
     """Over the source as it is now. Raises what `rows` raises."""
     with Scratch(directory) as scratch:
-        beside = Beside(scratch)
-        for table in BESIDE:
+        related = RelatedRows(scratch)
+        for table in RELATED_TABLES:
             async for text in rows(table):
-                beside.take(table, text)
-        look = _Look(scratch, "", now)
-        for at_everybody in (look.consider, look.see):
+                related.add(table, text)
+        forecaster = _Forecaster(scratch, "", now)
+        for see in (forecaster.survey, forecaster.translate):
             async for text in rows("users"):
-                row, cut = parsed(text)
-                at_everybody(beside.with_(row, cut=cut, parse=parsed))
-        return look.outlook()
+                see(related.user_of(text))
+        return forecaster.forecast()
 
 
-def findings(outlook: Outlook) -> Iterator[Finding]:
-    """`users-ahead`: who will not be carried over whole, by reason, and which hashes there are."""
-    hashes = ", ".join(f"{number(count)} {kind}" for kind, count in outlook.needs.hashes.most_common())
-    found = f"{number(outlook.users)} users, password hashes: {hashes or 'none'}."
-    if not outlook.attention:
-        yield passed("users-ahead", f"{found} All will be carried over whole.")
+def findings(forecast: Forecast) -> Iterator[Finding]:
+    """`users-ahead`: who will be migrated incompletely, by reason, and which hashes there are."""
+    hashes = ", ".join(f"{number(count)} {kind}" for kind, count in forecast.auth_requirements.hashes.most_common())
+    found = f"{number(forecast.users)} users, password hashes: {hashes or 'none'}."
+    if not forecast.attention:
+        yield passed("users-ahead", f"{found} All will be migrated completely.")
         return
-    reasons = ", ".join(f"{number(count)} × {reason}" for reason, count in outlook.attention.items())
+    reasons = ", ".join(f"{number(count)} × {reason}" for reason, count in forecast.attention.items())
     yield warned(
         "users-ahead",
-        f"{found} {number(outlook.whole)} will be carried over whole; of the others: {reasons}.",
-        "docs/users.md says what each reason means and what can be done before the night; `cutover practice` names the "
-        "most frequent.",
+        f"{found} {number(forecast.users - forecast.complete)} will be migrated incompletely: {reasons}.",
+        "Look up each reason in docs/users.md, and fix in Supabase before the night what you can. `cutover practice` "
+        "prints what to do about the most frequent reasons.",
     )
 
 

@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from bot.stackauth.users.conflicts import Conflicts
 from bot.stackauth.users.exported import ExportedUser
-from bot.stackauth.users.sign_in import WayIn
+from bot.stackauth.users.sign_in import SignInMethods, sign_in_methods_of
 
 _KINDS = (
     (re.compile(r"\$2[aby]\$(\d\d)\$"), "bcrypt of cost {}"),
@@ -18,9 +19,9 @@ _KINDS = (
 
 
 @dataclass
-class Needs:
-    """`accounts` counts by the target's provider, `hashes` by kind and cost, those that cannot be carried included.
-    Deleted users need nothing.
+class AuthRequirements:
+    """`accounts` counts by the target's provider, `hashes` by kind and cost, those that cannot be migrated included.
+    Deleted users require nothing.
     """
 
     passwords: int = 0
@@ -28,14 +29,21 @@ class Needs:
     accounts: Counter[str] = field(default_factory=Counter)
     hashes: Counter[str] = field(default_factory=Counter)
 
-    def consider(self, user: ExportedUser, way_in: WayIn) -> None:
+    def add(self, user: ExportedUser, methods: SignInMethods) -> None:
         if user.row.get("deleted_at") is not None:
             return
-        self.passwords += way_in.password is not None
-        self.magic_links += way_in.magic_link
-        self.accounts.update(way_in.accounts.keys())
+        self.passwords += methods.password is not None
+        self.magic_links += methods.magic_link
+        self.accounts.update(methods.accounts.keys())
         if given := user.row.get("encrypted_password"):
             self.hashes[_kind(str(given))] += 1
+
+
+def survey(user: ExportedUser, conflicts: Conflicts, requirements: AuthRequirements) -> None:
+    """Everybody is seen by both before anything is decided about anybody."""
+    methods = sign_in_methods_of(user)
+    conflicts.add(user, methods)
+    requirements.add(user, methods)
 
 
 def _kind(hash_: str) -> str:

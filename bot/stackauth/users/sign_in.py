@@ -33,7 +33,7 @@ _EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})
 
 
 @dataclass(frozen=True, kw_only=True)
-class WayIn:
+class SignInMethods:
     """What the user can sign in with. `address` is as the target holds it, `accounts` are by the target's provider;
     `by_email` says that the address signs in, once the user has it.
     """
@@ -46,7 +46,7 @@ class WayIn:
     by_email: bool
 
 
-def way_in_of(user: ExportedUser) -> WayIn:
+def sign_in_methods_of(user: ExportedUser) -> SignInMethods:
     row = user.row
     closed = bool(row.get("is_sso_user")) or bool(row.get("is_anonymous"))
     given = row.get("encrypted_password") or None
@@ -54,7 +54,7 @@ def way_in_of(user: ExportedUser) -> WayIn:
     address, accounts = _address_of(user), _accounts_of(user)
     verified = row.get("email_confirmed_at") is not None
     has_email = address is not None and not closed
-    return WayIn(
+    return SignInMethods(
         address=address,
         verified=verified,
         accounts=accounts,
@@ -74,8 +74,8 @@ def _address_of(user: ExportedUser) -> str | None:
 
 
 def _accounts_of(user: ExportedUser) -> dict[str, dict[str, str]]:
-    """By the target's provider, the account used last: what may go along if nobody else has it. An account without the
-    provider's id of the person is nobody's.
+    """By the target's provider, the account used last: what may be migrated if nobody else has it. An account without
+    the provider's id of the person is nobody's.
     """
     found: dict[str, tuple[tuple[str, str], dict[str, str]]] = {}
     for identity in user.identities:

@@ -13,9 +13,10 @@ import struct
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from bot.stackauth.client.api import User
-from bot.stackauth.users.javascript import LARGEST, as_javascript, is_same
-from bot.stackauth.users.translate import MARKER, SECOND_FACTOR, Translation, adapted
+from bot.stackauth.client.models import User
+from bot.stackauth.migrate.requests import reduced
+from bot.stackauth.users.metadata import LARGEST, MARKER, as_stored, is_same_number
+from bot.stackauth.users.translate import SECOND_FACTOR, Translation
 
 BY_THE_TARGET = frozenset(
     {
@@ -58,14 +59,16 @@ _A_NUMBER = "\0"
 """In a number's place where metadata are digested: no text in a database holds it."""
 
 
-def likeness_of(user: User) -> bytes:
+def fingerprint_of(user: User) -> bytes:
     """`_BYTES` a field, in the order of `FIELDS`; then of each field with numbers how many there are, and they."""
-    return _likeness(user.model_dump())
+    shown = {name: getattr(user, name) for name in FIELDS}
+    shown["oauth_providers"] = [vars(account) for account in user.oauth_providers]
+    return _fingerprint(shown)
 
 
-def likeness_wanted(user: Translation, reasons: Collection[str]) -> bytes:
+def expected_fingerprint(user: Translation, reasons: Collection[str]) -> bytes:
     """Of the user as the service should show it."""
-    body = adapted(user.body, (BY_THE_TARGET | ACCOUNTS_SINCE).intersection(reasons))
+    body = reduced(user.body, (BY_THE_TARGET | ACCOUNTS_SINCE).intersection(reasons))
     shown: dict[str, Any] = {
         "primary_email_verified": False,
         "primary_email_auth_enabled": False,
@@ -77,26 +80,28 @@ def likeness_wanted(user: Translation, reasons: Collection[str]) -> bytes:
         "has_password": "password_hash" in body,
         "requires_totp_mfa": SECOND_FACTOR in body,
     }
-    return _likeness(shown)
+    return _fingerprint(shown)
 
 
 def differing(user: Translation, reasons: Collection[str], found: bytes, *, updated: bool) -> Iterator[str]:
-    """The fields in which the user who was found is not the one that was wanted. What was never sent is not compared:
-    one who was `updated` has the accounts of an earlier night, since a change carries none.
+    """The fields in which the user who was found is not the one that was expected. What was never sent is not compared:
+    one who was `updated` has the accounts of an earlier night, since a change has none.
     """
-    wanted = likeness_wanted(user, reasons)
-    numbers_wanted, numbers_found = _numbers_in(wanted), _numbers_in(found)
+    expected = expected_fingerprint(user, reasons)
+    numbers_expected, numbers_found = _numbers_in(expected), _numbers_in(found)
     for n, name in enumerate(FIELDS):
         place = slice(n * _BYTES, (n + 1) * _BYTES)
         excused = (name == "oauth_providers" and (updated or not ACCOUNTS_SINCE.isdisjoint(reasons))) or (
             name == "profile_image_url" and _is_uploaded(user) and found[place] != _NONE
         )
-        same = wanted[place] == found[place] and _are_same(numbers_wanted.get(name, ()), numbers_found.get(name, ()))
+        same = expected[place] == found[place] and _are_same(
+            numbers_expected.get(name, ()), numbers_found.get(name, ())
+        )
         if not same and not excused:
             yield name
 
 
-def _likeness(shown: Mapping[str, Any]) -> bytes:
+def _fingerprint(shown: Mapping[str, Any]) -> bytes:
     digests: list[bytes] = []
     numbers: list[bytes] = []
     for name in FIELDS:
@@ -114,7 +119,7 @@ def _comparable(name: str, value: Any) -> Any:
         return sorted((account["id"], account["account_id"], account.get("email") or "") for account in value)
     if name == "server_metadata" and isinstance(value, dict) and isinstance(value.get(MARKER), dict):
         value = {**value, MARKER: {key: item for key, item in value[MARKER].items() if key not in _OF_THE_RUN}}
-    return as_javascript(value, set())
+    return as_stored(value, set())
 
 
 def _without_numbers(value: Any, apart: list[float]) -> Any:
@@ -131,18 +136,18 @@ def _without_numbers(value: Any, apart: list[float]) -> Any:
     return _A_NUMBER
 
 
-def _numbers_in(likeness: bytes) -> dict[str, tuple[float, ...]]:
+def _numbers_in(fingerprint: bytes) -> dict[str, tuple[float, ...]]:
     """By field."""
     at, found = len(FIELDS) * _BYTES, {}
     for name in _WITH_NUMBERS:
-        [count] = _COUNT.unpack_from(likeness, at)
-        found[name] = struct.unpack_from(f">{count}d", likeness, at + _COUNT.size)
+        [count] = _COUNT.unpack_from(fingerprint, at)
+        found[name] = struct.unpack_from(f">{count}d", fingerprint, at + _COUNT.size)
         at += _COUNT.size + count * struct.calcsize(">d")
     return found
 
 
-def _are_same(wanted: tuple[float, ...], found: tuple[float, ...]) -> bool:
-    return len(wanted) == len(found) and all(map(is_same, wanted, found))
+def _are_same(expected: tuple[float, ...], found: tuple[float, ...]) -> bool:
+    return len(expected) == len(found) and all(map(is_same_number, expected, found))
 
 
 def _short(value: Any) -> bytes:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.stackauth.client.api import RequestRefused, StackAuth
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
+from bot.stackauth.client.api import StackAuth
+from bot.stackauth.client.errors import RequestRefused
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
 
 Service = Callable[[float], tuple[bool, float | None]]
 """At a time: whether it serves, and if not, its Retry-After."""
@@ -53,10 +54,10 @@ def moody(share: float, seed: int) -> Service:
 
 
 class Simulation:
-    """Workers that do nothing but ask a service through one pace, in a time that passes as fast as it is computed."""
+    """Workers that do nothing but ask a service through one limiter, in a time as fast as it is computed."""
 
     def __init__(self, service: Service, *, latency: float = 0.02) -> None:
-        self.pace = Pace()
+        self.limiter = RateLimiter()
         self.now = 0.0
         self.served: list[float] = []
         self.refused: list[float] = []
@@ -68,7 +69,7 @@ class Simulation:
         ends = self.now + seconds
         while self.now < ends:
             wait = 0.0
-            while len(self._under_way) < workers and (wait := self.pace.turn(self.now)) == 0:
+            while len(self._under_way) < workers and (wait := self.limiter.turn(self.now)) == 0:
                 heapq.heappush(self._under_way, (self.now + self._latency, self.now))
             due = [self._under_way[0][0]] if self._under_way else []
             self.now = min(*due, *([self.now + max(wait, TIMERS)] if wait else []), ends)
@@ -79,10 +80,10 @@ class Simulation:
         serves, retry_after = self._service(self.now)
         if serves:
             self.served.append(self.now)
-            self.pace.succeeded(self.now)
+            self.limiter.succeeded(self.now)
         else:
             self.refused.append(self.now)
-            self.pace.limited(self.now, began=began, retry_after=retry_after)
+            self.limiter.limited(self.now, began=began, retry_after=retry_after)
 
     def served_between(self, since: float, until: float) -> float:
         """Requests a second."""
@@ -94,102 +95,102 @@ class Simulation:
 
 def test_nothing_waits_before_anything_failed():
     """A fresh pace lets the first request go at once."""
-    pace = Pace()
-    assert pace.delay(now=1000.0) == 0.0
-    assert pace.turn(now=1000.0) == 0.0
+    limiter = RateLimiter()
+    assert limiter.delay(now=1000.0) == 0.0
+    assert limiter.turn(now=1000.0) == 0.0
 
 
 def test_what_the_service_asks_for_is_obeyed():
     """Retry-After is waited out to the second, and no longer."""
-    pace = Pace()
-    pace.limited(now=100.0, began=99.0, retry_after=7.0)
-    assert pace.delay(now=100.0) == pace.turn(now=100.0) == 7.0
-    assert pace.turn(now=106.5) == pytest.approx(0.5)
-    assert pace.turn(now=107.0) == 0.0
+    limiter = RateLimiter()
+    limiter.limited(now=100.0, began=99.0, retry_after=7.0)
+    assert limiter.delay(now=100.0) == limiter.turn(now=100.0) == 7.0
+    assert limiter.turn(now=106.5) == pytest.approx(0.5)
+    assert limiter.turn(now=107.0) == 0.0
 
 
 def test_zero_seconds_is_an_answer_too():
     """Retry-After: 0 means now, not that nothing was said."""
-    pace = Pace()
+    limiter = RateLimiter()
     for now in (100.0, 101.0):
-        pace.limited(now, began=now, retry_after=0.0)
-        assert pace.turn(now) == 0.0
+        limiter.limited(now, began=now, retry_after=0.0)
+        assert limiter.turn(now) == 0.0
 
 
 def test_an_outage_is_waited_out_ever_longer_up_to_a_limit():
     """One failure makes nobody wait; each round after it without an answer waits twice as long, up to the limit."""
-    pace = Pace(first_seconds=0.5, longest_seconds=3.0)
+    limiter = RateLimiter(first_seconds=0.5, longest_seconds=3.0)
     now, waits = 100.0, []
     for _ in range(6):
-        pace.failed(now, began=now)
-        waits.append(pace.delay(now))
-        now += pace.delay(now)
+        limiter.failed(now, began=now)
+        waits.append(limiter.delay(now))
+        now += limiter.delay(now)
     assert waits == [0.0, 0.5, 1.0, 2.0, 3.0, 3.0]
 
 
 def test_refusals_without_a_word_and_nothing_else_are_waited_out_too():
     """One alone makes nobody wait; when nothing succeeds after it, everybody does, twice as long each time."""
-    pace = Pace(first_seconds=0.5, longest_seconds=3.0)
-    pace.succeeded(now=99.0)
+    limiter = RateLimiter(first_seconds=0.5, longest_seconds=3.0)
+    limiter.succeeded(now=99.0)
     now, waits = 100.0, []
     for _ in range(5):
-        pace.limited(now, began=now, retry_after=None)
-        waits.append(pace.delay(now))
-        now += pace.delay(now) or 0.1
+        limiter.limited(now, began=now, retry_after=None)
+        waits.append(limiter.delay(now))
+        now += limiter.delay(now) or 0.1
     assert waits == [0.0, 0.5, 1.0, 2.0, 3.0]
 
 
 def test_requests_that_fail_together_are_one_round():
     """Sixteen failures of one burst do not wait sixteen doublings."""
-    pace = Pace(first_seconds=0.5)
+    limiter = RateLimiter(first_seconds=0.5)
     for n in range(16):
-        pace.failed(now=100.0 + n / 1000, began=99.0)
-    assert pace.delay(now=100.0) == 0.0
+        limiter.failed(now=100.0 + n / 1000, began=99.0)
+    assert limiter.delay(now=100.0) == 0.0
     for n in range(16):
-        pace.failed(now=101.0 + n / 1000, began=100.5)
-    assert pace.delay(now=101.0) == 0.5
-    pace.failed(now=101.5, began=101.5)
-    assert pace.delay(now=101.5) == 1.0
+        limiter.failed(now=101.0 + n / 1000, began=100.5)
+    assert limiter.delay(now=101.0) == 0.5
+    limiter.failed(now=101.5, began=101.5)
+    assert limiter.delay(now=101.5) == 1.0
 
 
 def test_the_longest_wait_asked_for_wins():
     """Two answers of one burst that ask for different waits are both obeyed."""
-    pace = Pace()
-    pace.limited(now=100.0, began=99.9, retry_after=2.0)
-    pace.limited(now=100.1, began=99.9, retry_after=5.0)
-    pace.limited(now=100.2, began=99.9, retry_after=1.0)
-    assert pace.delay(now=100.2) == pytest.approx(4.9)
+    limiter = RateLimiter()
+    limiter.limited(now=100.0, began=99.9, retry_after=2.0)
+    limiter.limited(now=100.1, began=99.9, retry_after=5.0)
+    limiter.limited(now=100.2, began=99.9, retry_after=1.0)
+    assert limiter.delay(now=100.2) == pytest.approx(4.9)
 
 
 def test_an_hour_is_asked_again_after_a_quarter():
     """A Retry-After of any size keeps nobody waiting without a new look."""
-    pace = Pace(longest_obeyed_seconds=900.0)
-    pace.limited(now=0.0, began=0.0, retry_after=1e9)
-    assert pace.delay(now=0.0) == 900.0
+    limiter = RateLimiter(longest_obeyed_seconds=900.0)
+    limiter.limited(now=0.0, began=0.0, retry_after=1e9)
+    assert limiter.delay(now=0.0) == 900.0
 
 
 def test_success_forgets_the_trouble():
     """After an answer the next failure starts from the first wait again."""
-    pace = Pace(first_seconds=0.5)
+    limiter = RateLimiter(first_seconds=0.5)
     for now in (100.0, 100.1, 100.6):
-        pace.failed(now, began=now)
-    assert pace.trouble(now=103.0) == 3.0
-    pace.succeeded(now=103.0)
-    assert pace.trouble(now=103.0) == 0.0
+        limiter.failed(now, began=now)
+    assert limiter.failing_for(now=103.0) == 3.0
+    limiter.succeeded(now=103.0)
+    assert limiter.failing_for(now=103.0) == 0.0
     for now in (110.0, 110.1):
-        pace.failed(now, began=now)
-    assert pace.delay(now=110.1) == 0.5
+        limiter.failed(now, began=now)
+    assert limiter.delay(now=110.1) == 0.5
 
 
 def test_a_thousand_failures_wait_no_longer_than_the_limit():
     """The doubling does not overflow."""
-    pace = Pace(longest_seconds=30.0)
+    limiter = RateLimiter(longest_seconds=30.0)
     now = 0.0
     for _ in range(2000):
-        pace.failed(now, began=now)
-        now += pace.delay(now)
-    pace.failed(now, began=now)
-    assert pace.delay(now) == 30.0
+        limiter.failed(now, began=now)
+        now += limiter.delay(now)
+    limiter.failed(now, began=now)
+    assert limiter.delay(now) == 30.0
 
 
 # -- slow start -------------------------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ def test_it_begins_gently_and_doubles_every_quarter_of_a_second():
     for n in range(4):
         assert quarters[n + 1] == pytest.approx(2 * quarters[n], rel=0.4)
     assert simulation.served_between(2.0, 3.0) >= 0.95 * 64 / 0.02
-    assert simulation.pace.rate is None
+    assert simulation.limiter.rate is None
 
 
 @settings(max_examples=30, deadline=None)
@@ -233,33 +234,33 @@ def test_it_falls_to_a_little_below_what_was_really_served():
     simulation = Simulation(Window(50, told=(1.0,)), latency=0.1)
     simulation.run(1.3, workers=64)
     assert len(simulation.refused) > 5
-    assert simulation.pace.rate == pytest.approx(0.98 * 50)
+    assert simulation.limiter.rate == pytest.approx(0.98 * 50)
 
 
 def test_it_is_halved_when_refusals_go_on():
     """When more than one in ten of the requests that began since are refused."""
     simulation = Simulation(Window(50, told=(1.0,)))
     simulation.run(1.3, workers=16)
-    pace, now = simulation.pace, simulation.now
-    before = pace.rate
+    limiter, now = simulation.limiter, simulation.now
+    before = limiter.rate
     for n in range(20):
-        pace.succeeded(now + n / 100)
+        limiter.succeeded(now + n / 100)
     for n in range(5):
-        assert pace.rate == before
-        pace.limited(now + 0.2 + n / 100, began=now, retry_after=None)
-    assert pace.rate == before / 2
+        assert limiter.rate == before
+        limiter.limited(now + 0.2 + n / 100, began=now, retry_after=None)
+    assert limiter.rate == before / 2
 
 
 def test_after_an_outage_it_goes_on_at_half_the_rate():
     """Halved once, however many rounds the outage lasts, and found again within seconds."""
     simulation = Simulation(Window(50))
     simulation.run(10.0, workers=16)
-    before = simulation.pace.rate
+    before = simulation.limiter.rate
     for n in range(5):
-        simulation.pace.failed(simulation.now + 30.0 * n, began=simulation.now + 30.0 * n)
-    assert simulation.pace.rate == pytest.approx(before / 2)
+        simulation.limiter.failed(simulation.now + 30.0 * n, began=simulation.now + 30.0 * n)
+    assert simulation.limiter.rate == pytest.approx(before / 2)
     simulation.run(160.0, workers=16)
-    assert simulation.pace.rate == pytest.approx(before, rel=0.02)
+    assert simulation.limiter.rate == pytest.approx(before, rel=0.02)
 
 
 def test_fifty_a_second_are_held_from_the_first_second_on():
@@ -302,7 +303,7 @@ def test_a_limit_that_is_lifted_is_left_behind():
     simulation.run(15.0, workers=16)
     service.limit = 1_000_000
     simulation.run(65.0, workers=16)
-    assert simulation.pace.rate is None
+    assert simulation.limiter.rate is None
     assert simulation.served_between(79.0, 80.0) >= 0.95 * 16 / 0.02
 
 
@@ -315,7 +316,7 @@ def test_a_limit_that_is_lowered_is_found_again(told):
     service.limit = 20
     simulation.run(20.0, workers=16)
     assert simulation.served_between(15.0, 20.0) >= 0.95 * 20
-    assert simulation.pace.rate == pytest.approx(19.8, rel=0.03)
+    assert simulation.limiter.rate == pytest.approx(19.8, rel=0.03)
 
 
 # -- refusals that have nothing to do with the rate -------------------------------------------------------------------
@@ -346,21 +347,21 @@ async def test_first_come_first_served():
         begun.append(n)
 
     async with StackAuth("http://127.0.0.1:1", "p", "ssk_1") as service:
-        patient = Patient(service, Pace())
-        await asyncio.gather(*(patient.ask(lambda n=n: request(n)) for n in range(8)))
+        client = RetryingClient(service, RateLimiter())
+        await asyncio.gather(*(client.ask(lambda n=n: request(n)) for n in range(8)))
     assert begun == list(range(8))
 
 
 async def test_a_refusal_of_one_request_is_an_answer():
     """The service is there, so that an outage has ended."""
-    pace = Pace(first_seconds=0.001)
+    limiter = RateLimiter(first_seconds=0.001)
     now = asyncio.get_running_loop().time
-    pace.failed(now(), began=now())
+    limiter.failed(now(), began=now())
 
     async def refused() -> None:
         raise RequestRefused("not-accepted", 400)
 
     async with StackAuth("http://127.0.0.1:1", "p", "ssk_1") as service:
         with pytest.raises(RequestRefused):
-            await Patient(service, pace).ask(refused)
-    assert pace.trouble(now()) == 0.0
+            await RetryingClient(service, limiter).ask(refused)
+    assert limiter.failing_for(now()) == 0.0

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
 from bot import web
 from bot.stackauth.client import responses
+from bot.stackauth.client.errors import SERVICE
+from bot.stackauth.client.models import decoded
 
 _SIGN_IN = "/api/v1/auth/password/sign-in"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class SignInAnswer:
     """`user_id` is whom the service let in; else `code` is its known error, "" for a refusal without one."""
 
     user_id: str | None
@@ -25,7 +25,7 @@ class Answered:
 
 async def sign_in(
     base_url: str, project_id: str, publishable_key: str, *, email: str, password: str, timeout_seconds: float = 30
-) -> Answered:
+) -> SignInAnswer:
     """Raises RateLimited, ServiceUnreachable, ServiceRefused (a redirect) and NoClient; a refusal is an answer."""
     headers = {
         "x-stack-access-type": "client",
@@ -34,24 +34,23 @@ async def sign_in(
     }
     url = base_url.rstrip("/") + _SIGN_IN
     timeout = httpx.Timeout(timeout_seconds, connect=10)
-    async with web.client(responses.SERVICE, base_url, headers=headers, timeout=timeout) as client:
+    async with web.client(SERVICE, base_url, headers=headers, timeout=timeout) as client:
         try:
             answer = await client.post(url, json={"email": email, "password": password})
         except httpx.HTTPError as error:
             raise responses.failure(error, reads=True) from None
     if answer.status_code in {408, 429} or answer.status_code >= 500:
         responses.raise_for(answer, reads=True)
-    told = _object(answer)
-    user_id, code = told.get("user_id"), told.get("code")
-    if answer.is_success and isinstance(user_id, str):
-        return Answered(user_id=user_id, status=answer.status_code)
-    known = isinstance(code, str) and re.fullmatch(r"[A-Z0-9_]{1,100}", code)
-    return Answered(user_id=None, status=answer.status_code, code=str(code) if known else "")
+    user_id = _user_id(answer)
+    if answer.is_success and user_id is not None:
+        return SignInAnswer(user_id=user_id, status=answer.status_code)
+    return SignInAnswer(user_id=None, status=answer.status_code, code=responses.error_code(answer))
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _user_id(answer: httpx.Response) -> str | None:
     try:
-        told = answer.json()
+        body = decoded(answer)
     except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
+        return None
+    user_id = body.get("user_id") if isinstance(body, dict) else None
+    return user_id if isinstance(user_id, str) else None

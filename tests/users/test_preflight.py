@@ -5,19 +5,19 @@ import pytest
 from bot.errors import ServiceRefused
 from bot.plan.findings import Verdict
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.preflight import methods, offered
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
+from bot.stackauth.preflight import method_findings, project_settings
 from bot.stackauth.users.exported import ExportedUser
-from bot.stackauth.users.requirements import Needs
-from bot.stackauth.users.sign_in import way_in_of
+from bot.stackauth.users.requirements import AuthRequirements
+from bot.stackauth.users.sign_in import sign_in_methods_of
 
 
-def needs_of(*users: ExportedUser) -> Needs:
-    needs = Needs()
+def requirements_of(*users: ExportedUser) -> AuthRequirements:
+    requirements = AuthRequirements()
     for user in users:
-        needs.consider(user, way_in_of(user))
-    return needs
+        requirements.add(user, sign_in_methods_of(user))
+    return requirements
 
 
 def person(rows, n, *identities, **columns):
@@ -27,7 +27,7 @@ def person(rows, n, *identities, **columns):
 @pytest.fixture
 def everyone(rows):
     """One of each way in, and some who have none."""
-    return needs_of(
+    return requirements_of(
         person(rows, 1),
         person(rows, 2, encrypted_password=rows.bcrypt.replace("$10$", "$06$")),
         person(rows, 3, encrypted_password=None),
@@ -41,7 +41,7 @@ def everyone(rows):
 
 
 def test_what_people_sign_in_with_is_counted(everyone):
-    """Hashes by kind and cost, also those that cannot be carried; of a deleted user nothing."""
+    """Hashes by kind and cost, also those that cannot be migrated; of a deleted user nothing."""
     assert (everyone.passwords, everyone.magic_links) == (2, 3)
     assert everyone.accounts == {"google": 1, "github": 1}
     assert everyone.hashes == {
@@ -54,9 +54,9 @@ def test_what_people_sign_in_with_is_counted(everyone):
     }
 
 
-async def findings(make, service, needs):
+async def findings(make, service, requirements):
     async with StackAuth(service.url, make.project, make.key) as client:
-        return list(methods(await offered(Patient(client, Pace())), needs))
+        return list(method_findings(await project_settings(RetryingClient(client, RateLimiter())), requirements))
 
 
 async def test_a_project_that_has_it_all_passes(make, everyone):
@@ -64,7 +64,7 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
     [finding] = await findings(make, await make.service(), everyone)
     assert finding.verdict is Verdict.PASS
     assert finding.evidence == (
-        "The Stack Auth project has what the users sign in with: passwords, magic links, github, google."
+        "The Stack Auth project has what users sign in with: passwords, magic links, github, google."
     )
 
 
@@ -74,7 +74,7 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
         (
             {"password_enabled": False},
             Verdict.FAIL,
-            "2 users sign in with a password, and that is off in the Stack Auth project.",
+            "2 users sign in with a password, and passwords are off in the Stack Auth project.",
         ),
         (
             {"oauth_providers": ("google",)},
@@ -84,7 +84,7 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
         (
             {"otp_enabled": False},
             Verdict.WARN,
-            "3 users can sign in by magic link alone, and magic links are off in the Stack Auth project.",
+            "3 users can sign in only by magic link, and magic links are off in the Stack Auth project.",
         ),
     ],
 )
@@ -100,7 +100,7 @@ async def test_a_service_that_does_not_tell_is_a_warning(make, everyone):
     service = await make.service()
     service.faults.when(lambda body: None)
     async with StackAuth(f"{service.url}/elsewhere", make.project, make.key) as client:
-        [finding] = methods(await offered(Patient(client, Pace())), everyone)
+        [finding] = method_findings(await project_settings(RetryingClient(client, RateLimiter())), everyone)
     assert finding.verdict is Verdict.WARN
     assert "passwords, magic links, github, google" in finding.fix
 
@@ -112,5 +112,5 @@ async def test_nobody_is_created_in_a_project_that_would_lock_people_out(another
     others = [rows.user(n, encrypted_password=None) for n in range(1, 30)]
     night.export([*others, rows.user(30)], [rows.identity(30, "google", "30")])
     with pytest.raises(ServiceRefused, match="no user was created"):
-        await night.carry_over()
+        await night.migrate()
     assert not night.service.users

@@ -6,9 +6,10 @@ from aiohttp import web
 from bot.errors import ServiceUnintelligible
 from bot.plan.findings import Verdict
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.client.rate import Pace
-from bot.stackauth.client.retry import Patient
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.client.rate import RateLimiter
+from bot.stackauth.client.retry import RetryingClient
+from bot.stackauth.client.user_list import all_users
+from bot.stackauth.migrate.readback.examiner import ReadBack
 from tests.users.conftest import marker_of
 
 
@@ -26,7 +27,7 @@ async def test_whoever_is_left_is_shown_once(service, make, newest_first, often)
     order = sorted(service.users.values(), key=lambda user: (user.signed_up_at_millis, user.id), reverse=newest_first)
     seen, gone = [], set()
     async with StackAuth(service.url, make.project, make.key, page=3) as client:
-        async for user in Patient(client, Pace()).everybody(newest_first=newest_first):
+        async for user in all_users(RetryingClient(client, RateLimiter()), newest_first=newest_first):
             seen.append(user.id)
             place = [one.id for one in order].index(user.id)
             if place % 3 == 2 and len(gone) < 2 * often:
@@ -41,7 +42,7 @@ async def test_whoever_is_left_is_shown_once(service, make, newest_first, often)
 async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
     """Whoever stands behind the gap is found there: by the step that would else create them again."""
     night.export([rows.user(n) for n in range(1, 121)])
-    await night.carry_over()
+    await night.migrate()
     pages = []
 
     def deletes_at_the_seam(body):
@@ -56,7 +57,7 @@ async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
     (night.directory / "users.jsonl").unlink()
     night.service.requests.clear()
     night.service.faults.when(deletes_at_the_seam)
-    await night.carry_over()
+    await night.migrate()
     assert night.service.requests["POST", "/api/v1/users"] == 1, "whoever was deleted before anybody had seen them"
     borne = [marker_of(user.server_metadata) for user in night.service.users.values()]
     assert len(borne) == len(set(borne)) == 119
@@ -65,7 +66,7 @@ async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
 async def test_whoever_stands_behind_the_gap_is_read_back(night, rows, make):
     """Only the user who was deleted is missed."""
     night.export([rows.user(n) for n in range(1, 12)])
-    await night.carry_over()
+    await night.migrate()
     order = sorted(night.service.users.values(), key=lambda user: (user.signed_up_at_millis, user.id))
     pages = []
 
@@ -101,9 +102,9 @@ async def test_a_list_that_never_comes_to_its_end_is_told(make):
     user = service.add_user({}).as_json(service._settings)
     async with StackAuth(await make.server(endless), make.project, make.key) as client:
         with pytest.raises(ServiceUnintelligible) as raised:
-            assert [one.id async for one in Patient(client, Pace()).everybody()] == [user["id"]]
+            assert [one.id async for one in all_users(RetryingClient(client, RateLimiter()))] == [user["id"]]
     assert str(raised.value) == (
-        "Stack Auth's list of users ended in the middle, 20 times; nothing was changed by reading it; see to it that "
-        "nobody deletes users in Stack Auth meanwhile, then go on."
+        "Stack Auth's list of users broke off 20 times; reading it changed nothing; "
+        "stop whoever deletes users in Stack Auth, then try again."
     )
     assert len(asked) == 40

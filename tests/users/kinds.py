@@ -1,4 +1,4 @@
-"""The stated rule for each kind of user: what is carried, under which reasons what is left stands, and whether somebody
+"""The stated rule for each kind of user: what is migrated, under which reasons the rest is listed, and whether somebody
 can sign in as this user afterwards. A user may be of several kinds; then each of their rules holds.
 
 The table is what docs/users.md shows, and every rule is held by a test against `translate`.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """`rule` is a sentence; `reasons` are names of `reasons.REASONS`, none when the user goes over whole."""
+    """`rule` is a sentence; `reasons` are names of `reasons.REASONS`, none when the user is migrated completely."""
 
     name: str
     rule: str
@@ -22,15 +22,15 @@ class Kind:
 KINDS = (
     Kind(name="password", rule="A bcrypt hash goes as it is: the person signs in with the password they have."),
     Kind(name="magic link", rule="A verified address without password and provider gets the magic link switched on."),
-    Kind(name="account at a provider", rule="It goes along by the provider's own id of the person."),
-    Kind(name="password and provider", rule="Both go along."),
-    Kind(name="several providers", rule="One account for each provider goes along."),
+    Kind(name="account at a provider", rule="It is migrated by the provider's own id of the person."),
+    Kind(name="password and provider", rule="Both are migrated."),
+    Kind(name="several providers", rule="One account for each provider is migrated."),
     Kind(
         name="several accounts at one provider",
-        rule="The one used last goes along: Stack Auth keeps one a provider.",
+        rule="The one used last is migrated: Stack Auth keeps one a provider.",
         reasons=("second-identity-not-carried",),
     ),
-    Kind(name="account without address", rule="It goes along; the user has no address if Supabase has none."),
+    Kind(name="account without address", rule="It is migrated; the user has no address if Supabase has none."),
     Kind(
         name="provider that Stack Auth knows by another id, or not at all",
         rule="The account stays behind (Azure, Bitbucket, and whatever Stack Auth does not have).",
@@ -64,13 +64,13 @@ KINDS = (
     ),
     Kind(
         name="phone only",
-        rule="An empty user; the number stands in server metadata.",
+        rule="An empty user; the number is in server metadata.",
         reasons=("phone-only",),
         signs_in=False,
     ),
     Kind(
         name="phone and address",
-        rule="The address signs in; the number stands in server metadata.",
+        rule="The address signs in; the number is in server metadata.",
         reasons=("phone-not-carried",),
     ),
     Kind(name="anonymous", rule="An anonymous user, for the rows.", reasons=("anonymous",), signs_in=False),
@@ -82,12 +82,12 @@ KINDS = (
     ),
     Kind(
         name="banned",
-        rule="All goes along, restricted, with the end of the ban as the reason; a ban that is over is none.",
+        rule="All is migrated, restricted, with the end of the ban as the reason; a ban that is over is none.",
         reasons=("banned",),
     ),
     Kind(
         name="soft-deleted",
-        rule="An empty, restricted user, for the rows: nothing of the person moves on.",
+        rule="An empty, restricted user, for the rows: nothing of the person is migrated.",
         reasons=("deleted",),
         signs_in=False,
     ),
@@ -97,10 +97,10 @@ KINDS = (
         reasons=("hash-not-bcrypt",),
     ),
     Kind(name="empty hash", rule="It means that there is no password, as none at all does."),
-    Kind(name="authenticator app (TOTP)", rule="Its secret goes along by a second request, verified apps only."),
+    Kind(name="authenticator app (TOTP)", rule="Its secret is migrated by a second request, verified apps only."),
     Kind(
         name="several authenticator apps",
-        rule="The one used last goes along: Stack Auth keeps one.",
+        rule="The one used last is migrated: Stack Auth keeps one.",
         reasons=("second-totp-not-carried",),
     ),
     Kind(
@@ -115,7 +115,7 @@ KINDS = (
     ),
     Kind(
         name="address that Stack Auth refuses (not ASCII, no @)",
-        rule="It stands in server metadata; no other is made up.",
+        rule="It is in server metadata; no other is made up.",
         reasons=("email-refused",),
         signs_in=False,
     ),
@@ -148,6 +148,6 @@ KINDS = (
     ),
     Kind(
         name="super-admin",
-        rule="The flag stands in server metadata as a note, and opens nothing.",
+        rule="The flag is in server metadata as a note, and opens nothing.",
     ),
 )

@@ -1,9 +1,9 @@
 """The users step, and what gate 3 asks of it, in a process of its own, so that its memory is its own and it can be
 killed.
 
-    python -m benchmarks.carrying idle URL
-    python -m benchmarks.carrying carry DIRECTORY URL CONCURRENCY
-    python -m benchmarks.carrying night DIRECTORY URL CONCURRENCY
+    python -m benchmarks.migrating idle URL
+    python -m benchmarks.migrating carry DIRECTORY URL CONCURRENCY
+    python -m benchmarks.migrating night DIRECTORY URL CONCURRENCY
 
 Prints "begun" when the libraries are loaded, and at the end a line of JSON: the seconds of each part, the users, and
 the process's peak of memory in bytes. `night` also asks the gate's examiners, and fails unless all of them pass.
@@ -26,13 +26,13 @@ from bot.plan.findings import blocks
 from bot.plan.results import ExportResult, UsersResult
 from bot.plan.run import Run
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 from bot.stackauth.migrate.step import UsersStep
 
 KEY = "ssk_of_the_benchmark"
 
 
-class Permission:
+class StoppedClock:
     """A clock that stands still, so that an outcome is the same whenever it comes."""
 
     def now(self) -> datetime:
@@ -74,7 +74,7 @@ async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResul
             directory,
             service,
             concurrency=concurrency,
-            clock=Permission(),
+            clock=StoppedClock(),
             settle_seconds=0.1,
             first_wait_seconds=0.05,
         )

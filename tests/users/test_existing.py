@@ -5,7 +5,7 @@ import pytest
 from bot.artifacts import files
 from bot.plan.findings import Verdict
 from bot.stackauth.client.api import StackAuth
-from bot.stackauth.migrate.readback import ReadBack
+from bot.stackauth.migrate.readback.examiner import ReadBack
 
 
 def there(night, email, *, verified=True, **body):
@@ -40,7 +40,7 @@ async def test_match_maps_what_is_certain_and_asks_for_the_rest(night, rows, mak
             (known if n <= 40 else unsure)[rows.id(n)] = stack_id
     before = dict(night.service.users)
     night.export(users)
-    result = await night.carry_over(mode="match")
+    result = await night.migrate(mode="match")
 
     assert (result.users, result.created, result.matched, result.unmapped) == (100, 0, 40, 60)
     assert pairs(night) == known
@@ -58,17 +58,17 @@ async def test_match_maps_what_is_certain_and_asks_for_the_rest(night, rows, mak
     assert night.service.users == before
     found = await findings(night, make)
     assert [finding.verdict for finding in found.values()] == [Verdict.PASS, Verdict.PASS]
-    assert "40 users of the service's own were matched and left as they are." in found["users-read-back"].evidence
+    assert "40 matched users were in Stack Auth before and were not changed." in found["users-read-back"].evidence
 
 
 async def test_match_changes_nobody_of_an_earlier_night_either(night, another_night, rows):
     """They are mapped as they are, though the source has changed since; only the marker notes that they were."""
     night.export([rows.user(1)])
-    await night.carry_over()
+    await night.migrate()
     before = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
     second = await another_night(service=night.service)
     second.export([rows.user(1, raw_user_meta_data={"full_name": "Renamed"})], run_id="20260103-ef01")
-    result = await second.carry_over("20260103-ef01", mode="match")
+    result = await second.migrate("20260103-ef01", mode="match")
     assert (result.matched, result.updated) == (1, 0)
     after = {id_: user.as_json(night.service._settings) for id_, user in night.service.users.items()}
     [user] = after.values()
@@ -80,7 +80,7 @@ async def test_create_matches_whoever_is_certainly_there_and_creates_the_others(
     """Whoever may be there is neither matched nor created until a person has decided."""
     known, unsure = there(night, "person1@example.com"), there(night, "person2@example.com", verified=False)
     night.export([rows.user(n) for n in (1, 2, 3)])
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (result.created, result.matched, result.unmapped) == (1, 1, 1)
     assert pairs(night)[rows.id(1)] == known
     assert result.to_decide == {rows.id(2): (unsure,)}
@@ -93,11 +93,11 @@ async def test_an_account_at_a_provider_is_for_a_person_to_decide(night, rows):
     accounts = [{"id": "github", "account_id": "77", "email": None}]
     theirs = night.service.add_user({"oauth_providers": accounts}).id
     night.export([rows.user(1)], [rows.identity(1, "github", "77"), rows.identity(1, "google", "78")])
-    result = await night.carry_over()
+    result = await night.migrate()
     assert result.to_decide == {rows.id(1): (theirs,)}
 
     night.decide(1, "create")
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (result.created, result.unmapped) == (1, 0)
     assert night.attention() == {(rows.id(1), "identity-taken-in-target")}
     stored = night.service.users[pairs(night)[rows.id(1)]]
@@ -113,7 +113,7 @@ async def test_whoever_loses_the_only_account_has_the_magic_link(another_night, 
     users = [rows.user(n, encrypted_password=None) for n in (1, 2, 3)]
     shared = [rows.identity(2, "linkedin", "7"), rows.identity(3, "linkedin_oidc", "7")]
     night.export(users, [rows.identity(1, "github", "77"), *shared])
-    await night.carry_over()
+    await night.migrate()
     off = set() if magic_links else {(rows.id(1), "magic-link-off"), (rows.id(3), "magic-link-off")}
     assert night.attention() == {
         (rows.id(1), "identity-taken-in-target"),
@@ -129,14 +129,14 @@ async def test_what_people_decide_is_carried_out(night, rows, make):
     """One is the same person, one is another, one is left out; the rest of the night stays as it was."""
     theirs = {n: there(night, f"person{n}@example.com", verified=False) for n in (1, 2, 3)}
     night.export([rows.user(n) for n in (1, 2, 3, 4)])
-    first = await night.carry_over()
+    first = await night.migrate()
     assert (first.created, first.unmapped) == (1, 3)
     created = pairs(night)[rows.id(4)]
 
     night.decide(1, "match", theirs[1])
     night.decide(2, "create")
     night.decide(3, "skip")
-    second = await night.carry_over()
+    second = await night.migrate()
     assert (second.created, second.matched, second.unmapped) == (2, 1, 1)
     assert second.mapping_sha256 != first.mapping_sha256
     assert pairs(night)[rows.id(1)] == theirs[1]
@@ -146,7 +146,7 @@ async def test_what_people_decide_is_carried_out(night, rows, make):
     assert all(finding.verdict is Verdict.PASS for finding in (await findings(night, make)).values())
 
     creates = night.service.requests["POST", "/api/v1/users"]
-    third = await night.carry_over()
+    third = await night.migrate()
     assert third.model_copy(update={"duration_ms": second.duration_ms}) == second
     assert night.service.requests["POST", "/api/v1/users"] == creates
 
@@ -157,19 +157,19 @@ async def test_a_decision_that_cannot_be_carried_out_is_told(night, rows, whose)
     theirs = there(night, "person1@example.com", verified=False)
     given = there(night, "person2@example.com")
     night.export([rows.user(n) for n in (1, 2, 3)])
-    await night.carry_over()
+    await night.migrate()
     ours = pairs(night)[rows.id(3)]
     wanted = {"nobody": "00000000-0000-4000-8000-00000000dead", "ours": ours, "given": given}[whose]
     if whose == "given":
         night.decide(2, "match", given)
     night.decide(1, "match", wanted)
-    result = await night.carry_over()
+    result = await night.migrate()
     assert (rows.id(1), "decision-impossible") in night.attention()
     assert len(set(pairs(night).values())) == len(pairs(night))
     assert rows.id(1) in result.to_decide
 
     night.decide(1, "match", theirs)
-    await night.carry_over()
+    await night.migrate()
     assert pairs(night)[rows.id(1)] == theirs
 
 
@@ -177,7 +177,7 @@ async def test_two_users_with_one_address_never_share_a_target(night, rows):
     """In other letters it is the same address: it is the older one's, and the other is for a person to decide."""
     theirs = there(night, "twin@example.com")
     night.export([rows.user(1, email="twin@example.com"), rows.user(2, email="Twin@example.com")])
-    result = await night.carry_over()
+    result = await night.migrate()
     assert pairs(night) == {rows.id(1): theirs}
     assert result.to_decide == {rows.id(2): (theirs,)}
 
@@ -187,7 +187,7 @@ async def test_two_there_with_one_address_are_for_a_person_to_decide(night, rows
     signs_in = there(night, "person1@example.com")
     other = there(night, "person1@example.com", primary_email_auth_enabled=False)
     night.export([rows.user(1)])
-    result = await night.carry_over()
+    result = await night.migrate()
     assert result.to_decide == {rows.id(1): tuple(sorted((signs_in, other)))}
 
 
@@ -196,11 +196,11 @@ async def test_a_dry_run_foresees_everything_and_does_nothing(night, rows):
     there(night, "person1@example.com")
     there(night, "person2@example.com", verified=False)
     night.export([rows.user(n) for n in (1, 2)] + [rows.user(3, phone="4915", email=None), rows.user(4)])
-    foreseen = await night.carry_over(mode="dry-run")
+    foreseen = await night.migrate(mode="dry-run")
     assert foreseen.dry_run
     assert {method for method, _ in night.service.requests} == {"GET"}
     assert not (night.directory / files.MAPPING).exists() and not (night.directory / files.USERS).exists()
-    done = await night.carry_over()
+    done = await night.migrate()
     for name in ("users", "created", "matched", "updated", "unmapped", "attention", "attention_users", "to_decide"):
         assert getattr(foreseen, name) == getattr(done, name), name
 
@@ -208,10 +208,10 @@ async def test_a_dry_run_foresees_everything_and_does_nothing(night, rows):
 async def test_who_is_gone_from_the_source_since_an_earlier_night_is_listed(night, another_night, rows):
     """They could still sign in at the target: somebody has to know."""
     night.export([rows.user(n) for n in (1, 2, 3)])
-    await night.carry_over()
+    await night.migrate()
     second = await another_night(service=night.service)
     second.export([rows.user(n) for n in (1, 3)], run_id="20260103-ef01")
-    result = await second.carry_over("20260103-ef01")
+    result = await second.migrate("20260103-ef01")
     assert (result.users, result.matched) == (2, 2)
     assert second.attention() == {(rows.id(2), "gone-from-source")}
     assert result.attention_users == 1
