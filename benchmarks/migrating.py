@@ -2,7 +2,7 @@
 killed.
 
     python -m benchmarks.migrating idle URL
-    python -m benchmarks.migrating carry DIRECTORY URL CONCURRENCY
+    python -m benchmarks.migrating migrate DIRECTORY URL CONCURRENCY
     python -m benchmarks.migrating night DIRECTORY URL CONCURRENCY
 
 Prints "begun" when the libraries are loaded, and at the end a line of JSON: the seconds of each part, the users, and
@@ -66,7 +66,7 @@ async def idle(url: str) -> dict[str, float]:
     return {}
 
 
-async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResult, float]:
+async def migrate(directory: Path, url: str, concurrency: int) -> tuple[UsersResult, float]:
     """The result, and the seconds that it took."""
     began = time.monotonic()
     async with StackAuth(url, PROJECT, KEY, concurrency=concurrency) as service:
@@ -83,8 +83,8 @@ async def carry(directory: Path, url: str, concurrency: int) -> tuple[UsersResul
 
 
 async def night(directory: Path, url: str, concurrency: int) -> dict[str, float]:
-    users, seconds = await carry(directory, url, concurrency)
-    told = {"users": float(users.users), "carry": seconds, "carry peak": float(peak())}
+    users, seconds = await migrate(directory, url, concurrency)
+    told = {"users": float(users.users), "migrate": seconds, "migrate peak": float(peak())}
     whole = run(directory, users)
     bundle = BundleExaminers(directory)
     async with StackAuth(url, PROJECT, KEY, concurrency=concurrency) as service:
@@ -106,9 +106,9 @@ def main(way: str, *arguments: str) -> None:
     match way, arguments:
         case "idle", (url,):
             told = asyncio.run(idle(url))
-        case "carry", (directory, url, concurrency):
-            users, seconds = asyncio.run(carry(Path(directory), url, int(concurrency)))
-            told = {"users": float(users.users), "carry": seconds}
+        case "migrate", (directory, url, concurrency):
+            users, seconds = asyncio.run(migrate(Path(directory), url, int(concurrency)))
+            told = {"users": float(users.users), "migrate": seconds}
         case "night", (directory, url, concurrency):
             told = asyncio.run(night(Path(directory), url, int(concurrency)))
         case _:

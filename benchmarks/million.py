@@ -17,7 +17,7 @@ from bot.rehearsal.standins.stackauth import StackAuthStandin
 
 SIZES = (10_000, 100_000, 1_000_000)
 CONCURRENCY = 16
-PARTS = ("carry", "mapping", "read back", "references")
+PARTS = ("migrate", "mapping", "read back", "references")
 
 
 async def _child(*arguments: str | Path) -> dict[str, float]:

@@ -36,7 +36,7 @@ Create = Callable[[int], Awaitable[object]]
 
 @asynccontextmanager
 async def ours(url: str, concurrency: int) -> AsyncIterator[Create]:
-    """The bot's own way: client, pace and patience."""
+    """The bot's own way: client, rate limiter and retries."""
     async with StackAuth(url, PROJECT, KEY, concurrency=concurrency) as service:
         client = RetryingClient(service, RateLimiter())
         yield lambda worker: client.ask(lambda: service.create(_BODY))

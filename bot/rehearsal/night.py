@@ -31,7 +31,7 @@ from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.notice import NoticeStandin
 from bot.rehearsal.standins.slack import Message, Person, SlackStandin
-from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
+from bot.rehearsal.standins.stackauth import StackAuthStandin
 
 PEOPLE = {
     "ada": Person("U0ADA", "Ada"),
@@ -67,7 +67,7 @@ class Night:
         self.directory = directory
         self.log_file = directory.with_name(directory.name + ".log")
         self.slack = SlackStandin(people=PEOPLE.values(), posts_per_second=posts_per_second)
-        self.stack = StackAuthStandin(PROJECT, _STACK_KEY, latency_seconds=latency, marker=_supabase_id)
+        self.stack = StackAuthStandin(PROJECT, _STACK_KEY, latency_seconds=latency)
         self.notice = NoticeStandin()
         self.server = EmbeddedPostgres()
         self.company: Company
@@ -263,9 +263,3 @@ async def until(condition: Callable[[], bool], timeout: float) -> None:
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110  # a file tells nobody
             await asyncio.sleep(0.01)
-
-
-def _supabase_id(metadata: Json) -> str | None:
-    """The Supabase id in a user's server metadata, where the bot's marker stands."""
-    marker = metadata.get("supabase") if isinstance(metadata, dict) else None
-    return str(marker["id"]) if isinstance(marker, dict) and "id" in marker else None

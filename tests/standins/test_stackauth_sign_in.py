@@ -33,7 +33,7 @@ const app = new StackServerApp({
 });
 const created = await app.createUser({
   primaryEmail: "Ada@Example.com", primaryEmailAuthEnabled: true, primaryEmailVerified: true,
-  password: "correct", displayName: "Ada", serverMetadata: { supabaseId: "s1" },
+  password: "correct", displayName: "Ada", serverMetadata: { supabase: { id: "s1" } },
 });
 await app.createUser({ displayName: "Bea" });
 const listed = [];
@@ -418,7 +418,7 @@ async def test_the_real_sdk_is_served(node_project: Path, generation: Generation
         "email": "ada@example.com",
         "verified": True,
         "password": True,
-        "metadata": {"supabaseId": "s1"},
+        "metadata": {"supabase": {"id": "s1"}},
         "listed": ["Ada", "Bea"],
         "name": "Ada L.",
         "seen": {"seen": True},

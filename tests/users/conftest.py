@@ -24,7 +24,7 @@ from bot.plan.results import ExportResult, StepResult, UsersResult
 from bot.plan.run import Run
 from bot.port import Port
 from bot.ports import Progress
-from bot.rehearsal.standins.stackauth import Json, StackAuthStandin
+from bot.rehearsal.standins.stackauth import StackAuthStandin, supabase_id_in
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.migrate.step import UsersStep
 
@@ -70,12 +70,6 @@ def identity_row(n: int, provider: str, account: str, **columns: Any) -> dict[st
         "last_sign_in_at": "2024-02-01T00:00:00+00:00",
         **columns,
     }
-
-
-def marker_of(server_metadata: Json) -> str | None:
-    marker = server_metadata.get("supabase") if isinstance(server_metadata, dict) else None
-    found = marker.get("id") if isinstance(marker, dict) else None
-    return found if isinstance(found, str) else None
 
 
 class Night:
@@ -275,11 +269,11 @@ class Night:
 
     def assert_everybody_once(self) -> None:
         """Each mapped user is in the service, bears its own id, and no id is borne twice."""
-        borne = [marker_of(user.server_metadata) for user in self.service.users.values()]
+        borne = [supabase_id_in(user.server_metadata) for user in self.service.users.values()]
         ours = sorted(id_ for id_ in borne if id_ is not None)
         assert ours == sorted(self.mapped())
         for id_, entry in self.mapped().items():
-            assert marker_of(self.service.users[entry.stack_auth_user_id].server_metadata) == id_
+            assert supabase_id_in(self.service.users[entry.stack_auth_user_id].server_metadata) == id_
 
 
 class StoppedClock:
@@ -304,9 +298,7 @@ class Make:
     ports: list[Port] = field(default_factory=list)
 
     async def service(self, **given: Any) -> StackAuthStandin:
-        standin = StackAuthStandin(
-            PROJECT, KEY, **{"marker": marker_of, "retry_after_seconds": 0, "conflict_seconds": 0.01, **given}
-        )
+        standin = StackAuthStandin(PROJECT, KEY, **{"retry_after_seconds": 0, "conflict_seconds": 0.01, **given})
         await standin.start()
         self.services.append(standin)
         return standin

@@ -1,4 +1,4 @@
-"""A judge of who was carried over: by the rows of the source, the two files that the step left, and what the service
+"""A judge of who was migrated: by the rows of the source, the two files that the step left, and what the service
 holds. It shares nothing with the step, and takes the reasons from docs/users.md, as people do.
 
 `Judge.complaints` are sentences; none means that all is as it should be:
@@ -155,7 +155,7 @@ class Judge:
                 yield f"{id_}: created more than once"
 
     def judged(self) -> Iterator[Judged]:
-        """Those who were carried over by us; who was matched with somebody of the service's own is left alone."""
+        """Those whom we migrated; who was matched with somebody of the service's own is left alone."""
         for entry in self._mapping["mappings"]:
             id_ = entry["supabaseUserId"]
             stored = self._service.users.get(entry["stackAuthUserId"])

@@ -15,20 +15,20 @@ from bot.artifacts import files, mapping
 from bot.plan.findings import Verdict
 from bot.rehearsal.company import build
 from bot.rehearsal.postgres import EmbeddedPostgres
-from bot.rehearsal.standins.stackauth import StackAuthStandin
+from bot.rehearsal.standins.stackauth import StackAuthStandin, supabase_id_in
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.migrate.readback.examiner import ReadBack
-from tests.users.conftest import Night, marker_of
+from tests.users.conftest import Night
 from tests.users.test_company_users import rows_of
 
 ROOT = Path(__file__).parents[2]
 FAULTS = ("429-html", "500-before", "500-after", "drop-after", "502-html")
 
 
-async def carried(directory: Path, url: str, kill_after: float | None) -> bool:
+async def migrated(directory: Path, url: str, kill_after: float | None) -> bool:
     """One process; True when it came to its end before it was killed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.migrating", "carry", directory, url, "16"),
+        *(sys.executable, "-m", "benchmarks.migrating", "migrate", directory, url, "16"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -50,7 +50,7 @@ async def migrate(directory: Path, service: StackAuthStandin, *, users: int, kil
     created between two kills, as on a machine that has much else to do, the next one comes later.
     """
     kills, patience, there = 0, 1.0, 0
-    while not await carried(
+    while not await migrated(
         directory, service.url, kill_every * patience * random.uniform(0.8, 1.2) if there < users else None
     ):
         kills += 1
@@ -64,7 +64,7 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     with EmbeddedPostgres() as server:
         company = await asyncio.to_thread(build, server, users=users, rows=1_000, dbname="many")
         tables = [await asyncio.to_thread(rows_of, company, name) for name in ("users", "identities", "mfa_factors")]
-    service = StackAuthStandin(PROJECT, KEY, generation=generation, marker=marker_of, conflict_seconds=0.05)
+    service = StackAuthStandin(PROJECT, KEY, generation=generation, conflict_seconds=0.05)
     await service.start()
     service.retry_after_seconds = 0
     Night(directory, service).export(*tables, run_id=RUN_ID)
@@ -73,7 +73,9 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     kills = await migrate(directory, service, users=users, kill_every=kill_every)
     service.faults.clear()
 
-    created = Counter(id_ for user in service.users.values() if (id_ := marker_of(user.server_metadata)) is not None)
+    created = Counter(
+        id_ for user in service.users.values() if (id_ := supabase_id_in(user.server_metadata)) is not None
+    )
     assert set(created.values()) == {1}, "nobody is there twice"
     mapped = {
         entry.supabase_user_id: entry.stack_auth_user_id

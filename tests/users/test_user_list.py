@@ -5,12 +5,12 @@ from aiohttp import web
 
 from bot.errors import ServiceUnintelligible
 from bot.plan.findings import Verdict
+from bot.rehearsal.standins.stackauth import supabase_id_in
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.client.rate import RateLimiter
 from bot.stackauth.client.retry import RetryingClient
 from bot.stackauth.client.user_list import all_users
 from bot.stackauth.migrate.readback.examiner import ReadBack
-from tests.users.conftest import marker_of
 
 
 @pytest.fixture(params=["new", "old"])
@@ -59,7 +59,7 @@ async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
     night.service.faults.when(deletes_at_the_seam)
     await night.migrate()
     assert night.service.requests["POST", "/api/v1/users"] == 1, "whoever was deleted before anybody had seen them"
-    borne = [marker_of(user.server_metadata) for user in night.service.users.values()]
+    borne = [supabase_id_in(user.server_metadata) for user in night.service.users.values()]
     assert len(borne) == len(set(borne)) == 119
 
 

@@ -14,7 +14,8 @@ Limitations.
   token, GET /api/v1/projects/current, POST /api/v1/auth/password/sign-in and /api/v1/auth/mfa/sign-in, GET /health. No
   teams, contact channels, OAuth-provider or session endpoints, and no way in but a password. Only the branch `main`; no
   admin key is right, and any key that begins with `pck_` is a client's. The header that asks for errors as 200 is
-  ignored. `excluded_email_domains` in a list is refused as unknown.
+  ignored. Lists are by time of sign-up: search, teams, `only_anonymous`, `excluded_email_domains` and another order are
+  refused as unknown.
 - A password hash that is stored is checked by its form only (prefix $2a$, $2b$ or $2y$, 60 characters, alphabet, cost
   4 to 16): a high cost makes no create slower, and a plain password is kept plain. bcrypt is computed when somebody
   signs in. The service itself lets some characters outside the alphabet pass.
@@ -22,7 +23,7 @@ Limitations.
 - URLs are judged by their parts, not by the whole of the browsers' standard.
 - Metadata are kept as the release of April 2026 kept them, in both generations: later ones may lose less (`metadata`).
 - The database's unique constraints are played as one slow 500 without the waits between retries.
-- `last_active_at_millis` moves only when somebody signs in; order by it costs a sort a page.
+- `last_active_at_millis` moves only when somebody signs in.
 """
 
 from .access import Generation

@@ -46,13 +46,10 @@ ChangeCallback = Callable[[str, StoredUser], None]
 
 
 def supabase_id_in(server_metadata: Json) -> str | None:
-    """The source's user id, wherever it stands: under a key that reads supabaseId or supabaseUserId in any spelling."""
-    if not isinstance(server_metadata, dict):
-        return None
-    for key, value in server_metadata.items():
-        if isinstance(value, str) and re.sub("[^a-z]", "", key.lower()) in ("supabaseid", "supabaseuserid"):
-            return value
-    return next((found for value in server_metadata.values() if (found := supabase_id_in(value))), None)
+    """The source's user id, where the bot's marker has it."""
+    marker = server_metadata.get("supabase") if isinstance(server_metadata, dict) else None
+    found = marker.get("id") if isinstance(marker, dict) else None
+    return found if isinstance(found, str) else None
 
 
 class StackAuthStandin:
@@ -61,7 +58,7 @@ class StackAuthStandin:
     `latency_seconds`, `requests_per_second`, `retry_after_seconds` and `conflict_seconds` (how long the service retries
     a transaction that a unique constraint refuses) may be changed at any time. `requests` counts by method and path
     (`{id}` for a user's), refused and spoiled ones included; `most_at_once` of them were in hand together.
-    `creates_by_email` and `creates_by_marker` count what was stored.
+    `creates_by_marker` counts what was stored, by the source's user id.
     """
 
     def __init__(
@@ -81,7 +78,6 @@ class StackAuthStandin:
         retry_after_seconds: int = 1,
         conflict_seconds: float = 4.0,
         seed: int = 0,
-        marker: Callable[[Json], str | None] = supabase_id_in,
     ) -> None:
         self._settings = ProjectSettings(
             project_id=project_id,
@@ -101,11 +97,9 @@ class StackAuthStandin:
         self.requests: Counter[tuple[str, str]] = Counter()
         self.most_at_once = 0
         self._in_hand = 0
-        self.creates_by_email: Counter[str] = Counter()
         self.creates_by_marker: Counter[str] = Counter()
         self._secret_key: str | None = secret_key
         self._right_key = secret_key
-        self._marker = marker
         self._callbacks: list[ChangeCallback] = []
         self._recent: deque[float] = deque()
         self._limited = 0
@@ -167,11 +161,9 @@ class StackAuthStandin:
 
     def _note_change(self, event: str, user: StoredUser) -> None:
         if event == "user.created":
-            if user.primary is not None:
-                self.creates_by_email[user.primary.value] += 1
-            marker = self._marker(user.server_metadata)
-            if marker is not None:
-                self.creates_by_marker[marker] += 1
+            supabase_id = supabase_id_in(user.server_metadata)
+            if supabase_id is not None:
+                self.creates_by_marker[supabase_id] += 1
         for callback in self._callbacks:
             callback(event, user)
 

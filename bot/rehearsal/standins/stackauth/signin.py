@@ -1,4 +1,4 @@
-"""Signing in with a password, as an app's client does it: whoever was carried over can try the password they had.
+"""Signing in with a password, as an app's client does it: whoever was migrated can try the password they had.
 
 The order is the service's: the form of the body, whether passwords are on at all, then address and password as one
 question, so that nobody learns which of the two was wrong. The comparison is real bcrypt and takes its time by design

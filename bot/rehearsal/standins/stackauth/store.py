@@ -1,11 +1,10 @@
 """All users of the project: kept in the order of the list, so that a page costs its own length.
 
 A create, a change or a delete happens in one step of the event loop: whole or not at all. Lists are walked from the
-cursor on; only a search, and the order by last activity, look at everybody.
+cursor on.
 """
 
 import bisect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -15,7 +14,6 @@ from .schema import LARGEST_PAGE
 from .users import CheckedBody, ProjectSettings, StoredUser, Team, changed_user, check_password, new_user
 
 OrderKey = tuple[int, str]
-_SEARCHABLE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class UserStore:
@@ -103,13 +101,10 @@ class UserStore:
 
     def page(self, query: Mapping[str, str]) -> JsonObject:
         """One page by a query that passed the schema."""
-        if query.get("only_anonymous") == "true" and query.get("include_anonymous") != "true":
-            raise plain_refusal(400, "only_anonymous=true requires include_anonymous=true")
         limit = int(float(query["limit"])) if "limit" in query else None
         cursor = self._users.get(query["cursor"].lower()) if "cursor" in query else None
-        # A cursor whose user is gone finds nothing, and no next one: the database has no row to start from. Nobody is
-        # looked up by team here.
-        nowhere = "team_id" in query or ("cursor" in query and cursor is None)
+        # A cursor whose user is gone finds nothing, and no next one: the database has no row to start from.
+        nowhere = "cursor" in query and cursor is None
         walk = iter(()) if nowhere else self._walk(query, cursor)
         new = self._settings.generation == "new"
         enough = limit + 1 if limit is not None else LARGEST_PAGE + 1 if new else None
@@ -127,40 +122,24 @@ class UserStore:
         }
 
     def _walk(self, query: Mapping[str, str], cursor: StoredUser | None) -> Iterator[StoredUser]:
-        by_activity = query.get("order_by") == "last_active_at"
-        order = sorted((user.last_active_at_millis, user.id) for user in self._users.values()) if by_activity else None
-        keys = self._order if order is None else order
+        keys = self._order
         backwards = query.get("desc") == "true"
         exclusive = self._settings.generation == "new"
         if cursor is None:
             positions = range(len(keys))[::-1] if backwards else range(len(keys))
         else:
-            key = (cursor.last_active_at_millis if by_activity else cursor.signed_up_at_millis, cursor.id)
-            here = bisect.bisect_left(keys, key)
+            here = bisect.bisect_left(keys, (cursor.signed_up_at_millis, cursor.id))
             positions = range(here - exclusive, -1, -1) if backwards else range(here + exclusive, len(keys))
         return (self._users[keys[position][1]] for position in positions)
 
     def _visible(self, query: Mapping[str, str]) -> Callable[[StoredUser], bool]:
         with_anonymous = query.get("include_anonymous") == "true"
-        only_anonymous = query.get("only_anonymous") == "true"
         with_restricted = with_anonymous or query.get("include_restricted") == "true"
-        wanted = query.get("query", "")
-        found = _like(wanted)
-        letters = re.sub(r"[^a-zA-Z0-9\-_.]", "", wanted)
-        wanted_id = letters if _SEARCHABLE_ID.fullmatch(letters) else None
 
         def visible(user: StoredUser) -> bool:
             if user.is_anonymous:
-                if not with_anonymous:
-                    return False
-            elif only_anonymous or (not with_restricted and user.restricted_reason(self._settings) is not None):
-                return False
-            return (
-                wanted == ""
-                or user.id == wanted_id
-                or (user.display_name is not None and found(user.display_name))
-                or any(found(channel.value) for channel in user.channels)
-            )
+                return with_anonymous
+            return with_restricted or user.restricted_reason(self._settings) is None
 
         return visible
 
@@ -178,24 +157,6 @@ class UserStore:
             del self._auth_emails[email]
         for identity in user.oauth_identities:
             del self._identities[identity.provider, identity.account_id]
-
-
-def _like(wanted: str) -> Callable[[str], bool]:
-    """SQL's ILIKE over `%wanted%`: the service escapes nothing, so that `%`, `_` and a backslash mean what they mean
-    there.
-    """
-    pattern, at = [], 0
-    text = f"%{wanted}%"
-    while at < len(text):
-        character = text[at]
-        if character == "\\" and at + 1 < len(text):
-            at += 1
-            pattern.append(re.escape(text[at]))
-        else:
-            pattern.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
-        at += 1
-    whole = re.compile("".join(pattern), re.IGNORECASE | re.DOTALL)
-    return lambda value: whole.fullmatch(value) is not None
 
 
 def _auth_emails(user: StoredUser) -> list[str]:
