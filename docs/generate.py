@@ -30,7 +30,7 @@ import bot.plan
 from bot import cli, errors
 from bot.obstacles import OBSTACLES, Obstacle
 from bot.plan.checks import CHECKS
-from bot.plan.gates import DEFAULT
+from bot.plan.gates import DEFAULT, KNOWN
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
@@ -306,6 +306,20 @@ def _checkpoints() -> str:
     return _table(("checkpoint", "signal", "what must be true", "what the signal starts", "if you stop here"), rows)
 
 
+def _gates() -> str:
+    rows = [
+        (
+            f"`{gate.name}`",
+            f"`{gate.signal}`",
+            f"{_capital(gate.claim)}.",
+            ", ".join(f"`{name}`" for name in gate.examiners),
+            f"`{gate.step}`" if gate.step else "none",
+        )
+        for gate in KNOWN.values()
+    ]
+    return _table(("gate", "signal", "what must be true", "examiners", "step"), rows)
+
+
 def _words() -> str:
     words = _of_the_plan("_WORDS")
     any_member = _of_the_plan("_FOR_ANY_MEMBER")
@@ -388,6 +402,7 @@ def _by_name(answer: str) -> str:
 
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "docs/plan.md": {"gates": _gates},
     "README.md": {"checkpoints": _checkpoints, "exit-codes": _exit_codes},
     "docs/checks.md": {"checks": _checks, "examiners": _examiners},
     "docs/cannot-run.md": {"obstacles": _obstacles, "unmade": _unmade},
