@@ -25,10 +25,12 @@ from bot.errors import (
 )
 from bot.permissions import Vouching
 from bot.plan import actions as do
+from bot.plan import display
 from bot.plan import inputs as say
 from bot.plan.checks import first_check, unmade
+from bot.plan.delivery import Delivery
 from bot.plan.findings import Finding
-from bot.plan.run import Delivery, Run
+from bot.plan.run import Run
 from bot.ports import Channel, Examiners, Headway, Progress, Record, Source, Steps
 from bot.progress import Gauge, in_words
 
@@ -125,7 +127,7 @@ class Effects:
         if ts is None:
             if not action.look_first:
                 self._loop.dispatch(say.IntendPost(key=post.key))
-            displayed_state = self._loop.run.displayed_state(post)
+            displayed_state = display.displayed_state(self._loop.run, post)
             parent = self._loop.run.deliveries[post.thread] if post.thread is not None else None
             try:
                 ts = await self._channel.post(self._loop.run, post, self._headway(), self._record.head)
@@ -140,7 +142,7 @@ class Effects:
 
     async def _redraw(self, action: do.Redraw) -> None:
         delivery = action.delivery
-        displayed_state = self._loop.run.displayed_state(delivery.post)
+        displayed_state = display.displayed_state(self._loop.run, delivery.post)
         if delivery.post.kind == "cutover_run":
             self._rests.rest(action.rests_as, _HEADER_EVERY_SECONDS)
         try:

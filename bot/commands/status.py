@@ -11,6 +11,7 @@ from typing import Any
 
 from bot import settings
 from bot.directory_lock import holder_of, is_locked
+from bot.plan import display
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
 from bot.plan.texts.alarms import time_needed
@@ -47,7 +48,7 @@ def summary(run: Run | None) -> dict[str, Any]:
     return {
         "runId": run.run_id,
         "checkpoint": run.gate.name,
-        "status": run.header_status,
+        "status": display.header_status(run),
         "approvals": [
             {
                 "checkpoint": offer.checkpoint,

@@ -12,7 +12,7 @@ from bot.concurrency import run_in_slices
 from bot.edges.services import Services
 from bot.plan.results import ExportResult, HandoverResult, StepNote
 from bot.plan.run import Run
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control
 from bot.ports import Clock, Progress, Record, Report, Steps
 from bot.settings import Settings
 from bot.stackauth.migrate.step import UsersStep
@@ -50,7 +50,7 @@ async def _export(take: Export, guard: Guard, bundle: BundleExaminers, run: Run,
 
 async def _release(run: Run, report: Report) -> StepNote:
     """Nothing is done at the source: the watch ends with the event that follows."""
-    return StepNote(step="release", says=sentences.RELEASED_BY_GATE)
+    return StepNote(step="release", says=run_control.RELEASED_BY_GATE)
 
 
 async def _hand_over(directory: Path, record: Record, run: Run, report: Report) -> HandoverResult:

@@ -21,9 +21,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.plan import posts, signals
+from bot.plan import display, posts, signals
+from bot.plan.delivery import Delivery
 from bot.plan.events import MessageHeard, MessageKind, SignalAccepted
-from bot.plan.run import Delivery, Phase, Run
+from bot.plan.run import Phase, Run
 
 Lane = Literal["ask", "post", "edit", "work"]
 _KINDS: Mapping[MessageKind, int] = {"act": 0, "tell": 1, "miss": 2}
@@ -198,11 +199,11 @@ def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader]:
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:
-    return delivery.stands and delivery.shown != run.displayed_state(delivery.post)
+    return delivery.stands and delivery.shown != display.displayed_state(run, delivery.post)
 
 
 def _redraw(run: Run, delivery: Delivery) -> Redraw:
-    return Redraw(key=f"{delivery.post.key}/{run.displayed_state(delivery.post)}", delivery=delivery)
+    return Redraw(key=f"{delivery.post.key}/{display.displayed_state(run, delivery.post)}", delivery=delivery)
 
 
 def _next_work(run: Run) -> Verify | JudgeAgain | Work | Freeze | Thaw | None:

@@ -65,7 +65,7 @@ from bot.plan.inputs import (
 from bot.plan.results import StepResult, UsersResult, step_of
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, say
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control, sentences
 from bot.plan.texts.state import doing
 from bot.plan.timetable import reminders_due
 
@@ -273,7 +273,7 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
         return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text, joins=joins)
 
     if command.ts in run.acted_on:  # and the process died before its author was told
-        return [answered("done", sentences.took_effect(doing(run)))]
+        return [answered("done", run_control.took_effect(doing(run)))]
     verdict = words.judge(run, message, command.permission, progress=command.progress, now=now)
     if isinstance(verdict, Refusal):
         return [answered("refused", verdict.sentence)]

@@ -68,11 +68,11 @@ def _handover(run: Run) -> dict[str, Any]:
 
 _PARTS: Mapping[EvidencePart, Callable[[Run], dict[str, Any]]] = {
     "approvers": lambda run: {"approvers": list(run.opened.entitlement.may)},
-    "freeze": _freeze,
+    "freeze-record": _freeze,
     "bundle": _bundle,
-    "tables": _tables,
-    "users": _users,
-    "handover": _handover,
+    "table-counts": _tables,
+    "user-counts": _users,
+    "sums": _handover,
 }
 
 

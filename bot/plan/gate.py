@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-EvidencePart = Literal["approvers", "freeze", "bundle", "tables", "users", "handover"]
+EvidencePart = Literal["approvers", "freeze-record", "bundle", "table-counts", "user-counts", "sums"]
 """What a gate's evidence is made of, beside source and target (`bot.plan.evidence`)."""
 
 

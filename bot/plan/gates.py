@@ -26,7 +26,7 @@ EXPORT = Gate(
     if_you_stop="the bundle stays on disk, Stack Auth was not touched; thaw, and users go on as before",
     examiners=("files", "counts", "freeze-holds"),
     step="users",
-    evidence=("freeze", "bundle", "tables"),
+    evidence=("freeze-record", "bundle", "table-counts"),
     ends_guard=True,
     changes_target=True,
 )
@@ -40,7 +40,7 @@ USERS = Gate(
     if_you_stop="users created so far stay in Stack Auth, listed in users.jsonl; Supabase still has everything",
     examiners=("files", "mapping", "users-read-back", "references", "canary", "freeze-holds"),
     step="handover",
-    evidence=("freeze", "bundle", "users"),
+    evidence=("freeze-record", "bundle", "user-counts"),
     seals=True,
 )
 ENVIRONMENT = Gate(
@@ -71,7 +71,7 @@ LIVE = Gate(
     starts="asks the new system's addresses and proves the freeze once more, then lets the window end",
     if_you_stop="the bundle is handed over and stays as it is; Supabase stays frozen and watched",
     examiners=("live-urls", "freeze-holds"),
-    evidence=("freeze", "handover"),
+    evidence=("freeze-record", "sums"),
     ends_window=True,
 )
 STABLE = Gate(
@@ -83,7 +83,7 @@ STABLE = Gate(
     if_you_stop="the new system is live; Supabase stays frozen and watched until somebody ends it",
     examiners=("hours-live", "still-since-live"),
     step="release",
-    evidence=("handover",),
+    evidence=("sums",),
     releases=True,
 )
 THE_NIGHT = (FREEZE, EXPORT, USERS)

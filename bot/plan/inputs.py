@@ -151,7 +151,7 @@ class FailStep:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportLook:
-    """What a look at the source found while gate `freeze` waits."""
+    """What a look at the source found while the gate that freezes waits."""
 
     frozen: bool
     database_time: datetime
@@ -159,7 +159,7 @@ class ReportLook:
 
 @dataclass(frozen=True, kw_only=True)
 class MissLook:
-    """A look failed while gate `freeze` waits: nobody knows whether the freeze was in place all the time."""
+    """A look failed while the gate that freezes waits: nobody knows whether the freeze was in place all the time."""
 
 
 @dataclass(frozen=True, kw_only=True)

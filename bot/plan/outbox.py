@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.plan import posts
+from bot.plan.delivery import Delivery
 from bot.plan.findings import Finding
 from bot.plan.offer import Offer
 from bot.plan.posts import AlarmKey, AlarmKind, Post
-from bot.plan.run import Delivery, Run
+from bot.plan.run import Run
 from bot.plan.text import Text
 
 

@@ -7,7 +7,6 @@ on an event that `decide` can emit.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,13 +16,14 @@ from typing import Any, Literal
 from bot.plan import events as e
 from bot.plan import posts
 from bot.plan.checklist import ITEM, Checklist
+from bot.plan.delivery import Delivery
 from bot.plan.entitled import Entitled
 from bot.plan.findings import UNREADABLE, Finding, blocks
 from bot.plan.gate import Gate
 from bot.plan.hold import Hold
 from bot.plan.offer import Offer
 from bot.plan.plan import Plan
-from bot.plan.posts import AlarmKey, Post
+from bot.plan.posts import AlarmKey
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.waiving import waives, waives_any
 
@@ -52,33 +52,6 @@ class StepState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """A post and how far it has come. `shown` is the state that the channel displays, "" while that is not known."""
-
-    post: Post
-    intended: bool = False
-    ts: str = ""
-    shown: str = ""
-    posted_at: datetime | None = None
-    """When it first stood in the channel, by our clock, which may be set back: no order hangs on it."""
-    posted_as: int = 0
-    """The place, among all that has happened, of its first appearance in the channel."""
-    lost: tuple[str, ...] = ()
-    """The ts of messages that carried it and were deleted, oldest first."""
-    gone: bool = False
-    """Deleted, and not to be posted anew: what belongs into its thread stands in the channel."""
-
-    @property
-    def every_ts(self) -> tuple[str, ...]:
-        """Of all messages that carry or carried it, oldest first."""
-        return tuple(dict.fromkeys(ts for ts in (*self.lost, self.ts) if ts))
-
-    @property
-    def stands(self) -> bool:
-        return bool(self.ts) and not self.gone
-
-
-@dataclass(frozen=True, kw_only=True)
 class Run:
     opened: e.RunOpened
     last_at: datetime
@@ -100,7 +73,7 @@ class Run:
     checked: bool = False
     """The verification at hand found nothing that stops the gate, and its approvals are judged again."""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By passed gate; that of `freeze` is the freeze record."""
+    """By passed gate; of the gate that freezes they are the freeze record."""
     passed_at: Mapping[str, datetime] = field(default_factory=dict)
     """By passed gate, by our clock."""
     step: StepState | None = None
@@ -388,20 +361,6 @@ class Run:
         return told[-1] if told else ""
 
     @property
-    def header_status(self) -> str:
-        match self.phase:
-            case Phase.WAITING:
-                return "waiting"
-            case Phase.HELD:
-                return "held"
-            case Phase.DONE:
-                return "done"
-            case Phase.ABORTED:
-                return "aborted"
-            case _:
-                return "running"
-
-    @property
     def waivable(self) -> tuple[Finding, ...]:
         """Findings of the last checking that stop the gate, and that approvers may let pass; none while it is checked
         again, or where the same check found what may not pass.
@@ -427,45 +386,6 @@ class Run:
         """The key of the post that last told this finding at the current gate; "" when there is none."""
         told = [key for key, d in self.deliveries.items() if (d.post.body, d.post.thread) == (finding, self.gate_key)]
         return told[-1] if told else ""
-
-    def status_of(self, post: Post) -> str:
-        """The status that the channel should show for a post now."""
-        match post.body:
-            case posts.Header():
-                return self.header_status
-            case posts.Gate(checkpoint, offer):
-                return self.offers[checkpoint, offer].status
-            case posts.Checklist(checkpoint, number):
-                return self._status_of_list(checkpoint, number)
-            case _ if post.alarm is not None:
-                return "waiting" if post.alarm in self.alarms else "done"
-            case _:
-                return post.status
-
-    def _status_of_list(self, checkpoint: str, number: int) -> str:
-        """`passed` once the gate is on offer; `void` when a newer list or an earlier gate has taken its place."""
-        checklist = self.checklists[checkpoint]
-        if checklist.number != number or self.plan.gate(checkpoint) in self.plan.behind(self.gate.name):
-            return "void"
-        return "passed" if checklist.is_complete else "waiting"
-
-    def displayed_state(self, post: Post) -> str:
-        """What the post must show of the run now: when it differs from what is shown, the message is edited. A gate
-        that is refused again has another displayed_state, so that readers see that something happened.
-        """
-        status = self.status_of(post)
-        match post.body:
-            case posts.Gate(checkpoint, offer):
-                shown = self.offers[checkpoint, offer]
-                more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
-                return f"{status} {shown.attempt}{more}"
-            case posts.Checklist(checkpoint, _) if status != "void":
-                return " ".join([status, *(item.state for item in self.checklists[checkpoint].items.values())])
-            case posts.Header():
-                why = f" {hashlib.sha256(repr(self.hold).encode()).hexdigest()[:8]}" if self.hold else ""
-                return f"{status} {self.gate_key} {self.phase}{why}"
-            case _:
-                return status
 
     def thread_of(self, thread_ts: str | None) -> str | None:
         """The key of our top-level post whose thread it is; None when it is not a thread of this run."""

@@ -1,6 +1,6 @@
 """The moves of what is seen at the source: looks before the freeze is proven, drift and blindness after it, the guard.
 
-    ReportLook, MissLook     -> FreezeSeen, FreezeGone       until gate `freeze` has passed, also while the run is held
+    ReportLook, MissLook     -> FreezeSeen, FreezeGone       until the freeze has passed, also while the run is held
     ReportDrift              -> DriftSeen                    from the proof on, until `release` or a thaw
                              -> WatchRebased                 nothing new, but what was told before has ended
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.plan import display
 from bot.plan import events as e
 from bot.plan.decide import open_run
 from bot.plan.findings import Finding, passed
@@ -89,7 +90,7 @@ class Night:
         delivery = self.run.deliveries[key]
         self.happens(e.PostIntended(at=NOW, key=key))
         ts = await self.channel.post(self.run, delivery.post, None, HEAD)
-        self.happens(e.Posted(at=NOW, key=key, ts=ts, displayed_state=self.run.displayed_state(delivery.post)))
+        self.happens(e.Posted(at=NOW, key=key, ts=ts, displayed_state=display.displayed_state(self.run, delivery.post)))
         return ts
 
     async def post_all(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.conductor import Conductor
 from bot.errors import CutoverError, ServiceRefused
+from bot.plan import display
 from bot.plan import inputs as say
 from bot.plan.findings import Finding, passed
 from bot.plan.results import StepResult
@@ -81,7 +82,9 @@ def test_an_edit_that_fails_holds_back_no_other(seconds: float, error: CutoverEr
         assert all(later - earlier >= 1.9 for earlier, later in itertools.pairwise(begun))
         if error is not REFUSED:
             await until(
-                lambda: world.shown[header] == conductor.run.displayed_state(conductor.run.deliveries[header].post)
+                lambda: (
+                    world.shown[header] == display.displayed_state(conductor.run, conductor.run.deliveries[header].post)
+                )
             )
         conducting.cancel()
         await asyncio.wait([conducting])

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot.journal import read_chain
+from bot.plan import display
 from bot.plan import events as e
 from bot.plan.findings import MOVED, Finding, failed, warned
 from bot.plan.fold import fold
@@ -227,7 +228,9 @@ def _end(world: World, code: int, run: Run) -> tuple[Any, ...]:
     happened = [(event.type, getattr(event, "checkpoint", "")) for event in world.disk if event.type in _TELLS]
     offers = [(*place, offer.status, offer.by) for place, offer in run.offers.items()]
     told = {
-        key: run.displayed_state(d.post).partition(" ")[0] for key, d in run.deliveries.items() if d.post.thread is None
+        key: display.displayed_state(run, d.post).partition(" ")[0]
+        for key, d in run.deliveries.items()
+        if d.post.thread is None
     }
     return code, run.phase, run.results, offers, run.accepted, run.hold, run.drift, run.watched, told, happened
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from bot.conductor import Conductor
 from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnreachable, UsageError
 from bot.obstacles import DATABASE_AWAY
+from bot.plan import display
 from bot.plan.actions import settled
 from bot.plan.decide import decide
 from bot.plan.events import Event, MovedTo
@@ -280,7 +281,9 @@ class World:
         assert fold(self.disk) == run
         assert settled(run)
         assert Counter(self.posted) == Counter([*run.deliveries, *self.deleted])
-        assert self.shown == {key: run.displayed_state(delivery.post) for key, delivery in run.deliveries.items()}
+        assert self.shown == {
+            key: display.displayed_state(run, delivery.post) for key, delivery in run.deliveries.items()
+        }
         assert set(self.pins) == {next(iter(run.deliveries.values())).ts}
 
 
@@ -322,7 +325,7 @@ class _Channel:
     world: World
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
-        displayed_state = run.displayed_state(post)
+        displayed_state = display.displayed_state(run, post)
         parent = run.deliveries[post.thread] if post.thread is not None else None
         if parent is not None and parent.stands and not self.world.stands(parent.post.key, parent.ts):
             raise LOST_MESSAGE
@@ -343,7 +346,7 @@ class _Channel:
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         if not self.world.stands(post.key, ts):
             raise LOST_MESSAGE
-        displayed_state = run.displayed_state(post)
+        displayed_state = display.displayed_state(run, post)
         self.world.edited.append((post.key, asyncio.get_running_loop().time()))
 
         def store() -> None:

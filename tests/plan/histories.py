@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.plan import actions as do
+from bot.plan import display
 from bot.plan import events as e
 from bot.plan.actions import Action, next_actions, settled
 from bot.plan.decide import decide, open_run
@@ -358,14 +359,14 @@ class Night:
                 case do.Deliver(delivery=delivery, look_first=look_first):
                     if not look_first:
                         self.do(IntendPost(key=delivery.post.key))
-                    displayed_state = self.run.displayed_state(delivery.post)
+                    displayed_state = display.displayed_state(self.run, delivery.post)
                     self.do(ConfirmPost(key=delivery.post.key, ts=self.new_ts(), displayed_state=displayed_state))
                 case do.Redraw(delivery=delivery):
                     self.do(
                         ConfirmEdit(
                             key=delivery.post.key,
                             ts=delivery.ts,
-                            displayed_state=self.run.displayed_state(delivery.post),
+                            displayed_state=display.displayed_state(self.run, delivery.post),
                         )
                     )
                 case _:

@@ -13,7 +13,7 @@ from bot.plan.gates import FREEZE
 from bot.plan.inputs import ConfirmPost, EndThaw, Hear, IntendPost, Judge, ReportDeletion, ReportDrift
 from bot.plan.run import Phase
 from bot.plan.text import Text
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control, sentences
 from bot.slack.render.header import header
 from tests.plan.histories import ANN, BEN, BOT, EVE, Night, good_findings, next_actions, night_at, permission_of, plain
 
@@ -50,7 +50,7 @@ def test_a_second_yes_without_its_warning_is_none(word: str) -> None:
     """Slack has not taken the warning yet: nobody has read what the word undoes."""
     night = night_at("export waits")
     said(night, f"<@{BOT}> {word}")
-    unread = plain(sentences.warning_unread(word))
+    unread = plain(run_control.warning_unread(word))
     assert said(night, f"<@{BOT}> {word} yes", BEN) == unread
     assert beside(night, f"{word} yes") == f"@{ANN} sent `/cutover {word} yes`. {unread}"
     assert night.run.phase is Phase.WAITING
@@ -94,7 +94,7 @@ def test_a_second_yes_is_not_carried_over_the_handover() -> None:
     night.talk()
     night.end_step()
     assert night.run.phase is Phase.DONE
-    assert said(night, f"<@{BOT}> thaw yes") == plain(sentences.warning_outdated("thaw"))
+    assert said(night, f"<@{BOT}> thaw yes") == plain(run_control.warning_outdated("thaw"))
     assert (night.run.phase, night.run.watched) == (Phase.DONE, True)
     night.ask("thaw")
     night.ask("thaw yes")

@@ -11,7 +11,7 @@ from bot.plan.posts import AlarmKey, Prose, alarm_key
 from bot.plan.results import Attention
 from bot.plan.signals import WORDS
 from bot.plan.text import Text, say
-from bot.plan.texts import accepting, alarms, sentences
+from bot.plan.texts import accepting, alarms, run_control, sentences
 from bot.plan.texts.foreign import marked
 from bot.plan.texts.state import why_held
 
@@ -59,17 +59,17 @@ from .histories import (
 
 # -- what people say, by place ----------------------------------------------------------------------------------------
 
-WAITS_FREEZE = sentences.nothing_to_retry(FREEZE)
-WAITS_EXPORT = sentences.nothing_to_retry(EXPORT)
+WAITS_FREEZE = run_control.nothing_to_retry(FREEZE)
+WAITS_EXPORT = run_control.nothing_to_retry(EXPORT)
 NOTHING_TO_ACCEPT = accepting.nothing_to_accept("nosuch", ())
 OPEN_REASONS = accepting.nothing_to_accept("nosuch", ["phone-only", "sso"])
-NOBODY_ASKED = sentences.nothing_to_confirm("abort")
+NOBODY_ASKED = run_control.nothing_to_confirm("abort")
 UNKNOWN_WORD = sentences.unknown_word("coffee", WORDS)
-HELD = sentences.held(marked("Stack Auth did not answer; 3 users exist; look at its status page."))
-DRIFTED = sentences.held(why_held(SourceMoved(changes=("public.orders took 2 writes",))))
-ABORTING = sentences.over("being aborted")
-ABORTED = sentences.over("aborted")
-DONE = sentences.over("handed over")
+HELD = run_control.held(marked("Stack Auth did not answer; 3 users exist; look at its status page."))
+DRIFTED = run_control.held(why_held(SourceMoved(changes=("public.orders took 2 writes",))))
+ABORTING = run_control.over("being aborted")
+ABORTED = run_control.over("aborted")
+DONE = run_control.over("handed over")
 ATTENTION = sentences.attention_open(["phone-only", "sso"])
 
 
@@ -567,7 +567,7 @@ def test_retry_after_drift_voids_the_gate_and_offers_the_first_anew(place: str) 
     assert (offered.checkpoint, offered.offer) == ("freeze", 2)
     assert offered.digest != first.digest
     assert isinstance(answer, e.Answered)
-    assert answer.text == sentences.retrying(sentences.ALL_AGAIN)
+    assert answer.text == run_control.retrying(run_control.ALL_AGAIN)
     run = night.run
     assert (run.phase, run.freeze, run.export, run.users) == (Phase.WAITING, None, None, None)
     assert (run.frozen_since, {run.offers[gate].status for gate in gates}) == (None, {"void"})
@@ -633,12 +633,12 @@ def test_abort_says_what_it_undoes_and_wants_a_second_yes(place: str, users: boo
     asked, answer = night.ask("abort")
     assert isinstance(asked, e.AbortAsked)
     assert isinstance(answer, e.Answered)
-    assert answer.text == sentences.abort_asked(users_touched=users)
+    assert answer.text == run_control.abort_asked(users_touched=users)
     assert night.run.phase is phase
     confirmed, answer = night.ask("abort yes", BEN)
     assert isinstance(confirmed, e.AbortConfirmed)
     assert isinstance(answer, e.Answered)
-    assert answer.text == sentences.aborting()
+    assert answer.text == run_control.aborting()
     assert (night.run.phase, night.run.step) == (Phase.ABORTING, None)
 
 
@@ -663,7 +663,7 @@ def test_a_second_yes_that_was_said_before_the_first_word_is_none() -> None:
     night.ask("abort")
     (answer,) = night.judge(night.hear(f"<@{BOT}> abort yes", ts=early))
     assert isinstance(answer, e.Answered)
-    assert (answer.status, answer.text) == ("refused", sentences.warning_unread("abort"))
+    assert (answer.status, answer.text) == ("refused", run_control.warning_unread("abort"))
     assert night.run.phase is Phase.WAITING
 
 

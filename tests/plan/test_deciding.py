@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.plan import display
 from bot.plan.texts import accepting, sentences
 from tests.plan.histories import (
     ANN,
@@ -151,7 +152,7 @@ def test_a_dry_run_ends_with_what_it_foresaw() -> None:
     night = night_at("users runs")
     night.end_step(result_of("users").model_copy(update={"dry_run": True, "mapping_sha256": ""}))
     assert night.run.phase is Phase.DONE
-    assert night.run.header_status == "done"
+    assert display.header_status(night.run) == "done"
     assert ("users", 1) not in night.run.offers
     assert not {"work", "post", "edit"} & next_actions(night.run).keys()
     assert told(night, "users-mapped").startswith("Nothing was changed: ")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan import display
 from bot.plan.compose import DEFAULT_NAMES, compose
 from bot.plan.text import plain
 
@@ -223,14 +224,14 @@ def test_the_header_shows_the_phase(place: str) -> None:
     run = night_at(place).run
     header = run.deliveries[f"{RUN_ID}/header"].post
     assert run.phase is PHASE_AT[place]
-    assert run.status_of(header) == HEADER_AT[run.phase]
+    assert display.status_of(run, header) == HEADER_AT[run.phase]
 
 
 def _statuses(night: Night) -> dict[str, str]:
     """Of every post that moves, by its key without the run's id."""
     run = night.run
     return {
-        key.removeprefix(f"{RUN_ID}/"): run.status_of(d.post)
+        key.removeprefix(f"{RUN_ID}/"): display.status_of(run, d.post)
         for key, d in run.deliveries.items()
         if d.post.kind in {"cutover_run", "cutover_checkpoint", "cutover_alarm"}
     }
@@ -266,7 +267,7 @@ def test_a_gate_refused_again_displays_another_state() -> None:
         night.give_signal()
         night.find([failed("freeze-proof", "An old session can write.", "End it.")])
         night.end_checks()
-        faces.add(night.run.displayed_state(post))
+        faces.add(display.displayed_state(night.run, post))
     assert len(faces) == 2
 
 
@@ -492,5 +493,5 @@ def test_an_evidence_digest_moves_with_what_it_binds() -> None:
 def test_what_is_shown_and_no_longer_true_is_drawn_anew() -> None:
     """The channel follows the run: after any talk nothing displays another state than it has."""
     night = _full_night()
-    assert all(d.shown == night.run.displayed_state(d.post) for d in night.run.deliveries.values())
+    assert all(d.shown == display.displayed_state(night.run, d.post) for d in night.run.deliveries.values())
     assert not any(isinstance(action, do.Redraw) for action in next_actions(night.run).values())

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.plan import display
 from bot.plan.gates import FREEZE, USERS
 from bot.plan.hold import SaidHold
-from bot.plan.texts import accepting, sentences
+from bot.plan.texts import accepting, run_control, sentences
 from bot.plan.texts.state import why_held
 from bot.plan.window import time_left
 from bot.slack.render.escape import mrkdwn
@@ -326,7 +327,7 @@ def test_thaw_before_the_handover_goes_back_to_the_first_gate(place: str) -> Non
     night.do(EndThaw(findings=(WRITES,)))
     night.talk()
     run = night.run
-    assert (run.phase, run.header_status, run.freeze, run.step) == (Phase.HELD, "held", None, None)
+    assert (run.phase, display.header_status(run), run.freeze, run.step) == (Phase.HELD, "held", None, None)
     assert {run.offers[place].status for place in before} == {"void"}
     assert run.current == ("freeze", 2)
     assert not any(timer.chore == "watch" for timer in timers(run, timedelta(minutes=15)))
@@ -344,7 +345,7 @@ def test_thaw_after_the_handover_ends_the_watch() -> None:
     assert (night.run.phase, night.run.watched) == (Phase.DONE, False)
     assert {offer.status for offer in night.run.offers.values()} == {"passed"}
     assert not any(timer.chore == "watch" for timer in timers(night.run, timedelta(minutes=15)))
-    assert _answer(night, "thaw") == plain(sentences.not_watched())
+    assert _answer(night, "thaw") == plain(run_control.not_watched())
 
 
 def test_a_thaw_that_fails_holds_the_run_and_is_tried_again() -> None:
@@ -367,10 +368,10 @@ def test_the_second_yes_is_for_the_same_word_and_in_time() -> None:
     """`thaw` does not confirm `abort`, and one that comes too late confirms nothing."""
     night = night_at("export waits")
     night.ask("abort")
-    assert _answer(night, "thaw yes") == plain(sentences.nothing_to_confirm("thaw"))
+    assert _answer(night, "thaw yes") == plain(run_control.nothing_to_confirm("thaw"))
     night.ask("thaw")
     night.later(minutes=11)
-    assert _answer(night, "thaw yes") == plain(sentences.nothing_to_confirm("thaw"))
+    assert _answer(night, "thaw yes") == plain(run_control.nothing_to_confirm("thaw"))
     assert night.run.phase is Phase.WAITING
 
 
@@ -394,12 +395,12 @@ def test_a_thaw_by_hand_before_the_freeze_was_proven_is_only_told() -> None:
 
 def test_release_ends_the_watch_after_the_handover_only() -> None:
     """Before it, somebody has to decide what becomes of the freeze."""
-    assert _answer(night_at("users waits"), "release") == plain(sentences.not_handed_over())
+    assert _answer(night_at("users waits"), "release") == plain(run_control.not_handed_over())
     night = night_at("done")
     night.ask("release")
     assert not night.run.watched
     assert night.do(ReportDrift(changes=("public.orders took 2 writes",))) == []
-    assert _answer(night, "release") == plain(sentences.not_watched())
+    assert _answer(night, "release") == plain(run_control.not_watched())
 
 
 # -- start, and the bot that freezes ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.plan import actions as do
-from bot.plan import posts
+from bot.plan import display, posts
 from bot.plan.compose import OwnGate, PlanRefused, compose
 from bot.plan.gates import KNOWN
 from bot.plan.text import plain
@@ -324,14 +324,14 @@ def test_the_list_and_the_gate_are_two_messages_and_both_are_shown_as_they_are()
     night = at_the_list()
     key = posts.checklist_key(night.run.run_id, "readiness", 1)
     post = night.run.deliveries[key].post
-    assert (post.kind, night.run.status_of(post)) == ("cutover_checkpoint", "waiting")
+    assert (post.kind, display.status_of(night.run, post)) == ("cutover_checkpoint", "waiting")
     night.ask("tick dns-ttl", EVE)
     assert isinstance(next_actions(night.run)["edit"], do.Redraw)
     night.tick_all()
-    assert night.run.status_of(post) == "passed"
+    assert display.status_of(night.run, post) == "passed"
     assert night.run.deliveries[night.run.gate_key].post.body == posts.Gate("readiness", 1)
     night.ask("untick dns-ttl")
-    assert night.run.status_of(post) == "waiting"
+    assert display.status_of(night.run, post) == "waiting"
 
 
 def test_a_refused_check_at_a_gate_around_is_waived_and_refused_like_any_other() -> None:

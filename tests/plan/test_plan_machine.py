@@ -41,6 +41,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.plan import display
 from bot.plan.posts import AlarmKey
 from bot.plan.results import Attention, UsersResult
 
@@ -312,7 +313,7 @@ class Nights(RuleBasedStateMachine):
                 self.take(event)
         if survives is not None:
             self.take_up()
-        self.witness.shows(self.due(), self.alive.header_status)
+        self.witness.shows(self.due(), display.header_status(self.alive))
         return bool(decision)
 
     def take_up(self, today: dict[str, int] | None = None) -> None:
@@ -585,7 +586,7 @@ class Nights(RuleBasedStateMachine):
             self.say(ANN, f"<@{BOT}> {word}")  # what has ended stays as it is
 
     def the_witness_looks(self) -> None:
-        self.witness.sees(self.armed(), self.due(), self.alive.header_status)
+        self.witness.sees(self.armed(), self.due(), display.header_status(self.alive))
 
     def armed(self) -> set[str]:
         return {timer.chore for timer in timers(self.alive, REMIND_AFTER)}
@@ -831,7 +832,7 @@ class Nights(RuleBasedStateMachine):
                     return
                 if not look_first:
                     self.dispatch(IntendPost(key=key))
-                displayed_state = self.alive.displayed_state(delivery.post)
+                displayed_state = display.displayed_state(self.alive, delivery.post)
                 parent = self.alive.deliveries.get(delivery.post.thread or "")
                 if parent is not None and parent.stands and not self.stands(parent):
                     self.lose(parent, told=arrives and told)
@@ -849,7 +850,7 @@ class Nights(RuleBasedStateMachine):
                         ConfirmEdit(
                             key=delivery.post.key,
                             ts=delivery.ts,
-                            displayed_state=self.alive.displayed_state(delivery.post),
+                            displayed_state=display.displayed_state(self.alive, delivery.post),
                         )
                     )
             case do.PinHeader(ts=ts):
@@ -1275,7 +1276,7 @@ class Nights(RuleBasedStateMachine):
         }
         for key, delivery in self.alive.deliveries.items() if self.run else []:
             assert key == delivery.post.key
-            status = self.alive.status_of(delivery.post)
+            status = display.status_of(self.alive, delivery.post)
             assert status in legal[delivery.post.kind]
 
     @invariant()

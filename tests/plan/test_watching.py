@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.plan import display
 from bot.plan.findings import MOVED
 from bot.plan.inputs import TellFinding
 from bot.plan.results import UsersResult
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control
 
 from .histories import (
     BEN,
@@ -323,8 +324,8 @@ def test_a_dry_run_that_has_ended_is_held_by_no_drift() -> None:
         "The source has moved after the dry run.\n• 1 row was inserted in public.orders\nThe results of the dry run "
         "stay. `cutover thaw` lets users write again."
     ]
-    assert _answer(night, "thaw") == plain(sentences.thaw_asked(sentences.THAWED_AFTER_DRY_RUN))
-    assert _answer(night, "release") == plain(sentences.released(thaw_failed=False, dry_run=True))
+    assert _answer(night, "thaw") == plain(run_control.thaw_asked(run_control.THAWED_AFTER_DRY_RUN))
+    assert _answer(night, "release") == plain(run_control.released(thaw_failed=False, dry_run=True))
 
 
 def test_the_header_of_a_held_run_shows_why_it_is_held_now() -> None:
@@ -333,9 +334,9 @@ def test_the_header_of_a_held_run_shows_why_it_is_held_now() -> None:
     night.ask("hold the office is closed", EVE)
     night.talk()
     header = next(iter(night.run.deliveries.values()))
-    assert header.shown == night.run.displayed_state(header.post)
+    assert header.shown == display.displayed_state(night.run, header.post)
     night.do(ReportDrift(changes=ONE_ROW, moved_to=FIRST))
-    assert header.shown != night.run.displayed_state(header.post)
+    assert header.shown != display.displayed_state(night.run, header.post)
     assert any(isinstance(action, do.Redraw) and action.delivery.post.key == header.post.key for action in night.talk())
 
 
@@ -346,7 +347,7 @@ def test_a_thaw_that_fails_after_the_handover_leaves_the_run_handed_over() -> No
     """With an alarm, and the watch goes on; nothing is held, and the thaw is said anew."""
     night = night_at("done")
     _fails_to_thaw(night)
-    assert (night.run.phase, night.run.header_status, night.run.hold) == (Phase.DONE, "done", None)
+    assert (night.run.phase, display.header_status(night.run), night.run.hold) == (Phase.DONE, "done", None)
     assert _stand(night) == {"thaw-failed"}
     assert _alarms(night, "thaw-failed") == [
         "The thaw failed. No answer; nothing was thawed; look at it. Say `thaw` to me again, or run `cutover thaw` on "
@@ -372,7 +373,7 @@ def test_release_after_a_thaw_that_failed_says_that_nobody_knows_whether_it_is_f
     """It ends the watch and thaws nothing; that the thaw failed is not over by it."""
     night = night_at("done")
     _fails_to_thaw(night)
-    assert _answer(night, "release") == plain(sentences.released(thaw_failed=True, dry_run=False))
+    assert _answer(night, "release") == plain(run_control.released(thaw_failed=True, dry_run=False))
     assert (night.run.phase, night.run.watched, _stand(night)) == (Phase.DONE, False, {"thaw-failed"})
     assert "work" not in next_actions(night.run)
     night.do(ReportThaw(thawed_at=night.now, findings=(WRITES,)))
@@ -383,7 +384,7 @@ def test_a_thaw_before_the_start_leaves_the_run_waiting_for_it() -> None:
     """No gate was posted, none is, and nobody is told of one."""
     night = Night(rules=e.Rules(start_on_word=True))
     night.talk()
-    assert _answer(night, "thaw") == plain(sentences.thaw_asked(sentences.THAWED_BEFORE_START))
+    assert _answer(night, "thaw") == plain(run_control.thaw_asked(run_control.THAWED_BEFORE_START))
     night.ask("thaw yes")
     night.do(EndThaw(findings=(WRITES,)))
     assert (night.run.phase, night.run.started, night.run.hold, night.run.offers) == (Phase.WAITING, False, None, {})

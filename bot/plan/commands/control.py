@@ -14,7 +14,7 @@ from bot.plan.gate import Gate
 from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control, sentences
 from bot.plan.texts.foreign import seen
 from bot.plan.texts.state import doing, why_held
 
@@ -24,8 +24,8 @@ _SECOND_YES_WITHIN = timedelta(minutes=10)
 def hold(run: Run, said: Said) -> Reply | Refusal:
     """Any member may stop the run: what is under way stops at a safe point, and approvals not spent are withdrawn."""
     if not seen(said.argument):
-        return Refusal(sentence=sentences.why_held())
-    return sentences.held_now(run.entitled.may), [
+        return Refusal(sentence=run_control.why_held())
+    return run_control.held_now(run.entitled.may), [
         e.HoldAsked(at=said.now, why=said.argument, user=said.user, ts=said.message.ts)
     ]
 
@@ -35,9 +35,9 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
         return _take_up_users(run, said)
     asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
     if not run.drift or run.thaw == "confirmed":
-        return sentences.retrying(doing(after(run, asked))), [asked]
+        return run_control.retrying(doing(after(run, asked))), [asked]
     anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
-    return sentences.retrying(sentences.ALL_AGAIN), [asked, *anew]
+    return run_control.retrying(run_control.ALL_AGAIN), [asked, *anew]
 
 
 def back_to_the_freeze(run: Run, why: str, now: datetime) -> Sequence[e.Event]:
@@ -58,50 +58,50 @@ def voided(run: Run, gates: Iterable[Gate], why: str, now: datetime) -> Sequence
 def _take_up_users(run: Run, said: Said) -> Reply | Refusal:
     """The users step once more, for those on whom somebody has decided and for all who are not mapped."""
     if run.users is None or run.is_closed or not (run.decided_since or run.users.unmapped):
-        return Refusal(sentence=sentences.nothing_to_retry(run.gate))
+        return Refusal(sentence=run_control.nothing_to_retry(run.gate))
     step = run.users.kind
     asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
     behind = run.plan.behind(run.plan.with_step(step).name)
     void = voided(run, behind, f"the step `{step}` runs again", said.now)
     again = e.StepReopened(at=said.now, step=step)
-    return sentences.retrying(sentences.USERS_AGAIN), [asked, *void, again]
+    return run_control.retrying(run_control.USERS_AGAIN), [asked, *void, again]
 
 
 def abort(run: Run, said: Said) -> Reply | Refusal:
     if run.abort == "confirmed":
         return Refusal(sentence=_thaw_failed(run))
-    warning = sentences.abort_asked(users_touched=run.changed_target)
+    warning = run_control.abort_asked(users_touched=run.changed_target)
     if said.argument.casefold() != "yes":
         return warning, [e.AbortAsked(at=said.now, user=said.user, ts=said.message.ts)]
     if why_not := _no_second_yes(run, said, "abort", run.abort_asked if run.abort == "asked" else None, warning):
         return Refusal(sentence=why_not)
-    return sentences.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+    return run_control.aborting(), [e.AbortConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
 
 
 def thaw(run: Run, said: Said) -> Reply | Refusal:
     if run.is_closed and not run.watched:
-        return Refusal(sentence=sentences.not_watched())
+        return Refusal(sentence=run_control.not_watched())
     if "confirmed" in {run.abort, run.thaw}:
         return Refusal(sentence=_thaw_failed(run))
-    warning = sentences.thaw_asked(_after_a_thaw(run))
+    warning = run_control.thaw_asked(_after_a_thaw(run))
     if said.argument.casefold() != "yes":
         return warning, [e.ThawAsked(at=said.now, user=said.user, ts=said.message.ts)]
     if why_not := _no_second_yes(run, said, "thaw", run.thaw_asked if run.thaw == "asked" else None, warning):
         return Refusal(sentence=why_not)
-    return sentences.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
+    return run_control.thawing(), [e.ThawConfirmed(at=said.now, user=said.user, ts=said.message.ts)]
 
 
 def _thaw_failed(run: Run) -> Text:
     assert run.hold is not None
-    return sentences.thaw_held(why_held(run.hold))
+    return run_control.thaw_held(why_held(run.hold))
 
 
 def _after_a_thaw(run: Run) -> str:
     if run.handover is not None:
-        return sentences.THAWED_AFTER_HANDOVER
+        return run_control.THAWED_AFTER_HANDOVER
     if run.is_dry_run_over:
-        return sentences.THAWED_AFTER_DRY_RUN
-    return sentences.THAWED_BEFORE_HANDOVER if run.started else sentences.THAWED_BEFORE_START
+        return run_control.THAWED_AFTER_DRY_RUN
+    return run_control.THAWED_BEFORE_HANDOVER if run.started else run_control.THAWED_BEFORE_START
 
 
 def _no_second_yes(
@@ -111,25 +111,25 @@ def _no_second_yes(
     would undo now.
     """
     if asked is None or said.now - asked.at > _SECOND_YES_WITHIN:
-        return sentences.nothing_to_confirm(word)
+        return run_control.nothing_to_confirm(word)
     warned = run.answer_to(asked.ts)
     if warned is None or not said.is_behind(run, warned):
-        return sentences.warning_unread(word)
+        return run_control.warning_unread(word)
     if said.since(warned) > _SECOND_YES_WITHIN:
-        return sentences.nothing_to_confirm(word)
+        return run_control.nothing_to_confirm(word)
     if warned.post.body != posts.Prose(sentences.to_author(run.heard[asked.ts], warning)):
-        return sentences.warning_outdated(word)
+        return run_control.warning_outdated(word)
     return None
 
 
 def release(run: Run, said: Said) -> Reply | Refusal:
     """The new system is live; nobody needs to watch the old one any more."""
     if not run.is_closed:
-        return Refusal(sentence=sentences.not_handed_over())
+        return Refusal(sentence=run_control.not_handed_over())
     if (gate := next((g for g in run.plan.gates if g.releases and not run.is_passed(g.name)), None)) is not None:
-        return Refusal(sentence=sentences.released_by_gate(gate))
+        return Refusal(sentence=run_control.released_by_gate(gate))
     if not run.watched:
-        return Refusal(sentence=sentences.not_watched())
-    return sentences.released(thaw_failed=run.unthawed, dry_run=run.is_dry_run_over), [
+        return Refusal(sentence=run_control.not_watched())
+    return run_control.released(thaw_failed=run.unthawed, dry_run=run.is_dry_run_over), [
         e.Released(at=said.now, user=said.user, ts=said.message.ts)
     ]

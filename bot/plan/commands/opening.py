@@ -25,7 +25,7 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=checklists.checklist_open(gate, run.open_items))
     if run.offer is None or not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(gate))
-    about_users = "users" in gate.evidence
+    about_users = "user-counts" in gate.evidence
     if about_users and run.decided_since:
         return Refusal(sentence=accepting.decisions_wait(len(run.decided_since)))
     if about_users and run.open_reasons:

@@ -17,7 +17,7 @@ from bot.plan.inputs import Permission, Refusal
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text
-from bot.plan.texts import sentences
+from bot.plan.texts import run_control, sentences
 from bot.plan.texts.state import why_held
 
 
@@ -82,7 +82,7 @@ def _why_not(run: Run, said: Said) -> Text:
         case Phase.HELD:
             assert run.hold is not None
             why = why_held(run.hold)
-            return sentences.thaw_held(why) if "confirmed" in {run.abort, run.thaw} else sentences.held(why)
+            return run_control.thaw_held(why) if "confirmed" in {run.abort, run.thaw} else run_control.held(why)
         case Phase.WAITING:  # for `start`, or for nothing that this word does
             return sentences.not_started(run.entitled.may) if not run.started else sentences.not_yet(run.gate)
         case _:
@@ -91,7 +91,7 @@ def _why_not(run: Run, said: Said) -> Text:
                 Phase.ABORTED: "aborted",
                 Phase.THAWING: "held while Supabase is thawed",
             }
-            return sentences.over(over.get(run.phase, "handed over"))
+            return run_control.over(over.get(run.phase, "handed over"))
 
 
 _ALWAYS = frozenset(Phase)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from bot.plan import events as e
 from bot.plan import posts, signals
-from bot.plan.run import Delivery, Run
+from bot.plan.delivery import Delivery
+from bot.plan.run import Run
 from bot.plan.text import Text
 
 Reply = tuple[Text, Sequence[e.Event]]

@@ -16,7 +16,7 @@ class PostIntended(Event):
 
 
 class Posted(Event):
-    """`displayed_state` is what the message shows of the run's state (`Run.displayed_state`); "" when not known."""
+    """`displayed_state` is what the message shows of the run's state (`bot.plan.display`); "" when not known."""
 
     type: Literal["posted"] = "posted"
     key: str

@@ -76,7 +76,7 @@ class CheckpointRefused(Event):
 
 
 class CheckpointPassed(Event):
-    """`facts` are those of the attempt's findings, merged; those of gate `freeze` are the freeze record."""
+    """`facts` are those of the attempt's findings, merged; those of the gate that freezes are the freeze record."""
 
     type: Literal["checkpoint-passed"] = "checkpoint-passed"
     checkpoint: str

@@ -18,7 +18,7 @@ class FreezeSeen(Event):
 
 
 class FreezeGone(Event):
-    """The layers are no longer there, while gate `freeze` waits; or, without `database_time`, a look failed, so that
+    """The layers are no longer there, while the gate that freezes waits; or, without `database_time`, a look failed:
     nobody knows whether they were there all the time.
     """
 

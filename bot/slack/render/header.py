@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.plan import display
 from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, called, joined, say, stacked
@@ -23,7 +24,7 @@ _MOST_PEOPLE = 20
 def header(run: Run, headway: Headway | None, anchor: Text) -> Layout:
     paragraphs = [
         parties(run),
-        say("*Status:* {status}", status=run.header_status),
+        say("*Status:* {status}", status=display.header_status(run)),
         stacked(*(_checkpoint_line(run, gate) for gate in run.plan.gates)),
         say("*Now:* {doing}", doing=doing(run)),
         _progress(headway),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from bot.plan import posts
+from bot.plan import display, posts
 from bot.plan.findings import Finding, Verdict
 from bot.plan.gate import Gate
 from bot.plan.offer import Offer
@@ -58,7 +58,7 @@ class Message:
 
 def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> Message:
     """The post as it should look now. `headway` is shown by the header alone; `head` is the journal's."""
-    status = run.status_of(post)
+    status = display.status_of(run, post)
     anchor = say("Journal line {n} · `{hash}`", n=head[0], hash=head[1]) if head[0] else say("Journal: empty")
     counts: Mapping[str, Any] = {}
     actions: Sequence[Block] = ()
@@ -219,9 +219,9 @@ def _what_is_there(run: Run, offer: Offer) -> list[Text]:
         return []
     details: list[Text] = []
     for part in run.plan.gate(offer.checkpoint).evidence:
-        if part == "tables" and run.export is not None:
+        if part == "table-counts" and run.export is not None:
             details.append(stacked(largest(run.export), *left_out(run.export)))
-        elif part == "users" and run.users is not None:
+        elif part == "user-counts" and run.users is not None:
             details += [attention(run.users, run.open_reasons), to_decide(run.users)]
     return details
 
