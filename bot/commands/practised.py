@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from bot.listing import listed
 from bot.plan.texts.alarms import parts_of_time
 from bot.plan.texts.amounts import duration, number, size
 from bot.practice import Practised
@@ -94,10 +95,8 @@ def _left_out(practised: Practised) -> Iterator[str]:
         yield f"{number(sum(count for _, count in others))} for {number(len(others))} other reasons"
     with_rows = holding_rows(practised.metadata.left_out)
     if with_rows:
-        named = [f"{table.name} {table.told}" for table in with_rows[:_LEFT_NAMED]]
-        more = len(with_rows) - len(named)
-        unnamed = f" and {number(more)} more, see metadata.json" if more else ""
-        yield f"with rows: {', '.join(named)}{unnamed}"
+        named = listed([f"{table.name} {table.told}" for table in with_rows], _LEFT_NAMED)
+        yield f"with rows: {named}{', see metadata.json' if len(with_rows) > _LEFT_NAMED else ''}"
     if not practised.metadata.left_out:
         yield "nothing"
 

@@ -14,6 +14,7 @@ from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
 from bot.edges.services import target_edge
 from bot.errors import UsageError
+from bot.listing import listed
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import number
 from bot.record import read_run
@@ -79,8 +80,7 @@ def _told(run: Run, preview: Preview, *, yes: bool, adopted_by: Sequence[str]) -
     became = "were removed from" if yes else "are in"
     yield f"{number(preview.users)} users that run {run.run_id} created {became} Stack Auth."
     if preview.active:
-        more = f" and {number(len(preview.active) - _SHOWN)} more" if len(preview.active) > _SHOWN else ""
-        yield f"{number(len(preview.active))} of them had signed in since: {', '.join(preview.active[:_SHOWN])}{more}."
+        yield f"{number(len(preview.active))} of them had signed in since: {listed(preview.active, _SHOWN)}."
     elif preview.users:
         yield "None of them had signed in since."
     if preview.teams:

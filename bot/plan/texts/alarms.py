@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from bot.listing import and_more
 from bot.plan.events import Entitlement, RunOpened
 from bot.plan.gate import Gate
 from bot.plan.practice import Practice
 from bot.plan.text import Person, Text, called, items, joined, say, stacked
-from bot.plan.texts.amounts import and_more, duration, number
+from bot.plan.texts.amounts import duration, number
 from bot.plan.texts.foreign import codes, marked, seen, sentence, some
 from bot.plan.texts.sentences import accepting, names
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
-T = TypeVar("T")
-
 _BYTES = "bytes"
 _UNITS = (_BYTES, "kB", "MB", "GB", "TB")
 _SECONDS_UP_TO = 100
@@ -17,15 +12,6 @@ _FIGURES = 3
 
 def number(value: int) -> str:
     return f"{value:,}"
-
-
-def more(count: int, what: str = "") -> str:
-    return f"and {number(count)} more {what}".rstrip()
-
-
-def and_more(shown: Sequence[T], total: int, what: str = "") -> list[T | str]:
-    """What is shown of `total`, and behind it how many there are besides."""
-    return list(shown) if len(shown) >= total else [*shown, more(total - len(shown), what)]
 
 
 def size(count: int) -> str:

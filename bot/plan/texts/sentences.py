@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bot.listing import and_more
 from bot.plan.events import MessageHeard
 from bot.plan.gate import Gate
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.text import TICK, Code, Person, Text, called, items, joined, say, stacked
-from bot.plan.texts.amounts import and_more
 from bot.plan.texts.foreign import code, codes, marked, seen
 
 USERS_FEEL = say(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.listing import more
 from bot.plan.text import Line, Strong, Text, joined, stacked
-from bot.plan.texts.amounts import more
 from bot.slack.render import escape
 from bot.slack.render.escape import on_one_line
 

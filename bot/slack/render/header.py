@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.listing import and_more
 from bot.plan import display
 from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, called, joined, say, stacked
-from bot.plan.texts.amounts import and_more
 from bot.plan.texts.foreign import seen, sentence
 from bot.plan.texts.sentences import names
 from bot.plan.texts.state import doing

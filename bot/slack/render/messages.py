@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from bot.listing import and_more
 from bot.plan import display, posts
 from bot.plan.findings import Finding, Verdict
 from bot.plan.gate import Gate
@@ -22,7 +23,7 @@ from bot.plan.run import Run
 from bot.plan.text import Code, Strong, Text, Value, called, items, joined, say, stacked
 from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
-from bot.plan.texts.amounts import and_more, duration, number, size
+from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.foreign import code, codes, marked, seen
 from bot.ports import Headway
 from bot.slack.render import buttons, checklist

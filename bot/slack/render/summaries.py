@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bot.listing import and_more
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.text import Text, Value, called, items, joined, say, stacked
-from bot.plan.texts.amounts import and_more, duration, number, size
+from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.foreign import codes, foreign, marked, seen
 from bot.slack.render.blocks import Layout, Table
 from bot.slack.render.header import parties, way_back

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bot.artifacts import files, mapping
 from bot.artifacts.scratch import Scratch
+from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed
 from bot.plan.results import UsersResult
 from bot.stackauth.client.models import User
@@ -40,8 +41,7 @@ class Sample:
             self.first.append(id_)
 
     def __str__(self) -> str:
-        more = f" and {self.count - len(self.first):,} more" if self.count > len(self.first) else ""
-        return ", ".join(self.first) + more
+        return listed(self.first, _SHOWN, total=self.count)
 
 
 class Pair(NamedTuple):
