@@ -162,7 +162,7 @@ def main() -> None:
     per_row: dict[int, float] = {}
     floors: dict[int, float] = {}
     peaks: dict[int, float] = {}
-    with EmbeddedPostgres() as server:
+    with EmbeddedPostgres(in_memory=False) as server:
         company = build(server, users=60, rows=1000)
         idle = child("idle", company)["peak"]
         for rows in SIZES:

@@ -27,7 +27,7 @@ async def _guarded(company: Company) -> float:
 
 
 def main() -> None:
-    with EmbeddedPostgres() as server:
+    with EmbeddedPostgres(in_memory=False) as server:
         company = build(server, users=60, rows=1000)
         server.sql(TABLE.format(rows=ROWS))
         server.sql("ALTER TABLE public.bench OWNER TO postgres")

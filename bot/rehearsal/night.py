@@ -41,6 +41,7 @@ PEOPLE = {
 APPROVERS = ("ada", "grace")
 NOTICE_TEXT = "We are moving house"
 PROJECT = "3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
+_ROWS_IN_MEMORY = 1_000_000
 _REF = "rehearsalcompanyabcd"
 _JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
 _STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
@@ -50,6 +51,7 @@ _PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
 class Night:
     """`settings` are more settings for a bot that starts, and may be changed between two starts; `quiet_seconds` is
     one of them. `posts_per_second` is Slack's patience with it, `latency` Stack Auth's slowness in seconds.
+    `server`, not yet started, has a company of these numbers already.
     """
 
     def __init__(
@@ -63,13 +65,15 @@ class Night:
         posts_per_second: float = 1.0,
         latency: float = 0.2,
         settings: Mapping[str, str] | None = None,
+        server: EmbeddedPostgres | None = None,
     ) -> None:
         self.directory = directory
         self.log_file = directory.with_name(directory.name + ".log")
         self.slack = SlackStandin(people=PEOPLE.values(), posts_per_second=posts_per_second)
         self.stack = StackAuthStandin(PROJECT, _STACK_KEY, latency_seconds=latency)
         self.notice = NoticeStandin()
-        self.server = EmbeddedPostgres()
+        self.server = server or EmbeddedPostgres(in_memory=rows <= _ROWS_IN_MEMORY)
+        self._is_filled = server is not None
         self.company: Company
         self.gateway: GatewayStandin
         self.bot: asyncio.subprocess.Process | None = None
@@ -94,8 +98,11 @@ class Night:
         try:
             self._open.callback(self.server.stop)
             await _to_the_end(self.server.start)
-            fill = partial(build, self.server, users=self.users, rows=self.rows, seed=self._seed)
-            self.company = await asyncio.to_thread(fill)
+            if self._is_filled:
+                self.company = Company(server=self.server, dbname="postgres")
+            else:
+                fill = partial(build, self.server, users=self.users, rows=self.rows, seed=self._seed)
+                self.company = await asyncio.to_thread(fill)
             self.gateway = GatewayStandin(
                 self.company.authenticator_dsn,
                 _JWT_SECRET,

