@@ -1,32 +1,61 @@
-"""What tests share: one PostgreSQL server a session (a worker's session under xdist), one company built in it once,
-and a fresh copy of it for each test that asks.
+"""What tests share: one PostgreSQL server a session (a worker's session under xdist), with one company in it, and a
+fresh copy of that for each test that asks.
 
 Roles, their settings and transaction ids are the server's, not the database's: a test that freezes, or that watches for
 movement, starts an `EmbeddedPostgres` of its own.
+
+What needs PostgreSQL is imported where it is used, so that tests without it start at once.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import os
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.rehearsal.company import Company, build
-from bot.rehearsal.postgres import EmbeddedPostgres
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.rehearsal.company import Company
+    from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 
 _numbers = count(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the clusters at rest are kept: with the session's temporary files, and removed as those are."""
+    from tests import clusters
+
+    own = tmp_path_factory.getbasetemp()
+    clusters.keep_in(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedPostgres]:
-    """One running server; its database `postgres` stays empty."""
-    with EmbeddedPostgres() as running:
+def two_companies() -> Resting:
+    """A cluster with the template of `company` and that of the freeze tests."""
+    from tests import clusters
+
+    return clusters.of_two_companies()
+
+
+@pytest.fixture(scope="session")
+def server(two_companies: Resting) -> Iterator[EmbeddedPostgres]:
+    """One running server; its database `postgres` stays empty. Nothing but tests takes transaction ids there."""
+    from bot.rehearsal.postgres import EmbeddedPostgres
+
+    with EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def company(server: EmbeddedPostgres) -> Company:
     """The template that `database` copies: the whole company, rather small. Read it, but never change it."""
-    return build(server, users=132, rows=3_000, dbname="company")
+    from bot.rehearsal.company import Company
+
+    return Company(server=server, dbname="company")
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from bot.plan.events import Parties, RunOpened
 from bot.plan.fold import after
 from bot.plan.run import Run
-from bot.rehearsal.company import Company, build
-from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.company import Company
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
@@ -25,16 +25,16 @@ REF = "abcdefghijklmnopqrst"
 
 
 @pytest.fixture(scope="session")
-def freezer() -> Iterator[EmbeddedPostgres]:
+def freezer(two_companies: Resting) -> Iterator[EmbeddedPostgres]:
     """One running server for all freeze tests of this worker."""
-    with EmbeddedPostgres(settings={"autovacuum": "off"}) as running:
+    with EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def template(freezer: EmbeddedPostgres) -> Company:
     """The company that `source` copies."""
-    return build(freezer, users=44, rows=600, dbname="company")
+    return Company(server=freezer, dbname="small_company")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company, build
-from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.drift import drift
@@ -26,13 +26,14 @@ QUIET, LATE = 1.5, 1.2
 
 
 @pytest.fixture(scope="session", params=["embedded", "CUTOVER_TEST_DSN"])
-def freezer(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
+def freezer(request: pytest.FixtureRequest, two_companies: Resting) -> Iterator[EmbeddedPostgres]:
     """The embedded server, and the one that somebody names, as a superuser."""
     given = os.environ.get("CUTOVER_TEST_DSN")
     if request.param != "embedded" and not given:
         pytest.skip("CUTOVER_TEST_DSN names no server")
     embedded = request.param == "embedded"
-    with EmbeddedPostgres(settings={"autovacuum": "off"}) if embedded else GivenPostgres(given or "") as running:
+    own = EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies)
+    with own if embedded else GivenPostgres(given or "") as running:
         if not embedded and not running.sql("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'", "template1"):
             pytest.skip("the server that CUTOVER_TEST_DSN names has no pgvector, which the company's tables need")
         yield running
@@ -41,7 +42,9 @@ def freezer(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 def template(freezer: EmbeddedPostgres) -> Company:
     """On that server, and not the one that other tests of this worker have."""
-    return build(freezer, users=44, rows=600, dbname="company")
+    if isinstance(freezer, GivenPostgres):
+        return build(freezer, users=44, rows=600, dbname="company")
+    return Company(server=freezer, dbname="small_company")
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[way.name[:60] for way in WAYS])

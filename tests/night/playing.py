@@ -16,7 +16,9 @@ import psycopg
 
 from bot.record import read_run
 from bot.rehearsal.night import Night
+from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.slack import Message
+from tests import clusters
 
 SIGNALS = {"freeze": "frozen", "export": "exported", "users": "users-mapped"}
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -24,8 +26,9 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 def fast_night(directory: Path, **choices: Any) -> Night:
     """A night that nobody watches: a patient Slack, a quick Stack Auth, a short quiet window."""
-    quick = {"users": 120, "rows": 4000, "quiet_seconds": 1, "posts_per_second": 100, "latency": 0.003}
-    return Night(directory, **{**quick, **choices})
+    chosen = {**clusters.NIGHT, "quiet_seconds": 1, "posts_per_second": 100, "latency": 0.003, **choices}
+    usual = all(chosen[name] == value for name, value in clusters.NIGHT.items())
+    return Night(directory, **chosen, server=EmbeddedPostgres(like=clusters.of_a_night()) if usual else None)
 
 
 # -- what the platform does -------------------------------------------------------------------------------------------

@@ -1,0 +1,47 @@
+"""Clusters at rest that tests begin theirs from. Each is made once a session, by the worker that first needs it."""
+
+import fcntl
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from bot.rehearsal.company import build
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
+
+NIGHT = {"users": 120, "rows": 4000}
+"""The company of most nights."""
+_shelf = list[Path]()
+
+
+def keep_in(directory: Path) -> None:
+    """All workers of a session name the same directory."""
+    _shelf[:] = [directory]
+
+
+@cache
+def of_a_night() -> Resting:
+    """The company of most nights, in the database `postgres`."""
+    return _made_once("night", lambda server: build(server, **NIGHT))
+
+
+@cache
+def of_two_companies() -> Resting:
+    """A rather small company in the database `company`, a smaller one in `small_company`; `postgres` is empty."""
+
+    def fill(server: EmbeddedPostgres) -> None:
+        build(server, users=132, rows=3_000, dbname="company")
+        build(server, users=44, rows=600, dbname="small_company")
+
+    return _made_once("companies", fill)
+
+
+def _made_once(name: str, fill: Callable[[EmbeddedPostgres], object]) -> Resting:
+    [shelf] = _shelf
+    password, data_dir = shelf / f"{name}.password", shelf / name
+    with (shelf / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not password.exists():
+            with EmbeddedPostgres() as server:
+                fill(server)
+                password.write_text(server.save(data_dir).password)
+    return Resting(data_dir=data_dir, password=password.read_text())
