@@ -1,5 +1,5 @@
-"""Every kind of reply to a checkpoint, and what comes of it: one table, played over both transports by
-`test_replies.py` and printed in `docs/replies.md`.
+"""Every kind of reply to a checkpoint, and what comes of it: one table, played over Socket Mode by
+`test_replies.py`, with a sample over HTTP, and printed in `docs/replies.md`.
 
 A case begins with checkpoint 1 waiting in the channel. Ada is an approver by name, Grace by a user group, Bob is a
 member and no approver. `answers` are the bot's, in order, as they stand in the channel; `{digest}` is the evidence's.
@@ -527,3 +527,28 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         Reply("two, delivered in the wrong order", out_of_order, [taken(GRACE), BUSY], [GRACE]),
     ],
 }
+
+OVER_HTTP = (
+    "`frozen`, in the channel",
+    "in the thread, and also sent to the channel",
+    "“not frozen yet”",
+    "edited into the word",
+    "the word, and deleted after it was heard",
+    "with a file",
+    "another bot, in the new shape, under an approver's name",
+    "our own app",
+    "in a direct message to the bot",
+    "a stranger of another workspace, though in the group",
+    "pressed by an approver",
+    "pressed once and delivered twice",
+    "of an earlier run",
+    "`/cutover frozen` by an approver",
+    "`/cutover froze`",
+    "sent once and delivered twice",
+    "alone: `/cutover`",
+    "once, and delivered three times",
+    "lost on the way, and found in the channel's history",
+    "delivered late, after what was said later",
+    "two, delivered in the wrong order",
+)
+"""Every form that Slack sends something in, and every way it comes: behind these both transports are the same code."""

@@ -1,4 +1,4 @@
-"""Every kind of reply, over both transports: what the table says is what comes of it, and nothing else does."""
+"""Every kind of reply, and a sample over HTTP: what the table says is what comes of it, and nothing else does."""
 
 import inspect
 from pathlib import Path
@@ -6,17 +6,21 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal.standins.slack import Channel
-from tests.chat.replies import ADA, BUSY, DIRECT, ELSEWHERE, GRACE, REPLIES, Reply, taken
+from tests.chat.replies import ADA, BUSY, DIRECT, ELSEWHERE, GRACE, OVER_HTTP, REPLIES, Reply, taken
 from tests.chat.stage import TRANSPORTS, staged
 
-_CASES = [pytest.param(reply, id=reply.kind) for replies in REPLIES.values() for reply in replies]
+_CASES = [
+    pytest.param(reply, transport, id=f"{reply.kind}-{transport}")
+    for replies in REPLIES.values()
+    for reply in replies
+    for transport in (TRANSPORTS if reply.kind in OVER_HTTP else TRANSPORTS[:1])
+]
 _OF_NO_CONSEQUENCE = {
     "message-heard", "answered", "post-intended", "posted", "post-edited", "header-pinned", "verification-began",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("reply", _CASES)
+@pytest.mark.parametrize(("reply", "transport"), _CASES)
 async def test_what_comes_of_a_reply(reply: Reply, transport: str, tmp_path: Path) -> None:
     """The approvals, the answers in the channel and the word for the author alone are those of the table."""
     async with staged(transport, tmp_path, **reply.rules) as stage:
@@ -42,6 +46,7 @@ def test_no_kind_is_named_twice() -> None:
     """Each stands for itself in the documentation."""
     kinds = [(group, reply.kind) for group, replies in REPLIES.items() for reply in replies]
     assert len(set(kinds)) == len(kinds)
+    assert set(OVER_HTTP) <= {kind for _, kind in kinds}
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
