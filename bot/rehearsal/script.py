@@ -75,8 +75,14 @@ async def _kill_in_export(night: Night) -> None:
 
 
 async def _kill_among_users(night: Night) -> None:
-    before = len(night.stack.users)
-    await until(lambda: len(night.stack.users) > before + night.users // 10, timeout=60)
+    """Once a tenth of the company bears the bot's mark. Whoever counted from when this line begins would wait for ever
+    on a machine where the bot is ahead of the play.
+    """
+
+    def carried() -> int:
+        return sum(user.server_metadata is not None for user in night.stack.users.values())
+
+    await until(lambda: carried() > night.users // 10, timeout=60)
     await _kill_and_start(night)
 
 
