@@ -58,7 +58,7 @@ async def meanwhile(
 
 
 async def move(session: Session, stopped: asyncio.Event, done: Counter[str]) -> None:
-    """Moves amounts and rows from one table to the other, two hundred times a second."""
+    """Moves amounts and rows from one table to the other, two hundred times a second where the machine is free."""
     began, n = time.monotonic(), 0
     while not stopped.is_set():
         n += 1
@@ -77,7 +77,6 @@ async def move(session: Session, stopped: asyncio.Event, done: Counter[str]) -> 
                     " INSERT INTO public.purse_a SELECT -id, amount, body FROM back"
                 )
         done["moves"] = n
-        done["seconds"] = max(1, round(time.monotonic() - began))
         await asyncio.sleep(max(0.0, began + n / A_SECOND - time.monotonic()))
 
 
@@ -85,6 +84,9 @@ async def export_and_sum(taken: Any, directory: Path, times: int) -> None:
     amounts: set[int] = set()
     async with meanwhile(taken.database.dsn, move) as done:
         for n in range(times):
+            moves = done["moves"]
+            while done["moves"] == moves:  # noqa: ASYNC110  # a counter tells nobody
+                await asyncio.sleep(0.005)
             taken.directory = directory / str(n)
             await asyncio.to_thread(taken.directory.mkdir)
             await taken.take(include_schemas=["public"])
@@ -92,7 +94,6 @@ async def export_and_sum(taken: Any, directory: Path, times: int) -> None:
             assert sum(len(purse) for purse in purses) == 2 * ROWS
             assert sum(row["amount"] for purse in purses for row in purse) == 200 * ROWS
             amounts.add(sum(row["amount"] for row in purses[0]))
-    assert done["moves"] / done["seconds"] > A_SECOND / 2
     assert len(amounts) > times / 2
 
 
