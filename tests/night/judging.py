@@ -233,10 +233,9 @@ class Judge:
             *(value for name, value in environment.items() if value and name.endswith(("_TOKEN", "_KEY", "_SECRET"))),
         ]
         channel = json.dumps([[m.text, m.blocks, m.metadata, m.past] for m in slack.messages], default=repr)
-        uploads = "\n".join((file.content or b"").decode(errors="replace") for file in slack.files)
         charset = "latin-1" if self._row["locale"].endswith("8859-1") else "utf-8"
         log = self._night.log_file.read_bytes().decode(charset)
-        for what, text in (("the channel", channel), ("the uploads", uploads), ("the log", log)):
+        for what, text in (("the channel", channel), ("the log", log)):
             _same(f"secrets in {what}", [secret for secret in secrets if secret in text], [])
             _same(f"addresses in {what}", _ADDRESS.findall(text), [])
         lines = [line for line in log.splitlines() if line.startswith("{")]

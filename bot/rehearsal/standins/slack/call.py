@@ -53,15 +53,15 @@ class Call:
         if scope not in self.scopes:
             raise Refused("missing_scope", needed=scope, provided=",".join(sorted(self.scopes)))
 
-    def channel(self, name: str = "channel") -> Channel:
-        channel = self.workspace.channels.get(self.text(name))
+    def channel(self) -> Channel:
+        channel = self.workspace.channels.get(self.text("channel"))
         if channel is None or (channel.kind != "channel" and not channel.is_member):
             raise Refused("channel_not_found")
         return channel
 
-    def open_channel(self, name: str = "channel") -> Channel:
+    def open_channel(self) -> Channel:
         """A channel that the bot is in and may change."""
-        channel = self.channel(name)
+        channel = self.channel()
         if channel.is_archived:
             raise Refused("is_archived")
         if not channel.is_member:
@@ -82,11 +82,11 @@ class Call:
             raise Refused("message_not_found")
         return message
 
-    def thread(self, channel: Channel, name: str = "thread_ts") -> str | None:
+    def thread(self, channel: Channel) -> str | None:
         """The parent's ts, None at top level. A reply is nobody's parent. A reply to a parent that was deleted is not
         refused: Slack puts it into the channel without a word.
         """
-        ts = self.text(name) if self.arguments.get(name) else ""
+        ts = self.text("thread_ts") if self.arguments.get("thread_ts") else ""
         if not ts or self.workspace.was_deleted(ts, channel.id):
             return None
         parent = self.workspace.find(ts, channel.id)

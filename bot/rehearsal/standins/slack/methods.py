@@ -13,7 +13,7 @@ from decimal import Decimal
 from bot.rehearsal.standins.slack import limits, shapes
 from bot.rehearsal.standins.slack.call import Call
 from bot.rehearsal.standins.slack.limits import Refused
-from bot.rehearsal.standins.slack.workspace import Json, Message, StoredFile
+from bot.rehearsal.standins.slack.workspace import Json, Message
 
 DEFAULT_SCOPES = frozenset(
     {
@@ -22,11 +22,9 @@ DEFAULT_SCOPES = frozenset(
         "channels:read",
         "chat:write",
         "commands",
-        "files:write",
         "groups:history",
         "groups:read",
         "pins:write",
-        "reactions:write",
         "usergroups:read",
         "users:read",
     }
@@ -218,16 +216,6 @@ def _messages(call: Call, page: list[Message], rest_after: str) -> Json:
     return answer
 
 
-@_method("chat.getPermalink", "channel message_ts")
-def _permalink(call: Call) -> Json:
-    channel = call.channel()
-    message = call.message(channel, "message_ts")
-    link = f"https://rehearsal.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
-    if message.thread_ts:
-        link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
-    return {"channel": channel.id, "permalink": link}
-
-
 # Speaking
 
 
@@ -323,77 +311,5 @@ def _pin(call: Call) -> Json:
         raise Refused("already_pinned")
     if len(call.workspace.pins) >= limits.PINS_PER_CHANNEL:
         raise Refused("too_many_pins")
-    if message.files:
-        raise Refused("not_pinnable")
     call.workspace.pin(message)
     return {}
-
-
-@_method("pins.remove", "channel timestamp", scope="pins:write")
-def _unpin(call: Call) -> Json:
-    message = call.message(call.open_channel(), "timestamp")
-    if message.ts not in call.workspace.pins:
-        raise Refused("no_pin")
-    call.workspace.unpin(message)
-    return {}
-
-
-@_method("reactions.add", "channel timestamp name", scope="reactions:write")
-def _react(call: Call) -> Json:
-    if not re.fullmatch(r"[a-z0-9_+'-]+(::skin-tone-[2-6])?", call.text("name")):
-        raise Refused("invalid_name")
-    message = call.message(call.open_channel(), "timestamp")
-    if (call.text("name"), call.workspace.bot.user_id) in message.reactions:
-        raise Refused("already_reacted")
-    call.workspace.react(message, call.text("name"), call.workspace.bot.user_id)
-    return {}
-
-
-# Files: an address, the bytes to it, then the word that all are there
-
-
-@_method("files.getUploadURLExternal", "filename length", "alt_txt snippet_type", scope="files:write")
-def _upload_address(call: Call) -> Json:
-    length = call.number("length", 0)
-    if length < 1 or not call.text("filename"):
-        raise Refused("invalid_arguments", "[ERROR] must be more than 0 [json-pointer:/length]")
-    file = StoredFile(id=f"F{shapes.new_id()}", name=call.text("filename"), length=length)
-    call.workspace.files[file.id] = file
-    return {"upload_url": f"{call.api_url.removesuffix('api/')}upload/v1/{file.id}", "file_id": file.id}
-
-
-@_method(
-    "files.completeUploadExternal",
-    "files",
-    "channel_id thread_ts initial_comment channels blocks",
-    scope="files:write",
-)
-def _complete_upload(call: Call) -> Json:
-    channel = call.open_channel("channel_id") if call.arguments.get("channel_id") else None
-    thread_ts = call.thread(channel) if channel else None
-    wanted = call.structure("files")
-    if not isinstance(wanted, list) or not wanted or not all(isinstance(one, dict) and "id" in one for one in wanted):
-        raise Refused("invalid_arguments", "[ERROR] must be a list of objects with an id [json-pointer:/files]")
-    files = [call.workspace.files.get(str(one["id"])) for one in wanted]
-    ready = [file for file in files if file and file.content is not None and not file.completed]
-    if len(ready) != len(files):
-        raise Refused("file_not_found")
-    for file, one in zip(ready, wanted, strict=True):
-        file.title, file.completed = str(one.get("title") or file.name), True
-    if channel:
-        ts = call.workspace.new_ts()
-        for file in ready:
-            file.channel, file.thread_ts, file.shared_ts = channel.id, thread_ts, ts
-        call.workspace.post(
-            Message(
-                channel=channel.id,
-                ts=ts,
-                user=call.workspace.bot.user_id,
-                bot_id=call.workspace.bot.bot_id,
-                text=call.text("initial_comment"),
-                thread_ts=thread_ts,
-                subtype="file_share",
-                files=[{"id": f.id, "name": f.name, "title": f.title, "size": f.length} for f in ready],
-            )
-        )
-    return {"files": [{"id": file.id, "title": file.title} for file in ready]}

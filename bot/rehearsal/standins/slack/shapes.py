@@ -60,23 +60,12 @@ def message_json(workspace: Workspace, message: Message, *, metadata: bool) -> J
             }
     if message.blocks:
         shown["blocks"] = list(message.blocks)
-    if message.files:
-        shown |= {"files": list(message.files), "upload": True}
     if message.edited:
         shown["edited"] = message.edited
     if metadata and message.metadata:
         shown["metadata"] = message.metadata
     if message.thread_ts is not None:
         shown |= _reply_fields(workspace, message, message.thread_ts)
-    if message.reactions:
-        shown["reactions"] = [
-            {
-                "name": name,
-                "users": (users := [user for other, user in message.reactions if other == name]),
-                "count": len(users),
-            }
-            for name in dict.fromkeys(name for name, _ in message.reactions)
-        ]
     return shown | dict(message.extra)
 
 

@@ -24,10 +24,11 @@ from bot.rehearsal.standins.slack.delivery import Delivery, Road
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
 from bot.rehearsal.standins.slack.socket_mode import SocketMode
+from bot.rehearsal.standins.slack.telling import Telling
 from bot.rehearsal.standins.slack.web import RecordedCall, Weather, WebApi
-from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Json, Message, Person, StoredFile, Workspace
+from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Message, Person, Workspace
 
-_LARGEST_UPLOAD = 64 * 1024 * 1024
+_LARGEST_BODY = 64 * 1024 * 1024
 
 
 class SlackStandin:
@@ -65,7 +66,6 @@ class SlackStandin:
             channels=[self.channel],
             groups=groups or {},
         )
-        self._workspace.on_change(self._announce)
         self._sockets = SocketMode("A0CUTOVER", ack_seconds, ping_seconds, ghost_seconds, self._workspace.stir)
         self._api = WebApi(
             self._workspace,
@@ -78,18 +78,16 @@ class SlackStandin:
             largest_page=largest_page,
         )
         self._http = HttpMode(ack_seconds, self._workspace.stir)
-        self._lose_events = 0
-        self._payloads: dict[str, Json] = {}
+        self._telling = Telling(self._workspace, road=self._road, scopes=frozenset(scopes))
         self._port: Port | None = None
 
     # The server
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one."""
-        app = web.Application(client_max_size=_LARGEST_UPLOAD)
+        app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/api/{method}", self._api.serve)
         app.router.add_get("/link/", self._sockets.link)
-        app.router.add_post("/upload/v1/{file}", self._api.upload)
         self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1.0), port).open()
         self._api.api_url = f"{self._port.url}/api/"
 
@@ -123,10 +121,6 @@ class SlackStandin:
         return list(self._workspace.pins)
 
     @property
-    def files(self) -> list[StoredFile]:
-        return list(self._workspace.files.values())
-
-    @property
     def people(self) -> dict[str, Person]:
         """By id, the bot too. May be changed while it runs: the next users.info shows it."""
         return self._workspace.people
@@ -150,7 +144,7 @@ class SlackStandin:
 
     def send_envelope(self, delivery: Delivery) -> Delivery:
         """Whatever it holds, as somebody could who has the app's tokens."""
-        return self._deliver(delivery)
+        return self._telling.deliver(delivery)
 
     @property
     def calls(self) -> list[RecordedCall]:
@@ -189,7 +183,7 @@ class SlackStandin:
     # Following and waiting
 
     def on_change(self, listener: Callable[[Change], None]) -> None:
-        """Call `listener` at once for every message posted, edited, deleted, pinned or reacted to, from now on."""
+        """Call `listener` at once for every message posted, edited, deleted or pinned, from now on."""
         self._workspace.on_change(listener)
 
     async def wait_for(self, predicate: Callable[[Message], bool], timeout: float) -> Message:
@@ -283,7 +277,7 @@ class SlackStandin:
             raise ValueError(f"there is no button {action_id} on {ts}")
         channel = self._workspace.channels[message.channel]
         person = self._workspace.people[user]
-        return self._deliver(
+        return self._telling.deliver(
             Delivery(interactions.pressed(self._workspace, channel, person, message, found[0]), "interactive")
         )
 
@@ -295,7 +289,7 @@ class SlackStandin:
             raise ValueError("the app has no slash commands without the scope commands")
         place = self._workspace.channels[channel or self.channel.id]
         person = self._workspace.people[user]
-        return self._deliver(
+        return self._telling.deliver(
             Delivery(interactions.commanded(self._workspace, place, person, command, text), "slash_commands")
         )
 
@@ -304,25 +298,10 @@ class SlackStandin:
         one lost; or anything that was sent before. Also the way to deliver late what was lost or said while nobody was
         connected.
         """
-        delivery = Delivery(self._payloads[what]) if isinstance(what, str) else Delivery(what.payload, what.kind)
-        self._road.deliveries.append(delivery)
-        self._road.send(delivery, attempt=1 if delivery.retries else 0)
-        return delivery
+        return self._telling.redeliver(what)
 
-    @property
     def _road(self) -> Road:
         return self._http if self._http.open else self._sockets
-
-    def _deliver(self, delivery: Delivery) -> Delivery:
-        """Send it for the first time; nobody is told when nobody is connected or it is to get lost."""
-        if not self._road.open:
-            delivery.given_up = True
-        elif self._lose_events and delivery.kind == "events_api":
-            self._lose_events -= 1
-        else:
-            self._road.deliveries.append(delivery)
-            self._road.send(delivery)
-        return delivery
 
     def _write(self, message: Message) -> str:
         if message.channel not in self._workspace.channels:
@@ -362,7 +341,7 @@ class SlackStandin:
 
     def lose_next_events(self, times: int = 1) -> None:
         """Store what is said but tell no connection."""
-        self._lose_events += times
+        self._telling.lose_next_events(times)
 
     def send_disconnect(self, reason: str = "refresh_requested") -> None:
         """Ask every connection to come back on a new one ("warning", "refresh_requested", "link_disabled", …)."""
@@ -384,30 +363,3 @@ class SlackStandin:
     def ghosts(self) -> int:
         """Connections that are gone without a farewell, and are still counted in every hello."""
         return self._sockets.ghosts
-
-    # From what happened to what the bot is told
-
-    def _announce(self, change: Change) -> None:
-        """Tell the app of messages new, edited and deleted, its own too, in channels it is in and may read."""
-        message, channel = change.message, self._workspace.channels[change.message.channel]
-        events: list[Json] = []
-        if change.kind == "posted":
-            posted = shapes.posted_event(self._workspace, channel, message)
-            mention = shapes.mention_event(self._workspace, channel, message)
-            events = [posted, mention] if mention else [posted]
-        elif change.kind == "edited" and change.before:
-            event_ts = self._workspace.new_ts()
-            events = [shapes.changed_event(self._workspace, channel, change.before, message, event_ts)]
-        elif change.kind == "deleted" and change.before:
-            now = self._workspace.new_ts()
-            events = [shapes.deleted_event(self._workspace, channel, change.before, message, now)]
-        if not channel.is_member:
-            return
-        for event in events:
-            mentions = event["type"] == "app_mention"
-            if ("app_mentions:read" if mentions else f"{channel.scope}:history") not in self._api.scopes:
-                continue
-            payload = shapes.event_payload(self._workspace, channel, event)
-            if change.kind == "posted" and not mentions:
-                self._payloads[message.ts] = payload
-            self._deliver(Delivery(payload))

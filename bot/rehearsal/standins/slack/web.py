@@ -128,17 +128,6 @@ class WebApi:
             return _cut(request)
         return self._answer(name, arguments, answer)
 
-    async def upload(self, request: web.Request) -> web.StreamResponse:
-        """The bytes of a file; the address is the secret, so a token here is a mistake."""
-        file = self._workspace.files.get(request.match_info["file"])
-        if file is None or file.content is not None or "Authorization" in request.headers:
-            return web.Response(status=403, text="not here")
-        content = await request.read()
-        if len(content) != file.length:
-            return web.Response(status=400, text=f"expected {file.length} bytes, got {len(content)}")
-        file.content = content
-        return web.Response(text=f"OK - {len(content)}")
-
     def _check_token(self, method: Method, request: web.Request, arguments: Json) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer":

@@ -1,5 +1,5 @@
-"""What there is in the workspace: people, channels, messages with all their versions, pins, files; and who waits
-for a change.
+"""What there is in the workspace: people, channels, messages with all their versions, pins; and who waits for a
+change.
 
 Nothing here knows HTTP, sockets or what may be posted. A message is a frozen value: an edit puts a new value in its
 place and keeps the old one in `past`, so that whoever holds a message holds what was true when it was taken. Every
@@ -92,8 +92,6 @@ class Message:
     subtype: str | None = None
     client_msg_id: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    files: Sequence[Json] = ()
-    reactions: Sequence[tuple[str, str]] = ()
     since: float = 0.0
     edited: Json | None = None
     past: tuple[Version, ...] = ()
@@ -110,28 +108,11 @@ class Message:
         return dict(self.metadata["event_payload"]) if self.metadata else {}
 
 
-@dataclass
-class StoredFile:
-    """A file from the promise of an upload address on; `content` is None until uploaded, `shared_ts` "" until
-    shared.
-    """
-
-    id: str
-    name: str
-    length: int
-    title: str = ""
-    content: bytes | None = None
-    completed: bool = False
-    channel: str = ""
-    thread_ts: str | None = None
-    shared_ts: str = ""
-
-
 @dataclass(frozen=True)
 class Change:
     """Something happened to a message; `before` is what it was (None when it is new)."""
 
-    kind: Literal["posted", "edited", "deleted", "pinned", "unpinned", "reacted"]
+    kind: Literal["posted", "edited", "deleted", "pinned"]
     message: Message
     before: Message | None = None
 
@@ -169,7 +150,6 @@ class Workspace:
         self.organisation_groups: set[str] = set()
         self.malformed_groups: set[str] = set()
         self.pins: list[str] = []
-        self.files: dict[str, StoredFile] = {}
         self._messages: dict[str, Message] = {}
         self._last_micros = 0
         self._listeners: list[Callable[[Change], None]] = []
@@ -238,18 +218,11 @@ class Workspace:
             self.pins.remove(message.ts)
         return self._exchange("deleted", message, replace(message, deleted=True))
 
-    def react(self, message: Message, name: str, user: str) -> Message:
-        return self._exchange("reacted", message, replace(message, reactions=(*message.reactions, (name, user))))
-
     def pin(self, message: Message) -> None:
         self.pins.append(message.ts)
         self._tell(Change("pinned", message, message))
 
-    def unpin(self, message: Message) -> None:
-        self.pins.remove(message.ts)
-        self._tell(Change("unpinned", message, message))
-
-    def _exchange(self, kind: Literal["edited", "deleted", "reacted"], before: Message, after: Message) -> Message:
+    def _exchange(self, kind: Literal["edited", "deleted"], before: Message, after: Message) -> Message:
         self._messages[after.ts] = after
         self._tell(Change(kind, after, before))
         return after
