@@ -1,6 +1,7 @@
 """The way back: an abort stops the night wherever it is, and Supabase is as it was before."""
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -176,9 +177,12 @@ async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
 
 
 async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> None:
-    """It asks first; it stops the bot, thaws and proves; the channel is told when there is one again."""
+    """It asks first; it stops the bot, thaws and proves; the channel is told when there is one again. The users that
+    were created are removed when that is asked for, and not while the run needs them.
+    """
     async with fast_night(tmp_path / "night") as night:
         before = settings_of(night)
+        theirs = night.stack.add_user({"primary_email": "somebody@elsewhere.example"})
         night.directory.mkdir(mode=0o700)
         code, _, complaint = await night.command("abort")
         assert (code, complaint) == (
@@ -193,6 +197,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         night.stack.latency_seconds = 0.6
         await pass_gate(night, "export")
         await until(lambda: len(night.stack.users) > 10, timeout=30)
+        night.stack.latency_seconds = 5  # so that the step still runs, however long the commands take to start
         run = journal(night)[0]["run_id"]
         port = urlsplit(night.slack.api_url).port
         assert port is not None
@@ -207,6 +212,12 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert asked.startswith(f"Run {run}: the step `users` is running.\nThis stops the bot at a safe point, thaws")
         assert night.bot is not None
         assert night.bot.returncode is None
+        code, _, complaint = await night.command("undo-users", "--yes")
+        assert (code, complaint) == (
+            2,
+            f"cutover: Run {run} has not ended, and it still needs its users; nothing was changed; say `abort` to the "
+            "bot first, or let the run come to its end.\n",
+        )
 
         async with platform(night) as codes:
             code, told, complaint = await night.command("abort", "--yes")
@@ -237,10 +248,29 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert any("Supabase is thawed and writes again" in text for text in texts(night, "cutover_alarm"))
         assert [f["status"] for f in posts(night, "cutover_finding") if f["check"].startswith("thaw")] == ["passed"] * 3
         assert_nothing_twice(night)
-        code, removed, _ = await night.command("undo-users", "--yes")
-        assert code == 0
-        assert f"users that run {run} created were removed" in removed
-        assert len(night.stack.users) == 0
+        await _undo_users(night, run, theirs.id)
+
+
+async def _undo_users(night: Night, run: str, theirs: str) -> None:
+    """First it says who they are; what it did stands in the bundle and is verified; somebody else's user stays."""
+    created = len(night.stack.users) - 1
+    code, said, _ = await night.command("undo-users")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            f"{created} users that run {run} created are in Stack Auth.",
+            "None of them had signed in since.",
+            "Nothing was removed. `cutover undo-users --yes` removes them.",
+        ],
+    )
+    assert len(night.stack.users) == created + 1
+    code, said, _ = await night.command("undo-users", "--yes")
+    assert (code, said.splitlines()[0]) == (0, f"{created} users that run {run} created were removed from Stack Auth.")
+    assert list(night.stack.users) == [theirs]
+    lines = [json.loads(line) for line in (night.directory / "undo.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["undo-began", *["removed"] * created, "undo-ended"]
+    code, said, _ = await night.command("verify")
+    assert f"undo-chain  All {created + 2} lines of undo.jsonl hang together." in said
 
 
 async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
@@ -249,8 +279,6 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()
-        await pass_gate(night, "freeze")
-        await shows(night, "export", "waiting")
         run = journal(night)[0]["run_id"]
         assert night.bot is not None
         pid = night.bot.pid

@@ -1,4 +1,6 @@
-"""Settings between the starts of one run, and at their ends: the real bot goes on, and obeys TERM."""
+"""Settings between the starts of one run, and at their ends: the real bot goes on, and obeys TERM. In short form:
+`test_rules.py` changes them once, and the first nights of `test_every_setting.py` are at their ends.
+"""
 
 import json
 import signal
@@ -56,6 +58,7 @@ async def _starts_with(night: Night, settings: dict[str, str]) -> None:
     night.settings = before
 
 
+@pytest.mark.all
 async def test_settings_changed_at_every_gate_harm_no_run(tmp_path: Path) -> None:
     """All at once before each gate, and put back at one between: the run takes what it was opened with, says once what
     it keeps, and no gate takes an edit of the settings for a source that moved or a mapping that is damaged.
@@ -104,10 +107,8 @@ _MOST = {
 }
 
 
-@pytest.mark.parametrize(
-    "first",
-    [pytest.param(_LEAST, id="least first"), pytest.param(_MOST, id="most first", marks=pytest.mark.all)],
-)
+@pytest.mark.all
+@pytest.mark.parametrize("first", [_LEAST, _MOST], ids=["least first", "most first"])
 async def test_a_bot_at_the_ends_of_its_settings_starts_and_obeys(tmp_path: Path, first: dict[str, str]) -> None:
     """Every number at its least, then at its most, and the other way round, in one open run: the gate is posted, words
     are answered, and TERM ends the bot.

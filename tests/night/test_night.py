@@ -20,6 +20,7 @@ from bot.artifacts.verify import verify_bundle
 from bot.commands.report import report
 from bot.plan.findings import blocks
 from bot.rehearsal.standins.stackauth import StoredUser
+from tests.night.killing import play_with_kills
 from tests.night.playing import SIGNALS, fast_night, play, posts
 
 
@@ -187,6 +188,11 @@ def test_the_predecessors_importer_can_read_it(played: Played) -> None:
         assert (len(rows), table["file"]) == (table["rowCount"], f"{name}.json")
     assert metadata["authUsers"]["rowCount"] == 120
     assert metadata["exportedAt"].endswith("Z")
+
+
+def test_a_night_with_kills_ends_as_if_there_were_none(played: Played, tmp_path: Path) -> None:
+    """Two kills, in the export's and the users' time: the same export, the same mapping, and nothing done twice."""
+    asyncio.run(play_with_kills(tmp_path / "night", [4.5, 2.5], played.directory))
 
 
 def test_the_rehearsal_plays_the_whole_night(tmp_path: Path) -> None:
