@@ -21,7 +21,7 @@ def keep_in(directory: Path) -> None:
 @cache
 def of_a_night() -> Resting:
     """The company of most nights, in the database `postgres`."""
-    return _made_once("night", lambda server: build(server, **NIGHT))
+    return made_once("night", EmbeddedPostgres, lambda server: build(server, **NIGHT))
 
 
 @cache
@@ -32,16 +32,17 @@ def of_two_companies() -> Resting:
         build(server, users=132, rows=3_000, dbname="company")
         build(server, users=44, rows=600, dbname="small_company")
 
-    return _made_once("companies", fill)
+    return made_once("companies", EmbeddedPostgres, fill)
 
 
-def _made_once(name: str, fill: Callable[[EmbeddedPostgres], object]) -> Resting:
+def made_once(name: str, make: Callable[[], EmbeddedPostgres], fill: Callable[[EmbeddedPostgres], object]) -> Resting:
+    """The cluster of that name: what `make` gives, started and filled, unless a worker has done it before."""
     [shelf] = _shelf
     password, data_dir = shelf / f"{name}.password", shelf / name
     with (shelf / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not password.exists():
-            with EmbeddedPostgres() as server:
+            with make() as server:
                 fill(server)
                 password.write_text(server.save(data_dir).password)
     return Resting(data_dir=data_dir, password=password.read_text())

@@ -17,8 +17,9 @@ import pytest
 from psycopg import sql
 
 from bot.rehearsal.company import Company
-from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.rehearsal.postgres_binaries import SERVER_ACCOUNT, Binaries
+from tests.clusters import made_once
 
 VERSIONS = ("18", "15")
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -56,31 +57,44 @@ class GivenPostgres(EmbeddedPostgres):
 def server_of(version: str) -> EmbeddedPostgres:
     """Not yet started. Skips the test where this version is not installed."""
     if version == "18":
-        return EmbeddedPostgres(settings={"autovacuum": "off"})
+        return _embedded(version)
     if dsn := os.environ.get("CUTOVER_TEST_DSN"):
         return GivenPostgres(dsn)
     if not (DEBIAN / "postgres").exists():
         pytest.skip("no PostgreSQL 15 here, and CUTOVER_TEST_DSN names none")
+    return _embedded(version)
+
+
+def _embedded(version: str, like: Resting | None = None) -> EmbeddedPostgres:
     account = SERVER_ACCOUNT if os.geteuid() == 0 else ""
-    return EmbeddedPostgres(settings={"autovacuum": "off"}, binaries=Binaries(directory=DEBIAN, account=account))
+    binaries = None if version == "18" else Binaries(directory=DEBIAN, account=account)
+    return EmbeddedPostgres(settings={"autovacuum": "off"}, binaries=binaries, like=like)
 
 
 @contextmanager
 def small_world(version: str) -> Iterator[Company]:
     """The database that `fresh` copies; nobody may be connected to it."""
-    with server_of(version) as server:
+    server = server_of(version)
+    if isinstance(server, GivenPostgres):
+        _fill(server)
+    else:
+        server = _embedded(version, like=made_once(f"small-{version}", lambda: server_of(version), _fill))
+    with server:
         if not isinstance(server, GivenPostgres):
             assert server.sql("SHOW server_version")[0][0].startswith(version)
-        roles = resources.files("bot.rehearsal").joinpath("sql", "10_roles.sql").read_text()
-        server.sql(f"SET company.password = '{server.password}'; {roles}", "template1")
-        for role in _LOGS_IN:
-            server.sql(f"ALTER ROLE {role} PASSWORD '{server.password}'", "template1")
-        server.sql(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)", "template1")
-        server.sql(f"CREATE DATABASE {_TEMPLATE} OWNER postgres", "template1")
-        server.sql(_SMALL, _TEMPLATE)
         template = Company(server=server, dbname=_TEMPLATE)
         yield template
         template.drop()
+
+
+def _fill(server: EmbeddedPostgres) -> None:
+    roles = resources.files("bot.rehearsal").joinpath("sql", "10_roles.sql").read_text()
+    server.sql(f"SET company.password = '{server.password}'; {roles}", "template1")
+    for role in _LOGS_IN:
+        server.sql(f"ALTER ROLE {role} PASSWORD '{server.password}'", "template1")
+    server.sql(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)", "template1")
+    server.sql(f"CREATE DATABASE {_TEMPLATE} OWNER postgres", "template1")
+    server.sql(_SMALL, _TEMPLATE)
 
 
 @contextmanager
