@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
@@ -146,7 +145,6 @@ async def test_a_server_that_hangs_does_not_hang_us(source: Company) -> None:
     async with lending(source) as (database, pooler):
         session = await database.connect("look")
         pooler.passes.clear()
-        began = time.monotonic()
-        await end(session)
-        assert time.monotonic() - began < 5
+        async with asyncio.timeout(15):
+            await end(session)
         assert session.closed

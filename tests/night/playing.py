@@ -54,7 +54,7 @@ async def heard_over_http(night: Night, port: int, signing_secret: str) -> None:
 # -- what people do ---------------------------------------------------------------------------------------------------
 
 
-async def play(night: Night, *, within: float = 120) -> int:
+async def play(night: Night, *, within: float = 300) -> int:
     """Freezes, says every word until it is taken, accepts every reason; the bot's exit code.
 
     It goes by what the channel shows, and therefore plays on whatever happens to the bot meanwhile.
@@ -65,7 +65,7 @@ async def play(night: Night, *, within: float = 120) -> int:
         return await play_on(night, within=within)
 
 
-async def play_on(night: Night, *, within: float = 120) -> int:
+async def play_on(night: Night, *, within: float = 300) -> int:
     """The same for a source that is frozen, from whichever gate waits."""
     async with asyncio.timeout(within):
         for gate in SIGNALS:
