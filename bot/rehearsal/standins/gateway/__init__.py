@@ -12,9 +12,9 @@ Goals
 Limitations, or what the real services do that this does not
 - REST: no embedding, JSON paths, `and`/`or`, upserts, functions under /rpc, OpenAPI or CSV; anything of it is refused
   by a 400 that says so. Counts are exact or none. Reads are cut at `max_rows`, silently, as hosted.
-- Auth: health, the list of users, and sign-in by password and out again, with bcrypt hashes alone. An address that was
-  stored in upper case cannot sign in, as in the real service.
-- Storage: the buckets and one level of one bucket's files. No file is served.
+- Auth: sign-in by password and out again, with bcrypt hashes alone. An address that was stored in upper case cannot
+  sign in, as in the real service.
+- Storage: buckets are made. Nothing is listed or served.
 - The sentences of errors are our own except where a client reads them: match on codes.
 
 The rooms: `server` is the port and the keys, `rest`, `auth` and `storage` the services, `reading` REST's grammar,

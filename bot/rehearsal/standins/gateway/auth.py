@@ -1,4 +1,4 @@
-"""The Auth service: health, the list of users for the service key, and a sign-in that writes what a sign-in writes.
+"""The Auth service: a sign-in that writes what a sign-in writes, and the way out again.
 
 Its transactions are plain ones, so a frozen database is frozen for it as soon as its sessions are new; it has no word
 for that and answers 500 `unexpected_failure`.
@@ -36,31 +36,6 @@ class Auth:
     async def stop(self) -> None:
         """Close them."""
         await self._pool.close()
-
-    async def health(self, _request: web.Request) -> web.Response:
-        """GET /auth/v1/health."""
-        return web.json_response({"version": "v2.180.0", "name": "GoTrue", "description": "a stand-in for Auth"})
-
-    async def list_users(self, request: web.Request) -> web.Response:
-        """GET /auth/v1/admin/users?page=&per_page=, for bearers of the service role."""
-        try:
-            claims = self._signer.claims_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
-        except TokenRefused as error:
-            return _refuse(request, 403, "bad_jwt", f"invalid JWT: unable to parse or verify signature, {error}")
-        if claims.get("role") not in {"service_role", "supabase_admin"}:
-            return _refuse(request, 403, "not_admin", "User not allowed")
-        page, per_page = request.query.get("page", "1"), request.query.get("per_page", "50")
-        if not (page.isdecimal() and per_page.isdecimal() and int(page) > 0 and int(per_page) > 0):
-            return _refuse(request, 400, "validation_failed", "Bad Pagination Parameters")
-        limits = {"limit": int(per_page), "offset": (int(page) - 1) * int(per_page), "only": None}
-        try:
-            async with self._pool.session() as session:
-                rows = await (await session.execute(query("list_users"), limits)).fetchall()
-                total = rows[0][1] if rows else 0
-        except (SessionLost, psycopg.Error):
-            return _refuse(request, 500, "unexpected_failure", "Database error finding users")
-        text = f'{{"users":[{",".join(row[0] for row in rows)}],"aud":"authenticated"}}'
-        return web.json_response(text=text, headers={"X-Total-Count": str(total)})
 
     async def token(self, request: web.Request) -> web.Response:
         """POST /auth/v1/token?grant_type=password."""
@@ -110,7 +85,7 @@ class Auth:
             written = {"user": user, "token": refresh, "session": uuid.uuid4()}
             await session.execute(query("sign_in_write"), written)
             await session.execute("COMMIT")
-            row = await (await session.execute(query("list_users"), {"limit": 1, "offset": 0, "only": user})).fetchone()
+            row = await (await session.execute(query("signed_in_user"), {"user": user})).fetchone()
             assert row is not None
         token = self.access_token(str(user), session_id=str(written["session"]))
         session_head = json.dumps({"access_token": token, "refresh_token": refresh})[1:-1]

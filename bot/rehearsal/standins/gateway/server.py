@@ -59,13 +59,9 @@ class GatewayStandin:
         app.router.add_get("/rest-admin/v1/ready", self._ready)
         app.router.add_route("*", "/rest/v1/{table}", self._answer_rest)
         app.router.add_route("*", "/rest/v1/{anything:.*}", self._refuse_rest)
-        app.router.add_get("/auth/v1/health", self._auth.health)
-        app.router.add_get("/auth/v1/admin/users", self._auth.list_users)
         app.router.add_post("/auth/v1/token", self._auth.token)
         app.router.add_post("/auth/v1/logout", self._auth.logout)
-        app.router.add_get("/storage/v1/bucket", self._storage.buckets)
         app.router.add_post("/storage/v1/bucket", self._storage.create_bucket)
-        app.router.add_post("/storage/v1/object/list/{bucket}", self._storage.objects)
         try:
             for service in (self._rest, self._auth, self._storage):
                 await service.start()

@@ -1,4 +1,4 @@
-"""The Storage service's metadata: the buckets, and the files of one, each seen as the bearer's role may see them."""
+"""The Storage service: a bucket is made, as the bearer's role may make one. Nothing is listed or served."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,10 +25,6 @@ class Storage:
         """Close them."""
         await self._pool.close()
 
-    async def buckets(self, request: web.Request) -> web.Response:
-        """GET /storage/v1/bucket."""
-        return await self._answer(request, "buckets", {})
-
     async def create_bucket(self, request: web.Request) -> web.Response:
         """POST /storage/v1/bucket: an INSERT at once, so that a taken name and a frozen database each refuse it."""
         try:
@@ -37,17 +33,6 @@ class Storage:
         except (ValueError, KeyError, AttributeError, TypeError):
             return _refuse("400", "InvalidRequest", "the body is no bucket")
         return await self._answer(request, "create_bucket", wanted)
-
-    async def objects(self, request: web.Request) -> web.Response:
-        """POST /storage/v1/object/list/{bucket}."""
-        try:
-            asked = await request.json()
-            limit, offset = int(asked.get("limit", 100)), int(asked.get("offset", 0))
-        except (ValueError, AttributeError, TypeError):
-            return _refuse("400", "InvalidRequest", "the body is no list request")
-        prefix = str(asked.get("prefix", "")).strip("/")
-        wanted = {"bucket": request.match_info["bucket"], "prefix": f"{prefix}/" if prefix else ""}
-        return await self._answer(request, "objects", {**wanted, "limit": limit, "offset": offset})
 
     async def _answer(self, request: web.Request, question: str, parameters: Mapping[str, Any]) -> web.Response:
         try:

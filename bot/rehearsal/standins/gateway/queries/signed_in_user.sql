@@ -1,5 +1,5 @@
--- One page of the users, newest first, as the Auth service shows them; never the hash.
--- psql -v only=00000000-0000-4000-a000-000000000000 -v limit=1 -v offset=0 -f list_users.sql
+-- A user as the Auth service shows whoever has signed in; never the hash.
+-- psql -v user=00000000-0000-4000-a000-000000000000 -f signed_in_user.sql
 SELECT json_strip_nulls(json_build_object(
          'id', u.id, 'aud', coalesce(u.aud, ''), 'role', coalesce(u.role, ''), 'email', coalesce(u.email, ''),
          'phone', coalesce(u.phone, ''), 'email_confirmed_at', u.email_confirmed_at, 'phone_confirmed_at', u.phone_confirmed_at,
@@ -14,9 +14,6 @@ SELECT json_strip_nulls(json_build_object(
               'created_at', f.created_at, 'updated_at', f.updated_at) ORDER BY f.created_at)
             FROM auth.mfa_factors f WHERE f.user_id = u.id),
          'created_at', u.created_at, 'updated_at', u.updated_at, 'banned_until', u.banned_until, 'deleted_at', u.deleted_at,
-         'is_anonymous', u.is_anonymous))::text,
-       count(*) OVER ()
+         'is_anonymous', u.is_anonymous))::text
   FROM auth.users u
- WHERE u.aud = 'authenticated' AND (:'only'::uuid IS NULL OR u.id = :'only'::uuid)
- ORDER BY u.created_at DESC, u.id
- LIMIT :'limit' OFFSET :'offset';
+ WHERE u.id = :'user'::uuid;
