@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bot import cli
 from bot.artifacts import metadata
 from bot.artifacts.metadata import Metadata
 from bot.rehearsal.company import Company
@@ -40,6 +42,26 @@ def cutover(here: Path, env: Mapping[str, str], *arguments: str, **how: Any) -> 
         command(*arguments), cwd=here, env=dict(env), capture_output=True, text=True, check=False, **how
     )
     return Told(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture
+def at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Told]]:
+    """`cutover` in this process, in `tmp_path`: for what it decides before it asks anybody."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(env: Mapping[str, str], *arguments: str) -> Told:
+        monkeypatch.setattr(os, "environ", dict(env))
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Told(int(ended.value.code or 0), *capsys.readouterr())
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Trap:

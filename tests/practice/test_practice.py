@@ -23,7 +23,7 @@ from bot.practice import practise, read_timings
 from bot.rehearsal.company import MARKS, Company
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label, Selection
-from tests.practice.conftest import Taken, command, cutover, environment
+from tests.practice.conftest import Taken, Told, command, cutover, environment
 
 
 def test_it_ends_with_a_screen_for_whoever_leads_the_migration(taken: Taken) -> None:
@@ -120,14 +120,20 @@ _ITS_OWN = (
     ],
 )
 def test_a_directory_that_is_not_its_own_is_refused(
-    tmp_path: Path, contents: Callable[[Path], Any], named: str, holds: str, why: str
+    tmp_path: Path,
+    contents: Callable[[Path], Any],
+    at_once: Callable[..., Told],
+    *,
+    named: str,
+    holds: str,
+    why: str,
 ) -> None:
     """Before anybody is asked, with one sentence and 2; not a byte in it is touched."""
     if holds:
         (tmp_path / holds).parent.mkdir(exist_ok=True)
         (tmp_path / holds).write_text("{}")
     before = contents(tmp_path)
-    told = cutover(tmp_path, {"SUPABASE_DB_URL": "postgresql://postgres:x@127.0.0.1:1/postgres"}, "practice", named)
+    told = at_once({"SUPABASE_DB_URL": "postgresql://postgres:x@127.0.0.1:1/postgres"}, "practice", named)
     where = (tmp_path / named).resolve()
     assert told == (2, "", f"cutover: {where} {why}{_ITS_OWN}")
     assert contents(tmp_path) == before
