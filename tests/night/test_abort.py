@@ -370,12 +370,13 @@ async def test_an_abort_that_is_confirmed_after_the_handover(tmp_path: Path) -> 
 
 @asynccontextmanager
 async def platform(night: Night) -> AsyncIterator[list[int]]:
-    """One that starts a bot again as soon as it has ended, however it did; the exit codes so far."""
+    """One that starts a bot again a second after it has ended, however it did; the exit codes so far."""
     codes: list[int] = []
 
     async def keep_up() -> None:
         while night.bot is not None:
             codes.append(await night.bot.wait())
+            await asyncio.sleep(1)  # a start takes that much of a core, which the abort needs
             await night.start_bot()
 
     keeper = asyncio.create_task(keep_up())
