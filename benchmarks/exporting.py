@@ -65,7 +65,7 @@ async def export(dsn: str, directory: Path, workers: int, schemas: Sequence[str]
 
     def report(progress: Progress) -> None:
         nonlocal on_disk
-        if progress.step == "sums" and not on_disk:
+        if progress.step == "counts" and not on_disk:
             on_disk = time.monotonic()
 
     step = Export(

@@ -99,9 +99,9 @@ async def test_progress_is_told_in_rows_and_names_the_table(taken: Any) -> None:
     """It never goes back, and ends with all of them."""
     result = await taken.take(workers=1)
 
-    reading, summing = ([p for p in taken.said if p.step == step] for step in ("export", "sums"))
-    assert taken.said == reading + summing
-    for told, verb in ((reading, "reading "), (summing, "summing ")):
+    reading, counting = ([p for p in taken.said if p.step == step] for step in ("export", "counts"))
+    assert taken.said == reading + counting
+    for told, verb in ((reading, "reading "), (counting, "counting ")):
         done = [progress.done for progress in told]
         assert done == sorted(done)
         assert done[-1] == result.rows == told[-1].total

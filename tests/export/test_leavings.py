@@ -34,7 +34,7 @@ def cut_off(alone: Company, taken: Any, run: Run) -> Any:
         stopped = asyncio.Event()
 
         def say(progress: Progress) -> None:
-            if progress.step == "sums" or progress.note == "reading public.waiting_list":
+            if progress.step == "counts" or progress.note == "reading public.waiting_list":
                 stopped.set()
 
         task = asyncio.create_task(taken.export(workers=1)(run, say))

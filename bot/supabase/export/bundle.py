@@ -18,24 +18,20 @@ from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata
 from bot.errors import ServiceRefused
 from bot.plan.events import Parties, Rules
-from bot.ports import Progress, Report
-from bot.supabase.catalog import Catalog, Table, read_catalog
+from bot.ports import Report
+from bot.supabase.catalog import Catalog, read_catalog
 from bot.supabase.catalog.sequences import read_states
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
 from bot.supabase.export.left_out import with_rows
+from bot.supabase.export.progress import ExportProgress
 from bot.supabase.export.references import find_references
 from bot.supabase.export.rows.layout import read_layouts
-from bot.supabase.export.rows.table_work import OnDisk
-from bot.supabase.export.rows.writers import Crew
+from bot.supabase.export.rows.writers import Writers
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot, require_readable
 from bot.supabase.export.space import Space, stored
 from bot.supabase.export.storage import count_files, left_behind
 from bot.supabase.reading import Reading
-
-STEP = "export"
-SUMS = "sums"
-"""The end of the step, once all files are written."""
 
 _RANGES_SINCE = 14
 """The first version of PostgreSQL that reads a range of blocks without reading all."""
@@ -96,9 +92,10 @@ async def take_bundle(
         await asyncio.to_thread(leavings.clear, kept)
         workers = min(selection.workers, snapshot.most_sessions)
         with Draft(directory, basis) as draft:
-            watch = _Watch(report, draft, Space(directory, stored(snapshot.catalog.tables, layouts)), snapshot, kept)
+            space = Space(directory, stored(snapshot.catalog.tables, layouts))
+            progress = ExportProgress(report, draft, space, snapshot.catalog.tables, kept)
             try:
-                tables = await Crew(snapshot, layouts, directory, watch, workers=workers, kept=kept)()
+                tables = await Writers(snapshot, layouts, directory, progress, workers=workers, kept=kept)()
             except ServiceRefused as error:
                 if isinstance(error.__cause__, InsufficientPrivilege):  # taken away in the middle: of which table?
                     async with database.session("rights") as session:  # one inside the snapshot may not know it yet
@@ -178,43 +175,3 @@ async def _basis(snapshot: Snapshot, label: Label) -> Basis:
         [[sees]] = await cursor.fetchall()
     frozen_at = label.freeze.frozen_at.isoformat() if label.freeze else ""
     return Basis(run_id=label.run_id, frozen_at=frozen_at, sees=sees)
-
-
-class _Watch:
-    """What follows from each chunk and each file: progress, the draft, a look at the disk."""
-
-    def __init__(
-        self, report: Report, draft: Draft, space: Space, snapshot: Snapshot, kept: Mapping[str, OnDisk]
-    ) -> None:
-        """Raises UsageError when there is no room on the disk."""
-        self._report = report
-        self._draft = draft
-        self._space = space
-        self._estimate = sum(table.rows for table in snapshot.catalog.tables)
-        self._rows = self._most = sum(done.rows for done in kept.values())
-        self._summed = 0
-        self._to_finish = len(snapshot.catalog.tables)
-        for table in snapshot.catalog.tables:
-            if done := kept.get(table.key):
-                self.finished(table, done)
-        space.require()
-
-    def wrote(self, table: Table, rows: int, bytes_: int) -> None:
-        self._space.wrote(table.key, bytes_)
-        self._rows += rows
-        self._most = max(self._most, self._rows)
-        total = max(self._estimate, self._most)
-        self._report(Progress(step=STEP, done=self._most, total=total, unit="rows", note=f"reading {table.relation}"))
-
-    def finished(self, table: Table, done: OnDisk) -> None:
-        self._space.finished(table.key)
-        self._draft.add(table, done)
-        self._to_finish -= 1
-        if not self._to_finish:
-            self.summed(table, 0)
-
-    def summed(self, table: Table, rows: int) -> None:
-        self._summed += rows
-        if not self._to_finish:
-            done, note = self._summed, f"summing {table.relation}"
-            self._report(Progress(step=SUMS, done=done, total=self._rows, unit="rows", note=note))

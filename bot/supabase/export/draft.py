@@ -22,7 +22,7 @@ from bot.artifacts.data_directory import sweep_partials
 from bot.artifacts.durable import created
 from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW
 from bot.supabase.catalog import Table
-from bot.supabase.export.rows.table_work import OnDisk
+from bot.supabase.export.rows.record import OnDisk
 
 NAME = f"export{PARTIAL}"
 NOT_TABLES = {METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW}

@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bot.errors import ServiceRefused, Unreadable
+from bot.errors import ServiceRefused, ServiceUnintelligible, Unreadable
 from bot.supabase.catalog import NEVER_LEFT_OUT, Table
 from bot.supabase.database import not_utf8, too_long, translated
-from bot.supabase.export.rows.table_work import Broken
 from bot.supabase.export.rows.wire import Malformed
 
 UNCHANGED = "no metadata.json was written"
+
+
+class Broken(ServiceUnintelligible):
+    """What the server sent is not the rows that it has."""
+
+    def __init__(self, table: Table, why: str) -> None:
+        super().__init__(
+            f"{table.relation} could not be exported: {why}",
+            unchanged="its file is not vouched for",
+            do="say retry; if it stays, report it",
+        )
 
 
 def named(tables: Sequence[Table]) -> str:

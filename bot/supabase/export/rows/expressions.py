@@ -12,6 +12,9 @@ SPAN = sql.SQL(
 )
 """The rows of `t` in the blocks of `cutover_span`, from `first` to before `next`."""
 
+ROW_DIGEST = sql.SQL("substr(decode(md5(texts.row), 'hex'), 1, 8)")
+"""What the bytes of a row add to the row digest of its table, as 8 bytes."""
+
 _TEXT = sql.SQL("CASE WHEN {value} IS DISTINCT FROM NULL THEN format('%s', {value}) END")
 _JSON_NULL = sql.SQL("CASE WHEN pg_column_size({value}) < 64 THEN {value}::jsonb = 'null' END")
 _JSON_ELEMENT = sql.SQL("jsonb_typeof({value}) IN ('null', 'array')")

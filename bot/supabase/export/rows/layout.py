@@ -93,7 +93,7 @@ class Layout:
             offset += spans
 
     def slices(self, number: int, of: int) -> Iterator[Slice]:
-        """What slice `number` of so many has of each part, for summing."""
+        """What slice `number` of so many has of each part, for counting."""
         for part in self.parts:
             if not self.ranges or of == 1:
                 yield part, None

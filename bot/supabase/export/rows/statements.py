@@ -1,12 +1,12 @@
-"""The statements that turn rows into text, sum them, and look for what text cannot carry. Pure.
+"""The statements that turn rows into text, count them, and look for what text cannot carry. Pure.
 
-All of them contain the same SELECT, so that the digest is that of the very text in the file. A column whose encoding
-is text stands there as its type's output function writes it, and thereby as a JSON string (or null for SQL NULL).
-`json` is always such a column, so no row holds a raw newline or any other control byte.
+A column whose encoding is text stands in a row as its type's output function writes it, and thereby as a JSON string
+(or null for SQL NULL). `json` is always such a column, so no row holds a raw newline or any other control byte.
 
-Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number and whether
-one of them holds a value in doubt. A client that takes messages of a megabyte is some three times cheaper than
-one that takes them row by row, and the server is no slower than at writing single rows.
+Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number, their
+digests, and whether one of them holds a value in doubt. The server writes each row once and takes its digest before it
+joins and sends it. A client that takes messages of a megabyte is some three times cheaper than one that takes them row
+by row, and the server is no slower than at writing single rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HEAVY_BYTES = 1 << 20
 
 
 def one_after_the_other(*selects: sql.Composable) -> sql.Composed:
-    """The rows of each of `selects` (from `whole`, or from `digest`) in one statement."""
+    """The rows of each of `selects` (from `whole`, or from `count`) in one statement."""
     return sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(select) for select in selects)
 
 
@@ -51,7 +51,10 @@ def spanned(
             span=expressions.SPAN,
             light=_chunk(rows, sql.SQL("WHERE weight.bytes <= {}").format(sql.Literal(_HEAVY_BYTES))),
             heavy=statement(
-                "rows_single", rows=rows, gate=sql.SQL("WHERE weight.bytes > {}").format(sql.Literal(_HEAVY_BYTES))
+                "rows_single",
+                rows=rows,
+                digest=expressions.ROW_DIGEST,
+                gate=sql.SQL("WHERE weight.bytes > {}").format(sql.Literal(_HEAVY_BYTES)),
             ),
         )
     numbers = {name: sql.Literal(value) for name, value in spans._asdict().items()}
@@ -63,29 +66,21 @@ def whole(
 ) -> sql.Composed:
     """The chunks of all of a part, under one number: a single one (`one`), or one for each row."""
     rows = _rows(table, part, as_text, doubts, span=False)
-    chunk = _chunk(rows) if one else statement("rows_single", rows=rows, gate=_NOTHING)
+    chunk = _chunk(rows) if one else statement("rows_single", rows=rows, digest=expressions.ROW_DIGEST, gate=_NOTHING)
     return sql.SQL("SELECT {}::bigint AS chunk, c.* FROM ({}) AS c").format(sql.Literal(number), chunk)
 
 
-def digest(
-    table: Table,
-    part: Part,
-    place: int,
-    as_text: Collection[str],
-    unseen: Sequence[Column],
-    *,
-    blocks: tuple[int, int] | None = None,
-) -> sql.Composed:
-    """Gives a row: the place, the count, the sum as decimal text, and for each of `unseen` whether there is a value; of
-    the rows in `blocks`, from the first to before the second, or of all.
+def count(part: Part, place: int, unseen: Sequence[Column], *, blocks: tuple[int, int] | None = None) -> sql.Composed:
+    """Gives a row: the place, the count, and for each of `unseen` whether there is a value; of the rows in `blocks`,
+    from the first to before the second, or of all.
     """
-    rows = _rows(table, part, as_text, (), span=blocks is not None, values=unseen)
-    filled = sql.SQL(", ").join(sql.SQL("count({}) > 0").format(_value(n, "texts")) for n in range(len(unseen)))
-    summed = statement("rows_digest", place=sql.Literal(place), rows=rows, filled=filled)
+    filled = sql.SQL(", ").join(sql.SQL("count({}) > 0").format(sql.Identifier("t", c.name)) for c in unseen)
+    span = _NOTHING if blocks is None else expressions.SPAN
+    counted = statement("rows_count", place=sql.Literal(place), filled=filled, table=_from(part), span=span)
     if blocks is None:
-        return summed
+        return counted
     first, following = (sql.Literal(block) for block in blocks)
-    return statement("rows_digest_span", first=first, next=following, digest=summed)
+    return statement("rows_count_span", first=first, next=following, count=counted)
 
 
 def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: int) -> sql.Composed:
@@ -176,7 +171,7 @@ def _rows(
 
 
 def _chunk(rows: sql.Composed, gate: sql.Composable = _NOTHING) -> sql.Composed:
-    return statement("rows_chunk", rows=rows, gate=gate)
+    return statement("rows_chunk", rows=rows, digest=expressions.ROW_DIGEST, gate=gate)
 
 
 def _from(part: Part) -> sql.Composed:

@@ -19,8 +19,10 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """With no flags and no header extension."""
 _END = b"\xff\xff"
 _FIELDS = struct.Struct("!hiqiqi?i")
-"""Four fields: chunk (int8), rows (int8), doubt (bool), and the length of the text, which fills the rest."""
-_LENGTHS = (4, 8, 8, 1)
+"""Five fields: chunk (int8), rows (int8), doubt (bool), the digests, of which this has the length, then the text."""
+_LENGTHS = (5, 8, 8, 1)
+_LENGTH = struct.Struct("!i")
+_DIGEST_BYTES = 8
 
 
 class Malformed(Exception):
@@ -28,11 +30,14 @@ class Malformed(Exception):
 
 
 class Chunk(NamedTuple):
-    """`text` is the rows, joined by a comma and a newline; it is the message's own memory, not a copy."""
+    """`text` is the rows, joined by a comma and a newline; it is the message's own memory, not a copy. `digest` is the
+    sum of what the server says that each of them adds to the table's row digest.
+    """
 
     number: int
     rows: int
     doubt: bool
+    digest: int
     text: memoryview
 
 
@@ -57,10 +62,15 @@ async def chunks(source: Reading, select: sql.Composed, *, of: str) -> AsyncGene
 
 
 def _chunk(data: memoryview) -> Chunk:
-    if len(data) < _FIELDS.size:
-        raise Malformed("a message of a COPY is too short")
-    fields, of_number, number, of_rows, rows, of_doubt, doubt, length = _FIELDS.unpack_from(data)
-    text = data[_FIELDS.size :]
-    if (fields, of_number, of_rows, of_doubt) != _LENGTHS or max(length, 0) != len(text) or (rows > 0) != (length > 0):
+    try:
+        fields, of_number, number, of_rows, rows, of_doubt, doubt, of_digests = _FIELDS.unpack_from(data)
+        text_at = _FIELDS.size + max(of_digests, 0)
+        digests = data[_FIELDS.size : text_at]
+        [of_text] = _LENGTH.unpack_from(data, text_at)
+    except struct.error:
+        raise Malformed("a message of a COPY is too short") from None
+    text = data[text_at + _LENGTH.size :]
+    lengths = (max(of_text, 0), max(of_digests, 0), rows > 0)
+    if (fields, of_number, of_rows, of_doubt) != _LENGTHS or lengths != (len(text), rows * _DIGEST_BYTES, of_text > 0):
         raise Malformed("a message of a COPY has not the fields that were asked for")
-    return Chunk(number=number, rows=rows, doubt=doubt, text=text)
+    return Chunk(number=number, rows=rows, doubt=doubt, digest=sum(struct.unpack(f"!{rows}q", digests)), text=text)
