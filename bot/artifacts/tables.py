@@ -11,15 +11,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
-import selectors
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -35,7 +34,9 @@ from bot.artifacts.row_sums import Unshaped
 from bot.errors import RecordDamaged
 from bot.regular_files import open_regular
 
-_LARGE_BYTES = 8 << 20
+_LARGE_BYTES = 64 << 20
+"""A process for each core costs as much as reading some 20 MB."""
+_PART_BYTES = 16 << 20
 _READ_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 30
@@ -152,43 +153,35 @@ def _facts_at_once(path: Path) -> Facts:
         start, end = _cuts(file, size, 1)
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    *_, (_, count, total) = row_sums.sums(str(path), start, end, last=True)
-    return Facts(size, count, sha256, str(total))
+    found = row_sums.sums(str(path), start, end, True)
+    return Facts(size, found.rows, sha256, str(found.total))
 
 
 def _facts_side_by_side(path: Path) -> Iterator[Facts]:
-    """Raises Unshaped when anything is not as it should be."""
+    """Raises Unshaped when anything is not as it should be. Processes that are killed cost time and nothing else."""
+    cores = os.cpu_count() or 1
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        cuts = _cuts(file, size, max(cores, size // _PART_BYTES))
+    parts = [(str(path), start, end, end == cuts[-1]) for start, end in itertools.pairwise(cuts)]
+    count = total = 0
     with ExitStack() as closing:
-        file = closing.enter_context(open_regular(path))
-        cuts = _cuts(file, os.fstat(file.fileno()).st_size, os.cpu_count() or 1)
-        workers = [
-            closing.enter_context(_process(path, start, end, last=end == cuts[-1]))
-            for start, end in itertools.pairwise(cuts)
-        ]
         thread = closing.enter_context(ThreadPoolExecutor(1))
         stopped = threading.Event()
         closing.callback(stopped.set)
         sha256 = thread.submit(_sha256, path, stopped)
-        told = dict.fromkeys(workers, (0, 0, 0))
-        selector = closing.enter_context(selectors.DefaultSelector())
-        for worker in workers:
-            assert worker.stdout is not None
-            selector.register(worker.stdout, selectors.EVENT_READ, worker)
-        while selector.get_map():
-            for key, _ in selector.select():
-                worker = key.data
-                assert worker.stdout is not None
-                if line := worker.stdout.readline():
-                    read, count, total = (int(number) for number in line.split())
-                    told[worker] = (read, count, total)
-                else:
-                    selector.unregister(worker.stdout)
-                    if worker.wait():
-                        raise Unshaped
-            size, count, _ = (sum(numbers) for numbers in zip(*told.values(), strict=True))
-            yield Facts(size, count, "", "")
-        _, count, total = (sum(numbers) for numbers in zip(*told.values(), strict=True))
-        yield Facts(path.lstat().st_size, count, sha256.result(), str(total))
+        processes = ProcessPoolExecutor(
+            cores, mp_context=multiprocessing.get_context("spawn"), initializer=row_sums.end_with_parent
+        )
+        closing.callback(processes.shutdown, cancel_futures=True)
+        for part, summed in [(part, processes.submit(row_sums.sums, *part)) for part in parts]:
+            try:
+                found = summed.result()
+            except BrokenProcessPool:
+                found = row_sums.sums(*part)
+            count, total = count + found.rows, total + found.total
+            yield Facts(part[2], count, "", "")
+        yield Facts(size, count, sha256.result(), str(total))
 
 
 def _sha256(path: Path, stopped: threading.Event) -> str:
@@ -217,20 +210,6 @@ def _cuts(file: BinaryIO, size: int, parts: int) -> list[int]:
         if cuts[-1] < file.tell() < end:
             cuts.append(file.tell())
     return [*cuts, end]
-
-
-@contextmanager
-def _process(path: Path, start: int, end: int, *, last: bool) -> Iterator[subprocess.Popen[bytes]]:
-    """Gone when this ends, done or not; when we are killed, it ends at the latest with its part of the file."""
-    command = [sys.executable, "-IS", row_sums.__file__, str(path), str(start), str(end), str(int(last))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def parsed(row: bytes) -> Any:

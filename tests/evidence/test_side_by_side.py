@@ -1,12 +1,13 @@
 """A large file is read by several processes: what they say is what one reader says, damage and all."""
 
 import hashlib
+import multiprocessing
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -81,26 +82,68 @@ def test_several_readers_say_what_one_says(
     assert told(tables.facts(path)) == one
 
 
-def test_whoever_stops_reading_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However far the reading had come."""
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of 27 MB, which is a large one here, read by three processes."""
     path = tmp_path / "t.json"
     path.write_bytes(b"[\n" + b'{"a":1},\n' * 3_000_000 + b'{"a":1}\n]\n')
+    monkeypatch.setattr(tables, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(tables, "_PART_BYTES", 1 << 20)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    begun: list[subprocess.Popen[bytes]] = []
+    return path
 
-    class Noted(subprocess.Popen[bytes]):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            begun.append(self)
 
-    monkeypatch.setattr(tables.subprocess, "Popen", Noted)
-
-    reading = tables.facts(path)
+def test_whoever_stops_reading_leaves_no_process_behind(large: Path) -> None:
+    """However far the reading had come."""
+    reading = tables.facts(large)
     next(reading)
-    assert len(begun) == 3
+    assert multiprocessing.active_children()
+
     reading.close()
 
-    assert all(process.returncode is not None for process in begun)
+    assert not multiprocessing.active_children()
+
+
+def test_processes_that_are_killed_cost_time_and_nothing_else(large: Path) -> None:
+    """By the system that is short of memory, say: the rest is read by this one."""
+    reading = tables.facts(large)
+    next(reading)
+    for process in multiprocessing.active_children():
+        process.kill()
+
+    *_, facts = reading
+
+    assert facts == next(row_by_row(large))
+
+
+def test_a_reader_that_is_killed_takes_its_processes_with_it(large: Path) -> None:
+    """They do not wait for work that nobody will give them."""
+    script = (
+        "import multiprocessing, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from bot.artifacts import tables\n"
+        "if __name__ == '__main__':\n"
+        "    tables._LARGE_BYTES, tables._PART_BYTES = 0, 1 << 20\n"
+        "    reading = tables.facts(Path(sys.argv[1]))\n"
+        "    next(reading)\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, large], capture_output=True, text=True, check=False).stdout
+    children = [int(pid) for pid in said.split()]
+    assert children
+
+    for pid in children:
+        while _lives(pid):
+            os.sched_yield()
+
+
+def _lives(pid: int) -> bool:
+    """A process that has ended may wait for whoever takes note of it."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def test_a_row_longer_than_a_block_is_summed_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
