@@ -1,18 +1,16 @@
 """How fast one big table becomes a file, against what the server needs to make it and what people do.
 
 The floor is `COPY (SELECT row_to_json …) TO '/dev/null'` inside the server: no wire, no client, no disk. Ours is the
-whole export step of a database that holds little else: locks, snapshot, SHA-256, fsync, counts, the file under its
-name; the row digests, a pass of their own, are timed apart. `psql` writes the rows to a file, unsynced, which is no
-valid array. Each size is measured by turns, some rounds long, and the medians compared. What it costs to trust no
-table's owner (each statement planned once for nothing, the settings set anew and read back) is told as the median over
-pairs, of one big table and of many small ones: in time, and in processor time of server and client, which a busy
-machine disturbs less.
+whole export step of a database that holds little else: locks, snapshot, SHA-256, row digests, fsync, the file under its
+name; the counts, a pass of their own, are timed apart. `psql` writes the rows to a file, unsynced, which is no valid
+array (`against_psql` compares with it in more turns). Each size is measured by turns, some rounds long, and the medians
+compared. What it costs to trust no table's owner (each statement planned once for nothing, the settings set anew and
+read back) is told as the median over pairs, of one big table and of many small ones: in time, and in processor time of
+server and client, which a busy machine disturbs less.
 """
 
 import asyncio
 import json
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.exporting import run
+from benchmarks.against_psql import processor
+from benchmarks.exporting import TABLE, run
 from bot.artifacts import tables
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
@@ -38,14 +37,8 @@ LARGE_ROW = 200_000_000
 PAIRS = 17
 SMALL_TABLES = 1_000
 
-_PARTS = ("files", "digests")
+_PARTS = ("files", "counts")
 
-TABLE = """
-CREATE TABLE public.bench AS
-SELECT gen_random_uuid() AS id, n AS number, repeat('text ', 30) AS body, now() AS at, n * 1.10 AS price,
-       jsonb_build_object('n', n, 'tags', array['a', 'b']) AS extra, n % 2 = 0 AS flag, nullif(n % 3, 0) AS gap
-  FROM generate_series(1, {rows}) AS n
-"""
 _ROWS = "SELECT row_to_json(x.*) FROM public.bench AS x"
 _ONE_PROCESS = "SET max_parallel_workers_per_gather = 0;"
 _DIGEST = f"SELECT sum(('x' || left(md5(row_to_json::text), 16))::bit(64)::bigint) FROM ({_ROWS}) AS texts"
@@ -129,17 +122,9 @@ def _distrust(what: str, server: EmbeddedPostgres, company: Company, schema: str
 
 def _measure(way: str, server: EmbeddedPostgres, company: Company, schema: str) -> tuple[float, float]:
     """Seconds, and processor seconds of the child and of the sessions that have ended meanwhile, which are all."""
-    before = _processor(server)
+    before = processor(server)
     told = child(way, company, "2", schema)
-    time.sleep(0.2)  # the last of them may still be ending
-    return sum(told[part] for part in _PARTS), _processor(server) - before
-
-
-def _processor(server: EmbeddedPostgres) -> float:
-    postmaster = (server.data_dir / "postmaster.pid").read_text().split()[0]
-    fields = Path(f"/proc/{postmaster}/stat").read_text().rpartition(")")[2].split()
-    ours = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK") + ours.ru_utime + ours.ru_stime
+    return sum(told[part] for part in _PARTS), processor(server) - before
 
 
 def _small_tables(server: EmbeddedPostgres) -> None:
@@ -175,16 +160,16 @@ def main() -> None:
             per_row[rows], peaks[rows] = one / rows, max(found["one"]["peak"], found["two"]["peak"])
             print(f"{rows:,} rows, medians of {ROUNDS} rounds; the server's own row_to_json takes {floor:.2f} s")
             _tell("the table by one worker, against that", one / floor, one, "aim 1.10")
-            _tell("the whole step but digests by one worker", found["one"]["files"] / floor, found["one"]["files"], "-")
-            _tell("the whole step but digests by two workers", two / floor, two, "-")
+            _tell("the whole step but counts by one worker", found["one"]["files"] / floor, found["one"]["files"], "-")
+            _tell("the whole step but counts by two workers", two / floor, two, "-")
             if rows == COMPARED:
                 psql, cursor = found["psql"]["files"], found["cursor"]["files"]
                 _tell("psql COPY to a file, against two workers", psql / two, psql, "aim 1.2, better 1.4")
                 _tell("cursor and orjson, against two workers", cursor / two, cursor, "aim 3")
                 digest = found["digest"]["files"]
-                _tell("row digests in SQL, against psql COPY", digest / psql, digest, "aim 1.1")
-                _tell("the step's own digests by two workers, against psql COPY", found["two"]["digests"] / psql,
-                      found["two"]["digests"], "-")  # fmt: skip
+                _tell("row digests in SQL alone, against psql COPY", digest / psql, digest, "-")
+                counts = found["two"]["counts"]
+                _tell("the step's own counts by two workers, against psql COPY", counts / psql, counts, "-")
                 with _exported(company) as path:
                     reading = _timed(lambda: list(tables.facts(path)))["files"]
                 _tell("row digests and SHA-256 from the file, against psql COPY", reading / psql, reading, "aim 1.1")

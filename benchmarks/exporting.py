@@ -35,6 +35,12 @@ from bot.supabase.database import Database
 from bot.supabase.export import Export, snapshot
 from bot.supabase.reading import Reading
 
+TABLE = """
+CREATE TABLE public.bench AS
+SELECT gen_random_uuid() AS id, n AS number, repeat('text ', 30) AS body, now() AS at, n * 1.10 AS price,
+       jsonb_build_object('n', n, 'tags', array['a', 'b']) AS extra, n % 2 = 0 AS flag, nullif(n % 3, 0) AS gap
+  FROM generate_series(1, {rows}) AS n
+"""
 _AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -57,7 +63,7 @@ def run(schemas: Sequence[str]) -> Run:
 
 
 async def export(dsn: str, directory: Path, workers: int, schemas: Sequence[str]) -> dict[str, float]:
-    """The step `export`: everything until the last file is on disk, and the row digests behind it; within the former,
+    """The step `export`: everything until the last file is on disk, and the counts behind it; within the former,
     the longest table alone, from the first question about it until its file has its name.
     """
     began = time.monotonic()
@@ -77,7 +83,7 @@ async def export(dsn: str, directory: Path, workers: int, schemas: Sequence[str]
     await step(run(schemas), report)
     ended = time.monotonic()
     longest = max(table.duration_ms for table in metadata.read(directory / "metadata.json").tables.values())
-    return {"files": on_disk - began, "digests": ended - on_disk, "table": longest / 1000}
+    return {"files": on_disk - began, "counts": ended - on_disk, "table": longest / 1000}
 
 
 class _Trusting(Reading):

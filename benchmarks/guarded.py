@@ -7,7 +7,8 @@ holds none; the medians are compared.
 import asyncio
 import statistics
 
-from benchmarks.export import TABLE, child
+from benchmarks.export import child
+from benchmarks.exporting import TABLE
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database

@@ -24,8 +24,8 @@ from bot.ports import Guarded
 from bot.supabase.catalog import Table, read_catalog
 from bot.supabase.connection.deadline import hang_up, in_time
 from bot.supabase.database import Database, Session, end, query, translated
+from bot.supabase.table_locks import lock_tables
 
-_TABLES_A_LOCK = 100
 _LOCK_SECONDS = 10
 _ANSWER_SECONDS = 5.0
 _TAKEN_WITHIN_SECONDS = 60.0
@@ -97,8 +97,7 @@ class Guard:
         ours = [table for table in catalog.tables if table.oid in lockable]
         try:
             with translated("the tables could not be locked for the hard guard", unchanged=_UNCHANGED):
-                for first in range(0, len(ours), _TABLES_A_LOCK):
-                    await session.execute(_share(ours[first : first + _TABLES_A_LOCK]))
+                await lock_tables(session, ours, "SHARE")
                 at = await (await session.execute("SELECT clock_timestamp()")).fetchone()
         except ServiceRefused as error:
             if isinstance(error.__cause__, pg.LockNotAvailable):
@@ -146,8 +145,3 @@ async def _answers(session: Session) -> bool:
     with translated("the hard guard's session does not answer"):
         row = await (await session.execute("SELECT pg_current_xact_id_if_assigned() IS NULL")).fetchone()
     return row == (True,)
-
-
-def _share(tables: Sequence[Table]) -> sql.Composed:
-    names = sql.SQL(", ").join(table.identifier for table in tables)
-    return sql.SQL("LOCK TABLE {} IN SHARE MODE").format(names)

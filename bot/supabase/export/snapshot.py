@@ -41,13 +41,13 @@ from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.formatting import in_a_writing_transaction
 from bot.supabase.reading import Reading
+from bot.supabase.table_locks import lock_tables
 
 PING_SECONDS = 10.0
 
 ReadCatalog = Callable[[Session], Awaitable[Catalog]]
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_TABLES_A_LOCK = 100
 _ATTEMPTS = 5
 _SHOWN = 3
 
@@ -227,9 +227,7 @@ async def _lock(session: Session, tables: Sequence[Table]) -> bool:
     """Locks all of them; False when one of them has gone meanwhile."""
     with translated("the tables could not be locked for reading"):
         try:
-            for first in range(0, len(tables), _TABLES_A_LOCK):
-                names = sql.SQL(", ").join(table.identifier for table in tables[first : first + _TABLES_A_LOCK])
-                await session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
+            await lock_tables(session, tables, "ACCESS SHARE")
         except (pg.UndefinedTable, pg.InvalidSchemaName, pg.WrongObjectType):
             return False
         except pg.OutOfMemory as error:
