@@ -41,8 +41,9 @@ from bot.plan.results import ExportResult
 from bot.plan.run import Run
 from bot.ports import Report
 from bot.stackauth.users.forecast import Forecast, forecast_bundle
+from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Label, Selection, take_bundle
+from bot.supabase.export.bundle import Label, take_bundle
 
 TIMINGS = "timings.json"
 _NAME = "%Y%m%dT%H%M%SZ"

@@ -16,8 +16,8 @@ from bot.settings import Settings
 from bot.slack import client
 from bot.stackauth.client.api import StackAuth
 from bot.supabase import project
+from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
 from bot.supabase.locks import SourceLock
@@ -93,7 +93,7 @@ def parties_of(settings: Settings, source: project.Identity) -> Parties:
 
 def guard_of(rules: Rules, database: Database) -> Guard:
     """Over what a run of these rules exports."""
-    return Guard(database, include_schemas=rules.include_schemas, exclude_tables=rules.exclude_tables)
+    return Guard(database, Selection.of(rules))
 
 
 def selection_of(settings: Settings) -> Selection:

@@ -21,7 +21,8 @@ from psycopg import sql
 
 from bot.errors import CutoverError, ServiceRefused
 from bot.ports import Guarded
-from bot.supabase.catalog import Table, read_catalog
+from bot.supabase.catalog import Selection, Table, read_catalog
+from bot.supabase.catalog.reading import EVERYTHING
 from bot.supabase.connection.deadline import hang_up, in_time
 from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.table_locks import lock_tables
@@ -39,14 +40,11 @@ class _Held:
 
 
 class Guard:
-    """`include_schemas` and `exclude_tables` as the export has them."""
+    """Of `selection`, as the export has it."""
 
-    def __init__(
-        self, database: Database, *, include_schemas: Sequence[str] = (), exclude_tables: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, database: Database, selection: Selection = EVERYTHING) -> None:
         self._database = database
-        self._include_schemas = include_schemas
-        self._exclude_tables = exclude_tables
+        self._selection = selection
         self._held: _Held | None = None
         self._opening: Session | None = None
         self._turn = asyncio.Lock()
@@ -85,9 +83,7 @@ class Guard:
             await end(held.session)
 
     async def _lock(self, session: Session) -> Guarded:
-        catalog = await read_catalog(
-            session, include_schemas=self._include_schemas, exclude_tables=self._exclude_tables
-        )
+        catalog = await read_catalog(session, self._selection)
         with translated("the hard guard could not be prepared", unchanged=_UNCHANGED):
             oids = [table.oid for table in catalog.tables]
             rows = await (await session.execute(query("guard_lockable"), {"oids": oids})).fetchall()

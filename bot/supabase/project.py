@@ -54,7 +54,7 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
         await refuse_transaction_pooling(database, session)
         rights = await read_rights(session)
         compares = serves and not named_by_both(refs)
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=()) if compares else None
+        catalog = await read_catalog(session) if compares else None
     if catalog is not None:
         await compare_counts(database, gateway, catalog)
     return _identity(database, gateway, refs, rights)

@@ -8,14 +8,14 @@ from bot.artifacts.metadata import ForeignKey
 from bot.errors import UsageError
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
-from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.catalog.encoding import Bounds, Encoding, JsonNull
 from bot.supabase.database import Database
 
 
 async def catalog_of(company: Company, *, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Catalog:
     async with Database(company.dsn).session("test") as session:
-        return await read_catalog(session, include_schemas=include, exclude_tables=exclude)
+        return await read_catalog(session, Selection(include_schemas=include, exclude_tables=exclude))
 
 
 async def test_every_table_is_taken_or_told(company: Company) -> None:
@@ -137,7 +137,9 @@ async def test_what_may_not_be_read_comes_with_the_statement_that_mends_it(reade
         database.dbname,
     )
     async with Database(server.dsn(database.dbname, reader, "x")).session("test") as session:
-        catalog = await read_catalog(session, include_schemas=["public"], exclude_tables=["public.no_columns"])
+        catalog = await read_catalog(
+            session, Selection(include_schemas=["public"], exclude_tables=["public.no_columns"])
+        )
 
     assert "GRANT USAGE ON SCHEMA auth TO reader;" in catalog.grants
     assert "GRANT SELECT ON TABLE public.orders TO reader;" in catalog.grants
@@ -195,7 +197,7 @@ async def test_a_database_without_users_is_no_supabase_project(company: Company)
     """A DSN of another database is found out by the first look."""
     with pytest.raises(UsageError) as caught:
         async with Database(company.server.dsn("template1", company.server.superuser)).session("test") as session:
-            await read_catalog(session, include_schemas=(), exclude_tables=())
+            await read_catalog(session)
 
     assert str(caught.value) == (
         "the source has no table auth.users, so it is not a Supabase project's database; nothing was exported;"

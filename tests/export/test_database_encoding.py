@@ -13,7 +13,7 @@ from bot.errors import ServiceRefused, Unreadable
 from bot.plan.findings import Finding
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
-from bot.supabase.catalog import read_catalog
+from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from bot.supabase.preflight.live_users import auth_rows
 from bot.supabase.proof.encoding import database_encoding
@@ -65,7 +65,7 @@ async def asked(source: Company, *left_out: str) -> Finding | None:
     database = Database(source.dsn)
     async with database.session("proof") as session:
         left_unread = dict.fromkeys(left_out, "somebody accepted that")
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=(), left_unread=left_unread)
+        catalog = await read_catalog(session, Selection(include_schemas=(), exclude_tables=(), left_unread=left_unread))
         return await database_encoding(database, session, catalog)
 
 

@@ -13,7 +13,7 @@ from bot.errors import Unreadable
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
-from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.proof.counts import CountsExaminer
@@ -143,7 +143,7 @@ def cut_off_detaching(source: Company, partition: str) -> None:
 
 async def catalog_of(source: Company, *, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Catalog:
     async with Database(source.dsn).session("test") as session:
-        return await read_catalog(session, include_schemas=include, exclude_tables=exclude)
+        return await read_catalog(session, Selection(include_schemas=include, exclude_tables=exclude))
 
 
 def rows_in_files(taken: Taken) -> dict[str, int]:
@@ -445,7 +445,7 @@ async def test_a_table_that_would_be_in_no_file_or_in_two_is_refused_and_can_be_
 
 async def _accepted(source: Company, left_unread: dict[str, str]) -> Catalog:
     async with Database(source.dsn).session("test") as session:
-        return await read_catalog(session, include_schemas=(), exclude_tables=(), left_unread=left_unread)
+        return await read_catalog(session, Selection(include_schemas=(), exclude_tables=(), left_unread=left_unread))
 
 
 async def test_every_ordinary_table_is_read_or_named(source: Company, taken: Taken) -> None:

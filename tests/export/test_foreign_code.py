@@ -4,7 +4,6 @@ value that we read.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +260,7 @@ async def test_foreign_code_is_listed_by_name_and_owner(source: Company) -> None
     )
     database = Database(source.dsn)
     async with database.session("proof") as session:
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         [finding] = await foreign_code(session, catalog)
 
     assert (finding.check, finding.verdict, finding.waivable) == ("foreign-code", "fail", True)
@@ -279,7 +278,7 @@ async def test_a_source_without_foreign_code_passes_and_a_superuser_is_warned(so
     """Nothing holds such code where the connection string is a superuser's."""
     for dsn, verdicts in ((source.dsn, ["pass"]), (source.admin_dsn, ["pass", "warn"])):
         async with Database(dsn).session("proof") as session:
-            catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+            catalog = await read_catalog(session)
             found = await foreign_code(session, catalog)
         assert [finding.verdict for finding in found] == verdicts
     assert found[-1].check == "superuser-role"
@@ -288,8 +287,7 @@ async def test_a_source_without_foreign_code_passes_and_a_superuser_is_warned(so
 async def test_the_snapshot_is_never_held_by_a_session_that_reads_tables(source: Company) -> None:
     """Whoever reads borrows it; what they meet cannot end it or change what it sees."""
     as_app(source, STEP, TABLE.format("a"), "CREATE INDEX ON app.a ((id + app.step(1)))")
-    everything = partial(read_catalog, include_schemas=[], exclude_tables=[])
-    async with hold_snapshot(Database(source.dsn), everything) as snapshot, snapshot.borrow("one") as one:
+    async with hold_snapshot(Database(source.dsn), read_catalog) as snapshot, snapshot.borrow("one") as one:
         await one.ask(sql.SQL("SELECT count(*) FROM app.a"), of="app.a")
         [[zone]] = await (await snapshot.holder.execute("SELECT current_setting('TimeZone')")).fetchall()
         assert zone == "UTC"

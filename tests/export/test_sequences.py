@@ -11,7 +11,7 @@ from psycopg import sql
 from bot.artifacts import restore
 from bot.artifacts.restore_all import restore_all_sql
 from bot.rehearsal.company import Company
-from bot.supabase.catalog import read_catalog
+from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from tests.export.conftest import Taken
 from tests.export.loading import psql
@@ -174,7 +174,7 @@ async def test_one_that_our_role_may_not_read_comes_with_the_grant(source: Compa
     try:
         async with Database(source.admin_dsn).session("test") as session:
             await session.execute("SET ROLE half_blind")
-            catalog = await read_catalog(session, include_schemas=["public", "counters"], exclude_tables=())
+            catalog = await read_catalog(session, Selection(include_schemas=["public", "counters"], exclude_tables=()))
     finally:
         source.server.sql("DROP OWNED BY half_blind; DROP ROLE half_blind", source.dbname)
 
@@ -187,8 +187,8 @@ async def test_one_that_our_role_may_not_read_comes_with_the_grant(source: Compa
 async def test_one_that_is_not_taken_is_told(source: Company) -> None:
     """It goes with the table that it numbers; the platform's own are not worth a line."""
     async with Database(source.dsn).session("test") as session:
-        of_schema = await read_catalog(session, include_schemas=["counters", "auth"], exclude_tables=())
-        without = await read_catalog(session, include_schemas=(), exclude_tables=["orders", "parted"])
+        of_schema = await read_catalog(session, Selection(include_schemas=["counters", "auth"], exclude_tables=()))
+        without = await read_catalog(session, Selection(include_schemas=(), exclude_tables=["orders", "parted"]))
 
     assert [one.relation for one in of_schema.sequences] == ["auth.of_the_platform", "counters.alone"]
     told = {entry.name: entry.reason for entry in of_schema.left_out if entry.kind == "sequence"}

@@ -1,7 +1,6 @@
 """Limits of the server that an export meets: time-outs do not end it, and what cannot be sent is named."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,9 +61,8 @@ def limited(company: Company, *names: str) -> bool:
 async def test_no_time_limit_of_the_server_ends_what_an_export_does(source: Company) -> None:
     """`transaction_timeout` of PostgreSQL 17 and later is the same as the others; servers before do not know it."""
     known = limited(source, "statement_timeout", "idle_session_timeout", "transaction_timeout")
-    everything = partial(read_catalog, include_schemas=[], exclude_tables=[])
 
-    async with hold_snapshot(Database(source.dsn), everything) as snapshot, snapshot.borrow("slow") as reader:
+    async with hold_snapshot(Database(source.dsn), read_catalog) as snapshot, snapshot.borrow("slow") as reader:
         await reader.ask(sql.SQL("SELECT pg_sleep(0.3)"), of="public.settings")
         await reader.ask(sql.SQL("SELECT count(*) FROM public.settings"), of="public.settings")
         await snapshot.clock()

@@ -12,13 +12,11 @@ from psycopg import sql
 from bot.errors import ServiceRefused, ServiceUnreachable
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
-from bot.supabase.catalog import read_catalog
+from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from bot.supabase.export import snapshot as held
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot
 from bot.supabase.reading import Reading
-
-everything = partial(read_catalog, include_schemas=[], exclude_tables=[])
 
 Writer = psycopg.AsyncConnection[tuple[object, ...]]
 
@@ -34,7 +32,7 @@ async def writer(database: Company) -> AsyncIterator[Writer]:
 
 @pytest.fixture
 async def snapshot(database: Company) -> AsyncIterator[Snapshot]:
-    async with hold_snapshot(Database(database.dsn), everything) as taken:
+    async with hold_snapshot(Database(database.dsn), read_catalog) as taken:
         yield taken
 
 
@@ -63,14 +61,14 @@ async def until_waiting(database: Company, application: str) -> None:
 
 async def count_inside(database: Company, table: str) -> int:
     async with (
-        hold_snapshot(Database(database.dsn), everything) as snapshot,
+        hold_snapshot(Database(database.dsn), read_catalog) as snapshot,
         snapshot.borrow("one") as session,
     ):
         return await number(session, f"SELECT count(*) FROM {table}")
 
 
 async def relations(database: Company) -> set[str]:
-    async with hold_snapshot(Database(database.dsn), everything) as snapshot:
+    async with hold_snapshot(Database(database.dsn), read_catalog) as snapshot:
         return {table.relation for table in snapshot.catalog.tables}
 
 
@@ -98,7 +96,7 @@ async def test_a_truncate_waits_until_the_snapshot_is_given_back(database: Compa
     """It can therefore not make a table silently empty for a worker that has not come to it yet."""
     before = await number(writer, "SELECT count(*) FROM public.todos")
     async with (
-        hold_snapshot(Database(database.dsn), everything) as snapshot,
+        hold_snapshot(Database(database.dsn), read_catalog) as snapshot,
         snapshot.borrow("one") as session,
     ):
         truncate = asyncio.create_task(writer.execute("TRUNCATE public.todos"))
@@ -114,7 +112,7 @@ async def test_a_truncate_waits_until_the_snapshot_is_given_back(database: Compa
 async def test_whoever_borrows_behind_a_waiting_truncate_is_told_who_waits(database: Company, writer: Writer) -> None:
     """The queue at a lock is fair, so our own worker would wait for one who waits for us."""
     pid = writer.info.backend_pid
-    async with hold_snapshot(Database(database.dsn), everything, lock_seconds=0.2) as snapshot:
+    async with hold_snapshot(Database(database.dsn), read_catalog, lock_seconds=0.2) as snapshot:
         truncate = asyncio.create_task(writer.execute("TRUNCATE public.todos"))
         await until_waiting(database, "company")
         with pytest.raises(ServiceRefused) as caught:
@@ -147,7 +145,7 @@ async def test_a_table_that_cannot_be_locked_is_named_with_whoever_holds_it(data
     pid = writer.info.backend_pid
 
     with pytest.raises(ServiceRefused) as caught:
-        async with hold_snapshot(Database(database.dsn), everything, lock_seconds=0.2):
+        async with hold_snapshot(Database(database.dsn), read_catalog, lock_seconds=0.2):
             raise AssertionError("no snapshot may come of it")
 
     assert str(caught.value) == (
@@ -166,7 +164,10 @@ async def test_a_table_that_may_not_be_read_is_told_before_anything_is_exported(
         "GRANT USAGE ON SCHEMA public, auth TO supabase_auth_admin; ALTER TABLE auth.users DISABLE ROW LEVEL SECURITY",
         database.dbname,
     )
-    billing = partial(read_catalog, include_schemas=["billing"], exclude_tables=["storage.objects", "storage.buckets"])
+    billing = partial(
+        read_catalog,
+        selection=Selection(include_schemas=["billing"], exclude_tables=["storage.objects", "storage.buckets"]),
+    )
 
     with pytest.raises(ServiceRefused) as caught:
         async with hold_snapshot(service, billing):
@@ -200,7 +201,7 @@ async def test_the_work_inside_stops_when_the_snapshot_is_lost(
     monkeypatch.setattr(held, "PING_SECONDS", 0.05)
 
     with pytest.raises(ServiceUnreachable) as caught:
-        async with hold_snapshot(Database(database.dsn), everything) as snapshot:
+        async with hold_snapshot(Database(database.dsn), read_catalog) as snapshot:
             pid = snapshot.holder.info.backend_pid
             database.server.sql("SELECT pg_terminate_backend(%s)", parameters=[pid])
             await asyncio.Event().wait()
@@ -239,16 +240,16 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence() -> None:
         make_tables(server, 400)
         database = Database(company.dsn)
         async with hold_snapshot(
-            database, partial(read_catalog, include_schemas=["storage"], exclude_tables=[])
+            database, partial(read_catalog, selection=Selection(include_schemas=["storage"], exclude_tables=[]))
         ) as few:
             assert few.most_sessions > 4
-        async with hold_snapshot(database, everything) as many:
+        async with hold_snapshot(database, read_catalog) as many:
             assert many.most_sessions == 1
             async with many.borrow("export-1"):
                 pass
         make_tables(server, 3_000)
         with pytest.raises(ServiceRefused) as caught:
-            async with hold_snapshot(database, everything):
+            async with hold_snapshot(database, read_catalog):
                 raise AssertionError("no snapshot may come of it")
 
     assert "the server has no room for locks on" in str(caught.value)

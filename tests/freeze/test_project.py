@@ -13,9 +13,9 @@ from bot.errors import ServiceRefused, UsageError
 from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase.catalog import Selection
 from bot.supabase.connection.project_ref import claim, host_ref
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Selection
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.preflight.checks import preflight
 from bot.supabase.preflight.needs import sessions_needed

@@ -34,7 +34,7 @@ async def _windows(tries: int, source: Company, database: Database, elsewhere: C
     ]
     moved: list[str] = []
     async with database.session("proof") as session:
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         assert select_rights(catalog).verdict == "pass"
         record = (await quiet_window(session, catalog, seconds=0.3, late_counters=0.3)).facts
         for _ in range(tries):

@@ -59,7 +59,7 @@ MOVES = {
 async def test_every_kind_of_move_is_noticed_by_the_watch(source: Company) -> None:
     """One after the other, each by the look that follows it; a sequence that is new by the next gate."""
     async with Database(source.dsn).session("watch") as session:
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         record = (await quiet_window(session, catalog, seconds=0, late_counters=0)).facts
         since = (await drift(session, record)).to
         for statement, told in MOVES.items():
@@ -73,7 +73,7 @@ async def test_every_kind_of_move_is_noticed_by_the_watch(source: Company) -> No
 
         with psycopg.connect(source.dsn, autocommit=True) as somebody:
             somebody.execute("CREATE SEQUENCE counters.young")
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         held = await no_drift(session, catalog, record, late_counters=0)
         assert "the sequence counters.young is new" in held.facts["moved"]
 
@@ -81,7 +81,7 @@ async def test_every_kind_of_move_is_noticed_by_the_watch(source: Company) -> No
 async def test_a_transaction_that_draws_is_a_writer(source: Company) -> None:
     """Though it has not committed, and though two names could be taken for one."""
     async with Database(source.dsn).session("watch") as session:
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         with psycopg.connect(source.dsn, application_name="app") as somebody:
             somebody.execute("SELECT nextval('a.\"b.c\"')")
             window = await quiet_window(session, catalog, seconds=0, late_counters=0)
@@ -93,7 +93,7 @@ async def test_a_transaction_that_draws_is_a_writer(source: Company) -> None:
 async def test_a_look_that_fails_leaves_the_session_as_it_was(source: Company) -> None:
     """A sequence that somebody keeps locked fails one look, and the next one sees it again."""
     async with Database(source.dsn).session("watch") as session:
-        catalog = await read_catalog(session, include_schemas=(), exclude_tables=())
+        catalog = await read_catalog(session)
         record = (await quiet_window(session, catalog, seconds=0, late_counters=0)).facts
         await session.execute("SET lock_timeout = '50ms'")
         with psycopg.connect(source.dsn) as somebody:

@@ -21,8 +21,9 @@ from bot.plan.practice import Practice
 from bot.ports import Progress
 from bot.practice import practise, read_timings
 from bot.rehearsal.company import MARKS, Company
+from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Label, Selection
+from bot.supabase.export.bundle import Label
 from tests.practice.conftest import Taken, Told, command, cutover, environment
 
 

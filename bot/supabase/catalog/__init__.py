@@ -19,6 +19,7 @@ user_references  which columns hold users' ids
 
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.reading import read_catalog
+from bot.supabase.catalog.selection import Selection
 from bot.supabase.catalog.taken import NEVER_LEFT_OUT
 
-__all__ = ["NEVER_LEFT_OUT", "Catalog", "Column", "NumberSequence", "Table", "read_catalog"]
+__all__ = ["NEVER_LEFT_OUT", "Catalog", "Column", "NumberSequence", "Selection", "Table", "read_catalog"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence, Set
-from types import MappingProxyType
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -15,33 +15,28 @@ from bot.supabase.catalog import staying
 from bot.supabase.catalog.encoding import TypeFacts, judge
 from bot.supabase.catalog.inventory import Catalog, Column, NumberSequence, Table
 from bot.supabase.catalog.platform import platform_schemas
+from bot.supabase.catalog.selection import Selection
 from bot.supabase.catalog.sequences import Named
 from bot.supabase.catalog.taken import NEVER_LEFT_OUT, Row, Taken, divide, left_out_of, relation
 from bot.supabase.catalog.type_details import TypeDetails, Types, base_type, enum_labels, fields
 from bot.supabase.database import Session, query, translated
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+EVERYTHING = Selection()
 _SEQUENCE = "S"
 _LOOKS = 3
 """At a source whose tables come and go meanwhile."""
 
 
-async def read_catalog(
-    session: Session,
-    *,
-    include_schemas: Sequence[str],
-    exclude_tables: Sequence[str],
-    left_unread: Mapping[str, str] = _NOTHING,
-) -> Catalog:
-    """Everything, or told. `left_unread` are tables (`schema.table`) that need not be read, with the reason.
+async def read_catalog(session: Session, selection: Selection = EVERYTHING) -> Catalog:
+    """Everything, or told.
 
     Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
     misspelt in `exclude_tables` would otherwise export what somebody wanted left out.
     """
     with translated("the catalog of the source could not be read"):
         platform = await platform_schemas(session)
-        selection = select.Selection(include_schemas=include_schemas, exclude_tables=exclude_tables, platform=platform)
-        relations, numbered, found = await _taken(session, selection, left_unread)
+        selection = dataclasses.replace(selection, platform=platform)
+        relations, numbered, found = await _taken(session, selection)
         taken, left_out = found.tables, list(found.left_out)
         parts = [row for row in relations if row["partition_of"] is not None]
         oids = [row["oid"] for row in taken]
@@ -62,7 +57,7 @@ async def read_catalog(
     tables, columns_left_out = _tables(selection, taken, names, columns=columns, types=types, keys=keys, checks=checks)
     left_out += columns_left_out
     roots = _roots(details, relations)
-    kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken}, left_unread)
+    kept, untold = _select_sequences(selection, numbered, roots, {row["oid"] for row in taken})
     left_out += untold
     if database["large_objects"]:
         name = f"{database['large_objects']} large objects"
@@ -79,16 +74,14 @@ async def read_catalog(
     )
 
 
-async def _taken(
-    session: Session, selection: select.Selection, left_unread: Mapping[str, str]
-) -> tuple[Sequence[Row], Sequence[Row], Taken]:
+async def _taken(session: Session, selection: Selection) -> tuple[Sequence[Row], Sequence[Row], Taken]:
     """The relations of the source with rows, its sequences, and what of the first is taken. Outside a snapshot a table
     may be made or dropped between the two questions, and is not unaccounted for because of that.
     """
     for _ in range(_LOOKS):
         relations, numbered = _apart(await _ask(session, "catalog_relations"))
         ordinary = await _ask(session, "catalog_ordinary")
-        found = divide(selection, relations, ordinary, left_unread, {row["schema"] for row in numbered})
+        found = divide(selection, relations, ordinary, {row["schema"] for row in numbered})
         if not found.unaccounted:
             break
     return relations, numbered, found
@@ -113,11 +106,10 @@ def _roots(details: Mapping[int, Row], relations: Sequence[Row]) -> dict[int, Ro
 
 
 def _select_sequences(
-    selection: select.Selection,
+    selection: Selection,
     rows: Sequence[Row],
     roots: Mapping[int, Row],
     taken: Set[int],
-    left_unread: Mapping[str, str],
 ) -> tuple[list[Row], list[LeftOut]]:
     """One that a column owns goes with its table, where that is taken or left out because somebody said so."""
     kept: list[Row] = []
@@ -129,7 +121,7 @@ def _select_sequences(
             reason = None
         elif root is not None and reason is None:
             excluded = selection.excludes(root["schema"], root["name"])
-            reason = select.EXCLUDED_TABLE if excluded else left_unread.get(relation(root))
+            reason = select.EXCLUDED_TABLE if excluded else selection.left_unread.get(relation(root))
         if reason is None:
             kept.append(row)
         elif reason != staying.PLATFORM:
@@ -142,7 +134,7 @@ def _unreadable(row: Row) -> bool:
 
 
 def _tables(
-    selection: select.Selection,
+    selection: Selection,
     taken: Sequence[Row],
     names: Mapping[int, str],
     *,

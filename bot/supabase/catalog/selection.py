@@ -13,8 +13,10 @@ a table of its own, and goes with one that is taken whatever its schema: see `ta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
+from bot.plan.events import Rules
 from bot.supabase.catalog import staying
 
 ALWAYS = frozenset(
@@ -73,12 +75,29 @@ def is_one_time_token(schema: str, table: str, column: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    include_schemas: Sequence[str]
+    """What is chosen of a source, and by how many workers at most it is exported. As it is, all that an export takes by
+    default.
+    """
+
+    include_schemas: Sequence[str] = ()
     """Empty means every schema but the platform's."""
-    exclude_tables: Sequence[str]
+    exclude_tables: Sequence[str] = ()
     """`schema.table`, or only `table` for one of `public`."""
+    left_unread: Mapping[str, str] = field(default_factory=dict)
+    """Tables (`schema.table`) that need not be read, with the reason."""
+    workers: int = 1
     platform: Set[str] = frozenset()
-    """The schemas that are the platform's own."""
+    """The schemas that are the platform's own, as `read_catalog` finds them."""
+
+    @classmethod
+    def of(cls, rules: Rules, *, workers: int = 1, left_unread: Mapping[str, str] | None = None) -> Self:
+        """What a run of these rules exports."""
+        return cls(
+            include_schemas=rules.include_schemas,
+            exclude_tables=rules.exclude_tables,
+            left_unread=left_unread or {},
+            workers=workers,
+        )
 
     def takes_schema(self, schema: str) -> bool:
         return schema in self.include_schemas if self.include_schemas else schema not in self.platform

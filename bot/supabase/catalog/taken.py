@@ -47,18 +47,17 @@ def divide(
     selection: select.Selection,
     relations: Sequence[Row],
     ordinary: Sequence[Row],
-    left_unread: Mapping[str, str],
     numbered: Collection[str],
 ) -> Taken:
-    """`ordinary` are rows of `queries/catalog_ordinary.sql`; `left_unread` are tables that need not be read, with the
-    reason; `numbered` are the schemas with sequences. Raises UsageError when the database is no Supabase project's, or
-    the settings name what is not there.
+    """`ordinary` are rows of `queries/catalog_ordinary.sql`, `numbered` the schemas with sequences. Raises UsageError
+    when the database is no Supabase project's, or the settings name what is not there.
     """
-    found = _divided(selection, relations, left_unread)
+    found = _divided(selection, relations)
     loose = _unaccounted(found, ordinary)
     _check(selection, relations, loose, numbered)
     reasons = {relation(row): select.EXCLUDED for row in loose if selection.excludes(row["schema"], row["name"])}
-    reasons |= {relation(row): left_unread[relation(row)] for row in loose if relation(row) in left_unread}
+    unread = selection.left_unread
+    reasons |= {relation(row): unread[relation(row)] for row in loose if relation(row) in unread}
     named = [row for row in loose if relation(row) in reasons]
     out = {row["oid"] for row in named}
     return Taken(
@@ -85,7 +84,7 @@ def relation(row: Row) -> str:
     return f"{row['schema']}.{row['name']}"
 
 
-def _divided(selection: select.Selection, relations: Sequence[Row], left_unread: Mapping[str, str]) -> Taken:
+def _divided(selection: select.Selection, relations: Sequence[Row]) -> Taken:
     wholes = [row for row in relations if row["partition_of"] is None]
     why = {
         row["oid"]: selection.reason(row["schema"], row["name"], row["kind"], of_extension=row["of_extension"])
@@ -97,7 +96,7 @@ def _divided(selection: select.Selection, relations: Sequence[Row], left_unread:
             why[row["oid"]] = None
     for row in wholes:
         if why[row["oid"]] is None and relation(row) not in NEVER_LEFT_OUT:
-            why[row["oid"]] = left_unread.get(relation(row))
+            why[row["oid"]] = selection.left_unread.get(relation(row))
     taken = [row for row in wholes if why[row["oid"]] is None]
     oids = {row["oid"] for row in taken}
     return Taken(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from psycopg.errors import InsufficientPrivilege
@@ -17,11 +17,11 @@ from bot.artifacts import metadata
 from bot.artifacts.files import AUTH_USERS, METADATA
 from bot.artifacts.metadata import Metadata
 from bot.errors import ServiceRefused
-from bot.plan.events import Parties, Rules
+from bot.plan.events import Parties
 from bot.ports import Report
-from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.catalog.sequences import read_states
-from bot.supabase.database import Database, Session, query, translated
+from bot.supabase.database import Database, query, translated
 from bot.supabase.export.draft import Basis, Draft, Leavings, remove_draft
 from bot.supabase.export.left_out import with_rows
 from bot.supabase.export.progress import ExportProgress
@@ -47,42 +47,12 @@ class Label:
     tool_version: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """What of the source is taken, and by how many workers at most. `left_unread` are tables (`schema.table`) that need
-    not be read, with the reason.
-    """
-
-    workers: int
-    include_schemas: Sequence[str]
-    exclude_tables: Sequence[str]
-    left_unread: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rules: Rules, *, workers: int, left_unread: Mapping[str, str] | None = None) -> Selection:
-        """What a run of these rules exports."""
-        return cls(
-            workers=workers,
-            include_schemas=rules.include_schemas,
-            exclude_tables=rules.exclude_tables,
-            left_unread=left_unread or {},
-        )
-
-    async def catalog(self, session: Session) -> Catalog:
-        return await read_catalog(
-            session,
-            include_schemas=self.include_schemas,
-            exclude_tables=self.exclude_tables,
-            left_unread=self.left_unread,
-        )
-
-
 async def take_bundle(
     database: Database, directory: Path, label: Label, selection: Selection, report: Report
 ) -> Metadata:
     """`directory` holds nothing of an earlier export. Raises CutoverError with no metadata.json written."""
     began = time.monotonic()
-    async with hold_snapshot(database, selection.catalog) as snapshot:
+    async with hold_snapshot(database, partial(read_catalog, selection=selection)) as snapshot:
         basis = await _basis(snapshot, label)
         layouts = await read_layouts(
             snapshot.holder, snapshot.catalog.tables, ranges=int(snapshot.server_version.split(".")[0]) >= _RANGES_SINCE
@@ -99,7 +69,7 @@ async def take_bundle(
             except ServiceRefused as error:
                 if isinstance(error.__cause__, InsufficientPrivilege):  # taken away in the middle: of which table?
                     async with database.session("rights") as session:  # one inside the snapshot may not know it yet
-                        require_readable(await selection.catalog(session))
+                        require_readable(await read_catalog(session, selection))
                 raise
         async with snapshot.borrow("references") as source:
             found = await find_references(snapshot.holder, source, snapshot.catalog, layouts)

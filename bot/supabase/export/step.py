@@ -25,8 +25,9 @@ from bot.errors import RecordDamaged, UsageError
 from bot.plan.results import ExportResult, TableTotal
 from bot.plan.run import Run
 from bot.ports import Report
+from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Label, Selection, take_bundle
+from bot.supabase.export.bundle import Label, take_bundle
 from bot.supabase.export.left_out import holding_rows
 from bot.supabase.export.progress import STEP
 from bot.supabase.export.storage import STORAGE_FILES, StorageFiles, count_files

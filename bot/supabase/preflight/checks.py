@@ -10,7 +10,7 @@ from psycopg import errors as pg
 
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
-from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.connection.dsn import server_proven
 from bot.supabase.connection.pooling import refuse_transaction_pooling, refuse_transaction_port
 from bot.supabase.database import Database, Session, end, query, translated
@@ -72,7 +72,8 @@ async def preflight(
         yield await _freeze_right(session, rights, layers)
         yield freeze_room(layers)
         try:
-            catalog = await read_catalog(session, include_schemas=include_schemas, exclude_tables=exclude_tables)
+            selection = Selection(include_schemas=include_schemas, exclude_tables=exclude_tables)
+            catalog = await read_catalog(session, selection)
         except CutoverError as error:
             yield failed("select-rights", sentence(error.happened), error.do)
             return

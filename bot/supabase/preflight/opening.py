@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.errors import CutoverError
-from bot.supabase.catalog import Catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.database import Database
-from bot.supabase.export.bundle import Selection
 from bot.supabase.export.space import room_for
 from bot.supabase.gateway import Gateway
 
@@ -19,7 +18,7 @@ async def look_ahead(database: Database, gateway: Gateway, selection: Selection,
     `directory` has no room for them all, and what the database raises.
     """
     async with database.session("identity") as session:
-        catalog = await selection.catalog(session)
+        catalog = await read_catalog(session, selection)
         room = await room_for(session, catalog, directory)
     room.require("no run was opened, and nobody was locked out")
     return await _counts(gateway, catalog)
@@ -40,5 +39,5 @@ async def _counts(gateway: Gateway, catalog: Catalog) -> bool:
 async def estimated_rows(database: Database, selection: Selection) -> int:
     """How many rows there are to be exported, as the planner believes."""
     async with database.session("identity") as session:
-        catalog = await selection.catalog(session)
+        catalog = await read_catalog(session, selection)
     return sum(table.rows for table in catalog.tables)

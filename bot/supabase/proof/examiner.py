@@ -26,7 +26,7 @@ from bot.plan.checks import Question, answers, unmade
 from bot.plan.findings import Finding, blocks
 from bot.plan.run import Run
 from bot.ports import Progress, Report
-from bot.supabase.catalog import Catalog, read_catalog
+from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.database import Database, Session
 from bot.supabase.export.space import room_for
 from bot.supabase.freeze.kit import GATE
@@ -151,12 +151,7 @@ class Proof:
 
     def _shared(self, session: Session, run: Run) -> _Shared:
         async def catalog() -> Catalog:
-            return await read_catalog(
-                session,
-                include_schemas=run.opened.rules.include_schemas,
-                exclude_tables=run.opened.rules.exclude_tables,
-                left_unread=run.why_left_unread,
-            )
+            return await read_catalog(session, Selection.of(run.opened.rules, left_unread=run.why_left_unread))
 
         return _Shared(self._database, self._gateway, session, run, catalog)
 
