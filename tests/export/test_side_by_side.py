@@ -121,3 +121,13 @@ async def test_a_server_that_cannot_read_a_range_of_blocks_gives_the_same_bytes(
     await whole.take(workers=3)
 
     assert whole.files() == taken.files()
+
+
+async def test_the_row_digest_is_what_sql_says_of_the_rows(big: Company, taken: Any) -> None:
+    """By the sentence in docs/files.md, over rows that nobody has joined or sent."""
+    await taken.take(workers=2)
+
+    rows = "SELECT row_to_json(t.*)::text AS row FROM public.big_plain AS t"
+    added = "('x' || substr(md5(convert_to(rows.row, 'UTF8')), 1, 16))::bit(64)::bigint"
+    [[digest]] = big.server.sql(f"SELECT sum({added})::text FROM ({rows}) AS rows", big.dbname)
+    assert taken.metadata.tables["big_plain"].row_digest == digest

@@ -55,13 +55,14 @@ async def chunks(source: Reading, select: sql.Composed, *, of: str) -> AsyncGene
                 begun, data = True, data[len(_SIGNATURE) :]
             if data == _END:
                 ended = True
-            elif (chunk := _chunk(data)).rows:
+            elif (chunk := chunk_of(data)).rows:
                 yield chunk
         if not ended:
             raise Malformed("a COPY ended without its trailer")
 
 
-def _chunk(data: memoryview) -> Chunk:
+def chunk_of(data: memoryview) -> Chunk:
+    """Of one message, but for the header and the trailer. Raises Malformed."""
     try:
         fields, of_number, number, of_rows, rows, of_doubt, doubt, of_digests = _FIELDS.unpack_from(data)
         text_at = _FIELDS.size + max(of_digests, 0)
