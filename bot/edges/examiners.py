@@ -13,7 +13,7 @@ from bot.edges.services import Services, secret
 from bot.examiners.attested import attested
 from bot.examiners.going_live import Address, GoingLive
 from bot.examiners.readiness import Readiness
-from bot.plan.findings import Finding
+from bot.plan.findings import Finding, passed
 from bot.plan.quorum import people_needed
 from bot.plan.run import Run
 from bot.ports import Clock, Examiners, Report
@@ -66,8 +66,11 @@ def examiners(
 
 async def _environment(settings: Settings, edges: Services, run: Run, report: Report) -> AsyncIterator[Finding]:
     """Every question of the doctor, asked again."""
+    asked = 0
     async for finding, _ in ask(preflights(settings, edges)):
+        asked += 1
         yield finding
+    yield passed("environment", f"All questions of `cutover doctor` were asked again: {asked} answers.")
 
 
 async def _approvers(edges: Services, identity: Identity, run: Run, report: Report) -> AsyncIterator[Finding]:

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from bot import settings
 from bot.errors import UsageError
-from bot.plan.gates import DEFAULT, KNOWN
+from bot.plan.gates import DEFAULT
 from bot.plan.run import Phase
 from bot.plan.signals import WORDS
 from bot.settings import Settings
+from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
 from docs import generate, picture
 
@@ -70,7 +71,7 @@ def test_the_example_file_names_every_key(tmp_path: Path) -> None:
     }
     assert {name: tuple(keys) for name, keys in example.items()} == keys
     text = (ROOT / "cutover.example.toml").read_text(encoding="utf-8")
-    assert all(f"[checkpoints.{gate}]" in text for gate in KNOWN)
+    assert all(f"[checkpoints.{gate}]" in text for gate in Checkpoints.model_fields)
     loaded = _loaded({}, tmp_path, config=ROOT / "cutover.example.toml")
     assert loaded.slack.channel == "C00REPLACEME"
     assert loaded.approvers.users == ("U00REPLACEME",)

@@ -18,7 +18,7 @@ from bot.plan.posts import Prose
 from bot.plan.text import plain
 from bot.plan.texts import alarms
 from bot.settings import Settings
-from bot.settings.shape import InAnOpenRun
+from bot.settings.shape import Checkpoints, InAnOpenRun
 from bot.terms import KEPT, entitlement_of, otherwise, rules_of
 from tests.plan.histories import ANN, BEN, Night
 
@@ -47,8 +47,8 @@ _ANOTHER: dict[str, Any] = {
     "approvers.deny_same_person": True,
     "run.start": "on-word",
     "run.ephemeral_ok": True,
-    **{f"checkpoints.{gate}.approvals": 2 for gate in KNOWN},
-    **{f"checkpoints.{gate}.checklist": {"dns-ttl": "DNS TTL is 60 s"} for gate in KNOWN},
+    **{f"checkpoints.{gate}.approvals": 2 for gate in Checkpoints.model_fields},
+    **{f"checkpoints.{gate}.checklist": {"dns-ttl": "DNS TTL is 60 s"} for gate in Checkpoints.model_fields},
     "checkpoints.live.urls": [{"url": "https://new.example.com", "text": "welcome"}],
     "checkpoints.stable.hours": 72,
     "plan.gates": ["readiness", "freeze", "export", "users"],
@@ -79,7 +79,7 @@ def _every(model: type[BaseModel] = Settings, place: str = "") -> Iterator[tuple
             yield f"{place}{name}", field
 
 
-_OF_THE_PLAN = {"plan.gates", "plan.own", *(f"checkpoints.{gate}.checklist" for gate in KNOWN)}
+_OF_THE_PLAN = {"plan.gates", "plan.own", *(f"checkpoints.{gate}.checklist" for gate in Checkpoints.model_fields)}
 _MARKS = {name: [m for m in field.metadata if isinstance(m, InAnOpenRun)] for name, field in _every()}
 _BEFORE = {
     "CUTOVER__PLAN__GATES": json.dumps(list(KNOWN)),
