@@ -76,7 +76,7 @@ def _aborted(chosen: WayBack, directory: Path) -> int:
     show(findings)
     if blocks(findings):
         return 3
-    tell(f"Run {run.run_id} is aborted. Supabase is thawed and writes again.")
+    tell(f"Run {run.run_id} is aborted. Supabase is unfrozen and writes work.")
     _offer_undo(directory)
     return exit_code(findings)
 
@@ -156,7 +156,7 @@ def _must_be_confirmed(run: Run | None) -> None:
     )
     tell(
         f"{which}\n"
-        "This stops the bot at a safe point, thaws Supabase and proves that it writes again; the run cannot be taken "
+        "This stops the bot at a safe point, unfreezes Supabase and verifies that writes work; the run cannot be taken "
         "up after it.\nUsers created so far stay in Stack Auth until `cutover undo-users`; no file is removed."
     )
     try:

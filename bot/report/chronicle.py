@@ -117,6 +117,10 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.Answered: lambda event: say("Answered ({status}): {text}", status=event.status, text=event.text),
     e.SignalAccepted: _of("The word of the {checkpoint} checkpoint was accepted, for evidence {digest}."),
     e.ReasonAccepted: _reason_accepted,
+    e.ChecklistOpened: _of("The checklist of the {checkpoint} checkpoint was posted."),
+    e.ItemTicked: _of("The item {item} of the {checkpoint} checkpoint was ticked."),
+    e.ItemUnticked: _of("The tick of the item {item} of the {checkpoint} checkpoint was taken back."),
+    e.ItemAccepted: _of("The item {item} of the {checkpoint} checkpoint was accepted open: {why}"),
     e.UnreadableAccepted: _of("The table {table} may be left out: {why}"),
     e.CheckWaived: _of("The finding of {check} at the {checkpoint} checkpoint was accepted: {why}"),
     e.UserDecided: lambda event: say(

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import jinja2
 
+from bot.plan import display
 from bot.plan import text as texts
 from bot.plan.offer import ApprovalState
 from bot.plan.text import Text
@@ -47,7 +48,9 @@ def page(evidence: Evidence) -> bytes:
         "state": _STATES.__getitem__,
     }
     template = environment.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    return template.render(e=evidence, run=evidence.run, opened=evidence.run.opened).encode(errors="replace")
+    return template.render(
+        e=evidence, run=evidence.run, opened=evidence.run.opened, status=display.header_status(evidence.run)
+    ).encode(errors="replace")
 
 
 def plain(text: str | Text) -> str:

@@ -52,7 +52,7 @@ NEVER_LEFT_OUT = {"auth.users": "no user can be created", "auth.identities": "no
 def _without_people(tables: tuple[str, ...]) -> tuple[str, ...]:
     for table, consequence in NEVER_LEFT_OUT.items():
         if table in tables:
-            raise PydanticCustomError("said", f"names {table}, without which {consequence}; take it off the list")
+            raise PydanticCustomError("said", f"names {table}, without which {consequence}; remove it from the list")
     return tables
 
 

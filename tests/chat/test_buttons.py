@@ -27,7 +27,7 @@ def at_gate(story: Story, name: str, **changes: Any) -> Run:
         step = run.gate.step
         run = story.moved(run, lambda run: story.gate_passes(run, story.frozen))
         run = after(run, e.StepEnded(at=NOW, step=step, result=results[step]))
-        run = after(run, offer(run, run.plan.behind(run.gate.name)[0].name, NOW))
+        run = after(run, offer(run, run.plan.behind(run.gate.name)[0], NOW))
     return run
 
 

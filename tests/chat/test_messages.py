@@ -46,7 +46,7 @@ def whole_night(story: Any, **changes: Any) -> Any:
 
 
 def _offer(run: Any, gate: str) -> e.CheckpointOffered:
-    return offer(run, gate, run.last_at)
+    return offer(run, run.plan.gate(gate), run.last_at)
 
 
 def shown(run: Any, key: str, headway: Headway | None = None) -> Message:
@@ -275,11 +275,11 @@ def test_the_closing_carries_every_count_and_the_digest(story: Any) -> None:
 
 def test_an_alarm_that_is_over_says_so(story: Any) -> None:
     """A reader who comes late must not act on it."""
-    waiting = story.moved(whole_night(story), lambda run: [offer(run, "users", run.last_at)])
+    waiting = story.moved(whole_night(story), lambda run: [_offer(run, "users")])
     drift = story.moved(waiting, lambda run: [e.DriftSeen(at=run.last_at, changes=("orders moved",))])
     key = f"{RUN}/alarm/drift/1"
     assert shown(drift, key).text.startswith("🔔 *The source has moved under the freeze.*")
-    over = story.moved(drift, lambda run: [offer(run, "freeze", run.last_at)])
+    over = story.moved(drift, lambda run: [_offer(run, "freeze")])
     assert shown(over, key).text.endswith(mrkdwn(OVER))
     assert shown(over, key).metadata["event_payload"]["status"] == "done"
 

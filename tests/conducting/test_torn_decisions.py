@@ -98,7 +98,7 @@ class DiskWorld(World):
             return None  # people read before they speak
         said = {message.text for message in run.heard.values()}
         for when, text, user in self._words:
-            if text not in said and when(run):
+            if text.removeprefix(f"<@{BOT}> ") not in said and when(run):
                 return text, user
         return super().next_word(run)
 

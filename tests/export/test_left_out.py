@@ -9,6 +9,7 @@ import pytest
 
 from bot.artifacts.metadata import LeftOut
 from bot.plan.results import LeftRows
+from bot.slack.render.escape import mrkdwn
 from bot.slack.render.summaries import left_out
 from bot.stackauth.users.forecast import forecast_bundle, forecast_live_users
 from bot.supabase.database import Database
@@ -49,7 +50,7 @@ async def test_every_table_of_the_platform_is_told_with_its_rows(taken: Any) -> 
         ("auth.sso_providers", actual["auth.sso_providers"]),
     ]
     assert result.left_with_rows == sum(rows > 0 for rows in actual.values())
-    assert left_out(result)[1].startswith(
+    assert mrkdwn(left_out(result)[1]).startswith(
         "*Left out with rows in them:* `pgmq.q_mails` 7 rows, `vault.secrets` 3 rows, `auth.sso_providers` 2 rows, "
     )
 

@@ -146,7 +146,7 @@ async def test_an_abort_needs_the_connection_alone(
     assert (ended, complaint) == (5, "")
     assert _THAWED in told
     assert f"{_UNKNOWN}: the Supabase API could not be reached: no client can be made with what ALL_PROXY" in told
-    assert "Run 20260401-ab12 is aborted. Supabase is thawed and writes again.\n" in told
+    assert "Run 20260401-ab12 is aborted. Supabase is unfrozen and writes work.\n" in told
     assert _writes(source)
     run = read_run(directory)
     assert run is not None

@@ -17,8 +17,11 @@ from typing import Any
 import psycopg
 
 import bot
+from bot.plan.compose import DEFAULT_NAMES
+from bot.plan.gates import DEFAULT
 from bot.plan.quorum import people_needed
 from bot.rehearsal.night import NOTICE_TEXT, Night
+from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
 from tests.night.pairs import Choice, Row
 
@@ -94,6 +97,17 @@ FIXED: Mapping[str, str] = {
     "supabase_db_url": "it leads to the night's own server",
     "supabase_url": "it leads to the stand-in",
     "stack_auth_api_url": "it leads to the stand-in",
+    **dict.fromkeys(
+        [
+            "plan.gates",
+            "plan.own",
+            *(f"checkpoints.{gate}.checklist" for gate in Checkpoints.model_fields),
+            *(f"checkpoints.{gate}.approvals" for gate in Checkpoints.model_fields if gate not in DEFAULT_NAMES),
+            "checkpoints.live.urls",
+            "checkpoints.stable.hours",
+        ],
+        "other plans have nights of their own, in test_other_plans.py",
+    ),
     "run.ephemeral_ok": "what a test leaves need not last, and its directory may be on a file system that does not",
 }
 ODD_SCHEMA = 'Ümzüge "24"; --'
@@ -168,7 +182,7 @@ def approvals(row: Row) -> dict[str, int]:
 
 def approvers(row: Row) -> tuple[str, ...]:
     """By id, as many as the night cannot do without."""
-    return _MEMBERS[: people_needed(approvals(row), deny_same_person=row["same person"] == "denied")]
+    return _MEMBERS[: people_needed(DEFAULT, approvals(row), deny_same_person=row["same person"] == "denied")]
 
 
 def included(row: Row) -> list[str]:

@@ -60,7 +60,7 @@ async def _abort(night: Night, *, killed: bool = False) -> None:
     assert {f["check"] for f in found if f["check"].startswith("thaw")} == {"thaw-restored", "thaw-writes", "thaw-api"}
     assert {f["status"] for f in found if f["check"].startswith("thaw")} == {"passed"}
     assert any(
-        "is aborted.* Supabase is thawed and writes again." in text for text in texts(night, "cutover_alarm")[-2:]
+        "is aborted.* Supabase is unfrozen and writes work." in text for text in texts(night, "cutover_alarm")[-2:]
     )
     assert_nothing_twice(night)
 
@@ -226,7 +226,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert set(codes[1:]) <= {3, 4}  # started again at once, it finds the abort at work, or done
         assert await writes(night) == WRITES
         assert settings_of(night) == before
-        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nUp to " in told
+        assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nUp to " in told
         assert told.endswith("`cutover undo-users --yes` removes them.\n")
         events = {event["type"]: event for event in journal(night)}
         assert (events["abort-confirmed"]["user"], events["abort-confirmed"]["ts"]) == ("", "")
@@ -245,7 +245,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
         await header_shows(night, "aborted", within=1)
         assert any("`cutover abort`" in text for text in texts(night, "cutover_alarm"))
-        assert any("Supabase is thawed and writes again" in text for text in texts(night, "cutover_alarm"))
+        assert any("Supabase is unfrozen and writes work" in text for text in texts(night, "cutover_alarm"))
         assert [f["status"] for f in posts(night, "cutover_finding") if f["check"].startswith("thaw")] == ["passed"] * 3
         assert_nothing_twice(night)
         await _undo_users(night, run, theirs.id)
@@ -305,7 +305,7 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         )
         told = (await asked.communicate(b"yes\n"))[0].decode()
         assert asked.returncode == 0
-        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nStack Auth was not touched.\n" in told
+        assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nStack Auth was not touched.\n" in told
         assert await writes(night) == WRITES
         assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))
         await header_shows(night, "aborted", within=1)
@@ -331,7 +331,7 @@ async def test_an_abort_of_a_source_that_was_read_only_before(tmp_path: Path) ->
             session.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
         code, told, complaint = await night.command("abort", "--yes")
         assert (code, complaint) == (0, "")
-        assert f"Run {run} is aborted. Supabase is thawed and writes again.\nStack Auth was not touched.\n" in told
+        assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nStack Auth was not touched.\n" in told
         assert await writes(night) == WRITES
 
 

@@ -1,6 +1,7 @@
 """Whole nights under plans that settings alone ask for: gates around the night, a team's own, checklists."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,10 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
             "CUTOVER__CHECKPOINTS__LIVE__URLS": json.dumps([{"url": new_system.url, "text": "Open as always"}]),
             "CUTOVER__CHECKPOINTS__STABLE__HOURS": "0",
         }
-        async with fast_night(tmp_path / "night", settings=plan, users=40, rows=1000) as night, restarted(night):
+        async with AsyncExitStack() as world:
+            night = await world.enter_async_context(fast_night(tmp_path / "night", settings=plan, users=40, rows=1000))
             await night.start_bot()
+            await world.enter_async_context(restarted(night))
             # Nobody practised: refused, and let pass by two who say why.
             await shows(night, "environment", "waiting")
             assert (await told(night, "ada", "env-ready"))[0] == "done"

@@ -38,7 +38,7 @@ class _OverHttp(Night):
         sent = self.slack.command(PEOPLE[who].id, text)
         await self.slack.wait_until(lambda: sent.acked, 30)
         assert sent.response is not None
-        assert sent.response["text"] == f"I heard `{text}`. My answer comes in this channel, in the thread of the run."
+        assert sent.response["text"] == f"I heard `{text}`. My answer appears in this channel, in the run's thread."
 
         def answers() -> list[Message]:
             about = f"<@{PEOPLE[who].id}>"

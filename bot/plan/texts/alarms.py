@@ -187,7 +187,7 @@ def step_failed(step: str, why: str, unreadable: Sequence[str], *, ends: bool) -
 
 def aborted(run_id: str) -> Text:
     return say(
-        "*Run {run} is aborted.* Supabase is thawed and writes work. Users created so far stay in Stack Auth, listed in "
+        "*Run {run} is aborted.* Supabase is unfrozen and writes work. Users created so far stay in Stack Auth, listed in "
         "`users.jsonl`; `cutover undo-users` deletes them. Nothing on disk was removed. `cutover run --new` opens the "
         "next run.",
         run=run_id,
