@@ -129,7 +129,7 @@ class Cast:
             return self._approvers[:needed]
         both = set(self.acted.given["freeze"]) & set(self.acted.given["export"])
         for who in sorted(both):
-            assert "the settings want another person" in await self.refused(who, SIGNALS[gate])
+            assert "this one needs another person" in await self.refused(who, SIGNALS[gate])
         return [who for who in self._approvers if who not in both][:needed]
 
     async def _accept(self) -> None:
