@@ -57,10 +57,14 @@ def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post
     )
 
 
-def settled(run: Run) -> Run:
+def resumed(run: Run) -> Run:
     """The hold is over, and so are its alarms. Others stand as long as their own cause: a guard that is lost, say."""
-    run = without_alarms(run, "held", "step-failed", "thaw-failed", "drift")
-    return replace(run, hold=None, unreadable=(), drift=())
+    return replace(without_alarms(run, "held", "step-failed", "thaw-failed"), hold=None, unreadable=())
+
+
+def settled(run: Run) -> Run:
+    """The hold is over, and what has moved is of no account any more."""
+    return replace(without_alarms(resumed(run), "drift"), drift=())
 
 
 def undone(run: Run) -> Run:
@@ -69,9 +73,9 @@ def undone(run: Run) -> Run:
 
 
 def unwatched(run: Run) -> Run:
-    """Nobody watches the source from now on."""
-    run = without_alarms(replace(run, hold=None, drift=()), "held", "drift", "blind", "guard", "window", "waits")
-    return replace(run, watched=False, blind=False)
+    """Nobody watches the source from now on. Who held the run holds it still."""
+    run = without_alarms(run, "drift", "blind", "guard", "window")
+    return replace(run, watched=False, blind=False, drift=())
 
 
 def voided_if_open(run: Run) -> Run:

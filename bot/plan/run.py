@@ -214,8 +214,11 @@ class Run:
     @property
     def gate_key(self) -> str:
         """The key of the post of the gate at hand: its offer, before that its checklist, before any gate the header."""
-        if self.current:
-            return posts.gate_key(self.run_id, *self.current)
+        return posts.gate_key(self.run_id, *self.current) if self.current else self.list_key
+
+    @property
+    def list_key(self) -> str:
+        """The key of the post of the checklist at hand; of the header, where there is none."""
         if self.checklist is not None:
             return posts.checklist_key(self.run_id, self.at, self.checklist.number)
         return posts.header_key(self.run_id)

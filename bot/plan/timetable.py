@@ -83,7 +83,7 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
         if (at := _reminder_at(run.offer, nth, remind_after)) is not None:
             due.append(Timer(name=name, chore="remind", at=at))
-    if not run.is_window_over and run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
+    if run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
         due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))
     return tuple(due)
 

@@ -19,12 +19,16 @@ def passes_at(run: Run, percent: int) -> datetime | None:
 
 
 def passed(run: Run, now: datetime) -> int:
-    """The largest of `TOLD_AT` that has passed; 0 before the first."""
+    """The largest of `TOLD_AT` that has passed; 0 before the first, and when the window is over."""
+    if run.is_window_over:
+        return 0
     return max((p for p in TOLD_AT if (at := passes_at(run, p)) is not None and at <= now), default=0)
 
 
 def next_told(run: Run) -> datetime | None:
-    """When the next part of the window will have passed; None when there is none."""
+    """When the next part of the window will have passed; None when there is none, or the window is over."""
+    if run.is_window_over:
+        return None
     untold = (passes_at(run, percent) for percent in TOLD_AT if percent > run.window_told)
     return next((at for at in untold if at is not None), None)
 

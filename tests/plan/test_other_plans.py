@@ -14,12 +14,17 @@ from tests.plan.histories import (
     BEN,
     BOT,
     EVE,
+    NED,
     STRANGER,
     EndThaw,
+    FailThaw,
     Finding,
     Night,
     Phase,
+    ReportDeletion,
     ReportDrift,
+    ReportThaw,
+    TellWindow,
     blocks,
     e,
     failed,
@@ -353,3 +358,137 @@ def test_a_refused_check_at_a_gate_around_is_waived_and_refused_like_any_other()
     night.end_checks()
     assert night.run.gate.name == "freeze"
     assert [w.check for w in night.run.waived] == ["window-fits"] * 2
+
+
+# -- found by nights that nobody would script -------------------------------------------------------------------------
+
+
+def test_the_users_step_is_taken_up_again_also_while_the_list_of_a_gate_behind_it_is_open() -> None:
+    """There is no offer then that could be void; the list is opened anew behind the step."""
+    night = Night(plan=compose(("freeze", "export", "users"), [], {"users": {"read": "the list was read"}}))
+    night.go_to("users")
+    night.ask("retry")
+    assert (night.run.gate.name, night.run.phase) == ("export", Phase.RUNNING)
+    night.end_step()
+    assert night.run.checklists["users"].number == 2
+    assert night.run.open_items == ("read",)
+
+
+def test_a_hold_behind_the_seal_is_over_with_retry_whatever_has_moved() -> None:
+    """What is sealed is not exported again; the alarm of what moved stands, and so does the gate at hand."""
+    night = whole()
+    night.go_to("live")
+    night.do(ReportDrift(changes=("public.orders took 2 writes",)))
+    night.ask("hold the office is closed", EVE)
+    assert night.run.phase is Phase.HELD
+    night.ask("retry")
+    assert (night.run.gate.name, night.run.phase) == ("live", Phase.WAITING)
+    assert night.run.drift
+    assert any("/alarm/drift/" in key for key in night.run.alarms)
+    assert not any("/alarm/held/" in key for key in night.run.alarms)
+
+
+@pytest.mark.parametrize("thaws", [False, True])
+def test_a_hold_behind_the_seal_lasts_when_supabase_is_thawed_beside_the_bot(thaws: bool) -> None:
+    """But a hold that was for a thaw which failed is over with it."""
+    night = whole()
+    night.go_to("live")
+    if thaws:
+        night.ask("thaw")
+        night.ask("thaw yes")
+        night.do(FailThaw(why="Supabase could not be reached; nothing was thawed; fix the connection."))
+    else:
+        night.ask("hold the office is closed", EVE)
+    assert night.run.phase is Phase.HELD
+    night.later(seconds=5)
+    night.do(ReportThaw(thawed_at=night.now, findings=(passed("writes-again", "It writes."),)))
+    assert night.run.phase is (Phase.WAITING if thaws else Phase.HELD)
+    assert not night.run.watched
+    night.ask("retry")
+    assert (night.run.gate.name, night.run.phase) == ("live", Phase.WAITING)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("word", ["thaw", "abort"])
+def test_nothing_is_released_while_supabase_is_being_thawed(word: str, fails: bool) -> None:
+    """It is one or the other: after `release` the source would be left as it is."""
+    night = Night(plan=compose(("freeze", "export", "users", "live"), [], {}))
+    night.go_to("live")
+    night.ask(word)
+    night.ask(f"{word} yes")
+    if fails:
+        night.do(FailThaw(why="Supabase could not be reached; nothing was thawed; fix the connection."))
+    before = night.run.phase
+    assert isinstance(night.ask("release")[0], e.Answered)
+    assert (night.run.phase, night.run.watched) == (before, True)
+
+
+def test_a_release_before_users_are_let_in_leaves_the_gate_and_a_hold_as_they_are() -> None:
+    """It ends the watch, and nothing else."""
+    night = Night(plan=compose(("freeze", "export", "users", "live"), [], {}))
+    night.go_to("live")
+    night.ask("hold the office is closed", EVE)
+    night.ask("release")
+    assert (night.run.phase, night.run.watched) == (Phase.HELD, False)
+    night.ask("retry")
+    night.go_on()
+    assert night.run.phase is Phase.DONE
+
+
+def test_nobody_is_decided_on_behind_the_seal() -> None:
+    """The mapping is in the sums; the users step runs no more."""
+    night = whole()
+    night.go_to("live")
+    assert isinstance(night.ask(f"decide {NED} skip")[0], e.Answered)
+    assert not night.run.decisions
+
+
+def test_nothing_is_told_of_a_window_that_is_over() -> None:
+    """Also not by a timer that was armed before."""
+    night = whole(window_minutes=60)
+    night.go_to("live")
+    night.later(minutes=50)
+    assert [event.type for event in night.do(TellWindow())] == ["window-told"]
+    night.go_to("stable")
+    night.later(hours=3)
+    assert night.do(TellWindow()) == []
+
+
+def test_a_list_that_was_deleted_is_posted_anew_also_while_its_gate_is_on_offer() -> None:
+    """Whoever takes an item back works with it."""
+    night = at_the_list()
+    night.tick_all()
+    night.talk()
+    key = posts.checklist_key(night.run.run_id, "readiness", 1)
+    night.do(ReportDeletion(ts=night.run.deliveries[key].ts))
+    night.talk()
+    assert night.run.deliveries[key].stands
+
+
+def test_a_reminder_is_over_with_the_offer_that_it_was_about() -> None:
+    """Of an offer that an untick voids, as of one that a thaw behind the seal puts forward anew."""
+    night = at_the_list()
+    night.tick_all()
+    night.talk()
+    night.remind("readiness")
+    night.ask("untick on-call", EVE)
+    assert not any("/alarm/waits/" in key for key in night.run.alarms)
+    night.go_to("live")
+    night.remind("live")
+    night.do(ReportThaw(thawed_at=night.now, findings=(passed("writes-again", "It writes."),)))
+    assert night.run.current == ("live", 2)
+    assert not any("/alarm/waits/" in key for key in night.run.alarms)
+
+
+def test_the_bot_freezes_at_the_gate_that_freezes_and_once_it_is_on_offer() -> None:
+    """Before, nothing was proven yet, and nobody is told so."""
+    plan = compose(("readiness", "freeze", "export", "users"), [], {"freeze": {"notice": "the notice is up"}})
+    night = Night(plan=plan, rules=e.Rules(freeze_mode="bot"))
+    night.talk()
+    for gate in ("readiness", "freeze"):
+        night.go_to(gate)
+        assert isinstance(night.ask("freeze")[0], e.Answered)
+        assert "already" not in told(night.ask("freeze"))
+    night.tick_all()
+    night.talk()
+    assert isinstance(night.ask("freeze")[0], e.FreezeAsked)

@@ -159,8 +159,8 @@ def decide(run: Run, said: Said) -> Reply | Refusal:
             choice, stack_id = "skip", ""
         case _:
             return Refusal(sentence=accepting.how_to_decide())
-    known = tuple(run.users.to_decide) if run.users is not None else ()
-    if id_.lower() not in {*known, *run.decisions}:
+    known = tuple(run.users.to_decide) if run.users is not None and not run.is_closed else ()
+    if run.is_closed or id_.lower() not in {*known, *run.decisions}:
         return Refusal(sentence=accepting.nobody_to_decide(known))
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_list(f"decide {id_}"))

@@ -34,7 +34,7 @@ def retry(run: Run, said: Said) -> Reply | Refusal:
     if run.phase is Phase.WAITING:
         return _take_up_users(run, said)
     asked = e.RetryAsked(at=said.now, user=said.user, ts=said.message.ts)
-    if not run.drift or run.thaw == "confirmed":
+    if run.is_closed or not run.drift or run.thaw == "confirmed":
         return run_control.retrying(doing(after(run, asked))), [asked]
     anew = back_to_the_freeze(run, "the source moved under the freeze", said.now)
     return run_control.retrying(run_control.ALL_AGAIN), [asked, *anew]
@@ -124,6 +124,8 @@ def _no_second_yes(
 
 def release(run: Run, said: Said) -> Reply | Refusal:
     """The new system is live; nobody needs to watch the old one any more."""
+    if "confirmed" in {run.abort, run.thaw}:
+        return Refusal(sentence=_thaw_failed(run))
     if not run.is_closed:
         return Refusal(sentence=run_control.not_handed_over())
     if (gate := next((g for g in run.plan.gates if g.releases and not run.is_passed(g.name)), None)) is not None:

@@ -55,8 +55,11 @@ def freeze(run: Run, said: Said) -> Reply | Refusal:
     """Let the bot run the freeze kit; whether it holds is proven at the gate."""
     if run.opened.rules.freeze_mode != "bot":
         return Refusal(sentence=sentences.people_freeze())
-    if not run.gate.freezes or run.offer is None:
-        return Refusal(sentence=sentences.frozen_already())
+    if not run.gate.freezes:
+        early = run.is_before_the_freeze
+        return Refusal(sentence=sentences.not_yet(run.gate) if early else sentences.frozen_already())
+    if run.open_items:
+        return Refusal(sentence=checklists.checklist_open(run.gate, run.open_items))
     if not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(run.gate))
     return sentences.freezing(said.user, run.gate.signal), [

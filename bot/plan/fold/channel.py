@@ -34,10 +34,10 @@ def post_edited(event: e.PostEdited, run: Run) -> Run:
 
 @effect.register
 def post_lost(event: e.PostLost, run: Run) -> Run:
-    """The header and the gate at hand are owed anew, since people work with them; all else stays away."""
+    """The header, the gate at hand and its list are owed anew, since people work with them; all else stays away."""
     lost = (*run.deliveries[event.key].lost, event.ts)
     header = header_key(run.run_id)
-    if event.key not in {header, run.gate_key} or len(lost) > _POSTED_ANEW_AT_MOST:
+    if event.key not in {header, run.gate_key, run.list_key} or len(lost) > _POSTED_ANEW_AT_MOST:
         return _with(run, event.key, lost=lost, gone=True)
     run = _with(run, event.key, lost=lost, intended=False, ts="", shown="")
     return replace(run, pinned=run.pinned and event.key != header)

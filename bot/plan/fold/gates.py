@@ -11,7 +11,7 @@ from bot.plan.fold.effect import effect
 from bot.plan.gate import Gate
 from bot.plan.hold import StepStopped
 from bot.plan.offer import Offer
-from bot.plan.outbox import finding_post, owe, settled, with_alarm, with_offer, without_alarms
+from bot.plan.outbox import finding_post, owe, settled, voided_if_open, with_alarm, with_offer, without_alarms
 from bot.plan.posts import AlarmKey, Post
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
@@ -96,7 +96,8 @@ def _with_the_way_back(run: Run) -> Run:
 @effect.register
 def checkpoint_voided(event: e.CheckpointVoided, run: Run) -> Run:
     place = (event.checkpoint, event.offer)
-    return with_offer(run, run.offers[place].settled("void", "void"))
+    voided = with_offer(run, run.offers[place].settled("void", "void"))
+    return without_alarms(voided, "waits") if place == run.current else voided
 
 
 @effect.register
@@ -188,12 +189,11 @@ def step_failed(event: e.StepFailed, run: Run) -> Run:
 @effect.register
 def step_reopened(event: e.StepReopened, run: Run) -> Run:
     """Back behind the gate that the step followed; what stood before people is void."""
-    assert run.offer is not None
     gate = run.plan.with_step(event.step)
     passed = max(place for place in run.offers if place[0] == gate.name)
     before = {*(earlier.name for earlier in run.plan.before(gate.name)), gate.name}
     return replace(
-        without_alarms(with_offer(run, run.offer.settled("void", "void")), "waits"),
+        voided_if_open(run),
         at=gate.name,
         current=passed,
         step=StepState(name=event.step),

@@ -13,7 +13,7 @@ from bot.plan.offer import OfferStatus
 from bot.plan.outbox import (
     looked_on,
     owe,
-    settled,
+    resumed,
     undone,
     unwatched,
     voided_if_open,
@@ -140,8 +140,8 @@ def unreadable_accepted(event: e.UnreadableAccepted, run: Run) -> Run:
 
 @effect.register
 def retry_asked(event: e.RetryAsked, run: Run) -> Run:
-    """A drift stands until the freeze is offered anew, whatever happens between."""
-    return run if run.drift else settled(run)
+    """A drift stands until the freeze is offered anew, whatever happens between; behind the seal it holds nothing."""
+    return run if run.drift and not run.is_closed else resumed(run)
 
 
 @effect.register

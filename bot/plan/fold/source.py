@@ -10,7 +10,7 @@ from bot.plan.fold.effect import effect
 from bot.plan.hold import FreezeTakenBack, SourceMoved, ThawStopped
 from bot.plan.outbox import (
     looked_on,
-    settled,
+    resumed,
     tell_findings,
     undone,
     unwatched,
@@ -83,11 +83,13 @@ def thaw_confirmed(event: e.ThawConfirmed, run: Run) -> Run:
 
 @effect.register
 def unfrozen(event: e.Unfrozen, run: Run) -> Run:
+    if run.thaw == "confirmed":  # what held the run, if anything, was this thaw
+        run = resumed(run)
     run = without_alarms(replace(run, thaw="", thaw_asked=None), "window")
     if run.is_closed:
         return unwatched(run if run.unthawed else without_alarms(run, "thaw-failed"))
     if not run.at or run.is_before_the_freeze:  # nothing rested on the freeze
-        return settled(run)
+        return run
     return replace(run, hold=FreezeTakenBack(), step=None)
 
 
