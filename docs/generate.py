@@ -35,6 +35,7 @@ from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
 from bot.stackauth.users.reasons import REASONS
+from docs import states
 from tests.chat.replies import REPLIES, Reply
 from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
 from tests.users.kinds import KINDS
@@ -411,7 +412,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
     "docs/replies.md": {"replies": _replies},
     "docs/freeze.md": {"ways": _ways, "not-caught": _not_caught},
-    "docs/states.md": {"words": _words, "moves": _moves},
+    "docs/states.md": {"picture": states.picture, "words": _words, "moves": _moves},
 }
 
 

@@ -16,7 +16,7 @@ from bot.plan.signals import WORDS
 from bot.settings import Settings
 from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
-from docs import generate, picture
+from docs import generate, picture, states
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -43,9 +43,12 @@ def test_what_can_be_accepted_and_what_is_checked_have_different_names() -> None
 
 
 def test_the_picture_of_the_states_has_every_phase() -> None:
-    """docs/states.md draws them by hand."""
-    drawn = (ROOT / "docs/states.md").read_text(encoding="utf-8").partition("```text")[2].partition("```")[0]
-    assert {phase.value for phase in Phase} <= set(re.findall(r"[a-z]+", drawn))
+    """docs/states.md draws what the decisions do: each phase is come to, and none but `aborted` is final."""
+    drawn = states.arrows()
+    assert {then for _, then in drawn} == set(Phase)
+    assert {before for before, _ in drawn} == set(Phase) - {Phase.ABORTED}
+    assert drawn[Phase.DONE, Phase.THAWING] == ("thaw yes",)
+    assert "hold" in drawn[Phase.WAITING, Phase.HELD]
 
 
 def test_the_readme_names_every_word_and_every_signal() -> None:

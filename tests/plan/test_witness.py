@@ -11,30 +11,41 @@ from typing import Any
 
 import pytest
 
-from . import test_plan_machine as machine
-from . import witness
+from bot.plan.evidence import offer
+
+from . import night_conductor as conductor
+from . import witness_notes
+from .chart import WHOLE
+from .contract import KNOWN, RULES, Spoiled
 from .histories import (
     ANN,
     BEN,
     BOT,
+    EVE,
+    LEFT,
     MEMBER,
     REMIND_AFTER,
     SIGNALS,
+    STRANGER,
     FailThaw,
     Judge,
+    Permission,
+    Refusal,
     ReportDrift,
     ReportThaw,
+    Run,
     TellFinding,
     Timer,
     after,
     decide,
     do,
+    e,
     good_findings,
     talk_of,
     timers,
 )
-from .test_plan_machine import HOLD, LEAVE_OUT_LONGER, WAIVE, Nights
-from .witness import KNOWN, RULES, Spoiled
+from .night_world import HOLD, LEAVE_OUT_LONGER, WAIVE
+from .test_plan_machine import Nights
 
 MOVED = ReportDrift(changes=("public.orders took 1 write",))
 
@@ -230,7 +241,7 @@ def test_a_night_that_broke_a_rule_breaks_it_as_long_as_that_is_known(
 ) -> None:
     """And no longer."""
     expected: Any = pytest.raises(AssertionError, match=f"^{name}: ") if name in KNOWN else contextlib.nullcontext()
-    monkeypatch.setattr(witness, "KNOWN", {rule: row for rule, row in KNOWN.items() if rule != name})
+    monkeypatch.setattr(witness_notes, "KNOWN", {rule: row for rule, row in KNOWN.items() if rule != name})
     with expected, contextlib.suppress(Spoiled):
         NIGHTS[name](Nights())
 
@@ -275,6 +286,50 @@ def deaf_to(*commands: type) -> Callable[..., Any]:
 
 def takes_nobody_for_an_approver(run: Any, command: Any, now: Any) -> Any:
     return decide(run, replace(command, permission=MEMBER) if isinstance(command, Judge) else command, now)
+
+
+def offers_early(run: Run, command: Any, now: Any) -> Any:
+    """With the first item of several."""
+    happened = decide(run, command, now)
+    if isinstance(happened, Refusal) or not isinstance(happened[0], e.ItemTicked) or len(happened) > 2:
+        return happened
+    return [*happened, offer(after(run, *happened), run.gate, now)]
+
+
+def takes_for(permission: Permission) -> Callable[..., Any]:
+    """Whoever ticks something."""
+
+    def broken(run: Run, command: Any, now: Any) -> Any:
+        ticks = isinstance(command, Judge) and "tick" in run.heard[command.ts].text
+        return decide(run, replace(command, permission=permission) if ticks else command, now)
+
+    return broken
+
+
+def voids_as_well(gate: str) -> Callable[..., Any]:
+    """When the source moves."""
+
+    def broken(run: Run, command: Any, now: Any) -> Any:
+        happened = decide(run, command, now)
+        if not isinstance(command, ReportDrift) or isinstance(happened, Refusal) or not happened:
+            return happened
+        return [*happened, e.CheckpointVoided(at=now, checkpoint=gate, offer=1, why="it moved")]
+
+    return broken
+
+
+def releases_at_once(run: Run, command: Any, now: Any) -> Any:
+    if isinstance(command, Judge) and run.heard[command.ts].text.endswith("release"):
+        return [e.Released(at=now, user=ANN, ts=command.ts)]
+    return decide(run, command, now)
+
+
+def tells_the_window_for_ever(run: Any, remind_after: Any) -> Any:
+    return (*timers(run, remind_after), Timer(name="window", chore="window", every=REMIND_AFTER))
+
+
+def forgets_a_hold(run: Any, *events: Any) -> Any:
+    return replace(after(run, *events), hold=None)
 
 
 def begins_no_thaw(run: Any, *resting: Any) -> Any:
@@ -331,6 +386,44 @@ def begun_and_posted_twice(night: Nights) -> None:
     posted_twice(night)
 
 
+def at_a_list(night: Nights) -> None:
+    """Of two items, behind the gates `environment` and `readiness`."""
+    night.opened(gates=0, step=False, then="", needed={}, sort={}, plan=WHOLE)
+    for _ in range(2):
+        night.a_whole_gate_goes_well()
+    assert night.world.gate == "dns"
+
+
+def ticked_by(user: str) -> Callable[[Nights], None]:
+    def through(night: Nights) -> None:
+        at_a_list(night)
+        night.say(user, f"<@{BOT}> tick ttl")
+
+    return through
+
+
+def whole(gate: str, then: Callable[[Nights], None]) -> Callable[[Nights], None]:
+    """That gate is at hand, in a plan that has every gate."""
+
+    def through(night: Nights) -> None:
+        night.opened(gates=0, step=False, then="", needed={}, sort={}, plan=WHOLE)
+        while night.world.gate != gate:
+            night.a_step_on()
+        then(night)
+
+    return through
+
+
+def thaw_confirmed_and_led_on(night: Nights) -> None:
+    ask(night, "thaw", "thaw yes")
+    night.people_lead_on()
+
+
+def held(night: Nights) -> None:
+    ask(night, HOLD)
+    night.the_witness_looks()
+
+
 BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
     "look": ("timers", without("look"), begun),
     "watch": ("timers", without("watch"), exported(Nights.the_witness_looks)),
@@ -346,7 +439,16 @@ BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
     "proof-is-whole": ("Nights.tell", makes_it_up, lambda night: begun(night, 1)),
     "no-approval-is-lost": ("decide", takes_nobody_for_an_approver, lambda night: begun(night, 1)),
     "no-effect-twice": ("after", forgets_what_it_intends, begun_and_posted_twice),
-    "words-end-it": ("next_actions", begins_no_thaw, exported(Nights.people_end_the_run)),
+    "list-is-complete": ("decide", offers_early, ticked_by(EVE)),
+    "tick-counts": ("decide", takes_for(MEMBER), ticked_by(STRANGER)),
+    "no-tick-is-lost": ("decide", takes_for(LEFT), ticked_by(EVE)),
+    "seal-stays": ("decide", voids_as_well("freeze"), whole("live", moves_once)),
+    "earlier-gates-stay": ("decide", voids_as_well("environment"), whole("export", moves_once)),
+    "release-by-its-gate": ("decide", releases_at_once, whole("live", lambda night: ask(night, "release"))),
+    "window-ends": ("timers", tells_the_window_for_ever, handed_over(Nights.the_witness_looks)),
+    "hold-lasts": ("after", forgets_a_hold, exported(held)),
+    "words-lead-on": ("next_actions", begins_no_thaw, exported(thaw_confirmed_and_led_on)),
+    "words-end-it": ("next_actions", begins_no_thaw, exported(Nights.people_give_up)),
 }
 
 
@@ -355,7 +457,7 @@ def test_a_bot_that_is_broken_on_purpose_is_found_out(rule: str, monkeypatch: py
     """By the name of what it breaks."""
     name, broken, night = BROKEN[rule]
     place, _, attribute = name.rpartition(".")
-    monkeypatch.setattr(Nights if place else machine, attribute, broken)
+    monkeypatch.setattr(Nights if place else conductor, attribute, broken)
     with pytest.raises(AssertionError, match=f"^{rule}: "):
         night(Nights())
 

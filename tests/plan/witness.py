@@ -15,246 +15,20 @@ Whatever it holds against the bot has a name in `RULES`, with the sentence of th
 A rule that today's code breaks is in `KNOWN`, with the words of its row, and is not held against it.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from datetime import datetime
 
 from bot.plan import actions as do
 from bot.plan import events as e
-from bot.plan.findings import Finding, Verdict
-from bot.plan.posts import Gate, Post
 from bot.plan.results import UsersResult
 
-RULES = {
-    "freeze-time-is-new": "The freeze time is never older than the last thaw, hold, restart or blind look.",
-    "freeze-time-is-new-while-checked": "Also of a thaw between the word and the proof.",
-    "nobody-older-writes": "When the freeze gate passes, no session from before the freeze can write.",
-    "nobody-older-writes-while-checked": "Also none from a thaw between the word and the proof.",
-    "proof-is-newer": "A gate passes on a proof that is newer than the last movement of the source.",
-    "proof-is-whole": "No gate passes unproven: every finding of its verification was read after it began.",
-    "consent-to-the-offer": "An approval is an approver's, for the evidence that stood in the channel, and used once.",
-    "no-approval-is-lost": "What an approver says in time, of what is on offer, counts.",
-    "no-approval-is-lost-to-a-clock": "Also what has no message of its own, when the bot's clock was set back.",
-    "consent-to-the-finding": "A waiver is for the finding that stood in the channel, and for no other.",
-    "consent-of-two": "What fails and is waivable is let pass by two people; what is not waivable by nobody.",
-    "consent-to-the-set": "A reason is accepted for the set of users that stood in the channel.",
-    "waived-means-failed": "A check is shown as waived at the gates behind only if it failed.",
-    "waivable-can-be-waived": "An approver may waive the waivable finding of a refused gate, whatever was said since.",
-    "waivable-can-be-waived-anew": "Also one who waived another finding of that check.",
-    "longest-name": "Of tables that cannot be read, the longest known name is meant.",
-    "second-yes": "A second yes comes after its warning stood in the channel, and what was undone is what it said.",
-    "look": "The freeze is looked for while the freeze gate waits.",
-    "look-while-held": "And while the run is held there.",
-    "watch": "The source is watched from the proof of the freeze until `release` or a thaw.",
-    "watch-while-held-for-drift": "Also while the run is held for what moved.",
-    "watch-after-an-alarm": "Also after an alarm behind the handover.",
-    "watch-ends": "Nobody watches what was released, thawed or aborted.",
-    "guard": "Where the settings want it, the hard guard is kept from the export until it is checked.",
-    "sweep": "The channel is swept for as long as the run can be moved by words.",
-    "thaw-record": "So is the record of a thaw beside the bot, by a timer of its own.",
-    "alarm": "Each movement under the freeze is an alarm within one turn of the watch.",
-    "alarm-while-held-for-drift": "Also one while the run is held for an earlier one.",
-    "alarm-after-an-alarm": "Also one after an earlier alarm behind the handover.",
-    "alarm-is-posted": "And stands in the channel once all is told.",
-    "thaw-is-told": "A thaw beside the bot is told within one turn of the timers.",
-    "thaw-is-told-while-held-for-drift": "Also one while the run is held for what moved.",
-    "thaw-is-told-after-an-alarm": "Also one after an alarm behind the handover.",
-    "old-thaw-voids-nothing": "A thaw that is older than the proof voids nothing.",
-    "no-gate-after-an-abort": "Nothing goes forward once the run goes back.",
-    "aborted-stays": "An aborted run offers no gate.",
-    "aborted-when-thawed": "A run that is being aborted is aborted once its source is thawed, whoever did that.",
-    "handed-over-stays": "A run that is handed over is never aborted, and neither held nor taken back by a word.",
-    "dry-run-stays": "A dry run that has ended offers no gate.",
-    "released-thaws-nothing": "After `release` the source is left as it is.",
-    "over-is-not-held": "A run that is over is not held by what moves.",
-    "over-is-not-held-by-a-thaw": "Nor by a thaw that failed: it is done, with an alarm.",
-    "no-effect-twice": "No post stands twice, and no work is begun again that has ended.",
-    "words-end-it": "From every state people can end the run by words.",
-}  # fmt: skip
-
-KNOWN: dict[str, str] = {}
-"""Rules that today's code breaks -> the row that says so. They are counted and not held against it."""
+from .chart import STEPS
+from .witness_consent import Consent
+from .witness_notes import NEVER
 
 
-class Spoiled(Exception):
-    """A known fault has taken this night where nothing more can be said of it."""
-
-
-@dataclass
-class Session:
-    began: datetime
-    writes: bool
-
-
-@dataclass
-class Source:
-    """The database: whether the freeze's layers are in place, who is connected, and each time that somebody wrote."""
-
-    frozen: bool = False
-    thawed_at: datetime | None = None
-    left_a_record: bool = False
-    """The last thaw left `thaw.json`; pasted SQL leaves none."""
-    sessions: list[Session] = field(default_factory=list)
-    movements: list[datetime] = field(default_factory=list)
-
-    def freezes(self, *, ends_sessions: bool) -> None:
-        self.frozen = True
-        if ends_sessions:
-            self.sessions.clear()
-
-    def thaws(self, now: datetime, *, leaves_a_record: bool) -> None:
-        self.frozen, self.thawed_at, self.left_a_record = False, now, leaves_a_record
-
-    def connects(self, now: datetime) -> None:
-        """What a session may is settled when it begins."""
-        self.sessions.append(Session(began=now, writes=not self.frozen))
-
-    def writes(self, now: datetime) -> None:
-        """By whoever can: an older session, or one that overrides the default."""
-        self.movements.append(now)
-
-    def older_that_write(self, moment: datetime) -> list[Session]:
-        return [session for session in self.sessions if session.writes and session.began < moment]
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """`signal` is the gate whose word it is, "" for anything else; `digest` is that beside which a button stood."""
-
-    at: datetime
-    user: str
-    text: str
-    signal: str
-    digest: str = ""
-
-
-@dataclass(frozen=True)
-class Waiver:
-    """One word may waive several findings of one check."""
-
-    ts: str
-    user: str
-    check: str
-    covers: frozenset[str]
-    """What the findings said that stood in the channel then."""
-
-
-NEVER, NOT_YET = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-SECOND_YES_WITHIN = timedelta(minutes=10)
-
-
-class Witness:
-    broken: ClassVar[Counter[str]] = Counter()
-    """How often each known fault was met, over all nights."""
-
-    def __init__(self, *, guard: bool = False, waivers_needed: int = 2) -> None:
-        self.source = Source()
-        self.guard = guard
-        self.waivers_needed = waivers_needed
-        self.now = NEVER
-        # the channel and the people
-        self.stood: dict[str, datetime] = {}
-        """When each post, by its key, first stood in the channel."""
-        self.deleted: set[str] = set()
-        self.said: dict[str, Spoken] = {}
-        self.approvers_word: set[str] = set()
-        """The messages whose author was an approver when Slack was asked."""
-        self.answered_with: dict[str, str] = {}
-        """Message -> the message whose answer answers it."""
-        # the freeze
-        self.freeze_time: datetime | None = None
-        self.clouds: list[datetime] = []
-        """Thaws, holds, restarts and blind looks: what was seen before says nothing of what is behind them."""
-        self.read_at: datetime | None = None
-        """When the source was last read for the verification at hand."""
-        self.proof_at: datetime | None = None
-        """When the source was read for the proof that stands."""
-        self.alarmed_at = NEVER
-        self.alarms = 0
-        self.thaw_told_at = NEVER
-        # the gates
-        self.on_offer: tuple[str, int] | None = None
-        self.digest = ""
-        self.passed: dict[str, set[str]] = {}
-        """Gate -> the checks in spite of which it passed."""
-        self.approvals: dict[str, str] = {}
-        self.approved_at = NEVER
-        self.used: set[str] = set()
-        self.findings: list[Finding] = []
-        self.read: list[Finding] = []
-        """What was really found since the verification at hand began."""
-        self.attempt = 0
-        self.refused = False
-        self.waivers: list[Waiver] = []
-        self.sets: dict[str, str] = {}
-        """Attention reason -> the set of users that the last result of the users step left."""
-        self.sets_shown: dict[str, datetime] = {}
-        """When a gate that named the set first stood in the channel."""
-        self.sets_accepted: set[tuple[str, str]] = set()
-        self.unreadable: tuple[str, ...] = ()
-        # the ways
-        self.asked: dict[str, str] = {}
-        """The last `abort` and `thaw` that wait for a second yes."""
-        self.header = "waiting"
-        self.work: do.Action | None = None
-        self.over = self.released = self.aborting = self.aborted = self.thawing = self.unfrozen = False
-        self.thaw_failed = self.dry_run = False
-        self.ended_work: set[str] = set()
-
-    def holds(self, rule: str, ok: bool, said: object = "", *, spoils: bool = False) -> None:
-        """Held against the bot by its name. `spoils`: behind this fault nothing else can be judged."""
-        if ok:
-            return
-        if rule not in KNOWN:
-            raise AssertionError(f"{rule}: {RULES[rule]} {said}")
-        Witness.broken[rule] += 1
-        if spoils:
-            raise Spoiled(rule)
-
-    # -- what is done to the world ------------------------------------------------------------------------------------
-
-    def thaws(self, now: datetime, *, leaves_a_record: bool) -> None:
-        self.source.thaws(now, leaves_a_record=leaves_a_record)
-        self.clouds.append(now)
-
-    def process_begins(self, now: datetime) -> None:
-        self.clouds.append(now)
-        self.findings, self.read, self.read_at = [], [], None
-
-    def look_fails(self, now: datetime) -> None:
-        self.clouds.append(now)
-
-    def says(self, ts: str, spoken: Spoken) -> None:
-        self.said[ts] = spoken
-
-    def vouched(self, ts: str, *, approver: bool) -> None:
-        """Slack was asked who said this."""
-        (self.approvers_word.add if approver else self.approvers_word.discard)(ts)
-
-    def stands(self, post: Post, now: datetime) -> None:
-        """A post came to stand in the channel."""
-        self.holds("no-effect-twice", post.key not in self.stood or post.key in self.deleted, post.key)
-        self.deleted.discard(post.key)
-        self.stood.setdefault(post.key, now)
-        if isinstance(post.body, Gate) and (post.body.checkpoint, post.body.offer) == self.on_offer:
-            for shown in self.sets.values():
-                self.sets_shown.setdefault(shown, now)
-
-    def is_deleted(self, key: str) -> None:
-        self.deleted.add(key)
-
-    def reads(self, finding: Finding, now: datetime) -> None:
-        """An examiner looked at the world and found this."""
-        self.read.append(finding)
-        self.read_at = now
-
+class Witness(Consent):
     # -- what the bot did ---------------------------------------------------------------------------------------------
-
-    def stood_at(self, ending: str) -> datetime:
-        """When the post whose key ends so first stood in the channel; later than everything while it does not."""
-        return next((at for key, at in self.stood.items() if key.endswith(ending)), NOT_YET)
 
     def decided(self, events: Sequence[e.Event], now: datetime) -> None:
         """The events of one decision, once all of them are on the disk. `now` is the world's; the bot's may be off."""
@@ -265,8 +39,13 @@ class Witness:
 
     def happened(self, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
         match event:
+            case e.ChecklistOpened():
+                self.comes_to(event.checkpoint)
+                self.list_number, self.items = event.number, dict.fromkeys(self.chart.items(event.checkpoint), False)
             case e.CheckpointOffered():
                 self.is_offered(event)
+            case e.ItemTicked() | e.ItemUnticked() | e.ItemAccepted():
+                self.is_noted(event)
             case e.SignalAccepted():
                 self.approvals[event.ts] = event.user
                 self.approved_at = self.now
@@ -282,6 +61,9 @@ class Witness:
             case e.CheckpointPassed():
                 self.passes(event)
             case e.CheckpointVoided():
+                self.holds("seal-stays", not self.sealed or event.checkpoint == self.at, event.checkpoint)
+                early = self.chart.is_before_the_freeze(event.checkpoint) and event.checkpoint != self.at
+                self.holds("earlier-gates-stay", not early, event.checkpoint)
                 self.approvals.clear()
                 self.passed.pop(event.checkpoint, None)
             case e.FreezeSeen():
@@ -294,13 +76,17 @@ class Witness:
                 self.unreadable = event.unreadable
             case e.DriftSeen():
                 self.alarmed_at, self.alarms = self.now, self.alarms + 1
-                if not self.over:
+                if not (self.over or self.sealed):
                     self.approvals.clear()
             case e.HoldAsked():
+                self.held = True
                 self.clouds.append(self.now)
                 self.approvals.clear()
             case e.StepReopened():
                 self.approvals.clear()
+                self.at, self.items = "export", {}
+            case e.RetryAsked():
+                self.held = False
             case e.CheckWaived():
                 self.is_waived(event)
             case e.ReasonAccepted():
@@ -322,11 +108,11 @@ class Witness:
             case e.AbortConfirmed():
                 self.holds("handed-over-stays", not self.over, "It is being aborted.", spoils=True)
                 self.is_second_yes("abort", event.ts)
-                self.aborting, self.thawing, self.thaw_failed = True, False, False
+                self.aborting, self.thawing, self.thaw_failed, self.held = True, False, False, False
                 self.approvals.clear()
             case e.ThawConfirmed():
                 self.is_second_yes("thaw", event.ts)
-                self.thawing, self.thaw_failed = True, False
+                self.thawing, self.thaw_failed, self.held = True, False, False
                 self.approvals.clear()
             case e.ThawFailed():
                 self.thaw_failed = True
@@ -336,129 +122,57 @@ class Witness:
                     self.approvals.clear()  # they were for another freeze than comes next
             case e.Unfrozen():
                 self.thawing = self.thaw_failed = False
-                self.unfrozen = self.over
+                self.unfrozen = self.over or self.sealed
             case e.RunAborted():
                 self.aborted = True
             case e.Released():
+                ends = "stable" not in self.chart.names or "stable" in self.passed
+                self.holds("release-by-its-gate", ends and (self.sealed or self.over))
                 self.released = True
+            case e.WindowTold():
+                self.holds("window-ends", not self.is_window_over, event.percent)
             case _:
                 pass
 
-    def is_offered(self, event: e.CheckpointOffered) -> None:
-        self.holds("aborted-stays", not self.aborted, event.checkpoint, spoils=True)
-        self.holds("no-gate-after-an-abort", not self.aborting, event.checkpoint, spoils=True)
+    def comes_to(self, gate: str) -> None:
+        """It is at hand, with its list open, or with none."""
+        self.holds("aborted-stays", not self.aborted, gate, spoils=True)
+        self.holds("no-gate-after-an-abort", not self.aborting, gate, spoils=True)
         self.holds("dry-run-stays" if self.dry_run else "handed-over-stays", not self.over, "A gate.", spoils=True)
+        self.holds("seal-stays", not self.sealed or self.chart.is_behind_the_seal(gate), gate)
+        earlier = [name for name in self.chart.before(gate) if name not in self.passed]
+        self.holds("earlier-gates-stay", not earlier, earlier)
+        self.at, self.on_offer, self.items, self.list_number = gate, None, {}, 0
+        self.findings, self.read, self.waivers, self.refused = [], [], [], False
+        self.approvals.clear()
+        if gate == "freeze":
+            self.freeze_time = self.proof_at = None
+            self.alarms = 0
+
+    def is_offered(self, event: e.CheckpointOffered) -> None:
+        if self.chart.items(event.checkpoint):
+            listed, number = self.items, self.list_number
+            self.holds("list-is-complete", self.at == event.checkpoint and all(listed.values()) and bool(listed))
+            self.comes_to(event.checkpoint)
+            self.items, self.list_number = listed, number
+        else:
+            self.comes_to(event.checkpoint)
         shown = set(event.evidence.get("waived", ()))
         failed = {check for checks in self.passed.values() for check in checks}
         self.holds("waived-means-failed", shown <= failed, (shown, failed))
         self.on_offer, self.digest = (event.checkpoint, event.offer), event.digest
-        self.findings, self.read, self.waivers, self.refused = [], [], [], False
-        self.approvals.clear()
-        if event.checkpoint == "freeze":
-            self.freeze_time = self.proof_at = None
-            self.passed.clear()
-            self.alarms = 0
 
     def step_ends(self, event: e.StepEnded) -> None:
         result = event.result
         if isinstance(result, UsersResult):
             self.sets = {reason: attention.digest for reason, attention in result.attention.items()}
-        if event.step == "handover" or (isinstance(result, UsersResult) and result.dry_run):
-            self.over, self.dry_run = True, event.step != "handover"
-            self.asked.clear()  # what they warned of is another thing from now on
-
-    def has_approved(self, ts: str) -> bool:
-        return ts in self.approvals
-
-    def spend(self) -> None:
-        self.used |= set(self.approvals)
-        self.approvals.clear()
-
-    # -- consent ------------------------------------------------------------------------------------------------------
-
-    def passes(self, event: e.CheckpointPassed) -> None:
-        self.consent_to_the_offer(event)
-        self.consent_in_spite_of_findings()
-        self.is_proven(event)
-        if event.checkpoint == "users":
-            missing = {r for r, digest in self.sets.items() if (r, digest) not in self.sets_accepted}
-            self.holds("consent-to-the-set", not missing, missing)
-        failing = {finding.check for finding in self.findings if finding.verdict is Verdict.FAIL}
-        self.passed[event.checkpoint] = failing
-        self.spend()
-
-    def consent_to_the_offer(self, event: e.CheckpointPassed) -> None:
-        assert self.on_offer is not None
-        gate, number = self.on_offer
-        stood = self.stood_at(f"/checkpoint/{gate}/{number}")
-        self.holds("consent-to-the-offer", event.by == tuple(self.approvals.values()) != (), event.by)
-        for ts, user in self.approvals.items():
-            told = self.said[ts]
-            ok = (told.user, told.signal) == (user, event.checkpoint) and stood < told.at
-            ok = ok and told.digest in {"", self.digest}
-            self.holds("consent-to-the-offer", ok and ts in self.approvers_word and ts not in self.used, told)
-
-    def consent_in_spite_of_findings(self) -> None:
-        for finding in self.findings:
-            if finding.verdict is Verdict.FAIL:
-                meant = [w for w in self.waivers if w.check == finding.check]
-                users = {w.user for w in meant}
-                self.holds("consent-of-two", finding.waivable and len(users) >= self.waivers_needed, finding)
-                covered = {w.user for w in meant if finding.evidence in w.covers}
-                self.holds("consent-to-the-finding", len(covered) >= self.waivers_needed, (finding.evidence, meant))
-
-    def shown(self, check: str, ts: str) -> frozenset[str]:
-        """What the failing findings of the check say that stood in the channel before this was said."""
-        assert self.on_offer is not None
-        said = set()
-        for n, finding in enumerate(self.findings, 1):
-            stood = self.stood_at(f"/finding/{self.on_offer[0]}/{self.attempt}/{n}")
-            if finding.check == check and finding.verdict is Verdict.FAIL and stood < self.said[ts].at:
-                said.add(finding.evidence)
-        return frozenset(said)
-
-    def is_waived(self, event: e.CheckWaived) -> None:
-        covers = self.shown(event.check, event.ts)
-        theirs = [w for w in self.waivers if (w.user, w.check) == (event.user, event.check) and w.ts != event.ts]
-        before = {said for w in theirs for said in w.covers}
-        ok = bool(covers - before) and event.ts in self.approvers_word and self.said[event.ts].user == event.user
-        self.holds("consent-to-the-finding", ok, event)
-        self.waivers.append(Waiver(ts=event.ts, user=event.user, check=event.check, covers=covers))
-
-    def is_accepted(self, event: e.ReasonAccepted) -> None:
-        if event.ts is not None:
-            shown = self.sets_shown.get(event.set_digest, NOT_YET)
-            ok = shown < self.said[event.ts].at and event.ts in self.approvers_word
-            self.holds("consent-to-the-set", ok and self.sets.get(event.reason) == event.set_digest, event)
-        self.sets_accepted.add((event.reason, event.set_digest))
-
-    def is_left_out(self, event: e.UnreadableAccepted) -> None:
-        _, _, named = self.said[event.ts].text.replace("`", "").partition("unreadable:")
-        meant = [t for t in self.unreadable if named.startswith((f"{t} ", f"{t}:"))]
-        self.holds("longest-name", event.table == max(meant, key=len, default=""), (named, event.table))
-
-    def is_answered(self, event: e.Answered) -> None:
-        """A word that must count may not be refused."""
-        _, _, word = self.said[event.ts].text.partition("> accept ")
-        check, _, why = word.partition(": ")
-        free = self.refused and self.work is None and self.header == "waiting" and not self.aborting
-        if event.status == "done" or not why or not free or event.ts not in self.approvers_word:
-            return
-        user, meant = self.said[event.ts].user, [w for w in self.waivers if w.check == check]
-        waivable = {finding.evidence for finding in self.findings if finding.check == check and finding.waivable}
-        by = {said: {w.user for w in meant if said in w.covers} for said in self.shown(check, event.ts) & waivable}
-        untold = [said for said, users in by.items() if user not in users and len(users) < self.waivers_needed]
-        anew = "-anew" if any(not w.covers & set(untold) for w in meant) else ""
-        self.holds(f"waivable-can-be-waived{anew}", not untold, event.text)
-
-    def is_second_yes(self, word: str, ts: str) -> None:
-        if not ts:  # at the terminal
-            return
-        asked = self.asked.pop(word, None)
-        self.holds("second-yes", asked is not None, f"Nobody asked for `{word}`, or before the handover.")
-        if asked is not None:
-            warned, yes = self.stood_at(f"/answer/{self.answered_with.get(asked, asked)}"), self.said[ts].at
-            self.holds("second-yes", warned < yes <= warned + SECOND_YES_WITHIN, (warned, yes))
+        self.sealed = self.sealed or event.step == "handover"
+        dry = isinstance(result, UsersResult) and result.dry_run
+        if dry or STEPS.get(self.chart.last) == event.step:
+            self.over, self.dry_run = True, dry
+            self.asked.pop("abort", None)
+        if dry or event.step == "handover":
+            self.asked.pop("thaw", None)  # what it warned of is another thing from now on
 
     # -- the freeze ---------------------------------------------------------------------------------------------------
 
@@ -474,6 +188,8 @@ class Witness:
             older = self.source.older_that_write(self.read_at)
             self.holds(f"nobody-older-writes{checked}", not older, older)
             self.proof_at = self.read_at
+            return
+        if event.checkpoint not in {"export", "users", "live"}:  # whose examiners look at something else
             return
         moved = [at for at in self.source.movements if self.proof_at is None or self.proof_at < at < self.read_at]
         self.holds("proof-is-newer", self.proof_at is not None and not moved, moved)
@@ -497,7 +213,7 @@ class Witness:
         """Behind an alarm for what moved under this freeze, the rules of the watch have names of their own."""
         if not self.alarms:
             return ""
-        return "-after-an-alarm" if self.over else "-while-held-for-drift"
+        return "-after-an-alarm" if self.over or self.sealed else "-while-held-for-drift"
 
     def shows(self, work: do.Action | None, header: str) -> None:
         self.work, self.header = work, header
@@ -506,16 +222,15 @@ class Witness:
         """The bot as it shows itself after a step: its timers, what is due, and the header's status."""
         self.shows(work, header)
         held, after_an_alarm = header == "held", self.alarms > 0
-        gate = self.on_offer[0] if self.on_offer is not None else ""
         back = self.aborting or self.aborted or self.thawing
-        if gate == "freeze" and "freeze" not in self.passed and not back and not self.over:
+        if self.at == "freeze" and "freeze" not in self.passed and not back and not self.over:
             unneeded = isinstance(work, do.Verify | do.JudgeAgain) and self.freeze_time is not None
             self.holds("look-while-held" if held else "look", unneeded or "look" in armed, armed)
         if self.watching:
             self.holds(f"watch{self.again}", "watch" in armed, armed)
         if self.released or self.aborted or self.unfrozen:
             self.holds("watch-ends", "watch" not in armed, armed)
-        if self.guard and self.watching and "export" not in self.passed and not after_an_alarm and not self.over:
+        if self.guard and self.watching and "export" not in self.passed and not after_an_alarm and not self.sealed:
             self.holds("guard", "guard" in armed, armed)
         if not self.aborted:
             self.holds("sweep", "sweep" in armed, armed)
@@ -524,8 +239,28 @@ class Witness:
             self.holds("over-is-not-held", header == "done", header, spoils=True)
         if self.over and self.thaw_failed:
             self.holds("over-is-not-held-by-a-thaw", header == "done" or isinstance(work, do.Thaw), header)
-        if self.released:
+        if self.held and not self.over:
+            self.holds("hold-lasts", header == "held", header)
+        if self.is_window_over:
+            self.holds("window-ends", "window" not in armed, armed)
+        if self.released and not self.aborting:
             self.holds("released-thaws-nothing", not isinstance(work, do.Thaw), work)
+
+    @property
+    def is_window_over(self) -> bool:
+        live = "live" in self.passed if "live" in self.chart.names else self.sealed
+        return live or self.dry_run
+
+    @property
+    def is_still(self) -> bool:
+        """Nothing has moved since the freeze was proven."""
+        return self.proof_at is not None and not any(at > self.proof_at for at in self.source.movements)
+
+    @property
+    def is_lost(self) -> bool:
+        """The freeze ended behind the seal, before users were let in: the plan cannot be played to its end."""
+        waits_for_live = "live" in self.chart.names and "live" not in self.passed
+        return self.sealed and waits_for_live and not (self.is_still and self.source.frozen)
 
     def timers_had_their_turn(self) -> None:
         """Each chore that was armed has been done once, and saw the world as it is."""
