@@ -20,7 +20,7 @@ from bot.plan import inputs as to
 from bot.plan.actions import next_actions
 from bot.plan.compose import OwnGate, compose
 from bot.plan.decide import decide, open_run
-from bot.plan.findings import failed, passed
+from bot.plan.findings import MOVED, failed, passed
 from bot.plan.fold import after
 from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
@@ -35,6 +35,7 @@ _MAY = to.Permission(known=True, member=True, approver=True)
 _MAY_NO_MORE = to.Permission(known=True, member=True, approver=False, reason="they left")
 _GOOD = (passed("it", "It is so.", frozenAt=_BEGIN.isoformat(), lsn="0/1", xmax=1, baseline={}),)
 _BAD = (failed("it", "It is not so.", "Fix it."),)
+_MOVED = (failed("it", "It moved.", "Fix it.").model_copy(update={"facts": {MOVED: ["it moved"]}}),)
 _WORDS = ("start", "freeze", "hold", "retry", "thaw yes", "abort yes", "release", "tick it", "untick it")
 _OWN = OwnGate(name="own", after="users", signal="own-one", claim="it is so", checklist={"it": "it is so"})
 _WITH_GATES_AROUND = compose(("environment", "freeze", "export", "users"), [_OWN], {})
@@ -104,7 +105,7 @@ def _next(run: Run) -> Iterator[tuple[str, Run]]:
 def _reports(run: Run) -> Iterable[to.Command]:
     """What the machinery may report; most of it has no place in most phases."""
     yield from (to.BeginVerification(), to.EndVerification(), to.BeginStep(), to.FailStep(why="no answer"))
-    yield from (to.TellFinding(finding=finding) for finding in (*_GOOD, *_BAD))
+    yield from (to.TellFinding(finding=finding) for finding in (*_GOOD, *_BAD, *_MOVED))
     if run.offer is not None:
         for permission in (_MAY, _MAY_NO_MORE):
             judged = {given.ts: permission for given in run.offer.checking}

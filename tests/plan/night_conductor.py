@@ -106,7 +106,10 @@ class Conductor(Model, RuleBasedStateMachine):
             self.told_thaw = None if self.source.frozen else self.source.thawed_at
         line = json.dumps(to_record(event))
         self.journal.append(line)
-        self.run = after(self.run, event)
+        before, self.run = self.run, after(self.run, event)
+        if isinstance(event, e.DriftSeen) and self.world.sealed:
+            assert before is not None
+            assert self.run.phase is before.phase, "what moves behind the seal is told, and holds nothing"
         self.reread = after(self.reread, from_record(json.loads(line)))
         for place, offer in self.run.offers.items():
             was = self.gate_status.get(place, "waiting")

@@ -166,6 +166,8 @@ class Model:
                 world.drifted = False  # nobody watches any more
             case e.RetryAsked():
                 assert self.entitled(event.ts, "retry")
+                assert self.run is not None
+                assert not world.sealed or self.run.phase is Phase.HELD, "what is sealed is not taken up again"
             case e.ReasonAccepted():
                 assert event.ts is not None
                 assert self.entitled(event.ts, f"accept {event.reason}")

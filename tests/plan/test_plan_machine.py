@@ -90,12 +90,14 @@ def play(nights: int, steps: int) -> None:
 
 
 def test_no_night_breaks_a_promise() -> None:
-    """Forty nights of some twenty-five steps each, and the words that end them."""
+    """Forty nights of some twenty-five steps each, over any plan, and the words that end them."""
     play(nights=40, steps=25)
 
 
 @pytest.mark.all
 @pytest.mark.parametrize("part", range(20))
 def test_no_long_night_breaks_a_promise(part: int) -> None:
-    """Three thousand of them, in parts of which each is over long before a test is taken to hang."""
+    """Three thousand of them, some two thousand over another plan than the usual one; in parts of which each is over
+    long before a test is taken to hang.
+    """
     play(nights=150, steps=40)

@@ -4,11 +4,13 @@ the contract by which the bot is judged.
 The stateful test tells the witness what is done to the world (a freeze, a thaw, a write, a session; who said what,
 what stood in the channel when; when a process began) and what the bot did (the events of each decision, its timers, the
 work that is due, the header's status). From that alone the witness says what must be true; of a `Run` it has no field.
-Whatever it holds against the bot has a name in `RULES`, with the sentence of the contract:
+Whatever it holds against the bot has a name in `RULES` (`contract`), with the sentence of the contract:
 
-    source   writes, thaws, freezes and sessions, each with its moment
+    source   writes, thaws, freezes and sessions, each with its moment (`witnessed`, noted by `witness_notes`)
+    plan     the gates in their order and their lists, by name (`chart`)
+    consent  approvals, ticks, waivers and accepted reasons, each with what stood in the channel when it was given
+             (`witness_consent`)
     freeze   the freeze time, the proof, and what has moved since
-    consent  approvals, waivers and accepted reasons, each with what stood in the channel when it was given
     sensors  what must be armed, and what must have been told once they have had their turn
     ways     how far the run has come, and that people can end it
 
