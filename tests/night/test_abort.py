@@ -209,7 +209,9 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
             "cutover: The abort was not confirmed; nothing was stopped and nothing was changed; type yes when asked, "
             "or give --yes.\n",
         )
-        assert asked.startswith(f"Run {run}: the step `users` is running.\nThis stops the bot at a safe point, unfreezes")
+        assert asked.startswith(
+            f"Run {run}: the step `users` is running.\nThis stops the bot at a safe point, unfreezes"
+        )
         assert night.bot is not None
         assert night.bot.returncode is None
         code, _, complaint = await night.command("undo-users", "--yes")
