@@ -155,7 +155,7 @@ def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
     tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
     assert tls is not None
     run = story.begun(source_tls=tls)
-    assert f"*Not proven:* {tls.evidence} To prove it: {tls.fix}." in shown(run, run.gate_key).text
+    assert f"*Not proven:* {tls.evidence} To prove it: {escaped(tls.fix)}." in shown(run, run.gate_key).text
     proven = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslrootcert=/ca.crt"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text

@@ -158,7 +158,7 @@ async def test_one_that_is_not_there_stops_the_restore(source: Company, copy: Co
 
     assert whole[0] == single[0] == 3
     assert 'ERROR:  nothing was loaded: there is no sequence "counters"."alone"; create it and load again\n' in whole[1]
-    assert 'ERROR:  nothing was loaded: there is no sequence "public"."orders_id_seq"; make it and ' in single[1]
+    assert 'ERROR:  nothing was loaded: there is no sequence "public"."orders_id_seq"; create it and ' in single[1]
     assert copy.server.sql("SELECT count(*) FROM public.orders", copy.dbname) == [(0,)]
 
 

@@ -214,7 +214,7 @@ async def test_a_file_that_is_read_otherwise_than_written_ends_it(database: Comp
         )
     size = metadata.read(tmp_path / "metadata.json").tables["todos"].bytes
     assert str(caught.value) == (
-        "What was written a moment ago is read otherwise: todos.json is not what was exported: it has 4 bytes instead "
+        "What was written a moment ago is read otherwise: todos.json differs from the export: it has 4 bytes instead "
         f"of {size:,}; nothing was changed in Supabase, and what had been read was removed; find out what else writes "
         "there, or take another disk, before there is a night."
     )
@@ -276,20 +276,20 @@ Practice of DATE UTC, from Supabase HOST, database company, PostgreSQL 18.6
             password hashes: 72 bcrypt of cost 10, 3 argon2, 3 scrypt, 3 encrypted, 3 an unknown kind, 2
             bcrypt of cost 6, 1 bcrypt of cost 12
             accounts at providers: 15 google, 6 github
-            12 × hash-not-bcrypt: Ask the person to set a new password; with a verified address they can sign in by
-            magic link meanwhile.
+            12 × hash-not-bcrypt: Ask the person to set a new password. With a verified address they can sign in by
+            magic link until then.
             6 × phone-only: Stack Auth has no sign-in by phone. Ask the person for an address and set it in Stack
-            Auth; until then nobody can sign in as this user.
-            6 × anonymous: Nobody can sign in as this user again: keep it for the rows that refer to it, or delete
-            it later.
-            6 × sso-user: Set up the company's single sign-on as a provider in Stack Auth and let the person link to it:
-            a sign-in by the address alone makes a new user.
-            3 × banned: A restriction does not end by itself: lift it when the ban ends.
-            3 × deleted: It was deleted in Supabase: delete it in Stack Auth when nothing refers to it.
-            3 × email-taken-by-another: Decide with the person which of the two users is theirs; merge or delete the
-            other. By the address nobody reaches this one: it signs in the other, or a new user.
-            3 × phone-not-carried: Nothing, unless the person signed in by phone alone: tell them to use their other
-            way in.
+            Auth. Until then nobody can sign in as this user.
+            6 × anonymous: Keep it for the rows that refer to it, or delete it later: nobody can sign in as this
+            user again.
+            6 × sso-user: Set up the company's single sign-on as a provider in Stack Auth and ask the person to link to
+            it. A sign-in by the address alone creates a new user.
+            3 × banned: Lift the restriction when the ban ends: it does not end by itself.
+            3 × deleted: Delete it in Stack Auth when nothing refers to it: it was deleted in Supabase.
+            3 × email-taken-by-another: Decide with the person which of the two users is theirs, then merge or delete
+            the other. Until then a sign-in by the address reaches the other user, or creates a new one.
+            3 × phone-not-carried: Nothing, unless the person signed in only by phone: tell them to use their other
+            sign-in method.
             3 × second-factor-not-carried, 3 × email-refused, 3 × metadata-rounded, 3 × no-sign-in-method:
             docs/users.md says what to do
   time      export SPAN, reading all again SPAN, looking at the users SPAN

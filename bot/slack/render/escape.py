@@ -132,4 +132,4 @@ def typed(text: str, *, bot_user: str) -> tuple[str, bool]:
                 return shown or target
 
     neutral = _ENTITY.sub(lambda entity: _ENTITIES[entity[1]], _TOKEN.sub(read, text))
-    return neutral, addressed
+    return (neutral.strip() if addressed else neutral), addressed
