@@ -140,8 +140,8 @@ def passed(night: Night, gate: str) -> bool:
     return post is not None and post.payload["status"] == "passed"
 
 
-async def shows(night: Night, gate: str, *statuses: str, within: float = 60) -> Message:
-    """The newest post of a gate, once it shows one of these."""
+async def shows(night: Night, gate: str, *statuses: str, within: float = 180) -> Message:
+    """The newest post of a gate, once it shows one of these. A bot in a fresh checkout first compiles all its code."""
     await night.slack.wait_until(
         lambda: (post := post_of(night, gate)) is not None and post.payload["status"] in statuses, within
     )
@@ -150,7 +150,7 @@ async def shows(night: Night, gate: str, *statuses: str, within: float = 60) -> 
     return post
 
 
-async def header_shows(night: Night, status: str, within: float = 60) -> None:
+async def header_shows(night: Night, status: str, within: float = 180) -> None:
     """The newest header."""
     await night.slack.wait_until(
         lambda: [m.payload["status"] for m in night.slack.messages if m.event_type == "cutover_run"][-1:] == [status],
@@ -158,7 +158,7 @@ async def header_shows(night: Night, status: str, within: float = 60) -> None:
     )
 
 
-async def alarm(night: Night, words: str, within: float = 60) -> Message:
+async def alarm(night: Night, words: str, within: float = 180) -> Message:
     """The first alarm that says this, as soon as it stands there."""
     return await night.slack.wait_for(lambda m: m.event_type == "cutover_alarm" and words in m.text, within)
 
