@@ -36,19 +36,21 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
         chosen = settings.load((*needs, "source_api"), config=config)
     logs.configure(chosen.secrets, level=logging.WARNING)
     data_directory = chosen.migration_data_dir
-    directory = practice.directory_for(data_directory, named, SystemClock().now())
+    now = SystemClock().now()  # one, so that the bundle and its directory have the same name
+    directory = practice.directory_for(data_directory, named, now)
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
-        practised = run_async(_practise(chosen, directory, ticker.hear, probe_users))
+        practised = run_async(_practise(chosen, directory, practice.run_id(now), ticker.hear, probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
     tell("\n".join(told(practised, width)))
     return 0
 
 
-async def _practise(chosen: Settings, directory: Path, report: Report, probe_users: int | None) -> Practised:
+async def _practise(
+    chosen: Settings, directory: Path, run_id: str, report: Report, probe_users: int | None
+) -> Practised:
     """Into an empty directory. It asks nobody but the source's database, and the target if it is to be probed."""
     database, gateway = practice_edges(chosen)
-    run_id = practice.run_id(SystemClock().now())
     database.set_run(run_id)
     try:
         users_per_second = await _users_per_second(chosen, probe_users, report)

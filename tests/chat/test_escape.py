@@ -22,8 +22,8 @@ def test_each_part_has_its_look() -> None:
 @pytest.mark.parametrize(
     ("text", "heard", "addressed"),
     [
-        (f"<@{BOT}> frozen", "  frozen", True),
-        (f"frozen <@{BOT}|cutover>", "frozen  ", True),
+        (f"<@{BOT}> frozen", "frozen", True),
+        (f"frozen <@{BOT}|cutover>", "frozen", True),
         ("<@U0OTHER> frozen", "@U0OTHER frozen", False),
         ("&gt; frozen", "> frozen", False),
         ("a &amp;lt; b &lt; c", "a &lt; b < c", False),
