@@ -15,6 +15,7 @@ import httpx
 import psycopg
 
 from bot.artifacts.verify import verify_bundle
+from bot.plan.gates import BEFORE
 from bot.record import read_run
 from bot.rehearsal.night import Night
 from bot.rehearsal.postgres import EmbeddedPostgres
@@ -129,10 +130,13 @@ async def restarted(night: Night) -> AsyncIterator[None]:
 
 
 def post_of(night: Night, gate: str) -> Message | None:
-    """A gate's newest post; None when gate 1 has been posted anew since, for then it is yet to come."""
+    """A gate's newest post; None when the freeze has been posted anew since, for then it is yet to come. A gate
+    before the freeze stays passed.
+    """
     there = [m for m in night.slack.messages if m.event_type == "cutover_checkpoint"]
     begins = max((n for n, m in enumerate(there) if m.payload["checkpoint"] == "freeze"), default=0)
-    return next((m for m in reversed(there[begins:]) if m.payload["checkpoint"] == gate), None)
+    since = there if gate in {before.name for before in BEFORE} else there[begins:]
+    return next((m for m in reversed(since) if m.payload["checkpoint"] == gate), None)
 
 
 def passed(night: Night, gate: str) -> bool:
