@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.record import read_run
-from bot.rehearsal.night import PEOPLE, Night
+from bot.rehearsal.night import PEOPLE, Night, until
 from bot.rehearsal.standins.notice import NoticeStandin
 from tests.night.playing import (
     SIGNALS,
@@ -153,12 +153,12 @@ async def test_the_gates_around_are_opened_over_http_by_buttons_too(tmp_path: Pa
         for gate in SIGNALS:
             await pass_gate(night, gate)
         await shows(night, "dns-switch", "waiting")
-        lists = [m for m in night.slack.messages if m.payload.get("key", "").endswith("/checklist/dns-switch/1")]
         night.presses("linus", "cutover_item_1")
-        await night.slack.wait_until(lambda: "1 of 2 items open" in lists[0].text, 30)
+        await until(lambda: (run := read_run(night.directory)) is not None and run.open_items == ("moved",), 30)
         night.presses("linus", "cutover_item_2")
-        await night.slack.wait_until(lambda: lists[0].payload["status"] == "passed", 30)
-        await shows(night, "dns-switch", "waiting")
+        await until(lambda: (run := read_run(night.directory)) is not None and run.offer is not None, 30)
+        offered = "/checkpoint/dns-switch/1"
+        await night.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(offered), 30)
         night.presses("ada", "cutover_signal")
         await night.slack.wait_until(lambda: passed(night, "dns-switch"), 30)
         await assert_handed_over(night, await ended(night), users=40)
