@@ -1,5 +1,5 @@
 """How every command runs what is asynchronous, so that INT and TERM cut it off alike at its next safe point, and
-everything is closed before a sentence is told.
+everything is closed before a sentence is printed.
 """
 
 from __future__ import annotations

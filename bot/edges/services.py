@@ -1,4 +1,4 @@
-"""The edges, constructed from the settings and not yet asked; and what of the settings they are told."""
+"""The edges, constructed from the settings and not yet asked; and the settings that each takes."""
 
 from __future__ import annotations
 

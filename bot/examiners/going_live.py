@@ -46,7 +46,7 @@ class GoingLive:
                 "set checkpoints.live.urls and start the bot again",
             )
         for address in self._addresses:
-            shown = f"`{httpx.URL(address.url).copy_with(query=None, userinfo=b'')}`"
+            shown = f"`{_without_secrets(address.url)}`"
             again = f"Bring it up, then say `{run.gate.signal}` again."
             try:
                 status, body = await _answer(address.url)
@@ -93,6 +93,14 @@ def _live_since(run: Run) -> datetime:
     """When the gate passed that lets users in, or, in a plan without it, the one that handed over."""
     gate = run.plan.ending_the_window or run.plan.sealing
     return run.passed_at[gate.name]
+
+
+def _without_secrets(url: str) -> str:
+    """A name and password, or a token in the query, are nobody's business in the channel."""
+    try:
+        return str(httpx.URL(url).copy_with(query=None, userinfo=b""))
+    except httpx.InvalidURL:
+        return "an address that is not valid"
 
 
 async def _answer(url: str) -> tuple[int, str]:

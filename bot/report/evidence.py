@@ -83,7 +83,7 @@ class Evidence:
     reasons: Sequence[Reason]
     moments: Sequence[Moment]
     vias: dict[str, str]
-    """By the ts of a message, which road it came by: message, button or command."""
+    """By the ts of a message, how it came: message, button or command."""
     refused: Sequence[Refused]
     bundle: Metadata | None
     bundle_sha256: str

@@ -1,4 +1,4 @@
-"""Rows counted again by a road that shares nothing with the export."""
+"""Rows counted again by a method that shares nothing with the export."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -65,7 +65,7 @@ async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Any, gatewa
 
 
 async def test_another_number_fails_and_names_the_table_with_both(taken: Any, gateway: Gateway, run: Run) -> None:
-    """A row added after the snapshot is found by either road."""
+    """A row added after the snapshot is found by either method."""
     await taken.take()
     before = {name: table.row_count for name, table in taken.metadata.tables.items()}
     taken.database.server.sql(
@@ -105,7 +105,7 @@ async def test_a_table_that_is_gone_fails(taken: Any, gateway: Gateway, run: Run
 
 
 async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: Any, gateway: Gateway, run: Run) -> None:
-    """A large table must not stop the night, and people see which road was gone."""
+    """A large table must not stop the night, and people see which method was gone."""
 
     class GivesUpOnMessages(Gateway):
         async def count(self, schema: str, table: str) -> int | Uncounted:

@@ -213,7 +213,7 @@ def settings_of(night: Night) -> list[tuple[str, str, str]]:
 
 
 async def writes(night: Night) -> dict[str, int | str]:
-    """How the source answers writes that touch no row, by road: "" or an SQLSTATE for SQL, an HTTP status for REST."""
+    """How the source answers writes that touch no row, by way: "" or an SQLSTATE for SQL, an HTTP status for REST."""
     answers: dict[str, int | str] = {}
     async with night.as_owner() as session:
         try:

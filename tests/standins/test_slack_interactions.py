@@ -161,7 +161,7 @@ class TestWhatPeopleDo:
         assert (press.acked, press.attempts) == (False, 1)
 
     async def test_a_message_reaches_a_real_bolt_app(self, start: Start, transport: str) -> None:
-        """The same event on either road."""
+        """The same event on either transport."""
         slack = await start()
         async with bolt(slack, transport) as heard:
             ts = slack.say(ADA, "frozen")

@@ -22,7 +22,7 @@ class Parties(Fact):
 
 
 Via = Literal["message", "button", "command"]
-"""By which road a person said something: in the channel, with a gate's button, or as a slash command."""
+"""How a person said something: in the channel, with a gate's button, or as a slash command."""
 
 FreezeMode = Literal["people", "bot"]
 """Who runs the freeze kit: people, with the SQL that they are shown, or the bot, when an approver asks it to."""

@@ -3,7 +3,7 @@
 sentences   what answers a word: a signal, a word to the bot
 accepting   what answers `accept` and `decide`
 checklists  what answers `tick`, `untick` and `accept item-KEY`
-alarms      what the channel is told unasked
+alarms      what the bot says unasked
 account     what `report` tells; `state` what the run is at, and why it is held
 approvals   the findings about who may still open a gate
 way_back    the SQL that thaws, in pieces that fit a message

@@ -1,4 +1,4 @@
-"""What the channel is told unasked: alarms, reminders, what the night will take. Together, so that they can be read and
+"""What the bot says in the channel unasked: alarms, reminders, what the night will take. Together, so that they can be read and
 tested as a whole. What happened comes first, then what to do.
 """
 

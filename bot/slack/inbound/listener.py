@@ -7,7 +7,7 @@ same message may be heard twice: Slack repeats, Bolt does not notice, and whoeve
 
 Of what happens to messages only a deletion counts, when it is one of ours: `deleted` is told its ts.
 
-Buttons and slash commands take the same road. Slack does not deliver them again and keeps no record of them; one that
+Buttons and slash commands come the same way. Slack does not deliver them again and keeps no record of them; one that
 could not be kept is left unacknowledged, and Slack tells its author that it failed.
 
 An envelope that was not sent to our app, in our workspace, for our bot is acknowledged, noted in the log and forgotten.

@@ -1,6 +1,6 @@
 """The buttons of a gate: how they look, and what it means that one was pressed. Pure.
 
-A button says the same as the word typed, by the same road. Its value names run, word and evidence, so that a press is
+A button says the same as the word typed, in the same way. Its value names run, word and evidence, so that a press is
 about what stood beside it, however long the message had been on somebody's screen. Only a gate that is open has
 buttons; the confirm dialog says what a press starts.
 """

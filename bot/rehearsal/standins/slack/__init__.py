@@ -28,7 +28,7 @@ Limitations, or what the real Slack does that this does not
 
 The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `reading` what it makes of a text and what
 people see of it, `limits` what may be posted, `methods` the Web API behind its door in `web`, `telling` the other
-direction, by `delivery` and its roads `socket_mode` and `http_mode`, `interactions` what people do besides writing,
+direction, by `delivery`, `socket_mode` and `http_mode`, `interactions` what people do besides writing,
 `standin` the whole with its switches.
 """
 

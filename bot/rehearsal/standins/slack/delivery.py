@@ -1,4 +1,4 @@
-"""What is on its way to the app, whichever road it takes: an event, a button that was pressed, a slash command."""
+"""What is on its way to the app, whichever transport it takes: an event, a button that was pressed, a slash command."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -33,7 +33,7 @@ class Delivery:
         return RETRIES if self.kind == "events_api" else 0
 
 
-class Road(Protocol):
+class Transport(Protocol):
     """To the app: Socket Mode or HTTP."""
 
     deliveries: list[Delivery]

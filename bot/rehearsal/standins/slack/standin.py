@@ -20,7 +20,7 @@ from aiohttp import web
 
 from bot.port import Port
 from bot.rehearsal.standins.slack import interactions, shapes
-from bot.rehearsal.standins.slack.delivery import Delivery, Road
+from bot.rehearsal.standins.slack.delivery import Delivery, Transport
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
 from bot.rehearsal.standins.slack.socket_mode import SocketMode
@@ -78,7 +78,7 @@ class SlackStandin:
             largest_page=largest_page,
         )
         self._http = HttpMode(ack_seconds, self._workspace.stir)
-        self._telling = Telling(self._workspace, road=self._road, scopes=frozenset(scopes))
+        self._telling = Telling(self._workspace, transport=self._transport, scopes=frozenset(scopes))
         self._port: Port | None = None
 
     # The server
@@ -300,7 +300,7 @@ class SlackStandin:
         """
         return self._telling.redeliver(what)
 
-    def _road(self) -> Road:
+    def _transport(self) -> Transport:
         return self._http if self._http.open else self._sockets
 
     def _write(self, message: Message) -> str:

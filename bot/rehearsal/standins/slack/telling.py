@@ -1,18 +1,18 @@
-"""From what happened in the workspace to what the app is told: which events, by which road, and which get lost."""
+"""From what happened in the workspace to what the app gets: which events, by which transport, and which get lost."""
 
 from collections.abc import Callable
 
 from bot.rehearsal.standins.slack import shapes
-from bot.rehearsal.standins.slack.delivery import Delivery, Road
+from bot.rehearsal.standins.slack.delivery import Delivery, Transport
 from bot.rehearsal.standins.slack.workspace import Change, Channel, Json, Workspace
 
 
 class Telling:
-    """`road` is the one that is open now, `scopes` the app's: of what it may not read it is not told."""
+    """`transport` is the one that is open now, `scopes` the app's: it gets nothing of what it may not read."""
 
-    def __init__(self, workspace: Workspace, *, road: Callable[[], Road], scopes: frozenset[str]) -> None:
+    def __init__(self, workspace: Workspace, *, transport: Callable[[], Transport], scopes: frozenset[str]) -> None:
         self._workspace = workspace
-        self._road = road
+        self._transport = transport
         self._scopes = scopes
         self._lose = 0
         self._payloads: dict[str, Json] = {}
@@ -22,23 +22,23 @@ class Telling:
         self._lose += times
 
     def deliver(self, delivery: Delivery) -> Delivery:
-        """Send it for the first time; nobody is told when nobody is connected or it is to get lost."""
-        road = self._road()
-        if not road.open:
+        """Send it for the first time; it goes nowhere when nobody is connected or it is to get lost."""
+        transport = self._transport()
+        if not transport.open:
             delivery.given_up = True
         elif self._lose and delivery.kind == "events_api":
             self._lose -= 1
         else:
-            road.deliveries.append(delivery)
-            road.send(delivery)
+            transport.deliveries.append(delivery)
+            transport.send(delivery)
         return delivery
 
     def redeliver(self, what: str | Delivery) -> Delivery:
         """The event of a message (its ts), under the same event id; or anything that was sent before."""
         delivery = Delivery(self._payloads[what]) if isinstance(what, str) else Delivery(what.payload, what.kind)
-        road = self._road()
-        road.deliveries.append(delivery)
-        road.send(delivery, attempt=1 if delivery.retries else 0)
+        transport = self._transport()
+        transport.deliveries.append(delivery)
+        transport.send(delivery, attempt=1 if delivery.retries else 0)
         return delivery
 
     def _announce(self, change: Change) -> None:
