@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from bot.errors import CheckFailed
 from bot.rehearsal.night import Night, until
@@ -151,15 +152,33 @@ NIGHT: tuple[Line, ...] = (
 )
 
 
+_BEFORE = (
+    "[bold]A whole night on this machine[/]: a real PostgreSQL; stand-ins for Slack, Supabase's API and Stack Auth. "
+    "The company is invented, and difficult on purpose: it has every kind of user and value that makes a migration "
+    "fail, so many need attention. Yours will have fewer."
+)
+_AFTER = """\
+[bold]What you saw[/]
+  · a colleague who is no approver, a near miss and a word said too early were refused, and nothing happened
+  · a freeze that looked right and let the API write was caught; the real one was proven
+  · the bot was killed twice, and went on without losing or doubling anything
+  · nobody was migrated incompletely until an approver had accepted the reason by name
+  · the bundle was read again from the disk, and every byte matches
+
+[bold]Next[/]
+  1. Read the evidence page: {report}
+  2. Play the night yourself: cutover rehearse
+  3. With your own accounts, days before the night: cutover doctor, then cutover practice
+"""
+
+
 async def play(*, users: int, rows: int) -> int:
     """Plays the night in the terminal. Exit code 0 when it went as written; the last line on stdout is where its
     files are.
     """
     directory = _directory()
     console = Console(highlight=False, soft_wrap=False)
-    console.print(
-        "[bold]A whole night on this machine[/]: a real PostgreSQL; stand-ins for Slack, Supabase's API and Stack Auth."
-    )
+    console.print(_BEFORE)
     # Slack takes a post a second for long; the play would only be slower for it.
     async with Night(directory, users=users, rows=rows, posts_per_second=3) as night:
         transcript = Transcript(console, night.slack)
@@ -178,6 +197,10 @@ async def play(*, users: int, rows: int) -> int:
         print(out + (err if code else ""))
         if code != 0:
             raise _otherwise(night, f"`cutover verify` ended with {code}")
+        code, _, err = await night.command("report")
+        if code != 0:
+            raise _otherwise(night, f"`cutover report` ended with {code}: {err}")
+    console.print(_AFTER.format(report=escape(str(directory / "report.html"))), soft_wrap=True)
     sys.stdout.flush()
     print(directory)
     return 0

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from bot.rehearsal.standins.slack import Change, Message, SlackStandin
 
-_MENTION = re.compile(r"<@(\w+)>")
+_FENCE = "```"
+_INLINE = re.compile(r"(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)|`(?P<code>[^`\n]+)`|<@(?P<person>\w+)>")
 _PROGRESS = re.compile(r"^\*Progress:\* (.+)$", re.MULTILINE)
 _STATUS_STYLES = {
     "waiting": "yellow",
@@ -45,13 +46,15 @@ class Transcript:
         message = change.message
         before = change.before
         if before is None:
-            self._console.print(self._message(message))
+            self._print(message)
         elif message.payload.get("status") != before.payload.get("status"):
             self._console.print(self._moved(message))
         elif (progress := _progress(message)) and progress != _progress(before):
-            self._console.print(Text(f"{datetime.now(UTC):%H:%M:%S} … {self._plain(progress)}", style="dim"))
+            line = Text(f"{datetime.now(UTC):%H:%M:%S} … ", style="dim")
+            self._console.print(line.append_text(self._styled(progress)))
 
-    def _message(self, message: Message) -> Padding:
+    def _print(self, message: Message) -> None:
+        """Prose is folded; code keeps every character and every line, so that it can be copied."""
         line = Text()
         author = self._names.get(message.user or "", "cutover")
         line.append(f"{_clock(message)} ", style="dim")
@@ -60,8 +63,16 @@ class Transcript:
         if status:
             line.append(f" [{status}]", style=_STATUS_STYLES.get(status, ""))
         line.append("  ")
-        line.append(self._plain(message.text))
-        return Padding(line, (0, 0, 0, 4) if message.thread_ts else (1, 0, 0, 0))
+        indent = 4 if message.thread_ts else 0
+        if not indent:
+            self._console.print()
+        for n, part in enumerate(message.text.split(_FENCE)):
+            if n % 2:
+                code = html.unescape(part.strip("\n")).replace("\n", "\n" + " " * indent)
+                self._console.print(Text(" " * indent + code), soft_wrap=True)
+            elif line.append_text(self._styled(part.strip("\n") if n else part.rstrip("\n"))):
+                self._console.print(Padding(line, (0, 0, 0, indent)))
+            line = Text()
 
     def _moved(self, message: Message) -> Text:
         status = str(message.payload["status"])
@@ -73,9 +84,23 @@ class Transcript:
         line.append(status, style=_STATUS_STYLES.get(status, ""))
         return line
 
-    def _plain(self, text: str) -> str:
-        named = _MENTION.sub(lambda found: "@" + self._names.get(found[1], found[1]), text)
-        return html.unescape(re.sub(r"(?<!\w)[*`]|[*`](?!\w)", "", named))
+    def _styled(self, text: str) -> Text:
+        styled, at = Text(), 0
+        for found in _INLINE.finditer(text):
+            styled.append(html.unescape(text[at : found.start()]))
+            at = found.end()
+            if found["person"]:
+                styled.append("@" + self._names.get(found["person"], found["person"]))
+            else:
+                styled.append_text(self._inside(found))
+        return styled.append(html.unescape(text[at:]))
+
+    def _inside(self, found: re.Match[str]) -> Text:
+        if found["code"]:
+            return Text(html.unescape(found["code"]), style="cyan")
+        bold = self._styled(found["bold"])
+        bold.stylize("bold")
+        return bold
 
 
 def _progress(message: Message) -> str:
