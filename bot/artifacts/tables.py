@@ -36,8 +36,8 @@ from bot.regular_files import open_regular
 
 _LARGE_BYTES = 64 << 20
 """A process for each core costs as much as reading some 20 MB."""
-_PART_BYTES = 16 << 20
-_READ_BYTES = 1 << 20
+_PART_BYTES = 4 << 20
+_READ_BYTES = 1 << 17
 _PIECE_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 30
 """A server gives no row of more text than a gibibyte."""
