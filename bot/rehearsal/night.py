@@ -22,7 +22,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import psycopg
 
@@ -46,6 +46,11 @@ _REF = "rehearsalcompanyabcd"
 _JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
 _STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
 _PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
+_LAST_WORDS = 4_000
+
+
+class BotEnded(Exception):
+    """The bot ended by itself while somebody waited for the channel."""
 
 
 class Night:
@@ -77,6 +82,7 @@ class Night:
         self.company: Company
         self.gateway: GatewayStandin
         self.bot: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self.starts = 0
         self.users = users
         self.rows = rows
@@ -122,6 +128,10 @@ class Night:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.kill_bot()
+        if self._watcher is not None:
+            await self._watcher
+        if error is not None and self.log_file.exists():
+            error.add_note(f"the bot's log ends so:\n{self.log_file.read_text(errors='replace')[-_LAST_WORDS:]}")
         await self._open.aclose()
 
     @property
@@ -157,17 +167,25 @@ class Night:
         """`cutover run --once`, or with these arguments instead of `--once`."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log_file.open("ab") as log:
-            self.bot = await asyncio.create_subprocess_exec(
-                *self._cutover("run", *(arguments or ("--once",))),
-                cwd=self.directory,
-                env=self.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **self.process,
-            )
+            self.bot = await self.spawn("run", *(arguments or ("--once",)), stdout=log, stderr=log)
         self.starts += 1
+        self._watcher = asyncio.create_task(self._fail_waits_at_end_of(self.bot))
+
+    async def _fail_waits_at_end_of(self, bot: asyncio.subprocess.Process) -> None:
+        """Whoever waits for what a dead bot would have posted need not wait until the time is over. A bot that was
+        killed is started again by whoever killed it.
+        """
+        await bot.wait()
+        try:
+            self.check_bot()
+        except BotEnded as error:
+            self.slack.fail_waits(error)
+
+    def check_bot(self) -> None:
+        """Raises BotEnded when the bot that was started last has ended by itself, be it in order."""
+        code = self.bot.returncode if self.bot is not None else None
+        if code not in {None, -signal.SIGKILL}:
+            raise BotEnded(f"the bot ended early with {code}")
 
     async def kill_bot(self) -> None:
         """SIGKILL: no last words."""
@@ -181,21 +199,25 @@ class Night:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Another `cutover` command in the same environment: exit code, stdout, stderr."""
-        process = await asyncio.create_subprocess_exec(
-            *self._cutover(*arguments),
-            cwd=self.directory,
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            **self.process,
-        )
+        process = await self.spawn(*arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         out, err = await process.communicate()
         # Under a locale of its own it need not write UTF-8.
         return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
 
-    def _cutover(self, *arguments: str) -> tuple[str, ...]:
-        return (self.python, "-m", "bot", *arguments)
+    async def spawn(
+        self, *arguments: str, stdout: int | IO[bytes], stderr: int | IO[bytes]
+    ) -> asyncio.subprocess.Process:
+        """A `cutover` with these arguments, in the data directory, with nothing to read; it outlives Ctrl-C."""
+        return await asyncio.create_subprocess_exec(
+            *(self.python, "-m", "bot", *arguments),
+            cwd=self.directory,
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            **self.process,
+        )
 
     async def status(self) -> dict[str, Any]:
         """What `cutover status --json` says."""

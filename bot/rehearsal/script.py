@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.errors import CheckFailed
-from bot.rehearsal.night import Night, until
+from bot.rehearsal.night import BotEnded, Night, until
 from bot.rehearsal.transcript import Transcript
 
 
@@ -210,6 +210,8 @@ async def _expect(night: Night, line: Line) -> None:
     """Raises CheckFailed when the bot ends early or does not do what the line says within its time."""
     try:
         await _either(night, _done(night, line))
+    except BotEnded as error:
+        raise _otherwise(night, str(error)) from error
     except TimeoutError as error:
         raise _otherwise(night, f"this line did not come true: {line}") from error
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import httpx
@@ -20,17 +20,26 @@ from bot.record import read_run
 from bot.rehearsal.night import Night
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.slack import Message
-from tests import clusters
+from tests import clusters, preloaded
 
 SIGNALS = {"freeze": "frozen", "export": "exported", "users": "users-mapped"}
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
-def fast_night(directory: Path, **choices: Any) -> Night:
-    """A night that nobody watches: a patient Slack, a quick Stack Auth, a short quiet window."""
+class ForkedNight(Night):
+    """Its commands are forked from a process that has loaded them, which spares nine tenths of a start."""
+
+    async def spawn(self, *arguments: str, stdout: int | IO[bytes], stderr: int | IO[bytes]) -> Any:
+        return await preloaded.start(*arguments, cwd=self.directory, env=self.environment, stdout=stdout, stderr=stderr)
+
+
+def fast_night(directory: Path, kind: type[Night] = ForkedNight, **choices: Any) -> Night:
+    """A night that nobody watches: a patient Slack, a quick Stack Auth, a short quiet window. `kind` is Night where the
+    start of a command is what matters.
+    """
     chosen = {**clusters.NIGHT, "quiet_seconds": 1, "posts_per_second": 100, "latency": 0.003, **choices}
     usual = all(chosen[name] == value for name, value in clusters.NIGHT.items())
-    return Night(directory, **chosen, server=EmbeddedPostgres(like=clusters.of_a_night()) if usual else None)
+    return kind(directory, **chosen, server=EmbeddedPostgres(like=clusters.of_a_night()) if usual else None)
 
 
 # -- what the platform does -------------------------------------------------------------------------------------------
@@ -49,6 +58,7 @@ async def heard_over_http(night: Night, port: int, signing_secret: str) -> None:
             with contextlib.suppress(aiohttp.ClientError):
                 await night.slack.set_request_url(f"http://127.0.0.1:{port}/slack/events", signing_secret)
                 return
+            night.check_bot()
             await asyncio.sleep(0.05)
 
 

@@ -89,7 +89,7 @@ async def test_a_night_goes_as_its_settings_promise(n: int, room: Path) -> None:
     row = _nights()[n - 1]
     print(f"night {n} of seed {SEED}: {', '.join(f'{factor} {value}' for factor, value in row.items())}")
     port = free_port()
-    async with fast_night(_data_directory(row, room), **choices.size(row)) as night:
+    async with fast_night(_data_directory(row, room), Night, **choices.size(row)) as night:
         night.process, night.python = choices.process(row), _python(row) or night.python
         there, before = choices.prepare(row, night), settings_of(night)
         _gather(row, night)

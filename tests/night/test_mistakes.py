@@ -8,8 +8,7 @@ import os
 import re
 import shutil
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -25,8 +24,10 @@ from bot.plan.run import Run
 from bot.record import EventRecord, read_run
 from bot.rehearsal.night import Night, until
 from bot.rehearsal.standins.slack import Channel
+from tests import preloaded
 from tests.night.playing import fast_night
 from tests.plan.histories import night_at
+from tests.preloaded import Forked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,27 +60,22 @@ class World:
         self.night.slack.add_channel(other)
         return {"CUTOVER__SLACK__CHANNEL": other.id}
 
-    async def start(self, directory: Path, *arguments: str, **environment: str | None) -> Process:
+    async def start(self, directory: Path, *arguments: str, **environment: str | None) -> Forked:
         """`cutover run --once` or another command; an environment variable that is None is not set."""
         wanted: Mapping[str, str | None] = {
             **self.night.environment,
             "MIGRATION_DATA_DIR": str(directory),
             **environment,
         }
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
+        return await preloaded.start(
             *(arguments or ("run", "--once")),
             cwd=directory.parent,
             env={name: value for name, value in wanted.items() if value is not None},
-            stdin=asyncio.subprocess.DEVNULL,
             stdout=PIPE,
             stderr=PIPE,
-            start_new_session=True,
         )
 
-    async def ended(self, process: Process, within: float = 60) -> Ended:
+    async def ended(self, process: Forked, within: float = 60) -> Ended:
         """No line of stderr is a trace or shows a secret, and all but the last are log lines."""
         out, err = await asyncio.wait_for(process.communicate(), within)
         text = err.decode()

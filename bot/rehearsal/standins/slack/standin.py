@@ -206,6 +206,10 @@ class SlackStandin:
         if not condition():
             await self._workspace.wait(lambda _: condition(), timeout)
 
+    def fail_waits(self, error: Exception) -> None:
+        """Raise `error` in everybody who waits now: what they wait for will not come."""
+        self._workspace.fail_waits(error)
+
     # People and other bots
 
     def say(

@@ -255,6 +255,11 @@ class Workspace:
         finally:
             del self._waiting[waiter]
 
+    def fail_waits(self, error: Exception) -> None:
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
+
     def _tell(self, change: Change) -> None:
         for listener in list(self._listeners):
             listener(change)

@@ -1,0 +1,225 @@
+"""A command in a tenth of the time: forked from a process that has loaded everything already.
+
+    process = await preloaded.start("run", "--once", cwd=directory, env=environment, stdout=PIPE)
+    code = await process.wait()
+
+Most of what a short command costs is the loading of its libraries, and the suite starts hundreds. So each worker keeps
+one process that has loaded them, with one thread and nothing open; a command is a fork of that, in a directory, an
+environment and a session of its own, with its own streams. It goes through `bot.__main__` from the first line and ends
+as any interpreter does. It is a process like any other: it can be stopped and killed.
+
+It is no start. Tests about starting (interrupts while loading, what is loaded, locales, another user) use the real
+command, and so do some whole nights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+_LOADED = ("aiohttp.web",)
+"""What commands load only when they come to use it; beside these, all of them."""
+_ROOT = Path(__file__).parents[1]
+_LONGEST = 1 << 17
+"""Bytes of a request: arguments and an environment."""
+
+# -- in the worker ----------------------------------------------------------------------------------------------------
+
+
+class Forked:
+    """What tests use of `asyncio.subprocess.Process`."""
+
+    stdin = None
+
+    def __init__(self, pid: int, end: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self.stdout: asyncio.StreamReader | None = None
+        self.stderr: asyncio.StreamReader | None = None
+        self._ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(end, self._read, end)
+
+    def _read(self, end: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(end)
+        with end:
+            self.returncode = os.waitstatus_to_exitcode(int(end.recv(16)))
+        self._ended.set()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        async def whole(stream: asyncio.StreamReader | None) -> bytes:
+            return b"" if stream is None else await stream.read()
+
+        out, err = await asyncio.gather(whole(self.stdout), whole(self.stderr))
+        await self.wait()
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+async def start(
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: int | IO[bytes] = DEVNULL,
+    stderr: int | IO[bytes] = DEVNULL,
+) -> Forked:
+    """`cutover` with these arguments and nothing to read. Streams are DEVNULL, PIPE or a file, stderr also STDOUT."""
+    pipes = dict[str, int]()
+    with contextlib.ExitStack() as open_until_it_runs:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        open_until_it_runs.callback(os.close, nothing)
+        streams = [nothing]
+        for name, stream in (("stdout", stdout), ("stderr", stderr)):
+            if stream == PIPE:
+                pipes[name], end = os.pipe()
+                open_until_it_runs.callback(os.close, end)
+                streams.append(end)
+            elif stream == STDOUT:
+                streams.append(streams[1])
+            else:
+                streams.append(nothing if isinstance(stream, int) else stream.fileno())
+        process = Forked(*_stock().fork(arguments, cwd, env, streams))
+    for name, end in pipes.items():
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda reader=reader: asyncio.StreamReaderProtocol(reader), os.fdopen(end, "rb", buffering=0)
+        )
+        setattr(process, name, reader)
+    return process
+
+
+class _Stock:
+    """The process that commands are forked from, as the worker sees it."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        with theirs:
+            self._process = subprocess.Popen([sys.executable, "-m", "tests.preloaded"], cwd=_ROOT, stdin=theirs)
+        atexit.register(self._end)
+
+    def fork(
+        self, arguments: tuple[str, ...], cwd: Path, env: Mapping[str, str], streams: list[int]
+    ) -> tuple[int, socket.socket]:
+        """The process id of the command, and where its wait status comes when it has ended."""
+        ours, theirs = socket.socketpair()
+        wanted = json.dumps({"arguments": arguments, "directory": str(cwd), "environment": dict(env)})
+        with theirs, self._lock:
+            socket.send_fds(self._socket, [wanted.encode()], [*streams, theirs.fileno()])
+            answer = self._socket.recv(16)
+        assert answer, "the process that commands are forked from has ended"
+        return int(answer), ours
+
+    def _end(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+@cache
+def _stock() -> _Stock:
+    return _Stock()
+
+
+# -- in the process that commands are forked from ---------------------------------------------------------------------
+
+
+def _serve() -> None:
+    """Forks until the worker has gone, and returns in each command."""
+    from bot import cli, commands  # noqa: F401, PLC0415
+
+    for name in (*(f"bot.commands.{name}" for name in commands.__all__), *_LOADED):
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # what is never looked at by the collector is never copied
+    asked = socket.socket(fileno=os.dup(0))
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ends = dict[int, int]()
+    while True:
+        ready, _, _ = select.select([asked, woken], [], [])
+        if woken in ready:
+            os.read(woken, 64)
+            _tell_who_has_ended(ends)
+        if asked in ready:
+            request, handed, _, _ = socket.recv_fds(asked, _LONGEST, 4)
+            if not request:
+                for pid in ends:
+                    os.kill(pid, signal.SIGKILL)
+                sys.exit()
+            *streams, end = handed
+            if pid := os.fork():
+                ends[pid] = end
+                for stream in streams:
+                    os.close(stream)
+                asked.send(str(pid).encode())
+            else:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                asked.close()
+                for other in (*ends.values(), end, woken, wake):
+                    os.close(other)
+                _become(json.loads(request), streams)
+                return
+
+
+def _tell_who_has_ended(ends: dict[int, int]) -> None:
+    while ends:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        end = ends.pop(pid)
+        os.write(end, str(status).encode())
+        os.close(end)
+
+
+def _become(wanted: dict[str, Any], streams: list[int]) -> None:
+    """What a new process finds itself with."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for stream in streams:
+        os.close(stream)
+    # Whether a stream can be sought is asked when it is opened.
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    os.setsid()
+    os.chdir(wanted["directory"])
+    os.environ.clear()
+    os.environ.update(wanted["environment"])
+    sys.path[0] = wanted["directory"]
+    sys.argv = ["cutover", *wanted["arguments"]]
+
+
+if __name__ == "__main__":
+    _serve()
+    from bot.__main__ import main
+
+    main()
