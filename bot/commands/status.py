@@ -15,6 +15,7 @@ from bot.plan import display
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
 from bot.plan.texts.alarms import time_needed
+from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.state import doing
 from bot.record import read_run
 from bot.terminal import tell
@@ -57,9 +58,16 @@ def summary(run: Run | None) -> dict[str, Any]:
                 "status": offer.status,
                 "needed": offer.needed,
                 "user": offer.given_last.user if offer.given_last else None,
+                "name": offer.given_last.name or None if offer.given_last else None,
                 "at": offer.given_last.at.isoformat() if offer.given_last else None,
                 "given": [
-                    {"user": a.given.user, "at": a.given.at.isoformat(), "state": a.state} for a in offer.approvals
+                    {
+                        "user": a.given.user,
+                        "name": a.given.name or None,
+                        "at": a.given.at.isoformat(),
+                        "state": a.state,
+                    }
+                    for a in offer.approvals
                 ],
             }
             for offer in run.offers.values()
@@ -98,7 +106,7 @@ def _told(run: Run) -> str:
     for position, gate in enumerate(run.plan.gates, 1):
         offers = [offer for offer in run.offers.values() if offer.checkpoint == gate.name]
         state = f"{offers[-1].status}, evidence {offers[-1].digest}" if offers else "not yet posted"
-        by = f", approved by {' and '.join(offers[-1].by)}" if offers and offers[-1].by else ""
+        by = f", {plain(approved_by(offers[-1]))}" if offers and offers[-1].by else ""
         lines.append(f"  {position} {gate.title:<7} {state}{by}")
     if run.gate.freezes and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
         lines.append(f"  time needed: {plain(time_needed(run.opened, run.offer.at))}")

@@ -64,8 +64,9 @@ from bot.plan.inputs import (
 )
 from bot.plan.results import StepResult, UsersResult, step_of
 from bot.plan.run import Phase, Run
-from bot.plan.text import Text, say
+from bot.plan.text import Text, named, say
 from bot.plan.texts import run_control, sentences
+from bot.plan.texts.foreign import person_name
 from bot.plan.texts.state import doing
 from bot.plan.timetable import reminders_due
 
@@ -265,12 +266,13 @@ def _own_ts(run: Run, now: datetime) -> str:
 def _judge(run: Run, command: Judge, now: datetime) -> Decision:
     if command.ts not in run.unanswered:
         return Refusal(sentence=say("This message has been answered already"))
-    message = run.heard[command.ts]
+    message, name = run.heard[command.ts], person_name(command.permission.name)
+    names = {**run.names, message.user: name} if name else run.names
 
     def answered(status: Literal["done", "refused"], sentence: Text) -> e.Answered:
-        text = sentences.to_author(message, sentence)
+        text = named(sentences.to_author(message, sentence), names)
         joins = _said_already(run, message, status, text)
-        return e.Answered(at=now, ts=message.ts, user=message.user, status=status, text=text, joins=joins)
+        return e.Answered(at=now, ts=message.ts, user=message.user, name=name, status=status, text=text, joins=joins)
 
     if command.ts in run.acted_on:  # and the process died before its author was told
         return [answered("done", run_control.took_effect(doing(run)))]
@@ -278,7 +280,13 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
     if isinstance(verdict, Refusal):
         return [answered("refused", verdict.sentence)]
     sentence, happened = verdict
-    return [*happened, answered("done", sentence)]
+    return [*(_by_name(event, message.user, name) for event in happened), answered("done", sentence)]
+
+
+def _by_name(event: e.Event, user: str, name: str) -> e.Event:
+    """The event with what somebody is called who has just brought it about."""
+    of_them = isinstance(event, e.PersonalEvent) and event.user == user
+    return event.model_copy(update={"name": name}) if of_them else event
 
 
 def _said_already(run: Run, message: e.MessageHeard, status: str, text: Text) -> str:

@@ -26,7 +26,7 @@ class Refusal:
 class Permission:
     """What Slack says about a person at this moment. `why` is a clause naming what is missing, for them; `reason` is
     the same for others. `known` is False when Slack did not answer, and `open` when it did not answer all: whether
-    they are an approver is not certain then.
+    they are an approver is not certain then. `name` is what they call themselves, which decides nothing.
     """
 
     known: bool
@@ -35,6 +35,7 @@ class Permission:
     why: str = ""
     reason: str = ""
     open: bool = False
+    name: str = field(default="", compare=False)
 
 
 def strictest(permissions: Iterable[Permission]) -> Permission:

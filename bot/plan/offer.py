@@ -56,15 +56,16 @@ class Offer:
     @property
     def by(self) -> tuple[str, ...]:
         """Whose approvals stand, spent ones too, in the order they were given."""
-        return tuple(given.user for given in self._standing)
+        return tuple(given.user for given in self.standing)
 
     @property
     def given_last(self) -> SignalAccepted | None:
         """The last approval that stands."""
-        return self._standing[-1] if self._standing else None
+        return self.standing[-1] if self.standing else None
 
     @property
-    def _standing(self) -> tuple[SignalAccepted, ...]:
+    def standing(self) -> tuple[SignalAccepted, ...]:
+        """The approvals that stand, spent ones too, in the order they were given."""
         return tuple(approval.given for approval in self.approvals if approval.state in _STANDS)
 
     @property

@@ -12,7 +12,7 @@ from bot.plan.findings import Finding
 from bot.plan.offer import Offer
 from bot.plan.posts import AlarmKey, AlarmKind, Post
 from bot.plan.run import Run
-from bot.plan.text import Text
+from bot.plan.text import Text, named
 
 
 def owe(run: Run, post: Post) -> Run:
@@ -29,7 +29,7 @@ def with_alarm(run: Run, alarm: AlarmKey, text: Text, *, status: str = "waiting"
             checkpoint=run.at,
             status=status,
             thread=run.gate_key,
-            body=posts.Prose(text),
+            body=posts.Prose(named(text, run.names)),
             alarm=alarm,
         ),
     )

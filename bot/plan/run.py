@@ -135,6 +135,8 @@ class Run:
     guard_changes: int = 0
     window_told: int = 0
     """So many per cent of the window were told."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """By Slack id, what people who spoke were called the last time."""
     acted_on: frozenset[str] = frozenset()
     """The messages (ts) of which something came; told to their authors or not."""
     heard: Mapping[str, e.MessageHeard] = field(default_factory=dict)

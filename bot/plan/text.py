@@ -1,7 +1,8 @@
 """What people read, in neutral parts: no channel's markup is known here, and none can be made of what is put in.
 
 A `Text` is lines of parts. A plain string is our own words; a name, a number or a command is `Code`; a person is a
-`Person`, who is called only where the sentence says so; what others wrote stands in `Code` or is `Foreign`. Who shows a
+`Person`, who is called only where the sentence says so and else shown by name and id; what others wrote stands in
+`Code` or is `Foreign`. Who shows a
 text (`bot.slack.render`, `bot.report`, a terminal) decides how a part looks there, and makes every string harmless.
 
     say("{who} said {word}.", who=called("U1"), word=Code("frozen"))
@@ -15,8 +16,8 @@ equal when they say the same, and JSON for the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from string import Formatter
@@ -29,10 +30,13 @@ TICK = "\u02cb"
 
 @dataclass(frozen=True)
 class Person:
-    """By their id. `call` notifies them."""
+    """By their id. `call` notifies them. `name` is what they were called when they spoke, made fit to be shown
+    (`bot.plan.texts.foreign.person_name`), "" where that is not known; two are the same whatever they are called.
+    """
 
     id: str
     call: bool = False
+    name: str = field(default="", compare=False)
     kind: Literal["person"] = "person"
 
 
@@ -196,6 +200,15 @@ def called(id_: str) -> Person | Group:
     return Group(id_, call=True) if id_.startswith("S") else Person(id_, call=True)
 
 
+def named(text: Text, names: Mapping[str, str]) -> Text:
+    """The text with the names of people who stand there by their id alone, as far as they are known, by id."""
+
+    def part_named(part: Part) -> Part:
+        return replace(part, name=names.get(part.id, "")) if isinstance(part, Person) and not part.name else part
+
+    return Text(tuple(replace(line, parts=tuple(map(part_named, line.parts))) for line in text.lines))
+
+
 def joined(values: Iterable[Value], by: str = " ", last: str | None = None) -> Text:
     """In one line; what is empty is left out. `last` stands before the last of several, in the place of `by`."""
     built = _Builder()
@@ -232,6 +245,8 @@ def _plain(part: Part, quotes: str) -> str:
     match part:
         case str():
             return part
+        case Person(id_, name=name) if name:
+            return f"{name} ({id_})"
         case Person() | Group():
             return f"@{part.id}"
         case Code():

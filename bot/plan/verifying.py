@@ -62,7 +62,7 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
         elif not permission.approver or run.may_not_hand_over(given.user):
             why = sentences.OPENED_ALL_BEFORE if permission.approver else permission.reason
             lapsed[given.user] = e.ApprovalLapsed(
-                at=now, checkpoint=given.checkpoint, user=given.user, ts=given.ts, why=why
+                at=now, checkpoint=given.checkpoint, user=given.user, name=given.name, ts=given.ts, why=why
             )
     if not lapsed and not unknown:
         passed = _passed(run, now)
@@ -70,9 +70,9 @@ def judge_approvals(run: Run, command: JudgeApprovals, now: datetime) -> Decisio
         return [passed, put_forward(after(run, passed), following, now)] if following else [passed]
     if lapsed:
         kept = [user for user in run.offer.by if user not in lapsed]
-        finding = approvals.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept)
+        finding = approvals.lapsed(run.gate, {user: gone.why for user, gone in lapsed.items()}, kept, run.names)
     else:
-        finding = approvals.not_known(run.gate, unknown)
+        finding = approvals.not_known(run.gate, unknown, run.names)
     told = e.FindingMade(at=now, checkpoint=run.gate.name, attempt=command.attempt, finding=finding)
     if lapsed:
         return [told, *lapsed.values()]

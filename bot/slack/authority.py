@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -120,11 +121,9 @@ async def permission(
     if person.id != user:
         return _UNKNOWN
     judged = _judged(person, team, identity)
-    if judged is not None:
-        return judged
-    if user in approvers:
-        return _APPROVER
-    return await _by_groups(client, user, groups, identity)
+    if judged is None:
+        judged = _APPROVER if user in approvers else await _by_groups(client, user, groups, identity)
+    return replace(judged, name=person.called)
 
 
 def _judged(person: Person, team: str, identity: Identity) -> Permission | None:

@@ -79,6 +79,17 @@ class Person(_Shape):
     is_app_user: bool = False
     is_stranger: bool = False
     is_invited_user: bool = False
+    name: Any = None
+    profile: Any = None
+
+    @property
+    def called(self) -> str:
+        """Their full name, else the one that Slack shows, else that of their account; "" when there is none. Whatever
+        is wrong with a name keeps nobody from being known.
+        """
+        profile = self.profile if isinstance(self.profile, dict) else {}
+        names = (profile.get("real_name"), profile.get("display_name"), self.name)
+        return next((name for name in names if isinstance(name, str) and name.strip()), "")
 
 
 class UserGroup(_Shape):

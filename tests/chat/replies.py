@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.plan import signals
 from bot.plan.gates import EXPORT, FREEZE, USERS
-from bot.plan.text import Text
+from bot.plan.text import Text, named
 from bot.plan.texts import sentences
 from bot.slack.inbound import slash
 from bot.slack.render.escape import mrkdwn
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 ADA, BOB, GRACE = "U0ADA", "U0BOB", "U0GRACE"
 GUEST, VISITOR, LEAVER, EVE, INVITED, ROBOT = "U0GUEST", "U0VISITOR", "U0LEAVER", "U0EVE", "U0INVITED", "U0ROBOT"
 MAY = (ADA, "S0OPS")
+NAMES = {
+    ADA: "Ada",
+    BOB: "Bob",
+    GRACE: "Grace",
+    GUEST: "Gus",
+    VISITOR: "Vic",
+    LEAVER: "Lea",
+    EVE: "Eve",
+    INVITED: "Ivy",
+}
+NAMES |= {ROBOT: "Rob"}
 BOT = "<@U0BOT>"
 CHANNEL, ELSEWHERE, DIRECT = "C0CUTOVER", "C0LOUNGE", "D0ADA"
 
@@ -44,7 +55,12 @@ class Reply:
 
 
 def taken(user: str = ADA) -> str:
-    return mrkdwn(sentences.signal_taken(user, FREEZE, "{digest}"))
+    return _to(user, sentences.signal_taken(user, FREEZE, "{digest}"))
+
+
+def _to(user: str, text: Text) -> str:
+    """As it is told somebody who spoke, and is therefore known by name."""
+    return mrkdwn(named(text, {user: NAMES[user]}))
 
 
 def says(text: str, user: str = ADA, **shape: Any) -> Callable[[Stage], object]:
@@ -67,7 +83,7 @@ def no_say(kind: str, user: str, why: str) -> Reply:
     return refused(kind, says("frozen", user), sentences.not_entitled("frozen", why, MAY))
 
 
-ONE_MORE = mrkdwn(sentences.waits_for_more(ADA, FREEZE, "{digest}", 1))
+ONE_MORE = _to(ADA, sentences.waits_for_more(ADA, FREEZE, "{digest}", 1))
 NEAR = sentences.near_miss(FREEZE, MAY)
 BUSY = mrkdwn(sentences.being_checked(FREEZE))
 
@@ -171,7 +187,7 @@ async def at_the_third_gate(stage: Stage, text: str) -> None:
 
 
 def third_gate(text: str) -> Reply:
-    answer = mrkdwn(sentences.signal_taken(ADA, USERS, "{digest}"))
+    answer = _to(ADA, sentences.signal_taken(ADA, USERS, "{digest}"))
     return Reply(f"at checkpoint 3: “{text}”", lambda stage: at_the_third_gate(stage, text), [answer], [ADA])
 
 
@@ -274,13 +290,13 @@ async def sent_again(stage: Stage) -> None:
 
 
 def _pressed(user: str, text: Text, word: str = "frozen") -> str:
-    answer = mrkdwn(text)
-    return answer if answer.startswith(f"<@{user}>") else f"<@{user}> pressed `{word}`. {answer}"
+    answer = _to(user, text)
+    return answer if answer.startswith(NAMES[user]) else f"<@{user}> pressed `{word}`. {answer}"
 
 
 def _sent(user: str, text: str, said: Text) -> str:
-    answer = mrkdwn(said)
-    return answer if answer.startswith(f"<@{user}>") else f"<@{user}> sent `/cutover {text}`. {answer}"
+    answer = _to(user, said)
+    return answer if answer.startswith(NAMES[user]) else f"<@{user}> sent `/cutover {text}`. {answer}"
 
 
 NOT_LISTED = "you are not among the approvers"

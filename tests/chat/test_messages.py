@@ -178,7 +178,7 @@ def test_a_gate_shows_what_became_of_it(story: Any) -> None:
         seen[message.metadata["event_payload"]["status"]] = message.text.split("\n")[1]
     assert seen == {
         "waiting": "*Status:* ⏳ waiting for `frozen`",
-        "verifying": "*Status:* 🔎 verifying, approved by <@U0ADA>",
+        "verifying": "*Status:* 🔎 verifying, approved by `U0ADA`",
         "refused": "*Status:* ❌ refused at attempt 1: read the findings in this thread, fix them, and "
         "say `frozen` again",
         "void": "*Status:* ✖️ void: no word counts here; a newer message follows, or the run has ended",

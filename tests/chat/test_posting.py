@@ -189,7 +189,7 @@ async def test_an_edit_shows_the_run_as_it_is(night: Any, slack: Any, story: Any
     await night.channel.redraw(night.run, gate.post, gate.ts, None, HEAD)
     shown = slack.message(gate.ts)
     assert shown.payload["status"] == "passed"
-    assert "*Status:* ✅ passed, approved by <@U0ADA>" in shown.text
+    assert "*Status:* ✅ passed, approved by `U0ADA`" in shown.text
     header = night.run.deliveries["20241124-ab12/header"]
     progress = Progress(step="export", done=12, total=43, unit="tables")
     headway = Headway(progress=progress, per_second=1.5, seconds_left=20.7)

@@ -56,8 +56,8 @@ async def test_an_approval_of_somebody_who_left_meanwhile_opens_nothing(
         stage.checks_end.set()
         told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 30)
         assert (
-            f"Every check passed, but the approval of `U0GRACE` no longer counts: {reason}. "
-            "The approval of `U0ADA` is kept." in told.text
+            f"Every check passed, but the approval of Grace (`U0GRACE`) no longer counts: {reason}. "
+            "The approval of Ada (`U0ADA`) is kept." in told.text
         )
         assert "<@" not in told.text
         await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "waiting", 30)
@@ -80,7 +80,10 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
         stage.slack.fail_next(method, "internal_error", times=3)
         stage.checks_end.set()
         told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 30)
-        assert "Slack did not say whether `U0GRACE` may still open this checkpoint, so it stays closed." in told.text
+        assert (
+            "Slack did not say whether Grace (`U0GRACE`) may still open this checkpoint, so it stays closed."
+            in told.text
+        )
         assert (
             "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again."
             in told.text

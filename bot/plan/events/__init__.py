@@ -20,7 +20,10 @@ from bot.plan.events.opening import *
 from bot.plan.events.people import *
 from bot.plan.events.source import *
 
-KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+KINDS: tuple[type[Event], ...] = (
+    *(kind for kind in Event.__subclasses__() if kind is not PersonalEvent),
+    *PersonalEvent.__subclasses__(),
+)
 _ANY: Any = Annotated[Union[KINDS], Field(discriminator="type")]  # noqa: UP007
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(_ANY)
 

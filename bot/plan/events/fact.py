@@ -14,3 +14,12 @@ class Event(Fact):
 
     at: AwareDatetime
     type: str
+
+
+class PersonalEvent(Event):
+    """About one person. `user` is their Slack id, "" or "settings" where it was nobody in the channel; `name` is what
+    they were called in Slack when they spoke, as it may be shown, "" where that is not known.
+    """
+
+    user: str
+    name: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from bot.plan.events.fact import Event
+from bot.plan.events.fact import Event, PersonalEvent
 from bot.plan.findings import Finding
 from bot.plan.results import StepResult
 
@@ -57,14 +57,13 @@ class ChecksPassed(Event):
     attempt: int
 
 
-class ApprovalLapsed(Event):
+class ApprovalLapsed(PersonalEvent):
     """The approval that `user` gave with message `ts` counts no longer, as Slack or the settings say who may give one
     now; `why` is a clause. The gate waits again, and keeps what others approved.
     """
 
     type: Literal["approval-lapsed"] = "approval-lapsed"
     checkpoint: str
-    user: str
     ts: str
     why: str
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from bot.plan.events.fact import Event, Fact
+from bot.plan.events.fact import Event, Fact, PersonalEvent
 from bot.plan.findings import Finding
 from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
@@ -116,11 +116,10 @@ class RunOpened(Event):
         )
 
 
-class StartAsked(Event):
+class StartAsked(PersonalEvent):
     """An approver let a run begin that had waited for the word."""
 
     type: Literal["start-asked"] = "start-asked"
-    user: str
     ts: str
 
 

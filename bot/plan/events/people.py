@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bot.plan.events.fact import Event
+from bot.plan.events.fact import Event, PersonalEvent
 from bot.plan.events.opening import Via
 from bot.plan.text import Text
 
@@ -32,7 +32,7 @@ class MessageHeard(Event):
     kind: MessageKind = "act"
 
 
-class Answered(Event):
+class Answered(PersonalEvent):
     """It was decided what to tell the author of message `ts`; `refused` says that nothing else came of it.
 
     `joins` is the ts of an earlier message of theirs whose answer says just this and was not posted yet: that one
@@ -41,13 +41,12 @@ class Answered(Event):
 
     type: Literal["answered"] = "answered"
     ts: str
-    user: str
     status: Literal["done", "refused"]
     text: Text
     joins: str = ""
 
 
-class SignalAccepted(Event):
+class SignalAccepted(PersonalEvent):
     """An approval, bound to the run, the gate and the evidence digest on offer. The verification that it starts, alone
     or with others, spends it.
     """
@@ -55,11 +54,10 @@ class SignalAccepted(Event):
     type: Literal["signal-accepted"] = "signal-accepted"
     checkpoint: str
     digest: str
-    user: str
     ts: str
 
 
-class ReasonAccepted(Event):
+class ReasonAccepted(PersonalEvent):
     """An approver accepts that the users of this exact set are migrated incompletely. `user` is "settings" when
     accepted ahead; `why` is "" when none was given.
     """
@@ -67,84 +65,75 @@ class ReasonAccepted(Event):
     type: Literal["reason-accepted"] = "reason-accepted"
     reason: str
     set_digest: str
-    user: str
     ts: str | None = None
     why: str = ""
 
 
-class ItemTicked(Event):
+class ItemTicked(PersonalEvent):
     """A member states that an item of the checklist at hand is so."""
 
     type: Literal["item-ticked"] = "item-ticked"
     checkpoint: str
     item: str
-    user: str
     ts: str
 
 
-class ItemUnticked(Event):
+class ItemUnticked(PersonalEvent):
     """A member states that it is not so, or not any more; also of one that was accepted open."""
 
     type: Literal["item-unticked"] = "item-unticked"
     checkpoint: str
     item: str
-    user: str
     ts: str
 
 
-class ItemAccepted(Event):
+class ItemAccepted(PersonalEvent):
     """An approver lets the gate be offered with this item open."""
 
     type: Literal["item-accepted"] = "item-accepted"
     checkpoint: str
     item: str
     why: str
-    user: str
     ts: str
 
 
-class UnreadableAccepted(Event):
+class UnreadableAccepted(PersonalEvent):
     """An approver lets the export go on without a table (`schema.table`) that cannot be read."""
 
     type: Literal["unreadable-accepted"] = "unreadable-accepted"
     table: str
     why: str
-    user: str
     ts: str
 
 
-class UserDecided(Event):
+class UserDecided(PersonalEvent):
     """An approver says who a user of the source is in the target: `stack_id` with "match", "" otherwise."""
 
     type: Literal["user-decided"] = "user-decided"
     id: str
     choice: Literal["match", "create", "skip"]
     stack_id: str = ""
-    user: str
     ts: str
 
 
-class RetryAsked(Event):
+class RetryAsked(PersonalEvent):
     type: Literal["retry-asked"] = "retry-asked"
-    user: str
     ts: str
 
 
-class AbortAsked(Event):
+class AbortAsked(PersonalEvent):
     type: Literal["abort-asked"] = "abort-asked"
-    user: str
     ts: str
 
 
-class AbortConfirmed(Event):
+class AbortConfirmed(PersonalEvent):
     """`user` and `ts` are "" when it was `cutover abort` at the terminal."""
 
     type: Literal["abort-confirmed"] = "abort-confirmed"
-    user: str
     ts: str
 
 
-class CheckWaived(Event):
+class CheckWaived(PersonalEvent):
     """An approver lets a gate pass in spite of what a check found: of the finding with this digest, and of no other.
     Where there are two approvers, it takes two. `digest` is "" in journals from before a waiver was bound to it.
     """
@@ -153,43 +142,37 @@ class CheckWaived(Event):
     checkpoint: str
     check: str
     why: str
-    user: str
     ts: str
     digest: str = ""
 
 
-class HoldAsked(Event):
+class HoldAsked(PersonalEvent):
     """A member stopped the run where it was. Approvals that were not spent are withdrawn."""
 
     type: Literal["hold-asked"] = "hold-asked"
     why: str
-    user: str
     ts: str
 
 
-class FreezeAsked(Event):
+class FreezeAsked(PersonalEvent):
     """An approver told the bot to freeze the source itself."""
 
     type: Literal["freeze-asked"] = "freeze-asked"
-    user: str
     ts: str
 
 
-class ThawAsked(Event):
+class ThawAsked(PersonalEvent):
     type: Literal["thaw-asked"] = "thaw-asked"
-    user: str
     ts: str
 
 
-class ThawConfirmed(Event):
+class ThawConfirmed(PersonalEvent):
     type: Literal["thaw-confirmed"] = "thaw-confirmed"
-    user: str
     ts: str
 
 
-class Released(Event):
+class Released(PersonalEvent):
     """An approver says that the new system is live: nobody watches the source any more."""
 
     type: Literal["released"] = "released"
-    user: str
     ts: str

@@ -56,6 +56,8 @@ def _after(run: Run | None, event: e.Event) -> Run:
         return owe(Run(opened=event, last_at=event.at, happened=1, started=not event.rules.start_on_word), post)
     if run is None:
         raise ValueError("a run begins with RunOpened")
+    if isinstance(event, e.PersonalEvent) and event.name:
+        run = replace(run, names={**run.names, event.user: event.name})
     run = replace(effect(event, run), last_at=event.at, happened=run.happened + 1)
     return replace(run, acted_on=run.acted_on | {event.ts or ""}) if isinstance(event, _ACTS) else run
 

@@ -52,7 +52,7 @@ def _waivers(run: Run) -> Iterator[Text]:
         yield say(
             "{gate} checkpoint: {who} accepted the finding of `{check}`: {why}",
             gate=run.plan.gate(waiver.checkpoint).title,
-            who=Person(waiver.user),
+            who=Person(waiver.user, name=waiver.name),
             check=waiver.check,
             why=foreign(waiver.why),
         )
@@ -74,7 +74,7 @@ def _results(run: Run) -> Iterator[Text]:
         yield say(
             "The table `{table}` may be left out, accepted by {who}: {why}",
             table=seen(table),
-            who=Person(accepted.user),
+            who=Person(accepted.user, name=accepted.name),
             why=foreign(accepted.why),
         )
     if (users := run.users) is not None:

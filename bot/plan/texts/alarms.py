@@ -11,7 +11,7 @@ from bot.listing import and_more
 from bot.plan.events import Entitlement, RunOpened
 from bot.plan.gate import Gate
 from bot.plan.practice import Practice
-from bot.plan.text import Person, Text, called, items, joined, say, stacked
+from bot.plan.text import Person, Text, items, joined, say, stacked
 from bot.plan.texts.amounts import duration, number
 from bot.plan.texts.foreign import codes, marked, seen, sentence, some
 from bot.plan.texts.sentences import accepting, names
@@ -161,7 +161,7 @@ def held_by(user: str, why: str, may: Iterable[str]) -> Text:
     return say(
         "*The run is held.* {who} said why: `{why}`. Unused approvals are withdrawn. {may} may say `retry` to me to "
         "continue, or `abort`.",
-        who=called(user),
+        who=Person(user),
         why=seen(why),
         may=names(may),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.plan.checklist import Item
 from bot.plan.gate import Gate
-from bot.plan.text import Person, Text, called, joined, say
+from bot.plan.text import Person, Text, joined, say
 from bot.plan.texts.foreign import codes
 
 
@@ -21,7 +21,7 @@ def checklist_open(gate: Gate, items: Sequence[str]) -> Text:
 
 
 def ticked(user: str, key: str, still_open: Sequence[str], gate: Gate) -> Text:
-    return say("{who} ticked `{key}`. {then}", who=called(user), key=key, then=_then(still_open, gate))
+    return say("{who} ticked `{key}`. {then}", who=Person(user), key=key, then=_then(still_open, gate))
 
 
 def item_accepted(key: str, still_open: Sequence[str], gate: Gate) -> Text:
@@ -45,7 +45,7 @@ def _then(still_open: Sequence[str], gate: Gate) -> Text:
 def unticked(user: str, key: str, *, was_offered: bool) -> Text:
     return joined(
         [
-            say("{who} took the tick of `{key}` back.", who=called(user), key=key),
+            say("{who} took the tick of `{key}` back.", who=Person(user), key=key),
             "The checkpoint that was on offer is void; it is posted again when the checklist is complete."
             if was_offered
             else "",

@@ -15,10 +15,12 @@ from bot.listing import and_more
 from bot.plan.text import Code, Foreign, Line, Text
 
 _MOST = 200
+_MOST_NAME = 40
 _MOST_SENTENCE = 1500
 _MOST_LISTED = 20
 _MOST_EACH = 150
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
+_BRACKETS = str.maketrans({"(": "[", ")": "]", "\uff08": "[", "\uff09": "]"})
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -27,6 +29,11 @@ def seen(text: str, most: int = _MOST) -> str:
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
     line = " ".join(kept.split())
     return f"{line[: most - 1]}…" if len(line) > most else line
+
+
+def person_name(text: str) -> str:
+    """What somebody calls themselves, as it may stand beside their id; it has no brackets to put another id in."""
+    return seen(text.translate(_BRACKETS), _MOST_NAME)
 
 
 def code(text: str, most: int = _MOST) -> Code:

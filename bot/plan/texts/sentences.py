@@ -35,11 +35,15 @@ def listed(ids: Iterable[str]) -> Text:
 
 def to_author(message: MessageHeard, sentence: Text) -> Text:
     """A button and a slash command leave no message to answer under: the answer says whose word it is about."""
-    author = called(message.user)
-    if message.via == "message" or (sentence.lines and sentence.lines[0].parts[:1] == (author,)):
+    if message.via == "message" or _begins_with(message.user, sentence):
         return sentence
     how = "{who} pressed `{word}`." if message.via == "button" else "{who} sent `/cutover {word}`."
-    return joined([say(how, who=author, word=seen(message.text)), sentence])
+    return joined([say(how, who=called(message.user), word=seen(message.text)), sentence])
+
+
+def _begins_with(user: str, sentence: Text) -> bool:
+    first = sentence.lines[0].parts[:1] if sentence.lines else ()
+    return any(isinstance(part, Person) and part.id == user for part in first)
 
 
 # -- gates ------------------------------------------------------------------------------------------------------------
@@ -49,7 +53,7 @@ def signal_taken(user: str, gate: Gate, digest: str) -> Text:
     return say(
         "{who} said `{word}` about evidence `{digest}`. Checking now; results appear here. If every check passes, "
         "this {starts}.",
-        who=called(user),
+        who=Person(user),
         word=gate.signal,
         digest=digest,
         starts=gate.starts,
@@ -129,7 +133,7 @@ OPENED_ALL_BEFORE = "they opened every earlier checkpoint, and this one needs an
 def waits_for_more(user: str, gate: Gate, digest: str, missing: int) -> Text:
     return say(
         "{who} said `{word}` about evidence `{digest}`. Waiting for {people}; then the checks run.",
-        who=called(user),
+        who=Person(user),
         word=gate.signal,
         digest=digest,
         people=_people(missing),
@@ -145,7 +149,7 @@ def approvals(given: Sequence[Approval], word: str) -> Text:
     return joined(
         say(
             "{who} said `{word}`: {state}.",
-            who=Person(a.given.user),
+            who=Person(a.given.user, name=a.given.name),
             word=word,
             state=APPROVAL_STATES[a.state],
         )
@@ -292,7 +296,7 @@ def freezing(user: str, word: str) -> Text:
     return say(
         "{who} said `freeze`. Freezing Supabase now: I set the layers and end every older session. Results appear here. "
         "Then say `{word}`, and the checks run.",
-        who=called(user),
+        who=Person(user),
         word=word,
     )
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from bot.plan.hold import FreezeTakenBack, Hold, SaidHold, SourceMoved, StepStopped, ThawStopped
 from bot.plan.run import Phase, Run
-from bot.plan.text import Text, called, joined, say
+from bot.plan.text import Person, Text, joined, named, say
 from bot.plan.texts.foreign import marked, seen, sentence, some
 from bot.plan.texts.sentences import approvals
 
 
 def doing(run: Run) -> Text:
     """What the run is at, as a clause without a full stop."""
+    return named(_doing(run), run.names)
+
+
+def _doing(run: Run) -> Text:
     gate = run.gate
     match run.phase:
         case Phase.WAITING:
@@ -28,7 +32,7 @@ def doing(run: Run) -> Text:
         case Phase.DONE if not run.plan.last.seals:
             return say("the run has ended: the {gate} checkpoint has passed", gate=run.plan.last.title)
         case phase:
-            return say(_DOING[phase])
+            return say(_OTHERWISE[phase])
 
 
 def _waiting(run: Run) -> Text:
@@ -47,7 +51,7 @@ def _waiting(run: Run) -> Text:
     )
 
 
-_DOING = {
+_OTHERWISE = {
     Phase.FREEZING: "Supabase is being frozen",
     Phase.THAWING: "Supabase is being thawed",
     Phase.ABORTING: "the run is being aborted",
@@ -76,7 +80,7 @@ def why_held(hold: Hold) -> Text:
     """A sentence."""
     match hold:
         case SaidHold(user=user, why=why):
-            return say("{who} said hold: `{why}`.", who=called(user), why=seen(why))
+            return say("{who} said hold: `{why}`.", who=Person(user), why=seen(why))
         case SourceMoved(changes=changes):
             return say("The source has moved under the freeze: {changes}.", changes=joined(some(changes), by="; "))
         case FreezeTakenBack():

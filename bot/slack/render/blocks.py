@@ -6,12 +6,12 @@ does not document; `text`, which notifications and screen readers use, fits chat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.listing import more
-from bot.plan.text import Line, Strong, Text, joined, stacked
+from bot.plan.text import Line, Strong, Text, joined, named, stacked
 from bot.slack.render import escape
 from bot.slack.render.escape import on_one_line
 
@@ -48,6 +48,10 @@ class Layout:
     copied: str = ""
     table: Table | None = None
     footer: Text = field(default_factory=Text)
+
+    def naming(self, names: Mapping[str, str]) -> Layout:
+        """With the names of people, by id, as far as they are known."""
+        return replace(self, paragraphs=[named(paragraph, names) for paragraph in self.paragraphs])
 
 
 def shortened(text: str, most: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.plan import posts
 from bot.plan.checklist import Checklist, Item
 from bot.plan.run import Run
-from bot.plan.text import Text, called, say, stacked
+from bot.plan.text import Person, Text, say, stacked
 from bot.plan.texts.foreign import seen
 from bot.slack.render import buttons
 from bot.slack.render.blocks import Block, Layout
@@ -56,7 +56,7 @@ def _line(key: str, item: Item) -> Text:
         key=seen(key),
         text=seen(item.text),
         state="accepted open" if item.state == "accepted" else item.state,
-        by=say(", by {who}", who=called(item.user)) if item.user else "",
+        by=say(", by {who}", who=Person(item.user)) if item.user else "",
         why=say(": `{why}`", why=seen(item.why)) if item.why else "",
     )
 

@@ -53,8 +53,8 @@ def part(part: Part) -> str:
             return f"`{code}`" if code.strip() else _EMPTY
         case Strong(text):
             return f"*{strong}*" if (strong := harmless(text).strip()) else ""
-        case Person(id_, call):
-            return f"<@{id_}>" if call else f"`{id_}`"
+        case Person(id_, call, name):
+            return f"<@{id_}>" if call else f"{harmless(name)} (`{id_}`)" if name else f"`{id_}`"
         case Group(id_, call):
             return f"<!subteam^{id_}>" if call else f"`{id_}`"
 

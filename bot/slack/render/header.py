@@ -11,6 +11,7 @@ from bot.plan import display
 from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, called, joined, say, stacked
+from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import seen, sentence
 from bot.plan.texts.sentences import names
 from bot.plan.texts.state import doing
@@ -63,13 +64,8 @@ def _checkpoint_line(run: Run, gate: Gate) -> Text:
         gate=gate.title,
         status=status,
         waits=say(" for `{word}`", word=gate.signal) if status == "waiting" else "",
-        who=say(", {by}", by=approved_by(offers[-1].by)) if offers[-1].by else "",
+        who=say(", {by}", by=approved_by(offers[-1])) if offers[-1].by else "",
     )
-
-
-def approved_by(by: Sequence[str]) -> Text:
-    """Whose approvals stand, as a clause."""
-    return joined(["approved by", joined(map(called, by), by=" and ")])
 
 
 def _next(run: Run) -> Text:  # one branch a phase

@@ -20,15 +20,16 @@ from bot.plan.offer import Offer
 from bot.plan.posts import Post
 from bot.plan.results import ExportResult, HandoverResult, StepNote, UsersResult
 from bot.plan.run import Run
-from bot.plan.text import Code, Strong, Text, Value, called, items, joined, say, stacked
+from bot.plan.text import Code, Person, Strong, Text, Value, items, joined, say, stacked
 from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import code, codes, marked, seen
 from bot.ports import Headway
 from bot.slack.render import buttons, checklist
 from bot.slack.render.blocks import Block, Layout, laid_out
-from bot.slack.render.header import approved_by, header, parties, people
+from bot.slack.render.header import header, parties, people
 from bot.slack.render.summaries import (
     attention,
     closing,
@@ -93,7 +94,7 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
         case HandoverResult() as handover:
             layout = closing(handover, run, anchor)
             counts = closing_counts(handover, run)
-    text, blocks = laid_out(layout)
+    text, blocks = laid_out(layout.naming(run.names))
     named = {"run_id": run.run_id, "key": post.key, "checkpoint": post.checkpoint, "status": status}
     metadata = {"event_type": post.kind, "event_payload": named | dict(counts)}
     blocks = [*blocks[:-1], *actions, *blocks[-1:]]  # above the footer
@@ -128,7 +129,7 @@ def _gate(run: Run, offer: Offer, status: str, anchor: Text) -> Layout:
 
 
 def _gate_status(gate: Gate, offer: Offer, status: str) -> Text:
-    by = say(", {by}", by=approved_by(offer.by)) if offer.by else ""
+    by = say(", {by}", by=approved_by(offer)) if offer.by else ""
     match status:
         case "waiting" if offer.by:
             more = "1 more person" if offer.missing == 1 else f"{offer.missing} more people"
@@ -275,7 +276,7 @@ _COUNTS = ("tables", "rows", "bytes", "users", "created", "matched", "updated", 
 
 
 def _attested(item: Mapping[str, str]) -> Text:
-    who = called(item["by"])
+    who = Person(item["by"])
     if item["state"] == "accepted":
         return say("accepted open by {who}: `{why}`", who=who, why=seen(item["why"]))
     return say("ticked by {who}", who=who)

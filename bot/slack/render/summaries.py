@@ -8,7 +8,7 @@ from typing import Any
 from bot.listing import and_more
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
-from bot.plan.text import Text, Value, called, items, joined, say, stacked
+from bot.plan.text import Person, Text, Value, items, joined, say, stacked
 from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.foreign import codes, foreign, marked, seen
 from bot.slack.render.blocks import Layout, Table
@@ -252,7 +252,7 @@ def waived(run: Run) -> Text:
             "`{check}` at the {gate} checkpoint, by {who}: `{why}`",
             check=w.check,
             gate=run.plan.gate(w.checkpoint).title,
-            who=called(w.user),
+            who=Person(w.user, name=w.name),
             why=seen(w.why),
         )
         for w in run.waived
