@@ -14,6 +14,7 @@ from bot.directory_lock import holder_of, is_locked
 from bot.plan import display
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
+from bot.plan.texts import window
 from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.state import doing
@@ -110,6 +111,8 @@ def _told(run: Run) -> str:
         lines.append(f"  {position} {gate.title:<7} {state}{by}")
     if run.gate.freezes and run.offer is not None and run.phase not in {Phase.ABORTING, Phase.ABORTED}:
         lines.append(f"  time needed: {plain(time_needed(run.opened, run.offer.at))}")
+    if span := plain(window.span(run)):
+        lines.append(f"  window: {span}")
     if run.export is not None:
         lines.append(f"  exported: {run.export.tables} tables, {run.export.rows:,} rows, {run.export.bytes:,} bytes")
     if run.users is not None:

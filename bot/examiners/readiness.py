@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
+from bot.plan import window
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.practice import Practice
 from bot.plan.run import Run
@@ -39,14 +40,16 @@ class Readiness:
     async def window_fits(self, run: Run, report: Report) -> AsyncIterator[Finding]:
         """The work of the night, by the practice, against the window; what people take to decide is not in it."""
         check = "window-fits"
-        practice, minutes = self._of_this_source(run), run.opened.rules.window_minutes
+        practice, minutes = self._of_this_source(run), window.minutes(run)
         if practice is None or minutes is None:
             yield warned(check, "How long the night takes is not known.", _TAKE_ONE)
             return
         needed = practice.time_needed.total
         what = f"The work needs about {duration(needed)} by the practice, and the window is {duration(minutes * 60)}."
         if needed > minutes * 60:
-            longer = "agree on a longer window (`window.minutes`), or on less to export, and open the run anew"
+            longer = (
+                "agree on a longer window and say `window MINUTES` to the bot, or export less and open the run again"
+            )
             yield failed(check, what, longer, waivable=True)
         else:
             yield passed(check, what)

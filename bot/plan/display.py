@@ -55,11 +55,15 @@ def displayed_state(run: Run, post: Post) -> str:
         case posts.Gate(checkpoint, offer):
             shown = run.offers[checkpoint, offer]
             more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
-            return f"{status} {shown.attempt}{more}"
+            return f"{status} {shown.attempt}{more}{_window(run) if run.plan.gate(checkpoint).freezes else ''}"
         case posts.Checklist(checkpoint, _) if status != "void":
             return " ".join([status, *(item.state for item in run.checklists[checkpoint].items.values())])
         case posts.Header():
             why = f" {hashlib.sha256(repr(run.hold).encode()).hexdigest()[:8]}" if run.hold else ""
-            return f"{status} {run.gate_key} {run.phase}{why}"
+            return f"{status} {run.gate_key} {run.phase}{why}{_window(run)}"
         case _:
             return status
+
+
+def _window(run: Run) -> str:
+    return f" window {run.lengthenings[-1].minutes}" if run.lengthenings else ""

@@ -70,6 +70,7 @@ AlarmKind = Literal[
     "thawed",
     "waits",
     "window",
+    "window-lengthened",
 ]
 
 

@@ -135,6 +135,7 @@ class Run:
     guard_changes: int = 0
     window_told: int = 0
     """So many per cent of the window were told."""
+    lengthenings: tuple[e.WindowLengthened, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """By Slack id, what people who spoke were called the last time."""
     acted_on: frozenset[str] = frozenset()

@@ -30,6 +30,7 @@ WORDS = (
     "retry",
     "thaw",
     "abort",
+    "window",
     "release",
 )
 CHECKLIST_WORDS = ("tick", "untick")

@@ -8,14 +8,32 @@ from bot.plan.run import Run
 
 TOLD_AT = (50, 80, 100)
 """Per cent of the window."""
+LONGEST_MINUTES = 100_000
+
+
+def minutes(run: Run) -> int | None:
+    """How long the window is, as somebody lengthened it last or as the run was opened; None where none was set."""
+    return run.lengthenings[-1].minutes if run.lengthenings else run.opened.rules.window_minutes
+
+
+def minutes_passed(run: Run, now: datetime) -> int:
+    """Whole ones since the freeze was proven; 0 before that."""
+    return 0 if run.frozen_at is None else max(0, int((now - run.frozen_at).total_seconds() // 60))
+
+
+def shortest_minutes(run: Run, now: datetime) -> int:
+    """What the window may be set to at the least: no less than was agreed when the run was opened, and more than has
+    passed.
+    """
+    return max(run.opened.rules.window_minutes or 1, minutes_passed(run, now) + 1)
 
 
 def passes_at(run: Run, percent: int) -> datetime | None:
     """When so many per cent of the window have passed; None while no window runs."""
-    minutes = run.opened.rules.window_minutes
-    if minutes is None or run.frozen_at is None:
+    length = minutes(run)
+    if length is None or run.frozen_at is None:
         return None
-    return run.frozen_at + timedelta(minutes=minutes) * percent / 100
+    return run.frozen_at + timedelta(minutes=length) * percent / 100
 
 
 def passed(run: Run, now: datetime) -> int:
@@ -33,11 +51,10 @@ def next_told(run: Run) -> datetime | None:
     return next((at for at in untold if at is not None), None)
 
 
-def time_left(run: Run, now: datetime) -> float:
-    """Seconds until the window ends; below 0 when it is over."""
+def seconds_left(run: Run, now: datetime) -> float | None:
+    """Until the window ends; below 0 when it is over, None while no window runs."""
     end = passes_at(run, 100)
-    assert end is not None
-    return (end - now).total_seconds()
+    return None if end is None else (end - now).total_seconds()
 
 
 def time_needed(run: Run) -> float | None:

@@ -160,6 +160,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.StepFailed: _why("The step {step} stopped at a safe point: {why}"),
     e.StepReopened: _of("The step {step} started again for what was open in it."),
     e.ReminderDue: _of("The {checkpoint} checkpoint waited; people were reminded ({nth})."),
+    e.WindowLengthened: _of("The window was set to {minutes} minutes from the freeze on."),
     e.WindowTold: _of("{percent} % of the window had passed."),
     e.PinGivenUp: lambda event: marked(event.finding.evidence),
     e.PostLost: _of("The message {key} was deleted, or could no longer be edited."),

@@ -299,6 +299,11 @@ def _sent(user: str, text: str, said: Text) -> str:
     return answer if answer.startswith(NAMES[user]) else f"<@{user}> sent `/cutover {text}`. {answer}"
 
 
+EIGHT_HOURS = {"window_minutes": 480}
+OUT_OF_BOUNDS = (
+    "Nothing was changed: say `window MINUTES` with a whole number from 480 to 100,000, counted from the freeze on. "
+    "The window is 8 h (480 minutes) now."
+)
 NOT_LISTED = "you are not among the approvers"
 GUESTS = "you are a guest in this workspace"
 BOTS = "bots have no say here"
@@ -508,6 +513,22 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
             "in another channel",
             lambda stage: stage.sends(ADA, "frozen", channel=ELSEWHERE),
             private=slash.elsewhere(CHANNEL),
+        ),
+    ],
+    "The window": [
+        Reply(
+            "“window 600”, where it was 8 h",
+            says(f"{BOT} window 600"),
+            ["The window is 10 h (600 minutes) from the freeze on now. Recorded under your name."],
+            follows=["window-lengthened"],
+            rules=EIGHT_HOURS,
+        ),
+        Reply("“window 100”, where it was 8 h", says(f"{BOT} window 100"), [OUT_OF_BOUNDS], rules=EIGHT_HOURS),
+        Reply("“window 2 h more”", says(f"{BOT} window 2 h more"), [OUT_OF_BOUNDS], rules=EIGHT_HOURS),
+        refused(
+            "“window 600”, by a member who is no approver",
+            says(f"{BOT} window 600", BOB),
+            sentences.not_entitled("window", NOT_LISTED, MAY),
         ),
     ],
     "Once, or several times": [

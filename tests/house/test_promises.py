@@ -156,6 +156,7 @@ def test_the_events_of_the_journal() -> None:
         "step-reopened", "thaw-failed", "thawed", "unreadable-accepted", "user-decided", "verification-began",
         "watch-blinded", "watch-saw-again", "start-asked", "check-waived", "hold-asked", "freeze-asked",
         "freeze-applied", "freeze-failed", "thaw-asked", "thaw-confirmed", "unfrozen", "released", "window-told",
+        "window-lengthened",
         "guard-taken",
         "guard-lost",
         "second-instance-seen", "second-instance-gone", "pin-given-up",

@@ -51,6 +51,8 @@ RULES = {
     "seal-stays": "Behind the seal no gate is taken back but the one at hand.",
     "earlier-gates-stay": "What is passed before the freeze stays passed.",
     "release-by-its-gate": "Where a gate of the plan ends the watch, no word ends it before.",
+    "window-is-agreed": "The window is as long as an approver said, no shorter than agreed or than what has passed.",
+    "window-is-true": "What is told of the window has passed of the length it has then.",
     "window-ends": "Once users are let in nothing more is told of the window.",
     "hold-lasts": "A hold lasts until an approver says `retry`, `thaw` or `abort`.",
     "words-end-it": "From every state people can end the run by words.",

@@ -16,6 +16,7 @@ from .histories import ANN, BEN, BOT, EVE, RUN_ID, Open, Phase, do, e, open_run
 from .night_people import PeopleRules
 from .night_world import HOLD, LISTED, LOOKED_AT, NEEDED, SORTS, TROUBLES, step, witnessed
 from .witness import Witness
+from .witness_notes import AGREED_MINUTES
 
 EVERYBODY = {ANN, BEN, EVE, "U0FAY", "U0GUS"}
 """Enough for any gate that wants another person."""
@@ -59,7 +60,7 @@ class LifeRules(PeopleRules):
             rules=e.Rules(
                 groups=("S0ONCALL",),
                 approvals=needed,
-                window_minutes=60,
+                window_minutes=AGREED_MINUTES,
                 hold_locks=sort.get("guard", False),
                 start_on_word=sort.get("waits", False),
                 deny_same_person=self.world.deny,

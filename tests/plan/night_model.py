@@ -168,6 +168,8 @@ class Model:
                 assert self.entitled(event.ts, "retry")
                 assert self.run is not None
                 assert not world.sealed or self.run.phase is Phase.HELD, "what is sealed is not taken up again"
+            case e.WindowLengthened():
+                assert self.entitled(event.ts, f"window {event.minutes}")
             case e.ReasonAccepted():
                 assert event.ts is not None
                 assert self.entitled(event.ts, f"accept {event.reason}")

@@ -40,6 +40,9 @@ WORDS += [
     "report",
     "who",
     LOOKED_AT,
+    "window 90",
+    "window 600",
+    "window 45",
 ]
 KEYS = st.sampled_from([*ITEMS, "ttl", "lunch"])
 WHY = "Carol looks after it"

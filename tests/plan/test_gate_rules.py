@@ -9,7 +9,7 @@ from bot.plan.gates import FREEZE, USERS
 from bot.plan.hold import SaidHold
 from bot.plan.texts import accepting, run_control, sentences
 from bot.plan.texts.state import why_held
-from bot.plan.window import time_left
+from bot.plan.window import seconds_left
 from bot.slack.render.escape import mrkdwn
 
 from .histories import (
@@ -464,7 +464,9 @@ def test_the_window_is_told_at_its_parts_and_once() -> None:
     assert night.do(TellWindow()) == []
     night.pass_gate()
     assert night.run.frozen_at is not None
-    assert 3500 < time_left(night.run, night.now) <= 3600
+    left = seconds_left(night.run, night.now)
+    assert left is not None
+    assert 3500 < left <= 3600
     at = {t.at for t in timers(night.run, timedelta(minutes=15)) if t.chore == "window"}
     assert at == {night.run.frozen_at + timedelta(minutes=30)}
     night.later(minutes=50)

@@ -7,6 +7,7 @@ break it still; once it is not, the night must go well.
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from .histories import (
     ReportThaw,
     Run,
     TellFinding,
+    TellWindow,
     Timer,
     after,
     decide,
@@ -328,6 +330,22 @@ def tells_the_window_for_ever(run: Any, remind_after: Any) -> Any:
     return (*timers(run, remind_after), Timer(name="window", chore="window", every=REMIND_AFTER))
 
 
+def shortens_the_window(run: Run, command: Any, now: Any) -> Any:
+    if isinstance(command, Judge) and run.heard[command.ts].text.endswith("window 45"):
+        return [e.WindowLengthened(at=now, user=ANN, ts=command.ts, minutes=45)]
+    return decide(run, command, now)
+
+
+def tells_of_the_window_it_had(run: Run, command: Any, now: Any) -> Any:
+    return decide(replace(run, lengthenings=()) if isinstance(command, TellWindow) else run, command, now)
+
+
+def lengthened_and_waited(night: Nights) -> None:
+    ask(night, "window 600")
+    night.now += timedelta(minutes=31)
+    night.dispatch(TellWindow())
+
+
 def forgets_a_hold(run: Any, *events: Any) -> Any:
     return replace(after(run, *events), hold=None)
 
@@ -445,6 +463,8 @@ BROKEN: dict[str, tuple[str, Any, Callable[[Nights], None]]] = {
     "seal-stays": ("decide", voids_as_well("freeze"), whole("live", moves_once)),
     "earlier-gates-stay": ("decide", voids_as_well("environment"), whole("export", moves_once)),
     "release-by-its-gate": ("decide", releases_at_once, whole("live", lambda night: ask(night, "release"))),
+    "window-is-agreed": ("decide", shortens_the_window, exported(lambda night: ask(night, "window 45"))),
+    "window-is-true": ("decide", tells_of_the_window_it_had, exported(lengthened_and_waited)),
     "window-ends": ("timers", tells_the_window_for_ever, handed_over(Nights.the_witness_looks)),
     "hold-lasts": ("after", forgets_a_hold, exported(held)),
     "words-lead-on": ("next_actions", begins_no_thaw, exported(thaw_confirmed_and_led_on)),

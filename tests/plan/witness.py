@@ -26,7 +26,7 @@ from bot.plan.results import UsersResult
 
 from .chart import STEPS
 from .witness_consent import Consent
-from .witness_notes import NEVER
+from .witness_notes import AGREED_MINUTES, NEVER
 
 
 class Witness(Consent):
@@ -101,7 +101,7 @@ class Witness(Consent):
             case _:
                 self.goes_another_way(event)
 
-    def goes_another_way(self, event: e.Event) -> None:
+    def goes_another_way(self, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
         match event:
             case e.AbortAsked():
                 self.asked["abort"] = event.ts
@@ -133,6 +133,13 @@ class Witness(Consent):
                 self.released = True
             case e.WindowTold():
                 self.holds("window-ends", not self.is_window_over, event.percent)
+                self.holds("window-is-true", 100 * self.minutes_frozen(event) >= event.percent * self.window, event)
+            case e.WindowLengthened():
+                told = self.said[event.ts]
+                ok = event.ts in self.approvers_word and told.text.endswith(f" window {event.minutes}")
+                ok = ok and event.minutes >= AGREED_MINUTES and self.minutes_frozen(event) < event.minutes
+                self.holds("window-is-agreed", ok and not self.is_window_over, (event, told))
+                self.window = event.minutes
             case _:
                 pass
 
@@ -148,7 +155,7 @@ class Witness(Consent):
         self.findings, self.read, self.waivers, self.refused = [], [], [], False
         self.approvals.clear()
         if gate == "freeze":
-            self.freeze_time = self.proof_at = None
+            self.freeze_time = self.proof_at = self.frozen_at = None
             self.alarms = 0
 
     def is_offered(self, event: e.CheckpointOffered) -> None:
@@ -190,6 +197,7 @@ class Witness(Consent):
             older = self.source.older_that_write(self.read_at)
             self.holds(f"nobody-older-writes{checked}", not older, older)
             self.proof_at = self.read_at
+            self.frozen_at = datetime.fromisoformat(event.facts["frozenAt"])
             return
         if event.checkpoint not in {"export", "users", "live"}:  # whose examiners look at something else
             return
@@ -247,6 +255,10 @@ class Witness(Consent):
             self.holds("window-ends", "window" not in armed, armed)
         if self.released and not self.aborting:
             self.holds("released-thaws-nothing", not isinstance(work, do.Thaw), work)
+
+    def minutes_frozen(self, event: e.Event) -> float:
+        """By the bot's clock, which may be off; below 0 while no freeze is proven."""
+        return -1 if self.frozen_at is None else (event.at - self.frozen_at).total_seconds() / 60
 
     @property
     def is_window_over(self) -> bool:

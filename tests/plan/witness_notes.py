@@ -16,6 +16,9 @@ from .witnessed import Source, Spoken, Waiver
 
 NEVER, NOT_YET = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
+AGREED_MINUTES = 60
+"""The window of every night, as it was agreed when the run was opened."""
+
 
 class Notes:
     broken: ClassVar[Counter[str]] = Counter()
@@ -47,6 +50,9 @@ class Notes:
         """When the source was last read for the verification at hand."""
         self.proof_at: datetime | None = None
         """When the source was read for the proof that stands."""
+        self.frozen_at: datetime | None = None
+        """When that was, by its record."""
+        self.window = AGREED_MINUTES
         self.alarmed_at = NEVER
         self.alarms = 0
         self.thaw_told_at = NEVER

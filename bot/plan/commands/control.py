@@ -1,12 +1,13 @@
-"""What stops the run, lets it go on, or takes it back. What undoes something says so and wants a second yes."""
+"""What stops the run, lets it go on, gives it more time, or takes it back. What undoes something wants a second yes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.plan import events as e
-from bot.plan import posts
+from bot.plan import posts, window
 from bot.plan.commands.utterance import Reply, Said
 from bot.plan.evidence import put_forward
 from bot.plan.fold import after
@@ -15,10 +16,12 @@ from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text
 from bot.plan.texts import run_control, sentences
+from bot.plan.texts import window as window_texts
 from bot.plan.texts.foreign import seen
 from bot.plan.texts.state import doing, why_held
 
 _SECOND_YES_WITHIN = timedelta(minutes=10)
+_MINUTES = re.compile(r"[0-9]{1,9}")
 
 
 def hold(run: Run, said: Said) -> Reply | Refusal:
@@ -134,4 +137,17 @@ def release(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=run_control.not_watched())
     return run_control.released(thaw_failed=run.unthawed, dry_run=run.is_dry_run_over), [
         e.Released(at=said.now, user=said.user, ts=said.message.ts)
+    ]
+
+
+def lengthen_window(run: Run, said: Said) -> Reply | Refusal:
+    """A typing mistake can be taken back, as long as the window stays no shorter than it was agreed."""
+    if run.is_window_over:
+        return Refusal(sentence=window_texts.over())
+    least = window.shortest_minutes(run, said.now)
+    minutes = int(said.argument) if _MINUTES.fullmatch(said.argument) else 0
+    if not least <= minutes <= window.LONGEST_MINUTES:
+        return Refusal(sentence=window_texts.out_of_bounds(run, least, said.now))
+    return window_texts.lengthened(minutes), [
+        e.WindowLengthened(at=said.now, minutes=minutes, user=said.user, ts=said.message.ts)
     ]

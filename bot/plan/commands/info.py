@@ -13,7 +13,7 @@ from bot.plan.texts.account import account
 
 
 def status(run: Run, said: Said) -> Reply | Refusal:
-    return state.status(run, said.progress), []
+    return state.status(run, said.progress, said.now), []
 
 
 def who(run: Run, said: Said) -> Reply | Refusal:

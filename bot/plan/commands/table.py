@@ -113,6 +113,7 @@ _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refus
     "retry": (frozenset({Phase.WAITING, Phase.HELD}), control.retry),
     "thaw": (_OPEN | {Phase.DONE}, control.thaw),
     "abort": (_OPEN, control.abort),
+    "window": (_OPEN, control.lengthen_window),
     "release": (_OPEN | {Phase.DONE}, control.release),
     "status": (_ALWAYS, info.status),
     "who": (_ALWAYS, info.who),

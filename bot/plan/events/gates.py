@@ -100,6 +100,14 @@ class WindowTold(Event):
     percent: int
 
 
+class WindowLengthened(PersonalEvent):
+    """An approver gave the window so many minutes from the freeze record on: no fewer than when the run was opened."""
+
+    type: Literal["window-lengthened"] = "window-lengthened"
+    minutes: int
+    ts: str
+
+
 class StepBegan(Event):
     """`attempt` counts from 1: a step that a crash or an error cut off begins again."""
 

@@ -36,6 +36,7 @@ _ACTS = (
     e.AbortAsked,
     e.AbortConfirmed,
     e.Released,
+    e.WindowLengthened,
 )
 """What a person's word brings about at once, and whole."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.plan import events as e
-from bot.plan import posts
+from bot.plan import posts, window
 from bot.plan.checklist import Checklist, Item
 from bot.plan.fold.effect import effect
 from bot.plan.gate import Gate
@@ -16,8 +16,8 @@ from bot.plan.posts import AlarmKey, Post
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
 from bot.plan.texts import alarms, way_back
+from bot.plan.texts import window as window_texts
 from bot.plan.waiving import waives_any
-from bot.plan.window import time_left, time_needed
 
 
 @effect.register
@@ -215,10 +215,22 @@ def reminder_due(event: e.ReminderDue, run: Run) -> Run:
 @effect.register
 def window_told(event: e.WindowTold, run: Run) -> Run:
     run = replace(without_alarms(run, "window"), window_told=event.percent)
-    assert run.frozen_at is not None
+    left = window.seconds_left(run, event.at)
+    assert left is not None
     freezes = sum(checkpoint == run.plan.freezing.name for checkpoint, _ in run.offers)
-    text = alarms.window_passes(event.percent, time_left(run, event.at), time_needed(run))
-    return with_alarm(run, AlarmKey("window", (freezes, event.percent)), text)
+    lengthened = (len(run.lengthenings),) if run.lengthenings else ()
+    text = alarms.window_passes(event.percent, left, window.time_needed(run))
+    return with_alarm(run, AlarmKey("window", (freezes, event.percent, *lengthened)), text)
+
+
+@effect.register
+def window_lengthened(event: e.WindowLengthened, run: Run) -> Run:
+    """What was told of the shorter one is over, and parts of the longer one are told when they have passed."""
+    before = window.minutes(run)
+    run = replace(without_alarms(run, "window"), lengthenings=(*run.lengthenings, event))
+    run = replace(run, window_told=window.passed(run, event.at))
+    text = window_texts.told(run, event.user, before, event.at)
+    return with_alarm(run, AlarmKey("window-lengthened", (len(run.lengthenings),)), text, status="done")
 
 
 @effect.register

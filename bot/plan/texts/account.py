@@ -61,6 +61,13 @@ def _waivers(run: Run) -> Iterator[Text]:
 def _results(run: Run) -> Iterator[Text]:
     if run.frozen_at is not None:
         yield say("Frozen at {at:%H:%M:%S} UTC, by the database's clock.", at=run.frozen_at)
+    for lengthening in run.lengthenings:
+        yield say(
+            "The window was set to {length} from the freeze on, by {who} at {at:%H:%M:%S} UTC.",
+            length=duration(lengthening.minutes * 60),
+            who=Person(lengthening.user, name=lengthening.name),
+            at=lengthening.at,
+        )
     if (export := run.export) is not None:
         yield say(
             "Exported {tables:,} tables with {rows:,} rows ({size}) in {time}; metadata.json is `{sha256}`.",

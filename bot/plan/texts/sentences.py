@@ -251,6 +251,7 @@ _USAGE = {
     "abort": ("abort", "stop, thaw and end the run, after a second yes"),
     "tick": ("tick KEY", "state that an item of the checklist is so; any full member may"),
     "untick": ("untick KEY", "take a tick back; the checkpoint waits for its checklist again"),
+    "window": ("window MINUTES", "lengthen the window, counted from the freeze on"),
     "release": ("release", "the new system is live: I stop watching"),
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.plan.hold import FreezeTakenBack, Hold, SaidHold, SourceMoved, StepStopped, ThawStopped
 from bot.plan.run import Phase, Run
 from bot.plan.text import Person, Text, joined, named, say
+from bot.plan.texts import window
 from bot.plan.texts.foreign import marked, seen, sentence, some
 from bot.plan.texts.sentences import approvals
 
@@ -62,14 +65,15 @@ _OTHERWISE = {
 UNFROZEN = "Supabase was thawed, and the Freeze checkpoint is posted again."
 
 
-def status(run: Run, progress: str) -> Text:
-    """For whoever asks. `progress` is how far the work at hand has come, as a clause, or ""."""
+def status(run: Run, progress: str, now: datetime) -> Text:
+    """For whoever asks at this time. `progress` is how far the work at hand has come, as a clause, or ""."""
     offer = run.offer
     about = say(" (evidence `{digest}`)", digest=offer.digest) if offer is not None else ""
     return joined(
         [
             say("Run {run}: {doing}{about}.", run=run.run_id, doing=doing(run), about=about),
             say("{progress}.", progress=marked(progress)) if progress else "",
+            window.status(run, now),
             *(say("`accept {name}` is open.", name=seen(name)) for name in run.acceptable),
             approvals(offer.approvals, run.gate.signal) if offer is not None else "",
         ]

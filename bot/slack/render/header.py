@@ -11,6 +11,7 @@ from bot.plan import display
 from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, called, joined, say, stacked
+from bot.plan.texts import window
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import seen, sentence
 from bot.plan.texts.sentences import names
@@ -29,6 +30,7 @@ def header(run: Run, headway: Headway | None, anchor: Text) -> Layout:
         stacked(*(_checkpoint_line(run, gate) for gate in run.plan.gates)),
         say("*Now:* {doing}", doing=doing(run)),
         _progress(headway),
+        say("*Window:* {span}", span=span) if (span := window.span(run)) else Text(),
         say("*Next:* {next}", next=_next(run)),
         say("*The way back:* {way_back}", way_back=way_back(run)),
     ]

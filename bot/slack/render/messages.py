@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from bot.listing import and_more
-from bot.plan import display, posts
+from bot.plan import display, posts, window
 from bot.plan.findings import Finding, Verdict
 from bot.plan.gate import Gate
 from bot.plan.offer import Offer
@@ -202,7 +202,7 @@ _GUARD = (
 
 
 def _window(run: Run) -> Text:
-    minutes = run.opened.rules.window_minutes
+    minutes = window.minutes(run)
     if minutes is None:
         return Text()
     practice = run.opened.practice
