@@ -10,6 +10,8 @@ classes. `OutcomeUnknown` is neither: the request may or may not have had its ef
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.obstacles import FILE_DAMAGED, UNFORESEEN, Obstacle
 
 
@@ -37,6 +39,23 @@ class UsageError(CutoverError):
     """Wrong usage or settings, a malformed DSN, an unusable data directory."""
 
     exit_code = 2
+
+
+class WrongSettings(UsageError):
+    """`mistakes`, each a sentence without its full stop, all of them at once: one a line where there are several."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(
+            self.mistakes[0] if len(self.mistakes) == 1 else f"the settings have {len(self.mistakes)} mistakes",
+            unchanged="nothing was contacted or written",
+            do="fix the environment, .env or cutover.toml (cutover.example.toml shows every key), and start again",
+        )
+
+    def __str__(self) -> str:
+        told = [mistake if mistake.endswith("?") else f"{mistake}." for mistake in self.mistakes]
+        tail = f"{self.unchanged[0].upper()}{self.unchanged[1:]}; {self.do}."
+        return f"{told[0]} {tail}" if len(told) == 1 else "\n".join((f"T{self.happened[1:]}:", *told, tail))
 
 
 class CheckFailed(CutoverError):

@@ -11,7 +11,9 @@ larger is no answer.
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,16 +129,76 @@ def redirected(service: Service, status: int) -> ServiceRefused:
     )
 
 
-def why(error: httpx.HTTPError) -> str:
-    """Why no answer came, in brackets behind a sentence: the error's name, and what of the environment bears on it."""
-    name = type(error).__name__
+def why(error: Exception) -> str:
+    """Why no answer came, in brackets behind a sentence, and what of the environment bears on it. `error` is of any
+    HTTP library.
+    """
     if isinstance(error, AnswerTooLarge):
         return f"its answer is larger than {LARGEST_ANSWER >> 20} MiB"
-    if _is_of_certificate(error):
-        bears = in_environment(*_CERTIFICATES)
-        return f"its certificate is not trusted{f' with {bears[0]} as set' if bears else ''}"
+    chain = list(_chain(error))
+    if wrong := [cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)]:
+        return _certificate_fault(wrong[0])
+    told = next((words for cause in chain if (words := _in_words(cause)) is not None), type(error).__name__)
     through = [proxy for proxy in in_environment(*_PROXIES) if proxy.upper() != "NO_PROXY"]
-    return f"{name}, with a proxy in {' and '.join(through)}" if through else name
+    return f"{told}, with a proxy in {' and '.join(through)}" if through else told
+
+
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    if (fault := _CERTIFICATE_FAULTS.get(error.verify_code)) is not None:
+        return fault
+    bears = in_environment(*_CERTIFICATES)
+    return f"its certificate is not trusted{f' with {bears[0]} as set' if bears else ''}"
+
+
+_CERTIFICATE_FAULTS = {
+    9: "its certificate is not yet valid by this machine's clock",
+    10: "its certificate has expired",
+    62: "its certificate is for another host name",
+    64: "its certificate is for another address",
+}
+"""By OpenSSL's number for it."""
+
+
+def _in_words(cause: BaseException) -> str | None:
+    """What the system or TLS says; None for an error of a library above them, behind which the cause may be."""
+    match cause:
+        case socket.gaierror():
+            return _NO_NAMES if cause.errno == socket.EAI_AGAIN else "its host name is not known"
+        case ssl.SSLError():
+            return "what answers does not speak TLS" if cause.reason in _NO_TLS else "TLS failed"
+        case OSError(errno=int(number)) if number in _SYSTEM:
+            return _SYSTEM[number]
+        case TimeoutError() | httpx.TimeoutException():
+            return "no answer in time"
+        case httpx.RemoteProtocolError():
+            return "it ended the connection, or does not speak HTTP"
+    return None
+
+
+_NO_NAMES = "no host name can be looked up at the moment"
+_NO_TLS = {"WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+_SYSTEM = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ENETUNREACH: "no route to it",
+    errno.EHOSTUNREACH: "no route to it",
+    errno.EADDRNOTAVAIL: "no route to it",
+    errno.ECONNRESET: "it ended the connection",
+    errno.EPIPE: "it ended the connection",
+    errno.ETIMEDOUT: "no answer in time",
+}
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what is behind it; of several attempts, what was behind each."""
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        one = left.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        left += [one.__cause__ or one.__context__, *getattr(one, "exceptions", ())]
 
 
 def in_environment(*names: str) -> list[str]:
@@ -146,11 +208,3 @@ def in_environment(*names: str) -> list[str]:
 
 def _is_here(url: str) -> bool:
     return is_this_machine(urlsplit(url).hostname or "")
-
-
-def _is_of_certificate(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

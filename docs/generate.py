@@ -20,7 +20,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 import typer.main
 from pydantic import BaseModel, SecretStr
@@ -34,6 +34,7 @@ from bot.plan.gates import DEFAULT, KNOWN
 from bot.plan.run import Phase
 from bot.settings import Settings
 from bot.settings.shape import InAnOpenRun
+from bot.settings.words import form_of, keys_of
 from bot.stackauth.users.reasons import REASONS
 from docs import states
 from tests.chat.replies import REPLIES, Reply
@@ -197,9 +198,11 @@ def _environment() -> str:
 def _sections() -> str:
     rows = []
     for section in Settings.SECTIONS:
-        for keys, field in _keys_of((section,), Settings.model_fields[section]):
+        for keys, field in keys_of(section):
             override = f"`CUTOVER__{'__'.join(keys).upper()}`"
-            rows.append((f"`{'.'.join(keys)}`", _shown(field.default), _form(field), _in_an_open_run(field), override))
+            rows.append(
+                (f"`{'.'.join(keys)}`", _shown(field.default), form_of(field), _in_an_open_run(field), override)
+            )
     return _table(("key", "default", "form", "changed in an open run", "environment override"), rows)
 
 
@@ -214,45 +217,6 @@ def _shown(default: Any) -> str:
     if isinstance(default, tuple):
         return f"`{json.dumps(default)}`"
     return '`""`' if default == "" else f"`{default}`"
-
-
-def _keys_of(place: tuple[str, ...], field: FieldInfo) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    if not isinstance(field.default, BaseModel):
-        yield place, field
-        return
-    for key, inner in type(field.default).model_fields.items():
-        yield from _keys_of((*place, key), inner)
-
-
-def _form(field: FieldInfo) -> str:
-    """Type and bounds, in words."""
-    if field.description is not None:
-        return field.description
-    if get_origin(field.annotation) is Literal:
-        return " or ".join(f"`{value}`" for value in get_args(field.annotation))
-    annotation = str(field.annotation)
-    kind = next(
-        (word for name, word in _KINDS.items() if name in annotation),
-        annotation,
-    )
-    bounds = {
-        name: value
-        for part in field.metadata
-        for name in ("ge", "gt", "le")
-        if (value := getattr(part, name, None)) is not None
-    }
-    if "ge" in bounds and "le" in bounds:
-        return f"{kind}, {bounds['ge']} to {bounds['le']}"
-    return f"{kind}, above {bounds['gt']}" if "gt" in bounds else kind
-
-
-_KINDS = {
-    "tuple": "list of texts",
-    "str": "text",
-    "bool": "`true` or `false`",
-    "int": "whole number",
-    "float": "number",
-}
 
 
 def _commands() -> str:

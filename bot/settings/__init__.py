@@ -4,10 +4,12 @@ Secrets and addresses of services come from the environment (or `.env`); the res
 of which can be overridden as `CUTOVER__SECTION__KEY`. Nothing is contacted here: only forms are checked, and a value is
 never shown, since it may be a secret in the wrong place.
 
-    shape     what can be set, with its type and its default
-    loading   where it is read, and how every mistake is found
-    planned   the plan that is asked for
-    forms     what a command needs, and what a value must look like
+    shape       what can be set, with its type and its default
+    loading     where it is read, and how every mistake is found
+    validating  whether every value is one of its setting
+    forms       what a command needs, and what a value must look like
+    planned     the plan that is asked for
+    words       settings in words: names, forms, the name nearest to an unknown one
 """
 
 from bot.settings.forms import Need

@@ -6,6 +6,7 @@ to the source and nothing else: there a mistake of another setting is told and h
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings import EnvSettingsSource
 
-from bot.errors import UsageError
+from bot.errors import WrongSettings
 from bot.plan.compose import PlanRefused
+from bot.settings import words
 from bot.settings.forms import Need, missing_or_wrong
 from bot.settings.planned import of_no_gate, plan_of
-from bot.settings.shape import OFTEN, PREFIX, Settings
+from bot.settings.shape import PREFIX, Settings
+from bot.settings.validating import validated
 
 
 def load(needs: Iterable[Need] = (), *, config: Path | None = None, directory: Path | None = None) -> Settings:
@@ -65,42 +68,49 @@ def for_the_way_back(*, config: Path | None = None, directory: Path | None = Non
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """What was found, what is wrong left out. `names` says under which other name a setting was given."""
+    """What was found, what is wrong left out. `told` are the settings that `mistakes` are about, `names` says under
+    which other name a setting was given, and `written` are all variables that are set.
+    """
 
     settings: Settings
     mistakes: tuple[str, ...]
     told: tuple[str, ...]
     names: Mapping[str, str]
+    written: tuple[str, ...]
 
     def lacking(self, needs: frozenset[Need]) -> tuple[str, ...]:
-        """What is wrong is not missing too."""
+        """What is wrong is not missing too; what is missing may stand under a name that is hardly another one."""
         lacks = missing_or_wrong(self.settings, needs, self.names)
-        return tuple(mistake for mistake in lacks if not mistake.startswith(self.told))
+        return tuple(self._misspelt(mistake) for mistake in lacks if not mistake.startswith(self.told))
+
+    def _misspelt(self, mistake: str) -> str:
+        name, _, is_missing = mistake.partition(" ")
+        if is_missing != "is missing":
+            return mistake
+        strangers = [written for written in self.written if written.lower() not in words.variables()]
+        near = words.nearest_variable(name, strangers)
+        return mistake if near is None else f"{mistake}, and `{near}` is set; did you mean `{name}`?"
 
 
 def _read(config: Path | None, directory: Path | None) -> _Read:
     here = directory or Path()
-    environment = _Environment(Settings)
     mistakes: list[str] = []
+    config = config.expanduser() if config is not None else None
     if config is not None and not config.is_file():
         mistakes.append(f"--config names {config.name}, and there is no such file")
     filed, wrong = _from_toml(config or here / "cutover.toml")
     mistakes.extend(wrong)
-    written, given = dict(environment.env_vars), environment()
-    try:
-        dotenv = _DotEnv(Settings, env_file=here / ".env")
-    except (ValueError, OSError) as error:
-        mistakes.append(f".env cannot be read ({type(error).__name__})")
-    else:
-        written = {**dotenv.env_vars, **written}
-        given = _over(given, dotenv())
+    dotenv, wrong = _from_dotenv(here / ".env")
+    mistakes.extend(wrong)
+    written = {**dotenv, **{name: value for name, value in os.environ.items() if value}}
+    given = _Variables(written)()
     mistakes.extend(_strangers(written))
     given, names, disagreeing = _by_other_names(given, written)
     mistakes.extend(disagreeing)
-    settings, told = _validated(_over(given, filed))
+    settings, told = validated(_over(given, filed), filed)
     mistakes.extend(told.values())
     mistakes.extend(_about_the_plan(settings))
-    return _Read(settings=settings, mistakes=tuple(mistakes), told=tuple(told), names=names)
+    return _Read(settings=settings, mistakes=tuple(mistakes), told=tuple(told), names=names, written=tuple(written))
 
 
 def _about_the_plan(settings: Settings) -> Sequence[str]:
@@ -111,12 +121,13 @@ def _about_the_plan(settings: Settings) -> Sequence[str]:
 
 
 def _by_other_names(
-    given: Mapping[str, Any], written: Mapping[str, str | None]
+    given: Mapping[str, Any], written: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """With the values that stand under a setting's other name; which they are; and what is wrong with that."""
+    by_name = {name.upper(): value for name, value in written.items()}
     whole, names, mistakes = dict(given), {}, []
     for other, name in Settings.OTHER_NAMES.items():
-        value = written.get(other.lower())
+        value = by_name.get(other)
         if not value:
             continue
         if name not in whole:
@@ -128,16 +139,20 @@ def _by_other_names(
 
 def _refuse(mistakes: Sequence[str]) -> None:
     if mistakes:
-        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise UsageError(
-            f"The settings have {count}: {'; '.join(mistakes)}",
-            unchanged="nothing was contacted or written",
-            do="fix the environment, .env or cutover.toml (cutover.example.toml shows every key), and start again",
-        )
+        raise WrongSettings(tuple(dict.fromkeys(mistakes)))
 
 
-class _Environment(EnvSettingsSource):
-    """A value that is no JSON stays the text it is, so that its mistake is told with all the others."""
+class _Variables(EnvSettingsSource):
+    """Of variables of the environment and of `.env`, by their names as they are written. A value that is no JSON stays
+    the text it is, so that its mistake is told with all the others.
+    """
+
+    def __init__(self, written: Mapping[str, str]) -> None:
+        self._written = written
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._written.items()}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
@@ -146,8 +161,17 @@ class _Environment(EnvSettingsSource):
             return value
 
 
-class _DotEnv(_Environment, DotEnvSettingsSource):
-    pass
+def _from_dotenv(path: Path) -> tuple[dict[str, str], list[str]]:
+    """What `.env` gives, each value as it is written: `${…}` may be a piece of a password."""
+    if not path.is_file():
+        return {}, []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            bindings = list(parse_stream(lines))
+    except (ValueError, OSError) as error:
+        return {}, [f".env cannot be read ({type(error).__name__})"]
+    wrong = [f"{path.name} is not valid at line {binding.original.line}" for binding in bindings if binding.error]
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value}, wrong
 
 
 def _from_toml(toml: Path) -> tuple[dict[str, Any], list[str]]:
@@ -158,14 +182,21 @@ def _from_toml(toml: Path) -> tuple[dict[str, Any], list[str]]:
         found = tomllib.loads(toml.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         place = _PLACE_IN_TOML.search(str(error))
-        return {}, [f"{toml.name} is no TOML{f' ({place[0]})' if place else ''}"]
+        return {}, [f"{toml.name} is not valid TOML{f' {place[0]}' if place else ''}"]
     except (ValueError, OSError) as error:
         return {}, [f"{toml.name} cannot be read ({type(error).__name__})"]
-    wrong = [f"{toml.name}: [{key}] is no section" for key in found if key not in Settings.SECTIONS]
-    return {key: value for key, value in found.items() if key in Settings.SECTIONS}, wrong
+    known = {key: value for key, value in found.items() if key in Settings.SECTIONS}
+    return known, [words.unknown(name).sentence for name in _leaves(found) if name.split(".")[0] not in known]
 
 
 _PLACE_IN_TOML = re.compile(r"at line \d+, column \d+|at end of document")
+
+
+def _leaves(found: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The names of keys; of a table that holds none, its own."""
+    for key, value in found.items():
+        name = f"{before}{key}"
+        yield from _leaves(value, f"{name}.") if isinstance(value, dict) and value else [name]
 
 
 def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,47 +208,12 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validated(given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
-    """The settings, those that are wrong left out; and by place what is wrong with them."""
-    try:
-        return Settings(**given), {}
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-    told: dict[str, str] = {}
-    right: dict[str, Any] = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
-    for problem in problems:
-        section, *keys = [str(part) for part in problem["loc"]]
-        place = f"{section}.{keys[0]}" if keys else section
-        if place not in told:
-            told[place] = _what_is_wrong(place, problem["type"], problem["msg"])
-        if keys:
-            right[section].pop(keys[0], None)
-        else:
-            right.pop(section, None)
-    return Settings(**right), told
-
-
-def _what_is_wrong(place: str, kind: str, said: str) -> str:
-    if kind == "extra_forbidden":
-        return f"{place} is no key"
-    if kind == "said":
-        return f"{place} {said}"
-    if place in _FORMS:
-        return f"{place} {_FORMS[place]}"
-    return f"{place}: {said[0].lower()}{said[1:]}"
-
-
-_FORMS = {
-    "slack.channel": "is no channel id (C0… or G0…, at the end of the channel's details)",
-    "approvers.users": 'is no list of user ids (["U0…"], each from the menu of a profile)',
-    "approvers.groups": 'is no list of user group ids (["S0…"], from the address of the group in Slack)',
-    "freeze.notice_url": "is no http(s) address",
-    "reminders.minutes": f"is not {OFTEN}",
-}
-
-
 def _strangers(names: Iterable[str]) -> Iterator[str]:
+    """Variables that name no section; and those that would be a setting but for their underscores."""
     known = tuple(f"{PREFIX}{section}__".upper() for section in Settings.SECTIONS)
     for name in sorted(name.upper() for name in names):
-        if name.startswith(PREFIX) and not name.startswith(known):
-            yield f"{name} names no section"
+        if name.startswith(PREFIX):
+            if not name.startswith(known) and name.removeprefix(PREFIX).lower() not in Settings.SECTIONS:
+                yield words.unknown(name).sentence
+        elif name.startswith("CUTOVER_") and words.nearest_variable(name, words.overrides()) is not None:
+            yield words.unknown(name).sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 
 from bot.plan.compose import OwnGate, compose
@@ -33,4 +34,8 @@ def of_no_gate(settings: Settings, plan: Plan) -> Iterator[str]:
     names = [gate.name for gate in plan.gates]
     for name, checkpoint in settings.checkpoints.each.items():
         if name not in names and (name not in KNOWN or checkpoint != type(checkpoint)()):
-            yield f"checkpoints.{name} is of no gate of this plan; its gates are {', '.join(names)}"
+            near = difflib.get_close_matches(name, names, 1, 0.75)
+            if near and name not in KNOWN:
+                yield f"Unknown setting `checkpoints.{name}`; did you mean `checkpoints.{near[0]}`?"
+            else:
+                yield f"checkpoints.{name} is of no gate of this plan; its gates are {', '.join(names)}"

@@ -56,6 +56,14 @@ def _without_people(tables: tuple[str, ...]) -> tuple[str, ...]:
     return tables
 
 
+def _at_home(path: Path) -> Path:
+    """`~` is the home, as in a shell."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise PydanticCustomError("said", "names a home that cannot be found; write the whole path") from None
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -212,7 +220,9 @@ class Settings(BaseSettings):
     canary_email: Annotated[_Secret, Field(validation_alias="CANARY_EMAIL"), _NOW] = None
     """Secret like the password, since it is a person's for all we know."""
     canary_password: Annotated[_Secret, Field(validation_alias="CANARY_PASSWORD"), _NOW] = None
-    migration_data_dir: Annotated[Path, Field(validation_alias="MIGRATION_DATA_DIR"), _SAME] = Path("migration-data")
+    migration_data_dir: Annotated[
+        Path, AfterValidator(_at_home), Field(validation_alias="MIGRATION_DATA_DIR"), _SAME
+    ] = Path("migration-data")
 
     slack: Slack = Slack()
     approvers: Approvers = Approvers()

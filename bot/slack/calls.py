@@ -25,6 +25,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot import web
 from bot.errors import OutcomeUnknown, ServiceError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable
 from bot.slack.manifest import lacking
 from bot.slack.payloads import AuthTest, Bot, Conversation
@@ -199,9 +200,9 @@ async def _answer(call: Awaitable[AsyncSlackResponse], to: str, token: str, *, w
     except SlackApiError as error:
         raise _translated(error.response, to, token, writes=writes) from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise _unreachable(f"Slack could not be reached when it was asked to {to} ({type(error).__name__})") from error
+        raise _unreachable(f"Slack could not be reached when it was asked to {to} ({web.why(error)})") from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _unanswered(to, type(error).__name__, writes=writes) from error
+        raise _unanswered(to, web.why(error), writes=writes) from error
     except SlackClientError as error:
         raise Refused("not_sent", f"Slack's client refused to {to} ({type(error).__name__})", do=_TRY_AGAIN) from error
     except (AttributeError, ValueError) as error:  # the library trips over an answer that is no JSON object

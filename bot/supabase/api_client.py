@@ -17,8 +17,8 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from supabase_auth import AsyncMemoryStorage
 
 from bot import obstacles, web
-from bot.errors import ServiceError, ServiceRefused, ServiceUnreachable, UsageError
-from bot.supabase.connection.project_ref import claim, host_ref
+from bot.errors import ServiceError, ServiceRefused, ServiceUnreachable
+from bot.project_ref import claim, host_ref
 from bot.web import Service
 
 KeyName = Literal["service_role", "anon"]
@@ -60,7 +60,7 @@ _SERVICE = Service(
     redirect=obstacles.API_ANSWER,
 )
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
-_TIMED_OUT = "57014"
+TIMED_OUT = "57014"
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
 _OFF = "PGRST002"
 """What the gateway says to everything where the project's Data API is switched off."""
@@ -100,16 +100,6 @@ class ApiClient:
         found |= {_SETTINGS[name]: claim(key, "ref") for name, key in self._keys.items()}
         return {name: ref for name, ref in found.items() if ref is not None}
 
-    def require_own_role(self, key: KeyName) -> None:
-        """Raises UsageError when a key says that it is the other one."""
-        role = claim(self._keys[key], "role")
-        if role is not None and role != key:
-            raise UsageError(
-                f"{_SETTINGS[key]} holds the project's {role} key",
-                unchanged=_UNCHANGED,
-                do=f"copy the {_KEYS[key]} there; the dashboard shows both (Settings, API keys)",
-            )
-
     async def close(self) -> None:
         """May be called twice."""
         clients, self._http = self._http, []
@@ -134,13 +124,13 @@ class ApiClient:
                 self._off = code == _OFF
                 raise self._ours(key, code) from error
             except httpx.ConnectTimeout as error:
-                raise _unreachable(web.why(error)) from error
+                raise unreachable(web.why(error)) from error
             except httpx.TimeoutException as error:
-                raise Refusal(_TIMED_OUT) from error
+                raise Refusal(TIMED_OUT) from error
             except httpx.HTTPError as error:
-                raise _unreachable(web.why(error)) from error
+                raise unreachable(web.why(error)) from error
             except httpx.InvalidURL as error:
-                raise _unreachable("no such address") from error
+                raise unreachable("no such address") from error
             self._off = False
             return answer
         raise AssertionError("the last attempt returns or raises")
@@ -177,7 +167,7 @@ class ApiClient:
                 obstacle=obstacles.API_AWAY,
             )
         if code in AWAY:
-            return _unreachable(code)
+            return unreachable(code)
         return Refusal(code)
 
 
@@ -199,7 +189,7 @@ async def _why_away(client: AsyncClient) -> str:
     return "503"
 
 
-def _unreachable(why: str) -> ServiceUnreachable:
+def unreachable(why: str) -> ServiceUnreachable:
     return ServiceUnreachable(
         f"the Supabase API could not be reached ({why})",
         unchanged=_UNCHANGED,

@@ -43,8 +43,9 @@ from psycopg.pq.abc import PGconn
 from bot import obstacles
 from bot.errors import CutoverError, ServiceRefused, UsageError
 from bot.psql_files import with_parameters, with_parts
+from bot.supabase.connection import certificate
 from bot.supabase.connection.dsn import Dsn, forget_environment
-from bot.supabase.connection.failures import lost, no_connection, no_database, none_left, wrong_password
+from bot.supabase.connection.failures import UNVERIFIED, lost, no_connection, no_database, none_left, wrong_password
 
 Session = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -61,7 +62,6 @@ _ALLOCATION = re.compile(r"invalid memory alloc request size (\d+)")
 _BEYOND_ANY_TEXT = 1 << 36
 
 _CLIENT_SIDE: dict[str, str | int] = {
-    "connect_timeout": _CONNECT_SECONDS,
     "keepalives": 1,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -122,11 +122,15 @@ class Database:
         Raises ServiceUnreachable, ServiceRefused (password, permission) or UsageError (no such database).
         """
         name = self.session_name(role)
-        wanted = {**_CLIENT_SIDE, **self.dsn.options, **options, "application_name": name}
+        within = self.dsn.connects_within(_CONNECT_SECONDS)
+        wanted = {**_CLIENT_SIDE, "connect_timeout": within, **self.dsn.options, **options, "application_name": name}
         with translated("the source database could not be queried"):
-            session = await psycopg.AsyncConnection.connect(
-                self.dsn.text, autocommit=True, prepare_threshold=None, **wanted
-            )
+            try:
+                session = await psycopg.AsyncConnection.connect(
+                    self.dsn.text, autocommit=True, prepare_threshold=None, **wanted
+                )
+            except psycopg.OperationalError as error:
+                raise no_connection(await _words(error, self.dsn), _UNCHANGED, self.dsn) from error
             try:
                 await session.execute(_opening(name, may_write=may_write))
             except BaseException:
@@ -142,6 +146,12 @@ class Database:
             yield session
         finally:
             await end(session)
+
+
+async def _words(error: psycopg.OperationalError, dsn: Dsn) -> str:
+    """Why there is no connection, in the library's and the server's words."""
+    words = str(error)
+    return f"{words} {await certificate.fault(dsn)}" if UNVERIFIED in words else words
 
 
 def _opening(name: str, *, may_write: bool) -> sql.Composed:
@@ -232,7 +242,7 @@ def _ours(error: psycopg.Error, happened: str, unchanged: str) -> CutoverError:
             happened = f"{happened}: the query was cancelled (57014)"
             return ServiceRefused(happened, unchanged=unchanged, do=do, obstacle=obstacles.DATABASE_CANCELLED)
         case psycopg.OperationalError() if error.sqlstate is None:
-            return no_connection(str(error), unchanged)
+            return lost(None, unchanged)
         case pg.AdminShutdown() | pg.CrashShutdown() | pg.CannotConnectNow() | pg.IdleInTransactionSessionTimeout():
             return lost(error.sqlstate, unchanged)
         case psycopg.ProgrammingError() if error.sqlstate is None:

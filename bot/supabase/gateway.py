@@ -12,7 +12,6 @@ Keys travel in headers only; no sentence and no log line of ours holds one, nor 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -31,17 +30,21 @@ from bot.supabase.api_client import (
     AWAY,
     NO_SUCH_TABLE,
     PAUSE_SECONDS,
+    TIMED_OUT,
     TRIES,
     ApiClient,
     DataApiOff,
     KeyName,
     Refusal,
+    unreachable,
 )
 
 Method = Literal["POST", "PATCH", "DELETE"]
 METHODS: tuple[Method, ...] = ("POST", "PATCH", "DELETE")
 
 _UNCHANGED = "nothing was changed"
+_OWN_CODE = re.compile(r"PGRST\w+|[0-9A-Z]{5}")
+"""PostgREST's, or an SQLSTATE."""
 _UNQUOTED = re.compile(r"[\w$]*")
 """Names of columns that PostgREST reads without quotes."""
 _NOT_EXPOSED = {"PGRST106", "PGRST125", NO_SUCH_TABLE, "42P01", "404", "406"}
@@ -100,17 +103,21 @@ class Gateway:
     async def try_keys(self) -> None:
         """Shows each key once, asking for no row of a table that cannot be there.
 
-        Raises UsageError when a key says that it is the other one, ServiceRefused naming the setting of a key that is
-        not taken, and ServiceUnreachable.
+        Raises ServiceRefused naming the setting of a key that is not taken, ServiceUnreachable, and
+        ServiceUnintelligible where the answer is not the API's, which refuses such a table by a code of its own.
         """
         for key in self.keys:
-            self._api.require_own_role(key)
-
-            async def ask(client: AsyncClient) -> None:
-                await client.table(ABSENT_TABLE).select("*", head=True).execute()
-
-            with contextlib.suppress(Refusal):
-                await self._api.ask(key, ask)
+            code = await self._refusal(key, _ask_nothing)
+            if code == TIMED_OUT or re.fullmatch(r"5\d\d", code):
+                raise unreachable("no answer in time" if code == TIMED_OUT else f"HTTP {code}")
+            if not _OWN_CODE.fullmatch(code):
+                raise ServiceUnintelligible(
+                    "what answers at SUPABASE_URL is not a project's API",
+                    unchanged=_UNCHANGED,
+                    do="set it to the project's address from the dashboard, https://PROJECT-REF.supabase.co, and "
+                    "remove a page or proxy in front of it",
+                    obstacle=obstacles.API_ANSWER,
+                )
 
     async def try_write(self, key: KeyName, schema: str, table: str, column: str, method: Method = "PATCH") -> str:
         """The code with which a write that touches no row is refused; "" when it was accepted.
@@ -211,6 +218,10 @@ class Gateway:
                 obstacle=obstacles.API_ANSWER,
             )
         return count
+
+
+async def _ask_nothing(client: AsyncClient) -> None:
+    await client.table(ABSENT_TABLE).select("*").limit(0).execute()
 
 
 def _rows(client: AsyncClient, schema: str, table: str, column: str = "") -> AsyncRequestBuilder:

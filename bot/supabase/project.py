@@ -18,10 +18,10 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.errors import UsageError
+from bot.project_ref import ONE_PROJECT, disagreement, dsn_ref
 from bot.supabase.api_client import DataApiOff
 from bot.supabase.catalog import Catalog, Table, read_catalog
-from bot.supabase.connection.pooling import refuse_transaction_pooling, refuse_transaction_port
-from bot.supabase.connection.project_ref import host_ref
+from bot.supabase.connection.pooling import refuse_transaction_pooling
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.reading import Reading, reading
@@ -48,7 +48,6 @@ async def identify(database: Database, gateway: Gateway) -> Identity:
     """
     refs = refs_of(database, gateway)
     require_one_project(refs)
-    refuse_transaction_port(database)
     serves = await api_serves(gateway)
     async with database.session("identity") as session:
         await refuse_transaction_pooling(database, session)
@@ -73,7 +72,6 @@ async def identify_by_sql(database: Database, gateway: Gateway | None) -> Identi
     """The same, and the API is asked nothing: what is set of it is only read. Raises as `identify`."""
     refs = refs_of(database, gateway)
     require_one_project(refs)
-    refuse_transaction_port(database)
     async with database.session("identity") as session:
         await refuse_transaction_pooling(database, session)
         rights = await read_rights(session)
@@ -91,12 +89,7 @@ def _identity(
 def refs_of(database: Database, gateway: Gateway | None) -> dict[str, str]:
     """By setting, the project refs that can be read without asking anybody."""
     found = gateway.refs() if gateway is not None else {}
-    parts = database.parts
-    host = str(parts.get("host") or "")
-    ref = host_ref(f"https://{host.removeprefix('db.')}") if host.startswith("db.") else None
-    user, dot, pooled = str(parts.get("user") or "").partition(".")
-    if ref is None and host.endswith(".pooler.supabase.com") and dot and user:
-        ref = pooled
+    ref = dsn_ref(database.parts)
     return found if ref is None else {"SUPABASE_DB_URL": ref, **found}
 
 
@@ -112,13 +105,8 @@ async def read_rights(session: Session) -> Mapping[str, Any]:
 
 def require_one_project(refs: Mapping[str, str]) -> None:
     """Raises UsageError when two settings name different projects."""
-    if len(set(refs.values())) > 1:
-        told = ", ".join(f"{setting} says {ref}" for setting, ref in refs.items())
-        raise UsageError(
-            f"the settings name different Supabase projects ({told})",
-            unchanged="nothing was changed",
-            do="take connection string, URL and keys from one project",
-        )
+    if (wrong := disagreement(refs)) is not None:
+        raise UsageError(wrong, unchanged="nothing was changed", do=ONE_PROJECT)
 
 
 def named_by_both(refs: Mapping[str, str]) -> bool:
@@ -138,12 +126,12 @@ async def compare_counts(database: Database, gateway: Gateway, catalog: Catalog)
         for table in by_use[:_TRIED]:
             if len(compared) == _COMPARED:
                 break
-            if await _countsrequire_one_project(source, gateway, table):
+            if await _counts_agree(source, gateway, table):
                 compared.append(table.relation)
     return compared
 
 
-async def _countsrequire_one_project(source: Reading, gateway: Gateway, table: Table) -> bool:
+async def _counts_agree(source: Reading, gateway: Gateway, table: Table) -> bool:
     """False when the API does not count the table. The project may be alive: a count of the API has to lie among
     those of SQL, and none of several countings by which it does not is believed alone. Raises UsageError.
     """

@@ -33,11 +33,13 @@ def refusal(words: str) -> bytes:
     return struct.pack("!ci", b"E", len(body) + 4) + body
 
 
-def certificate(directory: Path, name: str = "made-up", *, address: str = ELSEWHERE) -> Path:
-    """A self-made certificate for `address`, valid today, and its key beside it as `.key`."""
+def certificate(directory: Path, name: str = "made-up", *, address: str = ELSEWHERE, days: int = 0) -> Path:
+    """A self-made certificate for `address`, valid around the day so many days from now, and its key beside it as
+    `.key`.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + timedelta(days=days)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

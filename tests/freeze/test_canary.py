@@ -128,5 +128,5 @@ async def test_a_wrong_public_key_or_address_is_told(database: Database, canary:
     )
     assert await found(database, replace(canary, url="http://127.0.0.1:1")) == (
         Verdict.FAIL,
-        "Supabase Auth could not be reached (ConnectError).",
+        "Supabase Auth could not be reached (connection refused).",
     )

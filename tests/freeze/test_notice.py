@@ -32,7 +32,7 @@ async def test_the_notice_is_looked_for_on_the_public_page(run_since: Callable[.
     assert (shown.verdict, shown.evidence) == ("pass", "The public page shows the maintenance notice (status 503).")
     gone = await _ask(notice, run)
     assert gone.evidence == (
-        "This could not be checked: the page of the maintenance notice did not answer (ConnectError)."
+        "This could not be checked: the page of the maintenance notice did not answer (connection refused)."
     )
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from bot.errors import ServiceRefused, UsageError
 from bot.plan.run import Run
+from bot.project_ref import claim, host_ref
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.catalog import Selection
-from bot.supabase.connection.project_ref import claim, host_ref
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.preflight.checks import preflight
@@ -124,17 +124,6 @@ def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
     assert claim(standin.anon_key, "ref") == REF
     assert claim("a.!!.c", "ref") is None
     assert host_ref("https://api.example.com") is None
-
-
-async def test_the_transaction_pooler_is_refused(gateway: Gateway) -> None:
-    """By its port, with the fix."""
-    database = Database("postgresql://postgres.ref1:pw@127.0.0.1:6543/postgres")
-    [finding] = [finding async for finding in preflight(database, gateway)]
-    assert (finding.verdict, finding.evidence, finding.fix) == (
-        "fail",
-        "SUPABASE_DB_URL leads to a pooler in transaction mode, where settings, locks and snapshots do not hold.",
-        "take the direct connection or the session-mode pooler (port 5432) from the dashboard",
-    )
 
 
 async def test_a_role_without_rights_is_told_what_it_lacks(source: Company, gateway: Gateway) -> None:

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable, UsageError
+from bot.errors import CutoverError, ServiceRefused, ServiceUnreachable
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
-from bot.supabase.connection.dsn import VERIFY
+from bot.supabase.connection.dsn import VERIFY, Dsn
 from bot.supabase.connection.failures import no_connection
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
@@ -88,13 +88,17 @@ async def test_a_listener_is_not_believed_with_another_certificate(tmp_path: Pat
     with middleman(CLEARTEXT, named) as other:
         error = await _refused(other.port, f"sslrootcert={named}")
         assert error.happened == "the server's certificate is for another host name, so the password was not sent"
-        missing = await _refused(other.port, f"sslrootcert={tmp_path}/none.crt")
-        assert isinstance(missing, UsageError)
-        assert missing.happened == "the file in sslrootcert of SUPABASE_DB_URL cannot be read as a certificate"
-        unknown = await _refused(other.port, "sslmode=no-verify")
-        assert isinstance(unknown, UsageError)
-        assert unknown.happened == (
-            "a parameter of SUPABASE_DB_URL has a value that PostgreSQL's own clients do not know"
+    old = certificate(tmp_path, "old", days=-2)
+    with middleman(CLEARTEXT, old) as expired:
+        error = await _refused(expired.port, f"sslrootcert={old}")
+        assert error.happened == (
+            "the server's certificate, or the one in sslrootcert, has expired, so the password was not sent"
+        )
+    early = certificate(tmp_path, "early", days=3)
+    with middleman(CLEARTEXT, early) as ahead:
+        error = await _refused(ahead.port, f"sslrootcert={early}")
+        assert error.happened == (
+            "the server's certificate is not yet valid by this machine's clock, so the password was not sent"
         )
     assert PASSWORD.encode() not in listening.told + other.told
 
@@ -184,24 +188,60 @@ async def test_a_poolers_refusal_is_told_by_its_cause(words: str, happened: str,
     assert error.do
 
 
+_DIRECT = "db.abcdefghijklmnopqrst.supabase.co"
+_POOLER = "aws-0-eu-west-1.pooler.supabase.com"
+_REFUSED = 'connection to server at "192.0.2.1", port 5432 failed: Connection refused'
+_NO_ROUTE = 'connection to server at "2001:db8::1", port 5432 failed: Network is unreachable'
+
+
 @pytest.mark.parametrize(
-    ("words", "happened"),
+    ("host", "words", "happened"),
     [
-        ("connection is bad: connection to server at \"2001:db8::1\", port 5432 failed: Network is unreachable",
-         "the source database could not be reached: this machine has no route to it"),
-        ("connection failed: connection to server at \"2001:db8::1\", port 5432 failed: No route to host",
-         "the source database could not be reached: this machine has no route to it"),
-        ("connection timeout expired",
+        (_DIRECT, _NO_ROUTE,
+         "the source database could not be reached: this machine has no IPv6 route, and the project's direct host has "
+         "an IPv6 address alone"),
+        ("pl4nted", "failed: No route to host",
+         "the source database could not be reached: this machine has no route to its address"),
+        ("pl4nted", f"{_NO_ROUTE}\n{_REFUSED}",
+         "nothing listens at the host and port of SUPABASE_DB_URL (connection refused)"),
+        (_DIRECT, "failed to resolve host 'pl4nted': [Errno -5] No address associated with hostname",
+         "the direct host name of the source database is not known: the project ref in it is wrong, the project is "
+         "paused or deleted, or this machine looks up no IPv6 addresses"),
+        (_POOLER, "[Errno -2] Name or service not known",
+         "the host name of Supabase's pooler in SUPABASE_DB_URL is not known"),
+        ("pl4nted", "[Errno -2] Name or service not known",
+         "the host name of the source database in SUPABASE_DB_URL is not known"),
+        ("pl4nted", "failed to resolve host 'pl4nted': [Errno -3] Temporary failure in name resolution",
+         "this machine can look up no host names at the moment, nor that of the source database"),
+        ("pl4nted", "connection timeout expired",
          "the source database could not be reached: it did not answer in time"),
-        ("failed to resolve host 'db.pl4nted': [Errno -5] No address associated with hostname",
-         "the host name of the source database is not known"),
-        ("[Errno -2] Name or service not known", "the host name of the source database is not known"),
     ],
 )  # fmt: skip
-def test_a_network_without_a_way_there_is_told_apart(words: str, happened: str) -> None:
-    """A direct connection needs IPv6, which is the commonest cause; the way out has IPv4."""
-    error = no_connection(words, "nothing was changed")
+def test_a_network_without_a_way_there_is_told_apart(host: str, words: str, happened: str) -> None:
+    """By where it was to lead; the host is not shown, since it may be a piece of a password."""
+    error = no_connection(words, "nothing was changed", Dsn.of(f"postgresql://postgres.x:p@{host}/postgres"))
     assert isinstance(error, ServiceUnreachable)
     assert error.happened == happened
     assert "pl4nted" not in str(error)
-    assert "session-mode pooler" in error.do or "firewall" in error.do
+    assert ("IPv4 add-on" in error.do) == (host == _DIRECT)
+
+
+@pytest.mark.parametrize(
+    ("words", "happened"),
+    [
+        ("FATAL:  the database system is starting up", "the database is starting up and takes no connections yet"),
+        ("FATAL:  the database system is shutting down", "the database is shutting down"),
+        ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+         "the database has no connection left"),
+        ('FATAL:  role "pl4nted" is not permitted to log in', "the role named in SUPABASE_DB_URL may not log in"),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.1", user "pl4nted", database "postgres", no encryption',
+         "the database does not accept connections from here as this user"),
+        ("max client connections reached", "the pooler has no session left"),
+        ("something new pl4nted", "the source database could not be reached or ended our session"),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_is_told_by_its_cause(words: str, happened: str) -> None:
+    """Without its words, which hold names."""
+    error = no_connection(words, "nothing was changed", Dsn.of("postgresql://u:p@192.0.2.1/postgres"))
+    assert error.happened == happened
+    assert "pl4nted" not in str(error)

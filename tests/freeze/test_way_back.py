@@ -12,6 +12,7 @@ import pytest
 
 from bot.artifacts import data_directory, files
 from bot.cli import main
+from bot.errors import WrongSettings
 from bot.plan.events import Parties, RunOpened
 from bot.record import EventRecord, read_run
 from bot.rehearsal.company import Company
@@ -73,10 +74,9 @@ _ENVIRONMENTS: dict[str, tuple[dict[str, str], int, str]] = {
             "SLACK_API_URL": "nowhere",
         },
         0,
-        "warn  other-settings  The thaw needed none of the settings that are wrong: CUTOVER__NOPE__X names no section; "
-        "PORT: input should be a valid integer, unable to parse string as an integer; slack.channel is no channel id "
-        "(C0… or G0…, at the end of the channel's details); export.workers: input should be a valid integer, unable "
-        "to parse string as an integer.",
+        "warn  other-settings  The thaw needed none of the settings that are wrong: Unknown setting "
+        "`CUTOVER__NOPE__X`; PORT must be a whole number from 1 to 65535; slack.channel is not a channel ID (C0… or "
+        "G0…, at the end of the channel's details); export.workers must be a whole number from 1 to 32.",
     ),
     "every variable that libpq reads": (_LIBPQ, 0, _THAWED),
     "a proxy that is garbage": (
@@ -88,7 +88,7 @@ _ENVIRONMENTS: dict[str, tuple[dict[str, str], int, str]] = {
     "a proxy that is away": (
         {**_API, "HTTPS_PROXY": "http://127.0.0.1:1"},
         5,
-        f"{_UNKNOWN}: the Supabase API could not be reached (ConnectError, with a proxy in HTTPS_PROXY).",
+        f"{_UNKNOWN}: the Supabase API could not be reached (connection refused, with a proxy in HTTPS_PROXY).",
     ),
     "a file for keys of sessions that cannot be opened": ({"SSLKEYLOGFILE": "/none/such"}, 0, _THAWED),
     "a configuration of OpenSSL that is missing": ({"OPENSSL_CONF": "/none/such.cnf"}, 0, _THAWED),
@@ -175,14 +175,13 @@ async def test_a_database_that_cannot_be_reached_ends_with_its_cause(source: Com
     assert await _cutover(source, tmp_path, environment, "thaw") == (
         5,
         "",
-        "cutover: the source database could not be reached or ended our session; nothing was changed; check that the "
-        "project is up and SUPABASE_DB_URL names it, then try again.\n",
+        "cutover: nothing listens at the host and port of SUPABASE_DB_URL (connection refused); nothing was changed; "
+        "check both, and that the database is up, then try again.\n",
     )
     ended, _, complaint = await _cutover(source, tmp_path, {"SUPABASE_DB_URL": ""}, "thaw")
     assert (ended, complaint) == (
         2,
-        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; fix the "
-        "environment, .env or cutover.toml (cutover.example.toml shows every key), and start again.\n",
+        f"cutover: {WrongSettings(['SUPABASE_DB_URL is missing'])}\n",
     )
 
 

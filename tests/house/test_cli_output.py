@@ -13,6 +13,7 @@ import pytest
 
 from bot import cli, commands
 from bot.directory_lock import DataDirectoryLock
+from bot.errors import WrongSettings
 from bot.record import EventRecord
 from tests.house.children import settings
 from tests.plan.histories import NED, NED_THERE, Night, night_at
@@ -115,9 +116,7 @@ Commands:
         (("verify", "gone"), "gone is no directory; nothing was read; name the directory of a bundle."),
         (
             ("status", "--config", "gone.toml"),
-            "The settings have a mistake: --config names gone.toml, and there is no such file; nothing was contacted "
-            "or written; fix the environment, .env or cutover.toml (cutover.example.toml shows every key), and start "
-            "again.",
+            str(WrongSettings(["--config names gone.toml, and there is no such file"])),
         ),
     ],
 )

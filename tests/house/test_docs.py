@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from bot import settings
-from bot.errors import UsageError
+from bot.errors import UsageError, WrongSettings
 from bot.plan.gates import DEFAULT
 from bot.plan.run import Phase
 from bot.plan.signals import WORDS
@@ -95,11 +95,18 @@ def test_the_example_environment_cannot_work_by_accident(tmp_path: Path) -> None
     (tmp_path / "cutover.toml").write_bytes((ROOT / "cutover.example.toml").read_bytes())
     with pytest.raises(UsageError) as error:
         _loaded({}, tmp_path)
-    assert str(error.value) == (
-        "The settings have a mistake: SUPABASE_DB_URL still holds [YOUR-PASSWORD] in place of the database password; "
-        "nothing was contacted or written; fix the environment, .env or cutover.toml "
-        "(cutover.example.toml shows every key), and start again."
-    )
+    assert isinstance(error.value, WrongSettings)
+    assert [told.split(" still ")[0] for told in error.value.mistakes] == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_APP_TOKEN",
+        "slack.channel",
+        "approvers.users",
+        "SUPABASE_DB_URL",
+        "SUPABASE_URL",
+        "SUPABASE_SERVICE_ROLE_KEY",
+        "STACK_AUTH_PROJECT_ID",
+        "STACK_AUTH_SECRET_KEY",
+    ]
 
 
 def test_the_picture_names_no_host() -> None:

@@ -49,6 +49,7 @@ def test_the_exit_codes() -> None:
     assert {error.__name__: error.exit_code for error in family} == {
         "CutoverError": 1,
         "UsageError": 2,
+        "WrongSettings": 2,
         "CheckFailed": 3,
         "RecordDamaged": 3,
         "LockHeld": 4,

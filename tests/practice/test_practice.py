@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from bot.artifacts import metadata
-from bot.errors import CheckFailed
+from bot.errors import CheckFailed, WrongSettings
 from bot.plan.events import Parties
 from bot.plan.practice import Practice
 from bot.ports import Progress
@@ -154,7 +154,7 @@ def test_a_source_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
     """5, one sentence, and no directory of a practice."""
     told = cutover(tmp_path, {"SUPABASE_DB_URL": "postgresql://postgres:x@127.0.0.1:1/postgres"}, "practice")
     assert (told.code, told.out) == (5, "")
-    assert told.err.startswith("cutover: the source database could not be reached")
+    assert told.err.startswith("cutover: nothing listens at the host and port of SUPABASE_DB_URL")
     assert told.err.count("\n") == 1
     assert not (tmp_path / "migration-data").exists()
 
@@ -164,8 +164,7 @@ def test_it_needs_the_source_and_no_other_setting(tmp_path: Path) -> None:
     assert cutover(tmp_path, {}, "practice") == (
         2,
         "",
-        "cutover: The settings have a mistake: SUPABASE_DB_URL is missing; nothing was contacted or written; fix the "
-        "environment, .env or cutover.toml (cutover.example.toml shows every key), and start again.\n",
+        f"cutover: {WrongSettings(['SUPABASE_DB_URL is missing'])}\n",
     )
     assert list(tmp_path.iterdir()) == []
 

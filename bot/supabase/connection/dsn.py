@@ -20,18 +20,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from bot.connection_string import check_dsn, sslrootcert
 from bot.errors import UsageError
 from bot.loopback import is_this_machine
 from bot.obstacles import DATABASE_SETTINGS
 from bot.plan.findings import Finding, Verdict, passed, warned
 
 _KEPT = {"PGPASSWORD", "PGPASSFILE"}
-_ENCODED = "in a password, write @ as %40, : as %3A, / as %2F, # as %23"
 VERIFY = (
     "download the project's certificate from the dashboard (Database, Settings, SSL Configuration) and add "
     "sslrootcert=/path/to/it to SUPABASE_DB_URL, with & after other parameters and ? before the first; that asks for "
@@ -78,10 +78,22 @@ class Dsn:
         return str(self.parts.get("sslmode") or self.options.get("sslmode", "prefer"))
 
     @property
+    def sslrootcert(self) -> Path | None:
+        """The file of certificates that it names; None for none, or for those that this machine trusts."""
+        return sslrootcert(self.parts)
+
+    def connects_within(self, seconds: int) -> int:
+        """How many seconds to wait for a connection: `seconds`, or fewer where it says so."""
+        asked = int(self.parts.get("connect_timeout") or 0)
+        return asked if 0 < asked < seconds else seconds
+
+    @property
     def options(self) -> dict[str, str]:
         """What a session asks for beyond the connection string."""
+        file = self.sslrootcert
+        named = {} if file is None or not str(self.parts["sslrootcert"]).startswith("~") else {"sslrootcert": str(file)}
         if self.is_this_machine:
-            return {}
+            return named
         sslmode = str(self.parts.get("sslmode") or ("verify-full" if self.parts.get("sslrootcert") else "require"))
         proven = sslmode == "verify-full"
         asked = {
@@ -89,30 +101,7 @@ class Dsn:
             "require_auth": "scram-sha-256,password" if proven else "scram-sha-256",
             "gssencmode": "disable",  # where Kerberos is set up, it would take the place of TLS
         }
-        return {name: value for name, value in asked.items() if not self.parts.get(name)}
-
-
-def check_dsn(text: str) -> str | None:
-    """What is wrong with a DSN, as a clause that shows nothing of it; None when it can be used. Contacts nobody."""
-    if not text.strip():
-        return "is empty"
-    if "[YOUR-PASSWORD]" in text:
-        return "still holds the placeholder [YOUR-PASSWORD] instead of the database password"
-    if "://" in text and not text.startswith(("postgresql://", "postgres://")):
-        return "does not begin with postgresql://"
-    try:
-        parts = conninfo_to_dict(text)
-    except psycopg.Error:
-        return f"is no PostgreSQL connection string ({_ENCODED})"
-    if parts.get("service"):
-        return "names a service, whose file could lead anywhere; write out what the file says of it"
-    if not parts.get("host") and not parts.get("hostaddr"):
-        return "names no host"
-    if "@" in f"{parts.get('host')}{parts.get('dbname')}":
-        return f"holds a password that was cut off at one of its characters ({_ENCODED})"
-    if not parts.get("user"):
-        return "names no user"
-    return None
+        return named | {name: value for name, value in asked.items() if not self.parts.get(name)}
 
 
 def forget_environment() -> None:

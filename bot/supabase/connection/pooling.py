@@ -1,11 +1,13 @@
-"""No pooler in transaction mode: it gives each transaction another server session, so no setting or lock would hold."""
+"""No pooler in transaction mode: it gives each transaction another server session, so no setting or lock would hold.
+
+Supabase's own is known by its port before anything is contacted (`bot.connection_string`); any other by what it does.
+"""
 
 from __future__ import annotations
 
 from bot.errors import UsageError
 from bot.supabase.database import Database, Session, translated
 
-_TRANSACTION_PORT = "6543"
 _ATTEMPTS = 3
 
 
@@ -26,12 +28,6 @@ async def refuse_transaction_pooling(database: Database, session: Session) -> No
                 assert before is not None and theirs is not None and after is not None
                 if before != after or after[1] != "kept" or theirs[0] == before[0]:
                     raise _pooled()
-
-
-def refuse_transaction_port(database: Database) -> None:
-    """Supabase's pooler in transaction mode is known by its port, before anything is contacted. Raises UsageError."""
-    if str(database.parts.get("port")) == _TRANSACTION_PORT:
-        raise _pooled()
 
 
 def _pooled() -> UsageError:

@@ -12,7 +12,7 @@ from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.connection.dsn import server_proven
-from bot.supabase.connection.pooling import refuse_transaction_pooling, refuse_transaction_port
+from bot.supabase.connection.pooling import refuse_transaction_pooling
 from bot.supabase.database import Database, Session, end, query, translated
 from bot.supabase.formatting import sentence
 from bot.supabase.freeze.kit import SCHEMA
@@ -47,7 +47,6 @@ async def preflight(
 ) -> AsyncIterator[Finding]:
     """An error of one question is its finding. `directory` is where the export is to lie."""
     try:
-        refuse_transaction_port(database)
         session = await database.connect("doctor")
     except CutoverError as error:
         yield failed("source-connection", sentence(error.happened), error.do)
