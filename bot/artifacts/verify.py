@@ -57,6 +57,8 @@ class _Chain:
     """The line whose hash is the anchor; 0 when there is none."""
     hash_at: dict[int, str] = field(default_factory=dict)
     """Of the one line that SHA256SUMS names."""
+    closed_at: int = 0
+    """The line of the closing event."""
 
 
 class _Reading:
@@ -198,6 +200,8 @@ def _note(chain: _Chain, line: Line) -> None:
         chain.plan = event.plan
     elif isinstance(event, StepEnded):
         chain.results[event.step] = event.result
+        if isinstance(event.result, HandoverResult):
+            chain.closed_at = line.n
     elif isinstance(event, CheckpointOffered):
         done = {gate.step for gate in chain.plan.before(event.checkpoint)}
         chain.results = {step: result for step, result in chain.results.items() if step in done}
@@ -311,7 +315,15 @@ def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Fi
         why = f"{files.SUMS} and {files.JOURNAL} disagree about the hash of line {sums.journal_line}."
         yield failed("sums", why, _RESTORE)
     else:
-        yield passed("sums", f"{files.SUMS} matches the journal's closing event: digest {sums.digest}.")
+        matches = f"{files.SUMS} matches the journal's closing event (line {chain.closed_at:,}): digest {sums.digest}."
+        yield passed("sums", f"{matches} {_after_the_closing(chain.lines - chain.closed_at)}")
+
+
+def _after_the_closing(lines: int) -> str:
+    """What follows the closing event says what happened later; only the chain guards it."""
+    if not lines:
+        return "No line follows it."
+    return f"{lines:,} {'line follows' if lines == 1 else 'lines follow'} it, guarded by the hash chain alone."
 
 
 def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report: Report) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from bot.journal import Journal, read_chain
 from bot.plan import events as e
 from bot.plan.findings import Finding, Verdict, blocks
 from bot.ports import Progress
-from tests.evidence.conftest import handed_over
+from tests.evidence.conftest import AT, RUN, handed_over
 
 NAMED = [
     "auth_users.json", "empty.json", "freeze-prior.json", "metadata.json", "orders.json", "user-attention.json",
@@ -42,12 +42,29 @@ def test_a_whole_bundle_passes_and_says_what_it_is_worth(bundle: Any) -> None:
     assert {finding.check: finding.evidence for finding in found if finding.verdict is Verdict.PASS} == {
         "journal-chain": f"journal.jsonl: hash chain intact (5 lines); head {last_hash(bundle)}.",
         "users-chain": "users.jsonl: hash chain intact (5 lines).",
-        "sums": "SHA256SUMS matches the journal's closing event: digest "
-        f"{durable.sha256_of(bundle.directory / files.SUMS)}.",
+        "sums": "SHA256SUMS matches the journal's closing event (line 4): digest "
+        f"{durable.sha256_of(bundle.directory / files.SUMS)}. 1 line follows it, guarded by the hash chain alone.",
         "files-whole": "8 files match SHA256SUMS; 6 rows in the tables.",
         "anchor": "The bundle is consistent. It was not compared with Slack.",
     }
     assert len(found) == 5
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (0, "No line follows it."),
+        (1, "1 line follows it, guarded by the hash chain alone."),
+        (1204, "1,204 lines follow it, guarded by the hash chain alone."),
+    ],
+)
+def test_it_says_how_many_lines_follow_the_closing(bundle: Any, lines: int, said: str) -> None:
+    """The digest does not cover what happened after the handover; whoever reads it learns how much that is."""
+    result = handed_over(bundle.directory, bundle.run, bundle.head)
+    with Journal.open(bundle.directory / files.JOURNAL) as journal:
+        journal.append(e.to_record(e.StepEnded(at=AT, step="handover", result=result)))
+        journal.append_many(e.to_record(e.PostIntended(at=AT, key=f"{RUN}/header")) for _ in range(lines))
+    assert the(verify_bundle(bundle.directory, None), "sums").evidence.endswith(f"digest {result.digest}. {said}")
 
 
 def last_hash(bundle: Any) -> str:
