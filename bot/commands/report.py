@@ -9,13 +9,14 @@ from bot import settings
 from bot.artifacts import durable, files, metadata
 from bot.errors import UsageError
 from bot.record import read_events
+from bot.report.afterwards import afterwards
 from bot.report.evidence import gathered
 from bot.report.page import page
 from bot.terminal import tell
 
 
 def report(config: Path | None, directory: Path | None) -> int:
-    """Raises RecordDamaged, and writes nothing, when the journal or metadata.json is not what was written."""
+    """Raises RecordDamaged, and writes nothing, when journal, metadata.json or undo.jsonl is not what was written."""
     bundle = directory or settings.load(config=config).migration_data_dir
     record = list(read_events(bundle))
     head = (record[-1][0].n, record[-1][0].hash) if record else (0, "")
@@ -23,7 +24,8 @@ def report(config: Path | None, directory: Path | None) -> int:
     if (bundle / files.METADATA).exists():
         sha256 = durable.sha256_of(bundle / files.METADATA)
         described = metadata.read(bundle / files.METADATA, sha256=sha256)
-    evidence = gathered(((line.n, event) for line, event in record), head, described, sha256)
+    lines = ((line.n, event) for line, event in record)
+    evidence = gathered(lines, head, described, sha256, afterwards(bundle))
     if evidence is None:
         raise UsageError(
             f"There is no run in {bundle}",

@@ -1,6 +1,8 @@
 """All that happened, in order, a sentence each. Pure.
 
-What only says how a message came into the channel is left out; a message that somebody deleted is not.
+What only says how a message came into the channel is left out; a message that somebody deleted is not. Most of the rest
+belongs on the timeline, under a word that says what kind of thing it is; what people typed, what they were answered and
+each single finding do not, and are told elsewhere on the page.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 from bot.plan import events as e
 from bot.plan.findings import Finding
+from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.text import Foreign, Text, joined, say
 from bot.plan.texts.amounts import duration, number
 from bot.plan.texts.foreign import marked
@@ -19,22 +22,87 @@ from bot.plan.texts.foreign import marked
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """`n` is the line of the journal. `who` is a Slack id, "" where no person acted."""
+    """`n` is the line of the journal. `who` is a Slack id, "" where no person acted. `kind` is its word on the timeline,
+    "" for what is not on it.
+    """
 
     n: int
     at: datetime
     who: str
+    kind: str
     text: Text
 
 
 DELIVERY = (e.PostIntended, e.Posted, e.PostEdited, e.HeaderPinned)
+ELSEWHERE = (
+    e.MessageHeard, e.Answered, e.VerificationBegan, e.FindingMade, e.ChecksPassed, e.WatchRebased, e.PinGivenUp,
+)  # fmt: skip
+"""Told, and not on the timeline: the page has them beside their checkpoint, or in the list of every line."""
 
 
 def moment(n: int, event: e.Event) -> Moment | None:
     """None for what is not told."""
     if isinstance(event, DELIVERY):
         return None
-    return Moment(n=n, at=event.at, who=getattr(event, "user", "") or "", text=TOLD[type(event)](event))
+    who = getattr(event, "user", "") or ""
+    return Moment(n=n, at=event.at, who=who, kind=_kind(event), text=TOLD[type(event)](event))
+
+
+def _kind(event: e.Event) -> str:
+    return "" if isinstance(event, ELSEWHERE) else KINDS.get(type(event), event.type.replace("-", " "))
+
+
+KINDS: Mapping[type[e.Event], str] = {
+    e.RunOpened: "opened",
+    e.StartAsked: "start",
+    e.BotStarted: "restart",
+    e.BotLeft: "bot ended",
+    e.ChecklistOpened: "checklist",
+    e.ItemTicked: "tick",
+    e.ItemUnticked: "untick",
+    e.ItemAccepted: "accepted open",
+    e.CheckpointOffered: "checkpoint",
+    e.SignalAccepted: "approval",
+    e.ApprovalLapsed: "approval void",
+    e.CheckpointPassed: "passed",
+    e.CheckpointRefused: "refused",
+    e.CheckpointVoided: "void",
+    e.CheckWaived: "waiver",
+    e.ReasonAccepted: "accepted",
+    e.UnreadableAccepted: "accepted",
+    e.UserDecided: "decision",
+    e.StepBegan: "step",
+    e.StepEnded: "step",
+    e.StepFailed: "step stopped",
+    e.StepReopened: "step",
+    e.HoldAsked: "hold",
+    e.RetryAsked: "retry",
+    e.FreezeAsked: "freeze",
+    e.FreezeApplied: "freeze",
+    e.FreezeSeen: "freeze",
+    e.FreezeGone: "freeze gone",
+    e.FreezeFailed: "freeze failed",
+    e.GuardTaken: "guard",
+    e.GuardLost: "guard lost",
+    e.DriftSeen: "drift",
+    e.WatchBlinded: "watch",
+    e.WatchSawAgain: "watch",
+    e.ThawAsked: "thaw",
+    e.ThawConfirmed: "thaw",
+    e.Thawed: "thaw",
+    e.ThawFailed: "thaw failed",
+    e.Unfrozen: "thaw",
+    e.AbortAsked: "abort",
+    e.AbortConfirmed: "abort",
+    e.RunAborted: "abort",
+    e.Released: "release",
+    e.WindowTold: "window",
+    e.ReminderDue: "reminder",
+    e.PostLost: "message lost",
+    e.SecondInstanceSeen: "second bot",
+    e.SecondInstanceGone: "second bot",
+}
+"""By kind of event its word on the timeline. One that is not here gets the name that it has in the journal."""
 
 
 def _said(event: e.MessageHeard) -> Text:
@@ -55,7 +123,30 @@ def _reason_accepted(event: e.ReasonAccepted) -> Text:
 
 def _taken_up(event: e.BotStarted) -> Text:
     away = duration((event.at - event.away_since).total_seconds())
-    return say("A process of the bot continued the run, {away} after the last entry.", away=away)
+    changed = (
+        say(" The run keeps its own settings for {names}.", names=_names(event.otherwise)) if event.otherwise else ""
+    )
+    return say("The bot was started again, {away} after the last entry.{changed}", away=away, changed=changed)
+
+
+def _left(result: StepResult) -> Text:
+    match result:
+        case ExportResult(tables=tables, rows=rows):
+            return say(": {tables} tables, {rows} rows.", tables=number(tables), rows=number(rows))
+        case UsersResult() as users:
+            return say(
+                "{dry}: {users} users, {created} created, {matched} matched, {updated} updated, {unmapped} not mapped.",
+                dry=" as a dry run" if users.dry_run else "",
+                users=number(users.users),
+                created=number(users.created),
+                matched=number(users.matched),
+                updated=number(users.updated),
+                unmapped=number(users.unmapped),
+            )
+        case HandoverResult(digest=digest, files=files):
+            return say(": {files} files, digest {digest}.", files=number(files), digest=digest)
+        case _:
+            return say(": {says}", says=marked(result.says))
 
 
 def _guarded(event: e.GuardTaken) -> Text:
@@ -68,7 +159,7 @@ def _guarded(event: e.GuardTaken) -> Text:
 
 
 def _by_database(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M:%S} UTC by the database's clock"
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC (database clock)"
 
 
 def _thawed(event: e.Thawed) -> Text:
@@ -115,7 +206,7 @@ def _fields(event: e.Event) -> dict[str, Any]:
 TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.MessageHeard: _said,
     e.Answered: lambda event: say("Answered ({status}): {text}", status=event.status, text=event.text),
-    e.SignalAccepted: _of("The word of the {checkpoint} checkpoint was accepted, for evidence {digest}."),
+    e.SignalAccepted: _of("The {checkpoint} checkpoint was approved, on evidence {digest}."),
     e.ReasonAccepted: _reason_accepted,
     e.ChecklistOpened: _of("The checklist of the {checkpoint} checkpoint was posted."),
     e.ItemTicked: _of("The item {item} of the {checkpoint} checkpoint was ticked."),
@@ -146,7 +237,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.ChecksPassed: _of("The checks of the {checkpoint} checkpoint passed; every approver was verified again."),
     e.ApprovalLapsed: _of("An approval of the {checkpoint} checkpoint no longer counted: {why}."),
     e.CheckpointOffered: _of("The {checkpoint} checkpoint was posted, with evidence {digest}."),
-    e.CheckpointVoided: _of("The {checkpoint} checkpoint became void: {why}"),
+    e.CheckpointVoided: _why("The {checkpoint} checkpoint became void: {why}."),
     e.VerificationBegan: _of("The checks of the {checkpoint} checkpoint started (attempt {attempt})."),
     e.FindingMade: lambda event: say("Found, {finding}", finding=_finding(event.finding)),
     e.CheckpointRefused: _of("The {checkpoint} checkpoint was refused by the checks."),
@@ -156,14 +247,14 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
         by=" and ".join(event.by),
     ),
     e.StepBegan: _of("The step {step} started (attempt {attempt})."),
-    e.StepEnded: lambda event: say("The step {step} ended.", step=event.step),
+    e.StepEnded: lambda event: say("The step {step} ended{left}", step=event.step, left=_left(event.result)),
     e.StepFailed: _why("The step {step} stopped at a safe point: {why}"),
     e.StepReopened: _of("The step {step} started again for what was open in it."),
     e.ReminderDue: _of("The {checkpoint} checkpoint waited; people were reminded ({nth})."),
     e.WindowLengthened: _of("The window was set to {minutes} minutes from the freeze on."),
     e.WindowTold: _of("{percent} % of the window had passed."),
     e.PinGivenUp: lambda event: marked(event.finding.evidence),
-    e.PostLost: _of("The message {key} was deleted, or could no longer be edited."),
+    e.PostLost: _of("The bot's message {key} was deleted, or could no longer be edited."),
     e.SecondInstanceSeen: _of("Slack counted {connections} connections of the app: another process was one."),
     e.SecondInstanceGone: _of("No other process was connected as the app any more."),
     e.BotLeft: lambda event: joined([say("The bot ended while Supabase was frozen."), marked(event.why)]),
@@ -178,7 +269,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.FreezeApplied: lambda event: joined([say("The bot froze Supabase."), _found(event.findings)]),
     e.FreezeFailed: _why("The bot could not freeze Supabase: {why}"),
     e.DriftSeen: lambda event: say(
-        "The source moved under the freeze: {changes}", changes=joined(map(marked, event.changes), by="; ")
+        "The source moved under the freeze: {changes}.", changes=joined(map(marked, event.changes), by="; ")
     ),
     e.GuardTaken: _guarded,
     e.GuardLost: _why("The hard guard was lost: {why}"),

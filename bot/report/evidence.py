@@ -1,63 +1,49 @@
 """What an auditor asks: between whom, under which rules, on whose word, on which findings, and what came of it. Pure.
 
-The run is what the events add up to; what a run forgets as it goes on (findings of earlier attempts, waivers of a gate
-that was posted anew) is gathered from the events themselves.
+The run is what the events add up to; what a run forgets as it goes on is gathered from the events themselves, by
+`checkpoints` and `freezes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from bot.artifacts.metadata import Metadata
 from bot.plan import events as e
-from bot.plan import gate as plan
-from bot.plan.findings import Finding
+from bot.plan import posts
 from bot.plan.fold import after
-from bot.plan.offer import Approval, Offer
+from bot.plan.results import HandoverResult
 from bot.plan.run import Run
 from bot.plan.text import Text
+from bot.plan.texts.amounts import number
 from bot.plan.texts.state import doing
-from bot.report.chronicle import Moment, moment
+from bot.report.afterwards import Afterwards
+from bot.report.checkpoints import Checkpoint, Checkpoints, Posted
+from bot.report.chronicle import KINDS, Moment, moment
+from bot.report.freezes import Freezes, Frozen
+from bot.report.links import Channel
 
 
-@dataclass
-class Attempt:
-    """One checking of a gate; `outcome` is "passed", "refused", "lapsed" when the checks passed and an approval did not
-    stand, or, when it was cut off, "not ended".
-    """
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A moment, and the messages in the channel that it stands in: each an address and what is behind it."""
 
-    number: int
-    at: datetime
-    findings: list[Finding] = field(default_factory=list)
-    outcome: str = "not ended"
-
-
-@dataclass
-class Gate:
-    """A gate as it was once posted, with all that was said and found about it."""
-
-    checkpoint: plan.Gate
-    number: int
-    offer: Offer
-    attempts: list[Attempt] = field(default_factory=list)
-    waivers: list[e.CheckWaived] = field(default_factory=list)
-
-    @property
-    def approvals(self) -> Sequence[Approval]:
-        return self.offer.approvals
+    moment: Moment
+    links: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Users who were migrated incompletely; `accepted_by` is "" while nobody accepted just this set."""
+    """Users who were migrated incompletely; `accepted` is None while nobody accepted just this set."""
 
     name: str
     count: int
     todo: str
-    accepted_by: str
-    accepted_at: datetime | None
+    accepted: e.ReasonAccepted | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +52,7 @@ class Refused:
 
     at: datetime
     user: str
+    ts: str
     text: str
     why: Text
 
@@ -73,20 +60,25 @@ class Refused:
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """`head` is the number and the hash of the last line that it was made from; `bundle` is None before the export, and
-    `bundle_sha256` that of its file as it was read.
+    `bundle_sha256` that of its file as it was read. `closing_line` is 0 before the handover.
     """
 
     run: Run
     doing: Text
-    milestones: Sequence[tuple[str, datetime]]
-    gates: Sequence[Gate]
+    checkpoints: Sequence[Checkpoint]
+    freezes: Sequence[Frozen]
     reasons: Sequence[Reason]
-    moments: Sequence[Moment]
-    vias: dict[str, str]
-    """By the ts of a message, how it came: message, button or command."""
+    entries: Sequence[Entry]
     refused: Sequence[Refused]
+    acted: Mapping[str, int]
+    """By Slack id, how much came of what they said, in the order in which they first acted."""
+    names: Mapping[str, str]
+    """By Slack id, what people were called when they last spoke, as far as it was noted."""
+    channel: Channel
     bundle: Metadata | None
     bundle_sha256: str
+    afterwards: Afterwards
+    closing_line: int
     head: tuple[int, str]
 
     @property
@@ -94,105 +86,161 @@ class Evidence:
         """The tables on the page are those that were approved: the journal holds the digest of their file."""
         return self.run.export is not None and self.run.export.sha256 == self.bundle_sha256
 
+    @property
+    def timeline(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries if entry.moment.kind]
+
+    @property
+    def kept_until(self) -> datetime:
+        """As the mapping says, or before there is one the settings."""
+        users = self.run.users
+        if users is None or users.dry_run:
+            return self.run.opened.at + timedelta(days=self.run.opened.retain_days)
+        return users.retain_until
+
+    @property
+    def passed(self) -> Sequence[Posted]:
+        """Every gate that passed, each time, in the order of the plan."""
+        return [posted for point in self.checkpoints for posted in point.posted if posted.passed_at is not None]
+
+    @property
+    def interruptions(self) -> Sequence[str]:
+        """How often the run did not go straight on, by what kept it from that."""
+        kinds = Counter(entry.moment.kind for entry in self.entries)
+        return _counted(
+            (kinds[KINDS[e.CheckpointRefused]], "refusal by the checks", "refusals by the checks"),
+            (kinds[KINDS[e.HoldAsked]], "hold", "holds"),
+            (kinds[KINDS[e.StepFailed]], "stop of a step", "stops of a step"),
+            (self.run.drifts, "drift", "drifts"),
+            (self.run.thaw_attempts, "thaw", "thaws"),
+            (self.run.blinds, "time without sight of the source", "times without sight of the source"),
+            (self.run.starts, "restart", "restarts"),
+        )
+
+    @property
+    def exceptions(self) -> Sequence[str]:
+        """What approvers let pass, counted; the waivers are those that gates passed on."""
+        items = [item for checklist in self.run.checklists.values() for item in checklist.items.values()]
+        return _counted(
+            (len({(w.checkpoint, w.check) for w in self.run.waived}), "waived check", "waived checks"),
+            (
+                sum(reason.accepted is not None for reason in self.reasons),
+                "reason for users migrated incompletely",
+                "reasons for users migrated incompletely",
+            ),
+            (sum(item.state == "accepted" for item in items), "checklist item left open", "checklist items left open"),
+            (len(self.run.left_unread), "table left out", "tables left out"),
+        )
+
+    def via(self, ts: str) -> str:
+        """How a person said it: message, button or command."""
+        heard = self.run.heard.get(ts)
+        return heard.via if heard is not None else "message"
+
 
 @dataclass
 class _Gathered:
-    gates: dict[tuple[str, int], Gate] = field(default_factory=dict)
-    at_hand: Gate | None = None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    freezes: Freezes = field(default_factory=Freezes)
     accepted: dict[str, e.ReasonAccepted] = field(default_factory=dict)
-    vias: dict[str, str] = field(default_factory=dict)
-    milestones: list[tuple[str, datetime]] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[tuple[Moment, str, list[str]]] = field(default_factory=list)
+    """Each with the ts of what a person said, and the keys of the posts that it made the bot owe."""
     refused: list[Refused] = field(default_factory=list)
+    acted: dict[str, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    closing_line: int = 0
 
 
 def gathered(
-    lines: Iterable[tuple[int, e.Event]], head: tuple[int, str], bundle: Metadata | None, bundle_sha256: str = ""
+    lines: Iterable[tuple[int, e.Event]],
+    head: tuple[int, str],
+    bundle: Metadata | None,
+    bundle_sha256: str = "",
+    afterwards: Afterwards | None = None,
 ) -> Evidence | None:
     """From the journal's numbered lines; None for an empty journal."""
     run: Run | None = None
     found = _Gathered()
     for n, event in lines:
-        run = after(run, event)
-        _take(found, run, event)
-        if (told := moment(n, event)) is not None:
-            found.moments.append(told)
+        before, run = run, after(run, event)
+        _take(found, before, run, n, event)
     if run is None:
         return None
-    for place, gate in found.gates.items():
-        gate.offer = run.offers[place]
+    channel = Channel(run)
     return Evidence(
         run=run,
         doing=doing(run),
-        milestones=found.milestones,
-        gates=list(found.gates.values()),
+        checkpoints=found.checkpoints.found(run),
+        freezes=found.freezes.found,
         reasons=_reasons(run, found.accepted),
-        moments=found.moments,
-        vias=found.vias,
+        entries=[Entry(moment=m, links=_links(channel, said, keys)) for m, said, keys in found.moments],
         refused=found.refused,
+        acted=found.acted,
+        names=found.names,
+        channel=channel,
         bundle=bundle,
         bundle_sha256=bundle_sha256,
+        afterwards=afterwards or Afterwards(),
+        closing_line=found.closing_line if run.handover is not None else 0,
         head=head,
     )
 
 
-def _take(found: _Gathered, run: Run, event: e.Event) -> None:  # noqa: PLR0912  # one branch an event
-    gate = found.at_hand
+def _take(found: _Gathered, before: Run | None, run: Run, n: int, event: e.Event) -> None:
+    told = moment(n, event)
+    if told is not None:
+        said = getattr(event, "ts", "") or "" if told.who else ""
+        found.moments.append((told, said, _posts_of(before, run, event)))
+        if told.who and told.kind:
+            found.acted[told.who] = found.acted.get(told.who, 0) + 1
+    if isinstance(name := getattr(event, "name", ""), str) and name and told is not None and told.who:
+        found.names[told.who] = name
+    found.checkpoints.take(before, run, event, told)
+    found.freezes.take(before, run, event)
     match event:
-        case e.RunOpened():
-            found.milestones.append(("Run opened", event.at))
-        case e.CheckpointOffered():
-            place = (event.checkpoint, event.offer)
-            found.at_hand = Gate(run.plan.gate(event.checkpoint), event.offer, run.offers[place])
-            found.gates[place] = found.at_hand
-        case e.MessageHeard():
-            found.vias[event.ts] = event.via
         case e.Answered(status="refused"):
             heard = run.heard[event.ts].text if event.ts in run.heard else ""
-            found.refused.append(Refused(at=event.at, user=event.user, text=heard, why=event.text))
-        case e.VerificationBegan() if gate is not None:
-            gate.attempts.append(Attempt(event.attempt, event.at))
-        case e.FindingMade() if gate is not None and gate.attempts:
-            gate.attempts[-1].findings.append(event.finding)
-        case e.CheckpointRefused() if gate is not None and gate.attempts:
-            gate.attempts[-1].outcome = "refused"
-        case e.ApprovalLapsed() if gate is not None and gate.attempts:
-            gate.attempts[-1].outcome = "lapsed"
-        case e.CheckpointPassed() if gate is not None and gate.attempts:
-            gate.attempts[-1].outcome = "passed"
-            found.milestones.append((f"{gate.checkpoint.title} checkpoint passed", event.at))
-        case e.CheckWaived() if gate is not None:
-            gate.waivers.append(event)
-        case e.StepReopened():
-            found.at_hand = found.gates[run.current] if run.current else None
+            refused = Refused(at=event.at, user=event.user, ts=event.ts, text=heard, why=event.text)
+            found.refused.append(refused)
         case e.ReasonAccepted():
             found.accepted[event.reason] = event
-        case e.StepEnded():
-            found.milestones.append((event.result.milestone, event.at))
-        case e.Thawed():
-            found.milestones.append(("Supabase thawed", event.elsewhere or event.at))
-        case e.RunAborted():
-            found.milestones.append(("Run aborted", event.at))
-        case e.Released():
-            found.milestones.append(("New system live", event.at))
+        case e.StepEnded(result=HandoverResult()):
+            found.closing_line = n
         case _:
             pass
 
 
-def _reasons(run: Run, accepted: dict[str, e.ReasonAccepted]) -> list[Reason]:
+_ABOUT_THE_GATE = (
+    e.VerificationBegan, e.ChecksPassed, e.CheckpointPassed, e.CheckpointRefused, e.ApprovalLapsed, e.ReminderDue,
+)  # fmt: skip
+
+
+def _posts_of(before: Run | None, run: Run, event: e.Event) -> list[str]:
+    """The keys of what the channel was owed for it; what only edits a gate's message stands in that."""
+    if isinstance(event, e.CheckpointVoided):
+        return [posts.gate_key(run.run_id, event.checkpoint, event.offer)]
+    known = len(before.deliveries) if before is not None else 0
+    if len(run.deliveries) > known:
+        return list(islice(run.deliveries, known, known + 1))
+    return [run.gate_key] if isinstance(event, _ABOUT_THE_GATE) else []
+
+
+def _links(channel: Channel, said: str, keys: Iterable[str]) -> list[tuple[str, str]]:
+    addresses = [(channel.said(said), "message"), *((channel.post(key), "post") for key in keys)]
+    return [(address, what) for address, what in addresses if address]
+
+
+def _counted(*told: tuple[int, str, str]) -> Sequence[str]:
+    """Each with what it is called when there is one, and when there are more; nothing of what there is none."""
+    return [f"{number(count)} {one if count == 1 else many}" for count, one, many in told if count]
+
+
+def _reasons(run: Run, accepted: Mapping[str, e.ReasonAccepted]) -> list[Reason]:
     if run.users is None:
         return []
     reasons = []
-    for name, attention in sorted(run.users.attention.items()):
+    for name, attention in sorted(run.users.attention.items(), key=lambda item: (-item[1].count, item[0])):
         by = accepted.get(name)
         stands = by if by is not None and by.set_digest == attention.digest else None
-        reasons.append(
-            Reason(
-                name=name,
-                count=attention.count,
-                todo=attention.todo,
-                accepted_by=stands.user if stands else "",
-                accepted_at=stands.at if stands else None,
-            )
-        )
+        reasons.append(Reason(name=name, count=attention.count, todo=attention.todo, accepted=stands))
     return reasons

@@ -20,6 +20,7 @@ from bot.artifacts.verify import verify_bundle
 from bot.commands.report import report
 from bot.plan.findings import blocks
 from bot.rehearsal.standins.stackauth import StoredUser
+from tests.evidence.auditing import Audit
 from tests.night.killing import play_with_kills
 from tests.night.playing import SIGNALS, fast_night, play, posts
 
@@ -229,7 +230,9 @@ def test_the_canary_signs_in_with_the_hash_that_was_carried(played: Played) -> N
 
 
 def test_the_evidence_page_tells_the_night_and_no_secret(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every approval, every finding and every table stands on it; no address, no password and no key does."""
+    """Every approval, every finding and every table stands on it, and it says what the journal says; no address, no
+    password and no key does.
+    """
     bundle = played.directory
     assert report(None, bundle) == 0
     assert capsys.readouterr().out.startswith(f"{bundle / 'report.html'}\n")
@@ -244,3 +247,4 @@ def test_the_evidence_page_tells_the_night_and_no_secret(played: Played, capsys:
     assert not [secret for secret in played.secrets if secret in html]
     assert not re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", html)
     assert not blocks(verify_bundle(bundle, None))
+    Audit(bundle).must_all()

@@ -9,6 +9,7 @@ import pytest
 from bot.record import read_run
 from bot.rehearsal.night import PEOPLE, Night, until
 from bot.rehearsal.standins.notice import NoticeStandin
+from tests.evidence.auditing import Audit
 from tests.night.playing import (
     SIGNALS,
     alarm,
@@ -115,6 +116,11 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
             assert any("accepted open by <@U0GRACE>" in text for text in texts(night, "cutover_checkpoint"))
             reported, _, err = await night.command("report")
             assert reported == 0, err
+            audit = Audit(night.directory)
+            audit.must_all()
+            assert {"waiver", "tick", "accepted open", "restart", "passed"} <= {
+                audit.cell(row, "What") for row in audit.timeline
+            }
 
 
 @pytest.mark.all
