@@ -132,6 +132,7 @@ def _released_night() -> Night:
     night.do(ReportGuard(since=None, why="It was lost."))
     night.later(minutes=31)
     night.do(TellWindow())
+    night.ask("window 600")
     night.ask("hold somebody called", EVE)
     night.ask("thaw")
     night.ask("thaw yes")
