@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
+from tests import preloaded
 
 Prove = Callable[[], Awaitable[tuple[int, dict[str, str]]]]
 _HOLDS = {
@@ -35,8 +35,8 @@ def prove(source: Company, standin: GatewayStandin, tmp_path: Path) -> Prove:
 
     async def do() -> tuple[int, dict[str, str]]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "doctor", "--freeze"),
+        process = await preloaded.start(
+            *("doctor", "--freeze"),
             cwd=Path(__file__).parents[2],
             env={
                 **kept,
@@ -47,7 +47,6 @@ def prove(source: Company, standin: GatewayStandin, tmp_path: Path) -> Prove:
                 "MIGRATION_DATA_DIR": str(tmp_path / "nowhere"),
                 "CUTOVER__FREEZE__QUIET_SECONDS": "1",
             },
-            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
         )
         told = (await process.communicate())[0].decode().splitlines()

@@ -17,6 +17,7 @@ from bot.plan.events import Parties, RunOpened
 from bot.record import EventRecord, read_run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
+from tests import preloaded
 
 _FAR = "https://0.0.0.0:1"
 """An address that is no loopback, so that proxy and certificates count; nothing listens there."""
@@ -220,11 +221,10 @@ async def _cutover(
 ) -> tuple[int, str, str]:
     """The command with nothing but this in its environment: exit code, stdout, stderr."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *arguments),
+    process = await preloaded.start(
+        *arguments,
         env={
             **kept,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
             "SUPABASE_DB_URL": source.dsn,
             "MIGRATION_DATA_DIR": str(directory / "data"),
             **environment,
@@ -233,8 +233,7 @@ async def _cutover(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(120):
-        out, err = await process.communicate()
+    out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

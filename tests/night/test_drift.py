@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from bot.rehearsal.night import Night
+from tests import preloaded
 from tests.night.playing import (
     WRITES,
     alarm,
@@ -39,15 +38,10 @@ _RENAME = (
 async def _thaw_from_nowhere(night: Night, directory: Path) -> tuple[int, str]:
     """`cutover thaw` by somebody who has nothing but the DSN."""
     await asyncio.to_thread(directory.mkdir)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
+    process = await preloaded.start(
         "thaw",
         cwd=directory,
-        env={"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(Path(__file__).parents[2])}
-        | {"SUPABASE_DB_URL": night.company.dsn},
-        stdin=asyncio.subprocess.DEVNULL,
+        env={"HOME": str(directory), "SUPABASE_DB_URL": night.company.dsn},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -3,14 +3,13 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -18,6 +17,7 @@ from bot import cli
 from bot.artifacts import metadata
 from bot.artifacts.metadata import Metadata
 from bot.rehearsal.company import Company
+from tests import preloaded
 
 
 class Told(NamedTuple):
@@ -32,16 +32,9 @@ def environment(company: Company, **more: str) -> dict[str, str]:
     return {**kept, "SUPABASE_DB_URL": company.dsn, **more}
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "bot", *arguments]
-
-
-def cutover(here: Path, env: Mapping[str, str], *arguments: str, **how: Any) -> Told:
+def cutover(here: Path, env: Mapping[str, str], *arguments: str) -> Told:
     """`cutover` with these arguments in the directory `here`, whose `migration-data` is the data directory."""
-    ended = subprocess.run(
-        command(*arguments), cwd=here, env=dict(env), capture_output=True, text=True, check=False, **how
-    )
-    return Told(ended.returncode, ended.stdout, ended.stderr)
+    return Told(*preloaded.run(*arguments, cwd=here, env=env))
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import resource
 import signal
 import stat
 import subprocess
-import time
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from bot.plan.practice import Practice
 from bot.ports import Progress
 from bot.practice import practise, read_timings
 from bot.rehearsal.company import MARKS, Company
+from bot.rehearsal.night import until
 from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label
-from tests.practice.conftest import Taken, Told, command, cutover, environment
+from tests import preloaded
+from tests.practice.conftest import Taken, Told, cutover, environment
 
 
 def test_it_ends_with_a_screen_for_whoever_leads_the_migration(taken: Taken) -> None:
@@ -174,14 +177,17 @@ def test_a_full_disk_leaves_nothing(database: Company, tmp_path: Path, named: st
     """2 and one sentence; what fitted is removed, a directory that was there before stays."""
     if named:
         (tmp_path / named).mkdir()
-    told = cutover(
-        tmp_path,
-        environment(database),
-        *("practice", *([named] if named else [])),
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", "practice", *([named] if named else [])],
+        cwd=tmp_path,
+        env=environment(database),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (told.code, told.out) == (2, "")
-    assert "(File too large); no file of that name was created or changed" in told.err.splitlines()[-1]
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "(File too large); no file of that name was created or changed" in ended.stderr.splitlines()[-1]
     assert not (tmp_path / "migration-data").exists()
     if named:
         assert {path.name for path in (tmp_path / named).iterdir()} <= {".gitignore", ".cutover.lock"}
@@ -229,24 +235,24 @@ CREATE TABLE public.zz_slow AS SELECT 'slow'::public.slow AS value
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_removes_what_it_wrote(database: Company, tmp_path: Path, number: signal.Signals) -> None:
+async def test_told_to_stop_it_removes_what_it_wrote(database: Company, tmp_path: Path, number: signal.Signals) -> None:
     """130 and one sentence, in the middle of the export: no row of anybody is left lying about."""
     with psycopg.connect(database.admin_dsn, autocommit=True) as session:
         session.execute(_SLOW.encode())
-    practising = subprocess.Popen(
-        command("practice"), cwd=tmp_path, env=environment(database), stderr=subprocess.PIPE, text=True
-    )
+    practising = await preloaded.start("practice", cwd=tmp_path, env=environment(database), stderr=PIPE)
+
+    def is_there() -> bool:
+        assert practising.returncode is None
+        return bool(list(tmp_path.glob("migration-data/practice/*/orders.json")))
+
     try:
-        until = time.monotonic() + 60
-        while not list(tmp_path.glob("migration-data/practice/*/orders.json")):
-            assert practising.poll() is None and time.monotonic() < until
-            time.sleep(0.01)
+        await until(is_there, timeout=120)
         practising.send_signal(number)
-        _, err = practising.communicate(timeout=60)
+        _, err = await practising.communicate()
     finally:
         practising.kill()
     assert practising.returncode == 130
-    assert err.splitlines()[-1] == (
+    assert err.decode().splitlines()[-1] == (
         "cutover: The practice was told to stop; nothing was changed in Supabase, and what had been read was removed; "
         "start `cutover practice` again when there is time for it."
     )
