@@ -8,8 +8,10 @@ from pathlib import Path
 from bot.rehearsal.company import build
 from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 
-NIGHT = {"users": 120, "rows": 4000}
+NIGHT = {"users": 120, "rows": 4_000}
 """The company of most nights."""
+SMALL_NIGHT = {"users": 60, "rows": 1_500}
+"""That of nights in which nothing depends on how large it is."""
 _shelf = list[Path]()
 
 
@@ -19,9 +21,12 @@ def keep_in(directory: Path) -> None:
 
 
 @cache
-def of_a_night() -> Resting:
-    """The company of most nights, in the database `postgres`."""
-    return made_once("night", EmbeddedPostgres, lambda server: build(server, **NIGHT))
+def of_a_night(users: int, rows: int) -> Resting | None:
+    """The company of a night, in the database `postgres`; None for one that few nights have."""
+    wanted = {"users": users, "rows": rows}
+    if wanted not in (NIGHT, SMALL_NIGHT):
+        return None
+    return made_once(f"night-{users}-{rows}", EmbeddedPostgres, lambda server: build(server, **wanted))
 
 
 @cache

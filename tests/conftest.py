@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 
 _numbers = count(1)
+
+settings.register_profile("on any machine", deadline=None)  # what takes long on a busy one is not slow
+settings.load_profile("on any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,8 +6,8 @@
 
 Most of what a short command costs is the loading of its libraries, and the suite starts hundreds. So each worker keeps
 one process that has loaded them, with one thread and nothing open; a command is a fork of that, in a directory, an
-environment and a session of its own, with its own streams. It goes through `bot.__main__` from the first line and ends
-as any interpreter does. It is a process like any other: it can be stopped and killed.
+environment and a session of its own, with its own streams. It runs `bot` from its first line and ends as any
+interpreter does. It is a process like any other: it can be stopped and killed.
 
 It is no start. Tests about starting (interrupts while loading, what is loaded, locales, another user) use the real
 command, and so do some whole nights.
@@ -21,6 +21,7 @@ import contextlib
 import gc
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -90,8 +91,11 @@ async def start(
     env: Mapping[str, str],
     stdout: int | IO[bytes] = DEVNULL,
     stderr: int | IO[bytes] = DEVNULL,
+    module: str = "bot",
 ) -> Forked:
-    """`cutover` with these arguments and nothing to read. Streams are DEVNULL, PIPE or a file, stderr also STDOUT."""
+    """`python -m bot`, or another module, with these arguments and nothing to read. Streams are DEVNULL, PIPE or a
+    file, stderr also STDOUT.
+    """
     pipes = dict[str, int]()
     with contextlib.ExitStack() as open_until_it_runs:
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -106,7 +110,7 @@ async def start(
                 streams.append(streams[1])
             else:
                 streams.append(nothing if isinstance(stream, int) else stream.fileno())
-        process = Forked(*_stock().fork(arguments, cwd, env, streams))
+        process = Forked(*_stock().fork([module, *arguments], cwd, env, streams))
     for name, end in pipes.items():
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
@@ -119,7 +123,7 @@ async def start(
 def run(*arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
     """`cutover` to its end: exit code, stdout, stderr."""
     with Path(os.devnull).open() as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        _, end = _stock().fork(arguments, cwd, env, [stream.fileno() for stream in (nothing, out, err)])
+        _, end = _stock().fork(["bot", *arguments], cwd, env, [stream.fileno() for stream in (nothing, out, err)])
         with end:
             code = os.waitstatus_to_exitcode(int(end.recv(16)))
         for stream in (out, err):
@@ -138,11 +142,11 @@ class _Stock:
         atexit.register(self._end)
 
     def fork(
-        self, arguments: tuple[str, ...], cwd: Path, env: Mapping[str, str], streams: list[int]
+        self, command: list[str], cwd: Path, env: Mapping[str, str], streams: list[int]
     ) -> tuple[int, socket.socket]:
         """The process id of the command, and where its wait status comes when it has ended."""
         ours, theirs = socket.socketpair()
-        wanted = json.dumps({"arguments": arguments, "directory": str(cwd), "environment": dict(env)})
+        wanted = json.dumps({"command": command, "directory": str(cwd), "environment": dict(env)})
         with theirs, self._lock:
             socket.send_fds(self._socket, [wanted.encode()], [*streams, theirs.fileno()])
             answer = self._socket.recv(16)
@@ -228,11 +232,9 @@ def _become(wanted: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(wanted["environment"])
     sys.path[0] = wanted["directory"]
-    sys.argv = ["cutover", *wanted["arguments"]]
+    sys.argv[:] = wanted["command"]
 
 
 if __name__ == "__main__":
     _serve()
-    from bot.__main__ import main
-
-    main()
+    runpy.run_module(sys.argv[0], run_name="__main__")

@@ -73,7 +73,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def over(reader: asyncio.StreamReader) -> bytes:
     """All that comes until the other end is gone."""
     try:
-        return await asyncio.wait_for(reader.read(), 30)
+        return await asyncio.wait_for(reader.read(), 180)
     except ConnectionError:
         return b""
 
@@ -86,7 +86,7 @@ async def test_a_flood_of_half_requests_keeps_slack_from_nothing(http: HttpListe
         for n in range(3):
             message = MESSAGE | {"event": MESSAGE["event"] | {"ts": f"1700000002.00000{n}"}}  # type: ignore[operator]
             body = json.dumps(message).encode()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 assert (await sent(http, body, signed(body)))[0] == 200
             assert http.connections <= MOST
     assert len(ear.heard) == 3
@@ -177,7 +177,7 @@ async def test_a_body_that_is_too_large_is_not_read(http: HttpListener) -> None:
     """413, before it is in memory."""
     head = b"POST /slack/events HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n"
     async with strangers(http, 1, head + b"x" * 2_000_000) as (reader,):
-        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 413 ")
+        assert (await asyncio.wait_for(reader.readline(), 180)).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_a_stranger_who_leaves_in_the_middle_is_no_line_in_the_log(

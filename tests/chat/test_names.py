@@ -40,7 +40,7 @@ async def test_an_approval_keeps_the_name_it_was_given_under(tmp_path: Path) -> 
         await stage.settles()
         assert "from 2 of these: Grace Hopper (`U0ADA`), `S0OPS`." in stage.answers[-1]
         assert "Ada Lovelace (`U0ADA`) said `frozen`: received, another approver is needed." in stage.answers[-1]
-        gate = await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and "1 of 2" in m.text, 20)
+        gate = await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and "1 of 2" in m.text, 180)
         assert "approved by Ada Lovelace (`U0ADA`)" in gate.text
     run = read_run(tmp_path)
     assert run is not None
@@ -68,7 +68,9 @@ async def test_a_name_is_foreign_text(name: str, shown: str, tmp_path: Path) -> 
     async with staged("Socket Mode", tmp_path) as stage:
         _rename(stage, BOB, name)
         stage.says(BOB, "<@U0BOT> hold the orders look wrong")
-        held = await stage.slack.wait_for(lambda m: "The run is held" in m.text and m.event_type == "cutover_alarm", 20)
+        held = await stage.slack.wait_for(
+            lambda m: "The run is held" in m.text and m.event_type == "cutover_alarm", 180
+        )
         assert f"{shown} said why: `the orders look wrong`." in held.text
 
 

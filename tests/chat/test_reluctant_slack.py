@@ -14,7 +14,7 @@ LASTING = ("edit_window_closed", "cant_update_message", "message_not_found", "is
 
 
 async def _stands(stage: Stage, key: str) -> None:
-    await stage.slack.wait_for(lambda m: m.payload.get("key") == f"{RUN}/{key}", 30)
+    await stage.slack.wait_for(lambda m: m.payload.get("key") == f"{RUN}/{key}", 180)
 
 
 @pytest.mark.parametrize("fault", [*PASSING, *LASTING])

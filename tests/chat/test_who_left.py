@@ -54,13 +54,13 @@ async def test_an_approval_of_somebody_who_left_meanwhile_opens_nothing(
         there = stage.slack.people[GRACE], list(stage.slack.groups[OPS])
         leaves(stage)
         stage.checks_end.set()
-        told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 30)
+        told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 180)
         assert (
             f"Every check passed, but the approval of Grace (`U0GRACE`) no longer counts: {reason}. "
             "The approval of Ada (`U0ADA`) is kept." in told.text
         )
         assert "<@" not in told.text
-        await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "waiting", 30)
+        await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "waiting", 180)
         assert (stage.run.phase, stage.run.freeze, stage.run.offer.by) == (Phase.WAITING, None, (ADA,))  # type: ignore[union-attr]
         stage.slack.people[GRACE], stage.slack.groups[OPS] = there
         stage.slack.disabled_groups.clear()
@@ -79,7 +79,7 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
         await stage.settles()
         stage.slack.fail_next(method, "internal_error", times=3)
         stage.checks_end.set()
-        told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 30)
+        told = await stage.slack.wait_for(lambda m: m.payload.get("check") == "approvers-entitled", 180)
         assert (
             "Slack did not say whether Grace (`U0GRACE`) may still open this checkpoint, so it stays closed."
             in told.text
@@ -88,7 +88,7 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
             "Wait until Slack answers again (status.slack.com). Then say `frozen` again; everything is checked again."
             in told.text
         )
-        await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "refused", 30)
+        await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "refused", 180)
         assert stage.run.freeze is None
         stage.slack.heal(method)
         stage.says(GRACE, "frozen")
@@ -114,7 +114,7 @@ async def test_a_hold_while_slack_is_asked_keeps_the_gate_shut(tmp_path: Path) -
         stage.slack.fail_next("users.info", "hang")
         stage.checks_end.set()
         await stage.until(lambda: stage.run.checked)
-        await stage.slack.wait_until(lambda: any(call.answer == "hang" for call in stage.slack.calls), 30)
+        await stage.slack.wait_until(lambda: any(call.answer == "hang" for call in stage.slack.calls), 180)
         stage.says(ADA, "<@U0BOT> hold let me look")
         await stage.until(lambda: stage.run.phase is Phase.HELD)
         await stage.settles()

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
-import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 
 from bot.rehearsal.company import Company, build
 from bot.rehearsal.postgres import EmbeddedPostgres
+from tests import preloaded
+from tests.preloaded import Forked
 
 ROOT = Path(__file__).parents[2]
-EXPORTING = (sys.executable, "-m", "benchmarks.exporting", "export")
-KILLS = 8
+KILLS = 5
 ALL_KILLS = 50
 MOVES = (
     "INSERT INTO public.big SELECT max(id) + 1, 'one more' FROM public.big",
@@ -40,10 +42,14 @@ def alone() -> Iterator[Company]:
         yield company
 
 
-async def begin(company: Company, directory: Path) -> asyncio.subprocess.Process:
+async def begin(company: Company, directory: Path) -> Forked:
     """A process that has loaded everything and begins to export."""
-    process = await asyncio.create_subprocess_exec(
-        *EXPORTING, company.dsn, directory, "2", stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    process = await preloaded.start(
+        *("export", company.dsn, str(directory), "2"),
+        module="benchmarks.exporting",
+        cwd=ROOT,
+        env=os.environ,
+        stdout=PIPE,
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"

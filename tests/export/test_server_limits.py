@@ -50,11 +50,11 @@ def source(small: Company) -> Iterator[Company]:
 
 
 def limited(company: Company, *names: str) -> bool:
-    """Sets these time-outs to 200 ms for the whole database; False where the server does not know one."""
+    """Sets these time-outs to a second for the whole database; False where the server does not know one."""
     there = "SELECT 1 FROM pg_settings WHERE name = %s"
     known = [name for name in names if company.server.sql(there, parameters=[name])]
     for name in known:
-        company.server.sql(f"ALTER DATABASE {company.dbname} SET {name} = '200ms'", company.dbname)
+        company.server.sql(f"ALTER DATABASE {company.dbname} SET {name} = '1s'", company.dbname)
     return len(known) == len(names)
 
 
@@ -63,7 +63,7 @@ async def test_no_time_limit_of_the_server_ends_what_an_export_does(source: Comp
     known = limited(source, "statement_timeout", "idle_session_timeout", "transaction_timeout")
 
     async with hold_snapshot(Database(source.dsn), read_catalog) as snapshot, snapshot.borrow("slow") as reader:
-        await reader.ask(sql.SQL("SELECT pg_sleep(0.3)"), of="public.settings")
+        await reader.ask(sql.SQL("SELECT pg_sleep(1.2)"), of="public.settings")
         await reader.ask(sql.SQL("SELECT count(*) FROM public.settings"), of="public.settings")
         await snapshot.clock()
 
@@ -77,7 +77,7 @@ async def test_nor_a_restore(source: Company, tmp_path: Path) -> None:
     described = taken.metadata
     source.server.sql(
         "TRUNCATE public.settings; CREATE FUNCTION app.slow() RETURNS trigger LANGUAGE plpgsql AS"
-        " 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END';"
+        " 'BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END';"
         " CREATE TRIGGER slow BEFORE INSERT ON public.settings FOR EACH ROW EXECUTE FUNCTION app.slow()",
         source.dbname,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WITHIN = 30
+WITHIN = 180
 
 
 @dataclass

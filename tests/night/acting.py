@@ -46,7 +46,7 @@ class Cast:
             slack.command(who, word)
         else:
             mention = "" if word in SIGNALS.values() else f"<@{slack.bot_user_id}> "
-            answer = await self._night.answer_to(slack.say(who, mention + word), timeout=60)
+            answer = await self._night.answer_to(slack.say(who, mention + word), timeout=180)
             return answer.payload["status"], answer.text
 
         def answers() -> list[tuple[str, str]]:
@@ -54,7 +54,7 @@ class Cast:
             about = [m for m in since if m.event_type == "cutover_answer" and m.text.startswith(f"<@{who}>")]
             return [(m.payload["status"], m.text) for m in about]
 
-        await slack.wait_until(lambda: bool(answers()), 60)
+        await slack.wait_until(lambda: bool(answers()), 180)
         return answers()[0]
 
     async def done(self, who: str, word: str) -> str:
@@ -104,7 +104,7 @@ class Cast:
 
     async def _open(self, gate: str) -> None:
         night, word = self._night, SIGNALS[gate]
-        await shows(night, gate, "waiting", within=120)
+        await shows(night, gate, "waiting")
         if gate == "export":
             self.acted.locked = _locks(night) > 0
             if self._row["reminders"] == "0.05":
@@ -119,7 +119,7 @@ class Cast:
             if n < len(opens):
                 await self.refused(who, word)
                 assert not passed(night, gate), f"{gate} passed on {n} of {len(opens)} approvals"
-        await shows(night, gate, "passed", "refused", within=120)
+        await shows(night, gate, "passed", "refused")
         assert passed(night, gate), "\n".join([f"{gate} was refused", *texts(night, "cutover_finding")])
         self.acted.given[gate] = tuple(opens)
 
@@ -144,7 +144,7 @@ class Cast:
 
     async def _end(self) -> None:
         night = self._night
-        await header_shows(night, "done", within=120)
+        await header_shows(night, "done")
         if self._row["ends"] == "stays":
             await self.refused(OUTSIDER, "release")
             await self.done(self._approvers[0], "release")

@@ -38,8 +38,8 @@ def fast_night(directory: Path, kind: type[Night] = ForkedNight, **choices: Any)
     start of a command is what matters.
     """
     chosen = {**clusters.NIGHT, "quiet_seconds": 1, "posts_per_second": 100, "latency": 0.003, **choices}
-    usual = all(chosen[name] == value for name, value in clusters.NIGHT.items())
-    return kind(directory, **chosen, server=EmbeddedPostgres(like=clusters.of_a_night()) if usual else None)
+    like = clusters.of_a_night(chosen["users"], chosen["rows"])
+    return kind(directory, **chosen, server=EmbeddedPostgres(like=like) if like else None)
 
 
 # -- what the platform does -------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 async def heard_over_http(night: Night, port: int, signing_secret: str) -> None:
     """As when the address is typed into the app's settings, again until the bot answers."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             with contextlib.suppress(aiohttp.ClientError):
                 await night.slack.set_request_url(f"http://127.0.0.1:{port}/slack/events", signing_secret)
@@ -93,8 +93,8 @@ async def pass_gate(night: Night, gate: str) -> None:
     while not passed(night, gate):
         run = read_run(night.directory)
         for reason in run.open_reasons if run else ():
-            await night.answer_to(night.says("grace", f"@cutover accept {reason}"), timeout=60)
-        answer = await night.answer_to(night.says("ada", SIGNALS[gate]), timeout=60)
+            await night.answer_to(night.says("grace", f"@cutover accept {reason}"), timeout=180)
+        answer = await night.answer_to(night.says("ada", SIGNALS[gate]), timeout=180)
         if answer.payload["status"] == "done":
             await shows(night, gate, "passed", "refused")
         if gate == "freeze" and not passed(night, gate):
@@ -113,7 +113,7 @@ async def ended(night: Night) -> int:
     """The exit code of the bot that ends by itself: a killed one is started again by whoever killed it."""
     while True:
         starts = night.starts
-        code = await night.bot_ends(60)
+        code = await night.bot_ends(180)
         if code != -9:
             return code
         while night.starts == starts:  # noqa: ASYNC110

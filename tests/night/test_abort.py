@@ -53,7 +53,7 @@ async def _abort(night: Night, *, killed: bool = False) -> None:
         status, text = await told(night, "ada", "@cutover abort yes")
         assert (status, text.split(",")[0]) == ("done", "Stopping at a safe point")
     async with restarted(night):
-        await header_shows(night, "aborted", within=30)
+        await header_shows(night, "aborted")
         assert await ended(night) == 3
     assert await writes(night) == WRITES
     found = posts(night, "cutover_finding")[before:]
@@ -113,7 +113,7 @@ async def test_an_abort_among_the_users_and_the_night_after_it(tmp_path: Path) -
         await pass_gate(night, "freeze")
         night.stack.latency_seconds = 0.6
         await pass_gate(night, "export")
-        await until(lambda: len(night.stack.users) > 10, timeout=30)
+        await until(lambda: len(night.stack.users) > 10, timeout=180)
         await _abort(night)
         assert settings_of(night) == before
         first = len(night.stack.users)
@@ -159,7 +159,7 @@ async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
         await _next_run(night)
         await night.freeze()
         await pass_gate(night, "freeze")
-        await until(lambda: any(night.directory.glob("*.json.partial")), timeout=30)
+        await until(lambda: any(night.directory.glob("*.json.partial")), timeout=180)
         assert "step-ended" not in await stopped()
         assert not (night.directory / "metadata.json").exists()
         assert not list(night.directory.glob("*.json.partial"))
@@ -196,7 +196,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         await pass_gate(night, "freeze")
         night.stack.latency_seconds = 0.6
         await pass_gate(night, "export")
-        await until(lambda: len(night.stack.users) > 10, timeout=30)
+        await until(lambda: len(night.stack.users) > 10, timeout=180)
         night.stack.latency_seconds = 5  # so that the step still runs, however long the commands take to start
         run = journal(night)[0]["run_id"]
         port = urlsplit(night.slack.api_url).port

@@ -48,7 +48,7 @@ async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_poste
         assert [post["run_id"] for post in posts(night, "cutover_run")] == [lost]
 
         await night.start_bot()
-        await night.slack.wait_until(lambda: len(posts(night, "cutover_checkpoint")) == 2, 30)
+        await night.slack.wait_until(lambda: len(posts(night, "cutover_checkpoint")) == 2, 180)
         assert [post["run_id"] for post in posts(night, "cutover_run")] == [lost, opened["run_id"]]
 
 
@@ -87,7 +87,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
 
         night.slack.heal("chat.postMessage")
         await night.start_bot("--new", "--once")
-        await night.slack.wait_until(lambda: len({p["run_id"] for p in posts(night, "cutover_run")}) == 2, 60)
+        await night.slack.wait_until(lambda: len({p["run_id"] for p in posts(night, "cutover_run")}) == 2, 180)
         closing = [post for post in posts(night, "cutover_summary") if not post["checkpoint"]]
         assert [post["run_id"] for post in closing] == [old]
         assert next(post["status"] for post in posts(night, "cutover_run")) == "done"

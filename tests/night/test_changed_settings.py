@@ -12,6 +12,7 @@ import pytest
 from bot.artifacts import mapping
 from bot.record import read_run
 from bot.rehearsal.night import Night
+from tests import clusters
 from tests.night.playing import (
     alarm,
     assert_handed_over,
@@ -63,7 +64,7 @@ async def test_settings_changed_at_every_gate_harm_no_run(tmp_path: Path) -> Non
     """All at once before each gate, and put back at one between: the run takes what it was opened with, says once what
     it keeps, and no gate takes an edit of the settings for a source that moved or a mapping that is damaged.
     """
-    async with fast_night(tmp_path / "night", users=60, rows=1_500, settings=_OPENED) as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT, settings=_OPENED) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await _starts_with(night, _KEPT | _NOW)
@@ -113,7 +114,7 @@ async def test_a_bot_at_the_ends_of_its_settings_starts_and_obeys(tmp_path: Path
     """Every number at its least, then at its most, and the other way round, in one open run: the gate is posted, words
     are answered, and TERM ends the bot.
     """
-    async with fast_night(tmp_path / "night", users=20, rows=500) as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         for n, numbers in enumerate((first, _MOST if first is _LEAST else _LEAST)):
             await _starts_with(night, numbers)
             await shows(night, "freeze", "waiting")

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from bot import cli
 from bot.plan.gates import BEFORE, BEHIND
+from tests import clusters
 from tests.night.playing import fast_night, shows, told
 
 _OTHERS = re.compile(
@@ -23,7 +24,7 @@ async def test_help_manifest_doctor_and_the_first_checkpoint_speak_of_three_gate
     for name in ("", *get_command(cli.app).commands):  # type: ignore[attr-defined]
         printed[f"{name} --help"] = CliRunner().invoke(cli.app, [*([name] if name else []), "--help"]).output
     assert "Usage" in printed["run --help"]
-    async with fast_night(tmp_path / "night", users=20, rows=200) as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         for command in ("manifest", "doctor"):

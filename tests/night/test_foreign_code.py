@@ -78,7 +78,7 @@ async def waive(night: Night) -> None:
     await shows(night, "freeze", "waiting")
     await told(night, "ada", "frozen")
     await shows(night, "freeze", "refused")
-    await night.slack.wait_for(lambda m: "app.step(integer) of app_role" in m.text, 30)
+    await night.slack.wait_for(lambda m: "app.step(integer) of app_role" in m.text, 180)
     for who in ("ada", "grace"):
         status, answer = await told(night, who, "@cutover accept foreign-code: it is the application's own")
         assert status == "done", answer

@@ -57,13 +57,13 @@ async def test_nobody_writes_from_the_export_until_it_is_checked(tmp_path: Path)
         assert _overriding(night) == "55P03"
 
         await night.kill_bot()
-        await night.slack.wait_until(lambda: _locks(night) == 0, 30)
+        await night.slack.wait_until(lambda: _locks(night) == 0, 180)
         await night.start_bot()
         await alarm(night, "The hard guard is set again.")
         assert _overriding(night) == "55P03"
         await pass_gate(night, "export")
         await shows(night, "users", "waiting")
-        await night.slack.wait_until(lambda: _locks(night) == 0, 30)
+        await night.slack.wait_until(lambda: _locks(night) == 0, 180)
         code = await play_on(night)
         await assert_handed_over(night, code, users=night.users)
         assert sum("hard guard" in text for text in texts(night, "cutover_alarm")) == 2

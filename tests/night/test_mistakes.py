@@ -24,7 +24,7 @@ from bot.plan.run import Run
 from bot.record import EventRecord, read_run
 from bot.rehearsal.night import Night, until
 from bot.rehearsal.standins.slack import Channel
-from tests import preloaded
+from tests import clusters, preloaded
 from tests.night.playing import fast_night
 from tests.plan.histories import night_at
 from tests.preloaded import Forked
@@ -75,7 +75,7 @@ class World:
             stderr=PIPE,
         )
 
-    async def ended(self, process: Forked, within: float = 60) -> Ended:
+    async def ended(self, process: Forked, within: float = 180) -> Ended:
         """No line of stderr is a trace or shows a secret, and all but the last are log lines."""
         out, err = await asyncio.wait_for(process.communicate(), within)
         text = err.decode()
@@ -100,7 +100,7 @@ class World:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     directory = tmp_path_factory.mktemp("world")
-    async with fast_night(directory / "night", users=60, rows=1000) as night:
+    async with fast_night(directory / "night", **clusters.SMALL_NIGHT) as night:
         yield World(night)
 
 
@@ -111,7 +111,7 @@ async def begun(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     process = await world.start(directory)
     await _waits_at_gate_1(directory)
     process.send_signal(signal.SIGTERM)
-    assert (await world.ended(process, within=10)).code == 130
+    assert (await world.ended(process)).code == 130
     return directory
 
 
@@ -252,7 +252,7 @@ async def test_a_name_that_is_not_in_the_source_is_refused_before_a_run_opens(
     process = await world.start(data, **wrong)
     run = await _waits_at_gate_1(data, starts=1)
     process.send_signal(signal.SIGTERM)
-    assert (await world.ended(process, within=15)).code == 130
+    assert (await world.ended(process)).code == 130
     assert run.opened.rules.exclude_tables == run.opened.rules.include_schemas == ()
 
 
@@ -530,8 +530,8 @@ async def test_a_second_bot_is_refused_and_names_the_first(world: World, data: P
     )
     await until(lambda: _sessions(world, "cutover/-/lock") == 2, 60)
     impatient.send_signal(signal.SIGTERM)
-    assert (await world.ended(impatient, within=10)).code == 130
-    told = await world.ended(patient, within=30)
+    assert (await world.ended(impatient)).code == 130
+    told = await world.ended(patient)
     assert (told.code, told.out) == (4, "")
     assert re.fullmatch(
         rf"cutover/{run.run_id}/lock \(pid \d+, since [-0-9]+ [:0-9.]+ UTC\) holds the lock on the source; nothing was "
@@ -542,7 +542,7 @@ async def test_a_second_bot_is_refused_and_names_the_first(world: World, data: P
         assert not (tmp_path / directory).exists()
     assert first.returncode is None
     first.send_signal(signal.SIGINT)
-    assert (await world.ended(first, within=10)).code == 130
+    assert (await world.ended(first)).code == 130
 
 
 def _sessions(world: World, name: str) -> int:
@@ -565,7 +565,7 @@ async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
         run = await _waits_at_gate_1(data, starts)
         before = _bytes(data)
         process.send_signal(number)
-        assert await world.ended(process, within=10) == Ended(
+        assert await world.ended(process) == Ended(
             130,
             "The bot was told to stop and stopped at a safe point; the run stands as the journal says; "
             "start `cutover run` again to go on.",

@@ -9,9 +9,11 @@ import pytest
 from bot.record import read_run
 from bot.rehearsal.night import PEOPLE, Night, until
 from bot.rehearsal.standins.notice import NoticeStandin
+from tests import clusters
 from tests.evidence.auditing import Audit
 from tests.night.playing import (
     SIGNALS,
+    ForkedNight,
     alarm,
     assert_handed_over,
     ended,
@@ -61,14 +63,16 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
             "CUTOVER__CHECKPOINTS__STABLE__HOURS": "0",
         }
         async with AsyncExitStack() as world:
-            night = await world.enter_async_context(fast_night(tmp_path / "night", settings=plan, users=40, rows=1000))
+            night = await world.enter_async_context(
+                fast_night(tmp_path / "night", settings=plan, **clusters.SMALL_NIGHT)
+            )
             await night.start_bot()
             await world.enter_async_context(restarted(night))
             # Nobody practised: refused, and let pass by two who say why.
             await shows(night, "environment", "waiting")
             assert (await told(night, "ada", "env-ready"))[0] == "done"
-            await shows(night, "environment", "refused", within=60)
-            await night.slack.wait_until(lambda: "practised" in _refused(night), 30)
+            await shows(night, "environment", "refused")
+            await night.slack.wait_until(lambda: "practised" in _refused(night), 180)
             assert _refused(night) == {"practised"}
             for who in ("ada", "grace"):
                 assert (await told(night, who, "@cutover accept practised: a test of the plan"))[0] == "done"
@@ -101,7 +105,7 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
             await _pass(night, "live", "cutover-complete")
             await _pass(night, "stable", "stabilized")
 
-            await assert_handed_over(night, await ended(night), users=40)
+            await assert_handed_over(night, await ended(night), users=night.users)
             run = read_run(night.directory)
             assert run is not None
             assert [gate.name for gate in run.plan.gates if run.is_passed(gate.name)] == [
@@ -127,7 +131,7 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
 async def test_the_gates_around_are_opened_over_http_by_buttons_too(tmp_path: Path) -> None:
     """Items are ticked by their buttons, which say beside which list they stood; gates by theirs."""
 
-    class OverHttp(Night):
+    class OverHttp(ForkedNight):
         port = 0
 
         @property
@@ -144,9 +148,7 @@ async def test_the_gates_around_are_opened_over_http_by_buttons_too(tmp_path: Pa
         "CUTOVER__PLAN__GATES": json.dumps(["readiness", *SIGNALS]),
         "CUTOVER__PLAN__OWN": json.dumps([_DNS]),
     }
-    night = OverHttp(
-        tmp_path / "night", users=40, rows=1000, quiet_seconds=1, posts_per_second=100, latency=0.003, settings=plan
-    )
+    night = fast_night(tmp_path / "night", OverHttp, settings=plan, **clusters.SMALL_NIGHT)
     night.port = free_port()
     async with night:
         await night.start_bot()
@@ -164,7 +166,7 @@ async def test_the_gates_around_are_opened_over_http_by_buttons_too(tmp_path: Pa
         night.presses("linus", "cutover_item_2")
         await until(lambda: (run := read_run(night.directory)) is not None and run.offer is not None, 30)
         offered = "/checkpoint/dns-switch/1"
-        await night.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(offered), 30)
+        await night.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(offered), 180)
         night.presses("ada", "cutover_signal")
-        await night.slack.wait_until(lambda: passed(night, "dns-switch"), 30)
-        await assert_handed_over(night, await ended(night), users=40)
+        await night.slack.wait_until(lambda: passed(night, "dns-switch"), 180)
+        await assert_handed_over(night, await ended(night), users=night.users)

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from bot.record import read_run
-from bot.rehearsal.night import PEOPLE, Night, until
+from bot.rehearsal.night import PEOPLE, until
 from bot.rehearsal.standins.slack import Message
+from tests import clusters
 from tests.night.playing import (
+    ForkedNight,
     assert_handed_over,
+    fast_night,
     free_port,
     heard_over_http,
     journal,
@@ -19,7 +22,7 @@ from tests.night.playing import (
 _SECRET = "a-signing-secret-of-no-value-elsewhere"
 
 
-class _OverHttp(Night):
+class _OverHttp(ForkedNight):
     port = 0
 
     @property
@@ -36,7 +39,7 @@ class _OverHttp(Night):
         """A slash command, to its answer in the channel."""
         before = len(self.slack.messages)
         sent = self.slack.command(PEOPLE[who].id, text)
-        await self.slack.wait_until(lambda: sent.acked, 30)
+        await self.slack.wait_until(lambda: sent.acked, 180)
         assert sent.response is not None
         assert sent.response["text"] == f"I heard `{text}`. My answer appears in this channel, in the run's thread."
 
@@ -45,7 +48,7 @@ class _OverHttp(Night):
             since = self.slack.messages[before:]
             return [m for m in since if m.event_type == "cutover_answer" and m.text.startswith(about)]
 
-        await self.slack.wait_until(lambda: bool(answers()), 30)
+        await self.slack.wait_until(lambda: bool(answers()), 180)
         return answers()[0]
 
 
@@ -53,15 +56,8 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
     """The bot freezes on its button; a member's press is refused; it is handed over as any other night, and a bot that
     was killed in between goes on where it was.
     """
-    night = _OverHttp(
-        tmp_path / "night",
-        users=60,
-        rows=2000,
-        quiet_seconds=1,
-        posts_per_second=100,
-        latency=0.003,
-        settings={"CUTOVER__FREEZE__MODE": "bot"},
-    )
+    freezes = {"CUTOVER__FREEZE__MODE": "bot"}
+    night = fast_night(tmp_path / "night", _OverHttp, settings=freezes, **clusters.SMALL_NIGHT)
     night.port = free_port()
     async with night:
         await night.start_bot()
@@ -94,7 +90,7 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
         for reason in run.open_reasons if run else ():
             await night.sends("grace", f"accept {reason}")
         night.presses("ada")
-        await night.slack.wait_for(lambda m: m.event_type == "cutover_summary" and not m.payload["checkpoint"], 60)
+        await night.slack.wait_for(lambda m: m.event_type == "cutover_summary" and not m.payload["checkpoint"], 180)
         code = await night.bot_ends(60)
         await assert_handed_over(night, code, users=night.users)
         heard = [event for event in journal(night) if event["type"] == "message-heard"]

@@ -43,7 +43,7 @@ async def _end_sessions_of_the_export(night: Night) -> None:
     def begun() -> bool:
         return any(path.name != "freeze-prior.json.partial" for path in night.directory.glob("*.json.partial"))
 
-    await until(begun, timeout=30)
+    await until(begun, timeout=180)
     with as_platform(night) as session:
         gone = session.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'cutover/%'"

@@ -39,7 +39,7 @@ async def test_a_bot_that_is_told_to_stop_under_a_freeze(tmp_path: Path, number:
             "    to unfreeze: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints",
         ]
         await night.start_bot()
-        await night.slack.wait_for(lambda m: m.ts == left.ts and m.payload["status"] == "done", 30)
+        await night.slack.wait_for(lambda m: m.ts == left.ts and m.payload["status"] == "done", 180)
         await assert_handed_over(night, await play_on(night), users=night.users)
         assert (
             night.log_file.read_text().splitlines()[-1].startswith("cutover: Supabase stays frozen, and no bot watch")

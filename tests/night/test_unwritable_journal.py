@@ -11,7 +11,7 @@ async def test_a_bot_that_cannot_keep_a_word_ends_with_two_and_the_next_one_hear
     async with fast_night(tmp_path / "night") as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
-        await night.slack.wait_until(lambda: bool(night.slack.pins), 30)
+        await night.slack.wait_until(lambda: bool(night.slack.pins), 180)
         assert night.bot is not None
         journal = night.directory / "journal.jsonl"
         size = journal.stat().st_size

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal.night import Night
+from tests import clusters
 from tests.night.playing import (
     as_platform,
     assert_handed_over,
@@ -19,13 +20,13 @@ from tests.night.playing import (
     texts,
 )
 
-_USERS = 60
+_USERS = clusters.SMALL_NIGHT["users"]
 _THERE = 3
 
 
 def _small(directory: Path, mode: str) -> Night:
     settings = {"CUTOVER__USERS__MODE": mode}
-    return fast_night(directory, users=_USERS, rows=1_500, settings=settings)
+    return fast_night(directory, **clusters.SMALL_NIGHT, settings=settings)
 
 
 def _some_are_there(night: Night) -> set[str]:

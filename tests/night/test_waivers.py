@@ -31,7 +31,7 @@ async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_p
         await shows(night, "freeze", "waiting")
         await night.freeze()
         await _refused(night, 1)
-        await night.slack.wait_for(lambda m: "ALTER ROLE reporting RESET" in m.text, 30)
+        await night.slack.wait_for(lambda m: "ALTER ROLE reporting RESET" in m.text, 180)
         status, answer = await told(night, "ada", "@cutover accept overrides it only reads")
         assert (status, answer) == (
             "refused",
@@ -45,7 +45,7 @@ async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_p
 
         _overrides(night, "billing")  # after both have spoken
         await _refused(night, 2)
-        await night.slack.wait_for(lambda m: "ALTER ROLE billing RESET" in m.text, 30)
+        await night.slack.wait_for(lambda m: "ALTER ROLE billing RESET" in m.text, 180)
         status, answer = await told(night, "grace", "@cutover accept overrides: billing is stopped")
         assert (status, answer) == (
             "done",

@@ -61,15 +61,15 @@ async def test_a_freeze_that_was_thawed_during_a_hold_has_no_freeze_time_of_befo
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()
-        await until(lambda: _happened(night, "freeze-seen") == 1, timeout=20)
+        await until(lambda: _happened(night, "freeze-seen") == 1, timeout=180)
         assert (await told(night, "linus", "@cutover hold the office is closed"))[0] == "done"
-        await until(lambda: _happened(night, "freeze-seen") == 2, timeout=20)
+        await until(lambda: _happened(night, "freeze-seen") == 2, timeout=180)
         code, out, err = await night.command("thaw")
         assert code == 0, out + err
         async with night.as_owner() as app:
-            await until(lambda: _happened(night, "thawed") == 1, timeout=20)
+            await until(lambda: _happened(night, "thawed") == 1, timeout=180)
             await _freeze_without_ending_sessions(night)
-            await until(lambda: _happened(night, "freeze-seen") == 3, timeout=20)
+            await until(lambda: _happened(night, "freeze-seen") == 3, timeout=180)
             assert (await told(night, "ada", "@cutover retry"))[0] == "done"
             assert (await told(night, "ada", "frozen"))[0] == "done"
             await shows(night, "freeze", "refused")
@@ -89,7 +89,7 @@ async def test_a_thaw_that_is_older_than_the_freeze_undoes_nothing(tmp_path: Pat
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()
-        await until(lambda: _happened(night, "freeze-seen") == 1, timeout=20)
+        await until(lambda: _happened(night, "freeze-seen") == 1, timeout=180)
         await night.kill_bot()
         code, out, err = await night.command("thaw")
         assert code == 0, out + err
@@ -162,6 +162,6 @@ async def test_after_the_handover_every_write_is_told_and_a_failed_thaw_holds_no
             )
         assert (await told(night, "ada", "@cutover thaw"))[0] == "done"
         assert (await told(night, "ada", "@cutover thaw yes"))[0] == "done"
-        await until(lambda: _happened(night, "unfrozen") == 1, timeout=60)
+        await until(lambda: _happened(night, "unfrozen") == 1, timeout=180)
         assert await writes(night) == WRITES
         await header_shows(night, "done")

@@ -90,7 +90,7 @@ async def bolt(
     app.event("app_mention")(listener)
     handler = handler_class(app, slack.app_token, ping_interval=ping_interval)
     await handler.connect_async()
-    await slack.wait_until(lambda: slack.connections > 0, 5)
+    await slack.wait_until(lambda: slack.connections > 0, 180)
     try:
         yield heard
     finally:
@@ -98,7 +98,7 @@ async def bolt(
 
 
 async def next_event(heard: asyncio.Queue[Any]) -> dict[str, Any]:
-    body, _ = await asyncio.wait_for(heard.get(), 5)
+    body, _ = await asyncio.wait_for(heard.get(), 180)
     return dict(body["event"])
 
 
@@ -107,7 +107,7 @@ async def raw_socket(slack: SlackStandin) -> AsyncIterator[aiohttp.ClientWebSock
     """A client that acknowledges nothing by itself; the hello has been read."""
     opened = await client_of(slack, slack.app_token).apps_connections_open(app_token=slack.app_token)
     async with aiohttp.ClientSession() as session, session.ws_connect(opened["url"]) as socket:
-        assert (await socket.receive_json(timeout=5))["type"] == "hello"
+        assert (await socket.receive_json(timeout=180))["type"] == "hello"
         yield socket
 
 
@@ -120,8 +120,8 @@ class TestSocketMode:
         """A message arrives whole, in Slack's envelope, and is acknowledged."""
         async with bolt(slack, handler_class) as heard:
             ts = slack.say(ADA, "frozen")
-            body, headers = await asyncio.wait_for(heard.get(), 5)
-            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 5)
+            body, headers = await asyncio.wait_for(heard.get(), 180)
+            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 180)
         event = body["event"]
         assert (event["type"], event["user"], event["text"], event["ts"]) == ("message", ADA, "frozen", ts)
         assert (event["channel"], event["channel_type"], event["team"]) == (CHANNEL, "channel", slack.team_id)
@@ -139,9 +139,9 @@ class TestSocketMode:
         """The same event id comes again under retry 1, because Slack thought the first one lost."""
         async with bolt(slack, handler_class) as heard:
             ts = slack.say(ADA, "frozen")
-            first, _ = await asyncio.wait_for(heard.get(), 5)
+            first, _ = await asyncio.wait_for(heard.get(), 180)
             slack.redeliver(ts)
-            again, headers = await asyncio.wait_for(heard.get(), 5)
+            again, headers = await asyncio.wait_for(heard.get(), 180)
         assert again["event_id"] == first["event_id"]
         assert again["event"] == first["event"]
         assert [str(value) for value in headers["x-slack-retry-num"]] == ["1"]
@@ -152,7 +152,7 @@ class TestSocketMode:
         """A disconnect frame makes the client open a new connection, on which it hears again."""
         async with bolt(slack, handler_class) as heard:
             slack.send_disconnect("warning")
-            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 5)
+            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 180)
             slack.say(ADA, "still there?")
             assert (await next_event(heard))["text"] == "still there?"
 
@@ -163,7 +163,7 @@ class TestSocketMode:
         """A TCP connection cut without a word is replaced."""
         async with bolt(slack, handler_class) as heard:
             slack.kill_sockets()
-            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 5)
+            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 180)
             slack.say(ADA, "still there?")
             assert (await next_event(heard))["text"] == "still there?"
 
@@ -172,7 +172,7 @@ class TestSocketMode:
         async with bolt(slack) as heard:
             slack.refuse_next_handshakes()
             slack.kill_sockets()
-            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 5)
+            await slack.wait_until(lambda: slack.connections_opened == 2 and slack.connections == 1, 180)
             assert [call.method for call in slack.calls].count("apps.connections.open") == 3
             slack.say(ADA, "still there?")
             assert (await next_event(heard))["text"] == "still there?"
@@ -209,7 +209,7 @@ class TestSocketMode:
             slack.say_as_bot("B0OLD", "frozen")
             slack.say_as_bot("B0NEW", "frozen", user="U0NEWBOT")
             old, new = await next_event(heard), await next_event(heard)
-            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 5)
+            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 180)
         assert (old["subtype"], old["bot_id"], "user" in old) == ("bot_message", "B0OLD", False)
         assert ("subtype" in new, new["bot_id"], new["user"]) == (False, "B0NEW", "U0NEWBOT")
         assert slack.deliveries[0].payload["event"]["bot_id"] == slack.bot_id
@@ -239,7 +239,7 @@ class TestSocketMode:
         """Once as a message and once as app_mention: two event ids, one ts."""
         async with bolt(slack) as heard:
             ts = slack.say(ADA, f"<@{slack.bot_user_id}> status")
-            bodies = [(await asyncio.wait_for(heard.get(), 5))[0] for _ in range(2)]
+            bodies = [(await asyncio.wait_for(heard.get(), 180))[0] for _ in range(2)]
         assert {body["event"]["type"] for body in bodies} == {"message", "app_mention"}
         assert {body["event"]["ts"] for body in bodies} == {ts}
         assert len({body["event_id"] for body in bodies}) == 2
@@ -252,7 +252,7 @@ class TestSocketMode:
             slack.say(ADA, "frozen", workflow_id="Wf0", app_id="A0OTHER")
             slack.say(EVE, "frozen")
             _, broadcast, workflow = [await next_event(heard) for _ in range(3)]
-            foreign, _ = await asyncio.wait_for(heard.get(), 5)
+            foreign, _ = await asyncio.wait_for(heard.get(), 180)
         assert (broadcast["subtype"], broadcast["thread_ts"]) == ("thread_broadcast", parent)
         assert (broadcast["root"]["ts"], broadcast["parent_user_id"]) == (parent, ADA)
         assert (workflow["workflow_id"], workflow["app_id"]) == ("Wf0", "A0OTHER")
@@ -264,7 +264,7 @@ class TestSocketMode:
         slack.fail_next("auth.test")
         async with bolt(slack) as heard:
             slack.say(ADA, "lost")
-            await slack.wait_until(lambda: len(slack.deliveries) == 1 and slack.deliveries[0].acked, 5)
+            await slack.wait_until(lambda: len(slack.deliveries) == 1 and slack.deliveries[0].acked, 180)
             slack.say(ADA, "heard")
             assert (await next_event(heard))["text"] == "heard"
 
@@ -273,8 +273,8 @@ class TestSocketMode:
         slack = await start(ack_seconds=0.05)
         async with raw_socket(slack) as socket:
             slack.say(ADA, "frozen")
-            envelopes = [await socket.receive_json(timeout=5) for _ in range(4)]
-            await slack.wait_until(lambda: slack.deliveries[0].given_up, 5)
+            envelopes = [await socket.receive_json(timeout=180) for _ in range(4)]
+            await slack.wait_until(lambda: slack.deliveries[0].given_up, 180)
         assert [(e["retry_attempt"], e["retry_reason"]) for e in envelopes] == [
             (0, ""),
             (1, "timeout"),
@@ -289,11 +289,11 @@ class TestSocketMode:
         slack = await start(ack_seconds=0.4)
         async with raw_socket(slack) as socket:
             slack.say(ADA, "frozen")
-            first = await socket.receive_json(timeout=5)
+            first = await socket.receive_json(timeout=180)
         async with raw_socket(slack) as socket:
-            second = await socket.receive_json(timeout=5)
+            second = await socket.receive_json(timeout=180)
             await socket.send_json({"envelope_id": second["envelope_id"]})
-            await slack.wait_until(lambda: slack.deliveries[0].acked, 5)
+            await slack.wait_until(lambda: slack.deliveries[0].acked, 180)
         assert second["payload"] == first["payload"]
         assert second["retry_attempt"] >= 1
 
@@ -313,7 +313,7 @@ class TestSocketMode:
                     await socket.send_json({"envelope_id": envelope["envelope_id"]})
 
             listeners = [asyncio.create_task(listen(socket)) for socket in (one, two)]
-            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 5)
+            await slack.wait_until(lambda: all(delivery.acked for delivery in slack.deliveries), 180)
             for listener in listeners:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
@@ -324,7 +324,7 @@ class TestSocketMode:
         async with raw_socket(slack):
             opened = await client_of(slack).apps_connections_open(app_token=slack.app_token)
             async with aiohttp.ClientSession() as session, session.ws_connect(opened["url"]) as socket:
-                hello = await socket.receive_json(timeout=5)
+                hello = await socket.receive_json(timeout=180)
         assert (hello["type"], hello["num_connections"]) == ("hello", 2)
         assert hello["debug_info"]["approximate_connection_time"] > 0
 
@@ -375,7 +375,7 @@ class TestAccess:
         async with raw_socket(slack) as socket:
             slack.say(ADA, "frozen")
             slack.say(ADA, f"<@{slack.bot_user_id}> status")
-            envelope = await socket.receive_json(timeout=5)
+            envelope = await socket.receive_json(timeout=180)
             assert envelope["payload"]["event"]["type"] == "app_mention"
 
     async def test_methods_and_arguments_that_do_not_exist_are_refused(
@@ -801,12 +801,12 @@ class TestSteering:
     ) -> None:
         """The waiter gets the message as it was when it matched, whatever became of it since."""
         ts = (await client.chat_postMessage(channel=CHANNEL, text="waiting"))["ts"]
-        waiting = asyncio.create_task(slack.wait_for(lambda message: message.text == "verifying", 5))
+        waiting = asyncio.create_task(slack.wait_for(lambda message: message.text == "verifying", 180))
         await asyncio.sleep(0)
         await client.chat_update(channel=CHANNEL, ts=ts, text="verifying")
         await client.chat_update(channel=CHANNEL, ts=ts, text="passed")
         assert (await waiting).text == "verifying"
-        assert (await slack.wait_for(lambda message: message.text == "passed", 5)).ts == ts
+        assert (await slack.wait_for(lambda message: message.text == "passed", 180)).ts == ts
 
     async def test_waiting_in_vain_shows_what_was_said_instead(self, slack: SlackStandin) -> None:
         """The time-out quotes the channel's last words."""
@@ -823,7 +823,7 @@ class TestSteering:
         def wrong(message: Message) -> bool:
             return bool(message.payload["key"])
 
-        waiting = asyncio.create_task(slack.wait_for(wrong, 5))
+        waiting = asyncio.create_task(slack.wait_for(wrong, 180))
         await asyncio.sleep(0)
         assert (await client.chat_postMessage(channel=CHANNEL, text="x"))["ok"]
         with pytest.raises(KeyError):

@@ -337,9 +337,11 @@ async def make() -> AsyncIterator[Make]:
         await port.close()
 
 
-@pytest.fixture(params=["new", "old"])
+@pytest.fixture(params=["new", pytest.param("old", marks=pytest.mark.all)])
 async def night(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> Night:
-    """With either generation of the service."""
+    """With either generation of the service. By default the old one is met by what asks for both by name: the step
+    without a fault and in bad weather, a company's users, random users, lists and the client itself.
+    """
     return Night(tmp_path, await make.service(generation=request.param))
 
 

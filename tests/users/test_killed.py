@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import os
 import random
-import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.stackauth import StackAuthStandin, supabase_id_in
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.migrate.readback.examiner import ReadBack
+from tests import preloaded
 from tests.users.conftest import Night
 from tests.users.test_company_users import rows_of
 
@@ -27,11 +29,13 @@ FAULTS = ("429-html", "500-before", "500-after", "drop-after", "502-html")
 
 async def migrated(directory: Path, url: str, kill_after: float | None) -> bool:
     """One process; True when it came to its end before it was killed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.migrating", "migrate", directory, url, "16"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    process = await preloaded.start(
+        *("migrate", str(directory), url, "16"),
+        module="benchmarks.migrating",
         cwd=ROOT,
+        env=os.environ,
+        stdout=PIPE,
+        stderr=PIPE,
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"

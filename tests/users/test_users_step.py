@@ -45,6 +45,7 @@ CROWD_ATTENTION = {
 }
 
 
+@pytest.mark.parametrize("night", ["new", "old"], indirect=True)
 async def test_everybody_is_carried_over(night, rows):
     """Counts, files and the service agree, and the attention names the exact sets."""
     night.export(*crowd(rows))
@@ -173,6 +174,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.parametrize("night", ["new", "old"], indirect=True)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_four_answers_in_ten_are_spoiled(night, rows, fault):
     """Creates that failed and did not happen, and creates that failed and did: everybody stands there once."""
