@@ -60,8 +60,7 @@ class Forked:
 
     def _read(self, end: socket.socket) -> None:
         asyncio.get_running_loop().remove_reader(end)
-        with end:
-            self.returncode = os.waitstatus_to_exitcode(int(end.recv(16)))
+        self.returncode = _exit_code(end)
         self._ended.set()
 
     async def wait(self) -> int:
@@ -124,11 +123,25 @@ def run(*arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, s
     """`cutover` to its end: exit code, stdout, stderr."""
     with Path(os.devnull).open() as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         _, end = _stock().fork(["bot", *arguments], cwd, env, [stream.fileno() for stream in (nothing, out, err)])
-        with end:
-            code = os.waitstatus_to_exitcode(int(end.recv(16)))
+        code = _exit_code(end)
         for stream in (out, err):
             stream.seek(0)
         return code, out.read().decode(), err.read().decode()
+
+
+_spent = [0.0]
+
+
+def spent() -> float:
+    """CPU seconds of all commands that have ended."""
+    return _spent[0]
+
+
+def _exit_code(end: socket.socket) -> int:
+    with end:
+        status, seconds = end.recv(64).split()
+    _spent[0] += float(seconds)
+    return os.waitstatus_to_exitcode(int(status))
 
 
 class _Stock:
@@ -209,11 +222,11 @@ def _serve() -> None:
 
 def _tell_who_has_ended(ends: dict[int, int]) -> None:
     while ends:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+        pid, status, used = os.wait4(-1, os.WNOHANG)
         if not pid:
             return
         end = ends.pop(pid)
-        os.write(end, str(status).encode())
+        os.write(end, f"{status} {used.ru_utime + used.ru_stime}".encode())
         os.close(end)
 
 

@@ -74,10 +74,14 @@ def test_every_value_can_be_played_here() -> None:
 
 @pytest.fixture
 def room() -> Iterator[Path]:
-    """A directory that another user may enter, unlike pytest's own."""
+    """A directory that another user may enter, unlike pytest's own, and in which he may read what a test puts there,
+    whatever umask the tests run under.
+    """
     made = Path(tempfile.mkdtemp(prefix="cutover-pairs-", dir=open_directory()))
     made.chmod(0o755)
+    before = os.umask(0o022)
     yield made
+    os.umask(before)
     shutil.rmtree(made)
 
 
