@@ -17,7 +17,7 @@ import typer
 from bot import commands
 from bot.commands.interrupted import SAYS_ITSELF, interrupted
 from bot.errors import CutoverError, Interrupted, UsageError
-from bot.redaction import redacted
+from bot.redaction import known, redacted
 from bot.terminal import below, complain, prepare
 
 
@@ -270,5 +270,5 @@ def _at_once(number: int, frame: object) -> None:
 
 def _tell(error: BaseException, sentence: str) -> None:
     if "--debug" in sys.argv[1:]:
-        complain(redacted("".join(traceback.format_exception(error))))
+        complain(redacted("".join(traceback.format_exception(error)), known()))
     complain(f"cutover: {below(sentence)}")

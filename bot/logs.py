@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from bot.redaction import redacted
+from bot.redaction import know, known, redacted
 from bot.terminal import shown
 
 _LOUD_LIBRARIES = (
@@ -62,8 +62,9 @@ class Line(logging.Formatter):
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO) -> None:
     """Once per process, before anything is contacted. `secrets` are removed wherever they appear."""
+    know(secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Line(tuple(secrets)))
+    handler.setFormatter(Line(known()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -18,6 +18,17 @@ _PERSONAL = re.compile(
     re.VERBOSE,
 )
 _REMOVED = "[removed]"
+_known: list[str] = []
+
+
+def know(secrets: Iterable[str]) -> None:
+    """These are the secrets of this process, and no others."""
+    _known[:] = secrets
+
+
+def known() -> tuple[str, ...]:
+    """The secrets of this process, for what is shown outside of its log."""
+    return tuple(_known)
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:

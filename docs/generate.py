@@ -39,6 +39,7 @@ from bot.stackauth.users.reasons import REASONS
 from docs import states
 from tests.chat.replies import REPLIES, Reply
 from tests.freeze.ways import NOT_CAUGHT, WAYS, Way
+from tests.mistakes.cases import MISTAKES, Mistake
 from tests.users.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
@@ -336,6 +337,34 @@ def _not_caught() -> str:
     return _table(("the way", "why"), NOT_CAUGHT)
 
 
+# -- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def _mistakes() -> str:
+    parts = [
+        f"## {place}\n\n{_table(('mistake', 'as it is written', 'exit', 'what `cutover run` says'), map(_made, made))}"
+        for place, made in MISTAKES.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def _made(mistake: Mistake) -> tuple[str, str, str, str]:
+    written = [
+        *(f"`{option}`" for option in [" ".join(mistake.options)] if option),
+        *(f"`{line}`" for line in f"{mistake.toml}\n{mistake.dotenv}".splitlines() if line),
+        *(f"`{name}={value}`" if value else f"no `{name}`" for name, value in mistake.given.items()),
+        *([f"the server: “{mistake.answers}”"] if mistake.answers else []),
+    ]
+    if len(mistake.given) > 3:
+        written = ["no variable, no file"]
+    says = [mistake.says] if isinstance(mistake.says, str) else [_ended(told) for told in mistake.says]
+    return _capital(mistake.name), "<br>".join(written), f"`{mistake.code}`", "<br>".join(says)
+
+
+def _ended(told: str) -> str:
+    return told if told.endswith("?") else f"{told}."
+
+
 # -- replies ----------------------------------------------------------------------------------------------------------
 
 
@@ -374,6 +403,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/users.md": {"kinds": _kinds, "reasons": _reasons},
     "docs/settings.md": {"environment": _environment, "sections": _sections},
     "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
+    "docs/mistakes.md": {"mistakes": _mistakes},
     "docs/replies.md": {"replies": _replies},
     "docs/freeze.md": {"ways": _ways, "not-caught": _not_caught},
     "docs/states.md": {"picture": states.picture, "words": _words, "moves": _moves},

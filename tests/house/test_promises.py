@@ -3,8 +3,10 @@
 A name may be added (the list here grows with it); none is taken away or given another meaning.
 """
 
+import subprocess
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -215,3 +217,15 @@ def test_the_counts_in_the_metadata(posted: Mapping[str, list[Mapping[str, Any]]
         step = payload["key"].split("/")[2]
         assert payload.keys() >= _SUMMARIES[step], step
         assert (payload["checkpoint"] == "") == (step == "handover")
+
+
+def test_the_one_door_to_the_project_knows_its_tasks() -> None:
+    """A task that there is not is wrong usage: its sentence and the tasks on stderr, exit code 2."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([root / "dev", "foo"], capture_output=True, text=True, check=False)
+    first, *usage = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert first == "dev: there is no task foo; nothing was done."
+    asked = subprocess.run([root / "dev", "help"], capture_output=True, text=True, check=False)
+    assert (asked.returncode, asked.stderr, asked.stdout.splitlines()) == (0, "", usage)
+    assert any("./dev test" in line for line in usage)
