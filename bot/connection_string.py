@@ -20,6 +20,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from bot.home import at_home
 from bot.placeholders import is_placeholder_name
 from bot.project_ref import direct_ref, dsn_ref, is_pooler
 
@@ -174,7 +175,7 @@ def _wrong_values(parts: Mapping[str, Any]) -> Iterator[str]:
 def sslrootcert(parts: Mapping[str, Any]) -> Path | None:
     """The file of certificates that it names; `~` is the home."""
     named = str(parts.get("sslrootcert") or "")
-    return Path(named).expanduser() if named and named != IN_SYSTEM else None
+    return at_home(Path(named)) if named and named != IN_SYSTEM else None
 
 
 def _wrong_certificate(path: Path) -> str | None:

@@ -10,7 +10,7 @@ classes. `OutcomeUnknown` is neither: the request may or may not have had its ef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.obstacles import FILE_DAMAGED, UNFORESEEN, Obstacle
 
@@ -41,6 +41,11 @@ class UsageError(CutoverError):
     exit_code = 2
 
 
+def in_sentences(clauses: Iterable[str]) -> list[str]:
+    """Each with its full stop; a question has its mark already."""
+    return [clause if clause.endswith("?") else f"{clause}." for clause in clauses]
+
+
 class WrongSettings(UsageError):
     """`mistakes`, each a sentence without its full stop, all of them at once: one a line where there are several."""
 
@@ -53,7 +58,7 @@ class WrongSettings(UsageError):
         )
 
     def __str__(self) -> str:
-        told = [mistake if mistake.endswith("?") else f"{mistake}." for mistake in self.mistakes]
+        told = in_sentences(self.mistakes)
         tail = f"{self.unchanged[0].upper()}{self.unchanged[1:]}; {self.do}."
         return f"{told[0]} {tail}" if len(told) == 1 else "\n".join((f"T{self.happened[1:]}:", *told, tail))
 

@@ -13,7 +13,7 @@ from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.edges.clock import SystemClock
 from bot.edges.services import source_edges
-from bot.errors import CutoverError, Interrupted, UsageError
+from bot.errors import CutoverError, Interrupted, UsageError, in_sentences
 from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
 from bot.settings import WayBack
 from bot.supabase.connection.deadline import hang_up, in_time
@@ -55,11 +55,11 @@ def told_of_settings(chosen: WayBack) -> list[Finding]:
     found = []
     correct = "correct the environment, .env or cutover.toml before the next `cutover run`"
     if chosen.mistakes:
-        told = "; ".join(chosen.mistakes)
-        found.append(warned("other-settings", f"The thaw needed none of the settings that are wrong: {told}.", correct))
+        told = " ".join(in_sentences(chosen.mistakes))
+        found.append(warned("other-settings", f"The thaw needed none of the settings that are wrong: {told}", correct))
     if chosen.api_mistakes:
-        told = "; ".join(chosen.api_mistakes)
-        evidence = f"Whether the public API writes again is not known, since it could not be asked: {told}."
+        told = " ".join(in_sentences(chosen.api_mistakes))
+        evidence = f"Whether the public API writes again is not known, since it could not be asked: {told}"
         again = "correct that and run the thaw again, which is safe to repeat; or write through your app once"
         found.append(warned("thaw-api", evidence, again, **{UNASKED: True}))
     return found

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from bot.errors import WrongSettings
+from bot.home import at_home
 from bot.plan.compose import PlanRefused
 from bot.settings import words
 from bot.settings.forms import Need, missing_or_wrong
@@ -95,22 +96,24 @@ class _Read:
 def _read(config: Path | None, directory: Path | None) -> _Read:
     here = directory or Path()
     mistakes: list[str] = []
-    config = config.expanduser() if config is not None else None
+    config = at_home(config) if config is not None else None
     if config is not None and not config.is_file():
         mistakes.append(f"--config names {config.name}, and there is no such file")
-    filed, wrong = _from_toml(config or here / "cutover.toml")
+    filed, wrong, strangers = _from_toml(config or here / "cutover.toml")
     mistakes.extend(wrong)
     dotenv, wrong = _from_dotenv(here / ".env")
     mistakes.extend(wrong)
     written = {**dotenv, **{name: value for name, value in os.environ.items() if value}}
     given = _Variables(written)()
-    mistakes.extend(_strangers(written))
+    strangers.extend(_strangers(written))
     given, names, disagreeing = _by_other_names(given, written)
     mistakes.extend(disagreeing)
-    settings, told = validated(_over(given, filed), filed)
-    mistakes.extend(told.values())
-    mistakes.extend(_about_the_plan(settings))
-    return _Read(settings=settings, mistakes=tuple(mistakes), told=tuple(told), names=names, written=tuple(written))
+    found = validated(_over(given, filed), filed)
+    strangers.extend(found.unknown)
+    mistakes = [*mistakes, *(unknown.sentence for unknown in strangers), *found.wrong.values()]
+    mistakes.extend(_about_the_plan(found.settings))
+    told = (*found.wrong, *(unknown.meant for unknown in strangers if unknown.meant is not None))
+    return _Read(settings=found.settings, mistakes=tuple(mistakes), told=told, names=names, written=tuple(written))
 
 
 def _about_the_plan(settings: Settings) -> Sequence[str]:
@@ -166,7 +169,7 @@ def _from_dotenv(path: Path) -> tuple[dict[str, str], list[str]]:
     if not path.is_file():
         return {}, []
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding=_ENCODING) as lines:
             bindings = list(parse_stream(lines))
     except (ValueError, OSError) as error:
         return {}, [f".env cannot be read ({type(error).__name__})"]
@@ -174,21 +177,23 @@ def _from_dotenv(path: Path) -> tuple[dict[str, str], list[str]]:
     return {binding.key: binding.value for binding in bindings if binding.key and binding.value}, wrong
 
 
-def _from_toml(toml: Path) -> tuple[dict[str, Any], list[str]]:
-    """What the file gives, and what is wrong with it as a whole."""
+def _from_toml(toml: Path) -> tuple[dict[str, Any], list[str], list[words.Unknown]]:
+    """What the file gives, what is wrong with it as a whole, and what is of no section."""
     if not toml.is_file():
-        return {}, []
+        return {}, [], []
     try:
-        found = tomllib.loads(toml.read_text(encoding="utf-8"))
+        found = tomllib.loads(toml.read_text(encoding=_ENCODING))
     except tomllib.TOMLDecodeError as error:
         place = _PLACE_IN_TOML.search(str(error))
-        return {}, [f"{toml.name} is not valid TOML{f' {place[0]}' if place else ''}"]
+        return {}, [f"{toml.name} is not valid TOML{f' {place[0]}' if place else ''}"], []
     except (ValueError, OSError) as error:
-        return {}, [f"{toml.name} cannot be read ({type(error).__name__})"]
+        return {}, [f"{toml.name} cannot be read ({type(error).__name__})"], []
     known = {key: value for key, value in found.items() if key in Settings.SECTIONS}
-    return known, [words.unknown(name).sentence for name in _leaves(found) if name.split(".")[0] not in known]
+    return known, [], [words.unknown(name) for name in _leaves(found) if name.split(".")[0] not in known]
 
 
+_ENCODING = "utf-8-sig"
+"""An editor may have put a mark before the first letter."""
 _PLACE_IN_TOML = re.compile(r"at line \d+, column \d+|at end of document")
 
 
@@ -208,12 +213,12 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _strangers(names: Iterable[str]) -> Iterator[str]:
+def _strangers(names: Iterable[str]) -> Iterator[words.Unknown]:
     """Variables that name no section; and those that would be a setting but for their underscores."""
     known = tuple(f"{PREFIX}{section}__".upper() for section in Settings.SECTIONS)
     for name in sorted(name.upper() for name in names):
         if name.startswith(PREFIX):
             if not name.startswith(known) and name.removeprefix(PREFIX).lower() not in Settings.SECTIONS:
-                yield words.unknown(name).sentence
+                yield words.unknown(name)
         elif name.startswith("CUTOVER_") and words.nearest_variable(name, words.overrides()) is not None:
-            yield words.unknown(name).sentence
+            yield words.unknown(name)

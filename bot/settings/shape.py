@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.home import at_home
 from bot.plan.compose import DEFAULT_NAMES
 
 PREFIX = "CUTOVER__"
@@ -54,14 +55,6 @@ def _without_people(tables: tuple[str, ...]) -> tuple[str, ...]:
         if table in tables:
             raise PydanticCustomError("said", f"names {table}, without which {consequence}; remove it from the list")
     return tables
-
-
-def _at_home(path: Path) -> Path:
-    """`~` is the home, as in a shell."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise PydanticCustomError("said", "names a home that cannot be found; write the whole path") from None
 
 
 class _Section(BaseModel):
@@ -221,7 +214,7 @@ class Settings(BaseSettings):
     """Secret like the password, since it is a person's for all we know."""
     canary_password: Annotated[_Secret, Field(validation_alias="CANARY_PASSWORD"), _NOW] = None
     migration_data_dir: Annotated[
-        Path, AfterValidator(_at_home), Field(validation_alias="MIGRATION_DATA_DIR"), _SAME
+        Path, AfterValidator(at_home), Field(validation_alias="MIGRATION_DATA_DIR"), _SAME
     ] = Path("migration-data")
 
     slack: Slack = Slack()
@@ -282,5 +275,8 @@ class Settings(BaseSettings):
 
 def _password_in(dsn: str) -> tuple[str, ...]:
     """The password of a connection string, as it stands there and as it is meant; () when there is none to be seen."""
-    found = re.search(r"://[^:/@]*:(.*)@", dsn)
-    return (found[1], unquote(found[1])) if found and found[1] else ()
+    if (found := re.search(r"://[^:/@]*:(.*)@", dsn)) is not None:
+        return (found[1], unquote(found[1])) if found[1] else ()
+    pair = re.search(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", dsn)
+    written = (pair[1] or pair[2] or "") if pair is not None else ""
+    return (written, re.sub(r"\\(.)", r"\1", written)) if written else ()

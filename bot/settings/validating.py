@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,26 +26,33 @@ _TABLES: Mapping[str, type[BaseModel]] = {"plan.own": OwnGate, "checkpoints.live
 """Keys that are lists of tables."""
 
 
-def validated(given: Mapping[str, Any], filed: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
-    """The settings, those that are wrong left out; and by name what is wrong with them. `filed` is what of it stands in
-    the file, so that a name is shown as its reader wrote it.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """The settings, those that are wrong left out; by name what is wrong with them; and what is no setting."""
+
+    settings: Settings
+    wrong: Mapping[str, str]
+    unknown: Sequence[words.Unknown]
+
+
+def validated(given: Mapping[str, Any], filed: Mapping[str, Any]) -> Validated:
+    """`filed` is what of it stands in the file, so that a name is shown as its reader wrote it."""
     try:
-        return Settings(**given), {}
+        return Validated(settings=Settings(**given), wrong={}, unknown=())
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
     told: dict[str, str] = {}
+    unknown: list[words.Unknown] = []
     right = copy.deepcopy(dict(given))
     for problem in problems:
         place = _place(problem["loc"])
         name = ".".join(place)
         if problem["type"] == "extra_forbidden":
-            unknown = _unknown(problem["loc"], filed)
-            told[unknown.meant or name] = unknown.sentence
+            unknown.append(_unknown(problem["loc"], filed))
         elif name not in told:
             told[name] = _what_is_wrong(name, problem["type"], problem["msg"], _at(given, place))
         _remove(right, place)
-    return Settings(**right), told
+    return Validated(settings=Settings(**right), wrong=told, unknown=unknown)
 
 
 def _place(loc: _Place) -> tuple[str, ...]:

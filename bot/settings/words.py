@@ -20,6 +20,7 @@ _KINDS = {
     "float": "number",
     "Path": "path",
 }
+_ALIKE = 0.7
 _OURS = "CUTOVER_"
 """What variables that override a key begin with, written right or not."""
 _ARTICLE = {
@@ -128,19 +129,28 @@ def _keys() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Beside it, then anywhere; then the one of the same key in another section. A secret is known by its variable."""
+    """Word by word; then with other underscores; then the one of the same key in another section. A secret is known by
+    its variable.
+    """
     by_place = {_place(one): one for one in known}
     asked = _place(name)
     if (variable := variables().get("_".join(asked))) is not None:
         return variable
-    beside = {place[-1]: place for place in by_place if len(asked) > 1 and place[:-1] == asked[:-1]}
-    if close := difflib.get_close_matches(asked[-1], beside, 1, 0.7):
-        return by_place[beside[close[0]]]
-    by_words = {" ".join(place): place for place in by_place}
-    if close := difflib.get_close_matches(" ".join(asked), by_words, 1, 0.8):
-        return by_place[by_words[close[0]]]
+    if (near := max(by_place, key=lambda place: _likeness(asked, place))) and _likeness(asked, near) > 0:
+        return by_place[near]
+    joined = {"_".join(place): place for place in by_place}
+    if close := difflib.get_close_matches("_".join(asked), joined, 1, 0.95):
+        return by_place[joined[close[0]]]
     same = [place for place in by_place if place[-1] == asked[-1]]
     return by_place[same[0]] if len(same) == 1 else None
+
+
+def _likeness(asked: tuple[str, ...], place: tuple[str, ...]) -> float:
+    """0 where a word is another one."""
+    if len(asked) != len(place):
+        return 0
+    each = [difflib.SequenceMatcher(None, one, other).ratio() for one, other in zip(asked, place, strict=True)]
+    return sum(each) if min(each) >= _ALIKE else 0
 
 
 def _place(name: str) -> tuple[str, ...]:

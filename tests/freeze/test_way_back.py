@@ -76,8 +76,8 @@ _ENVIRONMENTS: dict[str, tuple[dict[str, str], int, str]] = {
         },
         0,
         "warn  other-settings  The thaw needed none of the settings that are wrong: Unknown setting "
-        "`CUTOVER__NOPE__X`; PORT must be a whole number from 1 to 65535; slack.channel is not a channel ID (C0… or "
-        "G0…, at the end of the channel's details); export.workers must be a whole number from 1 to 32.",
+        "`CUTOVER__NOPE__X`. PORT must be a whole number from 1 to 65535. slack.channel is not a channel ID (C0… or "
+        "G0…, at the end of the channel's details). export.workers must be a whole number from 1 to 32.",
     ),
     "every variable that libpq reads": (_LIBPQ, 0, _THAWED),
     "a proxy that is garbage": (

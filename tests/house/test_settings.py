@@ -138,13 +138,13 @@ def test_wrong_forms_unknown_keys_and_missing_values_are_told_together(tmp_path:
     assert _refused(environment, tmp_path, *_ALL) == _mistakes(
         "Unknown setting `windows.minutes`; did you mean `window.minutes`?",
         "Unknown setting `CUTOVER__DOORS__OPEN`",
+        "Unknown setting `slack.colour`",
+        "Unknown setting `CUTOVER__USERS__PACE`",
         "PORT must be a whole number from 1 to 65535",
         "slack.channel is not a channel ID (C0… or G0…, at the end of the channel's details)",
-        "Unknown setting `slack.colour`",
         'approvers.users is not a list of user IDs (["U0…"], each from the menu of a profile)',
         "checkpoints.freeze.approvals must be a whole number from 1 to 9",
         "export.workers must be a whole number from 1 to 32",
-        "Unknown setting `CUTOVER__USERS__PACE`",
         "SLACK_BOT_TOKEN does not begin with xoxb-; put in the Bot User OAuth Token of the app (xoxb-…, under OAuth & "
         "Permissions)",
         "SLACK_APP_TOKEN does not begin with xapp-; put in an app-level token with the scope connections:write "
@@ -190,6 +190,17 @@ def test_an_unknown_setting_gets_the_nearest_known_one(
     """As its reader wrote it, in the file or as a variable; where nothing is near, nothing is suggested."""
     (tmp_path / "cutover.toml").write_text(toml)
     assert _refused({**_WHOLE, **variables}, tmp_path, *_ALL) == _mistakes(told)
+
+
+def test_what_was_meant_is_not_called_missing_too(tmp_path: Path) -> None:
+    """One mistake is told once, however often it was made."""
+    whole = {name: value for name, value in _WHOLE.items() if name != "CUTOVER__SLACK__CHANNEL"}
+    (tmp_path / "cutover.toml").write_text("[slack]\nchanel = 'C0X'\nchannl = 'C0X'\n[slak]\nchannel = 'C0X'\n")
+    assert _refused(whole, tmp_path, *_ALL) == _mistakes(
+        "Unknown setting `slak.channel`; did you mean `slack.channel`?",
+        "Unknown setting `slack.chanel`; did you mean `slack.channel`?",
+        "Unknown setting `slack.channl`; did you mean `slack.channel`?",
+    )
 
 
 def test_what_is_missing_may_stand_under_a_name_that_is_hardly_another_one(tmp_path: Path) -> None:
@@ -243,6 +254,15 @@ def test_values_of_dotenv_are_literal_and_paths_know_the_home(tmp_path: Path) ->
     assert told.slack_bot_token is not None
     assert told.slack_bot_token.get_secret_value() == "xoxb-${HOME}"
     assert told.migration_data_dir == tmp_path / "data"
+
+
+def test_a_mark_before_the_first_letter_is_no_letter(tmp_path: Path) -> None:
+    """As some editors write it into every file."""
+    (tmp_path / "cutover.toml").write_text("[export]\nworkers = 7\n", encoding="utf-8-sig")
+    (tmp_path / ".env").write_text("SLACK_BOT_TOKEN=xoxb-env\n", encoding="utf-8-sig")
+    told = _loaded({}, tmp_path)
+    assert told.export.workers == 7
+    assert told.slack_bot_token is not None
 
 
 @pytest.mark.parametrize(
@@ -339,6 +359,19 @@ def test_the_secrets_are_all_secret_values_and_the_password_by_itself(tmp_path: 
 _NAMES = [*_WHOLE, "SLACK_SIGNING_SECRET", "SUPABASE_ANON_KEY", "PORT", "CUTOVER__EXPORT__WORKERS", "SLACK_API_URL"]
 _VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30).map(lambda text: f"pl4nted{text}")
 _PREFIXES = st.sampled_from(["", "xoxb-", "postgresql://u:", "postgresql://u:p@h:", "https://", "[", '["'])
+
+
+@pytest.mark.parametrize(
+    ("dsn", "password"),
+    [
+        ("host=h user=u password=pl4nted dbname=d", "pl4nted"),
+        (r"host=h password='pl4 \'nted' user=u", "pl4 'nted"),
+        ("postgresql://u:p@ss/w#rd@h/d", "p@ss/w#rd"),
+    ],
+)
+def test_the_password_is_found_in_either_form(dsn: str, password: str) -> None:
+    """Also as a log line could quote it."""
+    assert password in Settings(SUPABASE_DB_URL=dsn).secrets
 
 
 @how(deadline=None)
