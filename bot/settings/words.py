@@ -101,7 +101,7 @@ def field_of(name: str) -> FieldInfo | None:
 
 @dataclass(frozen=True)
 class Unknown:
-    """`meant` is the setting that was probably meant, as `fields` and sections name it."""
+    """`meant` is the setting that was probably meant: a key of the file, or the variable of a secret."""
 
     sentence: str
     meant: str | None
