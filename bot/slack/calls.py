@@ -201,6 +201,8 @@ async def _answer(call: Awaitable[AsyncSlackResponse], to: str, token: str, *, w
         raise _translated(error.response, to, token, writes=writes) from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise _unreachable(f"Slack could not be reached when it was asked to {to} ({web.why(error)})") from error
+    except aiohttp.ServerDisconnectedError as error:
+        raise _unanswered(to, "it ended the connection", writes=writes) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise _unanswered(to, web.why(error), writes=writes) from error
     except SlackClientError as error:

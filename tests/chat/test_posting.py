@@ -65,7 +65,7 @@ async def test_a_post_that_was_stored_though_no_answer_came_is_found(night: Any,
     with pytest.raises(OutcomeUnknown) as unknown:
         await night.post(key)
     assert str(unknown.value) == (
-        "Slack was asked to post a message and gave no answer that can be trusted (ServerDisconnectedError); "
+        "Slack was asked to post a message and gave no answer that can be trusted (it ended the connection); "
         "it may have been done all the same; look before it is repeated."
     )
     assert await night.channel.find(night.run, key) == posts(slack)[-1].ts

@@ -109,3 +109,28 @@ def _talk(client: socket.socket, closing: ExitStack, answer: bytes, shown: Path 
                 closing.callback(client.close)
             continue
         client.sendall(refusal("password authentication failed") if said.startswith(b"p") else answer)
+
+
+@contextmanager
+def tls_server(shown: Path) -> Iterator[int]:
+    """Its port, at any address of this machine: it shows this certificate, and hangs up."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, shown.with_suffix(".key"))
+    with socket.create_server((ELSEWHERE, 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError), context.wrap_socket(client, server_side=True):
+                    pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)

@@ -1,10 +1,13 @@
 """The clients that carry a key: to whom it goes, and what becomes of an environment that no client can be made with."""
 
+import asyncio
 import contextlib
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web as server
@@ -25,6 +28,7 @@ from bot.stackauth.client.api import StackAuth
 from bot.supabase.gateway import Gateway
 from bot.supabase.proof.notice import Notice
 from bot.web import NoClient
+from tests.freeze.middlemen import ELSEWHERE, certificate, tls_server
 
 _KEY = "pl4nted"
 _FAR = "https://0.0.0.0:1"
@@ -167,6 +171,38 @@ async def test_a_proxy_that_is_away_is_named(call: str, monkeypatch: pytest.Monk
     assert error.happened.endswith("(connection refused, with a proxy in HTTPS_PROXY)")
 
 
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ({"days": -3}, "its certificate has expired"),
+        ({"days": 3}, "its certificate is not yet valid by this machine's clock"),
+        ({"address": "192.0.2.1"}, "its certificate is for another address"),
+    ],
+)
+@pytest.mark.parametrize("call", ["gateway knock", "stack page"])
+async def test_a_certificate_is_told_by_what_is_wrong_with_it(
+    call: str, made: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its issuer is trusted."""
+    shown = certificate(tmp_path, **made)
+    monkeypatch.setenv("SSL_CERT_FILE", str(shown))
+    with tls_server(shown) as port:
+        error = await _unreachable(call, f"https://{ELSEWHERE}:{port}")
+    assert error.happened.endswith(f" could not be reached ({why})")
+
+
+@pytest.mark.parametrize("call", ["gateway knock", "stack page", "slack who"])
+async def test_a_server_that_hangs_up_is_told_as_one(call: str) -> None:
+    """Whatever the library calls that."""
+
+    def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listening:
+        error = await _unreachable(call, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    assert error.happened.endswith(("(it ended the connection)", "(it ended the connection, or does not speak HTTP)"))
+
+
 async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy stands between us and ourselves."""
     for variable, values in _BAD.items():
@@ -262,9 +298,9 @@ def test_this_machine_is_known_by_name_or_address(host: str, here: bool) -> None
     assert is_this_machine(host) is here
 
 
-async def _unreachable(call: str) -> CutoverError:
+async def _unreachable(call: str, url: str = _FAR) -> CutoverError:
     with pytest.raises(ServiceUnreachable) as error:
-        await _CALLS[call](_FAR)
+        await _CALLS[call](url)
     return error.value
 
 

@@ -8,12 +8,11 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +29,7 @@ from bot.errors import WrongSettings
 from bot.rehearsal.night import Night
 from bot.rehearsal.standins.slack import Channel
 from bot.supabase.database import Database
-from tests.freeze.middlemen import CLEARTEXT, ELSEWHERE, certificate, middleman, refusal
+from tests.freeze.middlemen import CLEARTEXT, ELSEWHERE, certificate, middleman, refusal, tls_server
 from tests.mistakes.cases import MISTAKES, Mistake
 from tests.night.playing import fast_night, free_port
 
@@ -103,37 +102,12 @@ def _words(night: Night, directory: Path, closing: ExitStack) -> Iterator[tuple[
     yield "NO-ROUTE", "ff0e::1"  # many at once, to whom there is no connection
     silent = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
     yield "SILENT-SERVER", f"127.0.0.1:{silent.getsockname()[1]}"
-    yield "TLS-SERVER", f"127.0.0.1:{closing.enter_context(_tls_server(directory))}"
+    nobodys = certificate(directory, "nobodys", address="127.0.0.1")
+    yield "TLS-SERVER", f"127.0.0.1:{closing.enter_context(tls_server(nobodys))}"
     yield "SUPABASES", str(certificate(directory, "supabases").with_suffix(""))
     with psycopg.connect(night.company.admin_dsn, autocommit=True) as admin:
         admin.execute(f"CREATE ROLE sleeper NOLOGIN PASSWORD '{_PLANTED}'")
         admin.execute(f"CREATE ROLE crowded LOGIN PASSWORD '{_PLANTED}' CONNECTION LIMIT 0")
-
-
-@contextmanager
-def _tls_server(directory: Path) -> Iterator[int]:
-    """Its port. It shows a certificate that it made itself."""
-    shown = certificate(directory, "nobodys", address="127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(shown, shown.with_suffix(".key"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    client, _ = listener.accept()
-                    with client, context.wrap_socket(client, server_side=True):
-                        pass
-                except ssl.SSLError:
-                    continue
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
 
 
 @pytest.fixture(autouse=True)
