@@ -15,7 +15,7 @@ from typing import Any
 from bot.plan import events as e
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
-from bot.plan.text import Foreign, Text, joined, say
+from bot.plan.text import Foreign, Person, Text, joined, say
 from bot.plan.texts.amounts import duration, number
 from bot.plan.texts.foreign import marked
 
@@ -97,6 +97,7 @@ KINDS: Mapping[type[e.Event], str] = {
     e.RunAborted: "abort",
     e.Released: "release",
     e.WindowTold: "window",
+    e.WindowLengthened: "window",
     e.ReminderDue: "reminder",
     e.PostLost: "message lost",
     e.SecondInstanceSeen: "second bot",
@@ -244,7 +245,7 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.CheckpointPassed: lambda event: say(
         "The {checkpoint} checkpoint passed, approved by {by}.",
         checkpoint=event.checkpoint,
-        by=" and ".join(event.by),
+        by=joined(map(Person, event.by), by=" and "),
     ),
     e.StepBegan: _of("The step {step} started (attempt {attempt})."),
     e.StepEnded: lambda event: say("The step {step} ended{left}", step=event.step, left=_left(event.result)),

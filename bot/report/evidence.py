@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -18,7 +18,7 @@ from bot.plan import posts
 from bot.plan.fold import after
 from bot.plan.results import HandoverResult
 from bot.plan.run import Run
-from bot.plan.text import Text
+from bot.plan.text import Text, named
 from bot.plan.texts.amounts import number
 from bot.plan.texts.state import doing
 from bot.report.afterwards import Afterwards
@@ -72,8 +72,6 @@ class Evidence:
     refused: Sequence[Refused]
     acted: Mapping[str, int]
     """By Slack id, how much came of what they said, in the order in which they first acted."""
-    names: Mapping[str, str]
-    """By Slack id, what people were called when they last spoke, as far as it was noted."""
     channel: Channel
     bundle: Metadata | None
     bundle_sha256: str
@@ -147,7 +145,6 @@ class _Gathered:
     """Each with the ts of what a person said, and the keys of the posts that it made the bot owe."""
     refused: list[Refused] = field(default_factory=list)
     acted: dict[str, int] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
     closing_line: int = 0
 
 
@@ -173,10 +170,9 @@ def gathered(
         checkpoints=found.checkpoints.found(run),
         freezes=found.freezes.found,
         reasons=_reasons(run, found.accepted),
-        entries=[Entry(moment=m, links=_links(channel, said, keys)) for m, said, keys in found.moments],
+        entries=[Entry(moment=_named(m, run), links=_links(channel, said, keys)) for m, said, keys in found.moments],
         refused=found.refused,
         acted=found.acted,
-        names=found.names,
         channel=channel,
         bundle=bundle,
         bundle_sha256=bundle_sha256,
@@ -193,8 +189,6 @@ def _take(found: _Gathered, before: Run | None, run: Run, n: int, event: e.Event
         found.moments.append((told, said, _posts_of(before, run, event)))
         if told.who and told.kind:
             found.acted[told.who] = found.acted.get(told.who, 0) + 1
-    if isinstance(name := getattr(event, "name", ""), str) and name and told is not None and told.who:
-        found.names[told.who] = name
     found.checkpoints.take(before, run, event, told)
     found.freezes.take(before, run, event)
     match event:
@@ -223,6 +217,10 @@ def _posts_of(before: Run | None, run: Run, event: e.Event) -> list[str]:
     if len(run.deliveries) > known:
         return list(islice(run.deliveries, known, known + 1))
     return [run.gate_key] if isinstance(event, _ABOUT_THE_GATE) else []
+
+
+def _named(told: Moment, run: Run) -> Moment:
+    return replace(told, text=named(told.text, run.names))
 
 
 def _links(channel: Channel, said: str, keys: Iterable[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+from bot.commands.report import report
+
 _VOID = {"br", "meta", "hr", "img", "input", "link", "col", "wbr"}
 _LOADS = {"script", "img", "link", "iframe", "object", "embed", "form", "audio", "video", "source", "base", "svg"}
 ON_THE_TIMELINE = {
@@ -36,6 +38,7 @@ ON_THE_TIMELINE = {
     "abort-confirmed": "abort",
     "run-aborted": "abort",
     "window-told": "window",
+    "window-lengthened": "window",
     "step-failed": "step stopped",
     "released": "release",
 }
@@ -159,7 +162,8 @@ class Audit:
             at = line["at"]
             assert self.cell(row, "When") == f"{at[:10]} {at[11:19]}"
             if line.get("user"):
-                assert self.cell(row, "Who").endswith(line["user"].replace("settings", "the settings"))
+                who = f"{line.get('name', '')} {line['user'].replace('settings', 'the settings')}".strip()
+                assert self.cell(row, "Who") == who
             for why in (line.get("why"), *line.get("changes", ())):
                 assert not why or why.replace("`", "").rstrip(".") in self._bare(row), why
         known = {line["n"] for line in self.lines}
@@ -247,7 +251,16 @@ class Audit:
         return self._terms(id_)
 
     def must_all(self) -> None:
+        """All of it."""
         self.must_be_sound()
         self.must_tell_the_journal()
         self.must_link_what_was_posted()
         self.must_sum_up()
+
+
+def audited(directory: Path) -> Audit:
+    """Of a directory as it now is: its page is written, and all is held against the journal."""
+    assert report(None, directory) == 0
+    audit = Audit(directory)
+    audit.must_all()
+    return audit

@@ -1,5 +1,6 @@
 """Nights on which much goes wrong, driven through the core as the conductor drives it, and written as its files."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.plan.histories import (
     EndThaw,
     Leave,
     Night,
+    Permission,
     ReportDeletion,
     ReportDrift,
     ReportLook,
@@ -25,12 +27,14 @@ from tests.plan.histories import (
     failed,
     good_findings,
     passed,
+    permission_of,
     result_of,
 )
 
 ITEMS = {"on-call": "somebody is on call", "dns-ttl": "DNS TTL is 60 s"}
 CLOCKS_DIFFER = timedelta(seconds=37)
 """By so much the database's clock is ahead."""
+NAMES = {ANN: "Ann A.", BEN: "Ben </bdi><b>", EVE: "Eve"}
 _THAWED = (passed("thaw-writes", "A fresh session writes again."),)
 _PLAN = compose(("readiness", "freeze", "export", "users", "live"), [], {"readiness": ITEMS})
 
@@ -50,6 +54,12 @@ class LongNight(Night):
             table(self.directory, "public", "empty", []),
         ]
         self.metadata_sha256 = metadata.write(self.directory / files.METADATA, describe(self.directory, tables)).sha256
+
+    def judge(self, ts: str, permission: Permission | None = None, *, progress: str = "") -> list[e.Event]:
+        """By what Slack says of them, their names included."""
+        user = self.run.heard[ts].user
+        known = replace(permission or permission_of(user), name=NAMES[user])
+        return super().judge(ts, known, progress=progress)
 
     @property
     def database_time(self) -> datetime:
@@ -137,6 +147,7 @@ def ended(directory: Path) -> LongNight:
     night.export()
     night.later(minutes=31)
     night.do(TellWindow())
+    night.ask("window 120", ANN)
     night.pass_gate(BEN)
     night.end_step()
     alarm = next(d for key, d in night.run.deliveries.items() if "/alarm/window" in key)

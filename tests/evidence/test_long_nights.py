@@ -74,7 +74,6 @@ def test_the_page_holds_against_the_bare_journal(audit: Audit, audit_of_the_abor
         ("tick", "item-ticked", "The item on-call of the readiness checkpoint was ticked."),
         ("untick", "item-unticked", "The tick of the item on-call of the readiness checkpoint was taken back."),
         ("accepted open", "item-accepted", "The item dns-ttl of the readiness checkpoint was accepted open: "),
-        ("window", "window-told", "50 % of the window had passed."),
         ("release", "released", "The new system is live; the watch ends."),
         ("void", "checkpoint-voided", "The freeze checkpoint became void: the source moved under the freeze."),
         ("message lost", "post-lost", "The bot's message "),
@@ -87,6 +86,19 @@ def test_what_went_wrong_is_on_the_timeline(audit: Audit, word: str, type_: str,
     assert happened
     assert [audit.cell(row, "Line") for row in told] == [str(line["n"]) for line in happened]
     assert audit.cell(told[0], "Event").startswith(said)
+
+
+def test_a_window_that_was_lengthened_is_told_twice(audit: Audit) -> None:
+    """In its place on the timeline, behind the alarm that came first, and with the rules that it changed."""
+    assert [audit.cell(row, "Event") for row in audit.rows("window")] == [
+        "50 % of the window had passed.",
+        "The window was set to 120 minutes from the freeze on.",
+    ]
+    [lengthened] = _the(audit, "window-lengthened")
+    at = str(lengthened["at"])
+    assert audit.terms("rules")["Window"] == (
+        f"60 min from the freeze; set to 120 min by Ann A. {ANN} at {at[:10]} {at[11:19]} UTC"
+    )
 
 
 def test_the_timeline_goes_by_the_journal_and_marks_the_closing(audit: Audit) -> None:
@@ -106,10 +118,10 @@ def test_each_thing_stands_in_its_place(audit: Audit) -> None:
                                  ((1, "Readiness"), (2, "Freeze"), (3, "Export")))  # fmt: skip
     ticks = text[readiness:freeze]
     assert [ticks.count(word) for word in (" ticked ", " tick taken back ", " accepted open: ")] == [2, 1, 1]
-    assert f"dns-ttl : DNS TTL is 60 s accepted open: the provider is slow {ANN}" in ticks
+    assert f"dns-ttl : DNS TTL is 60 s accepted open: the provider is slow Ann A. {ANN}" in ticks
     freezes = text[freeze:export]
     assert freezes.count("notice fail The page shows ‘nothing’. Switch it on. Waived by ") == 2
-    assert f"Waived by {BEN} : nobody reads it" in freezes
+    assert f"Waived by Ben </bdi><b> {BEN} : nobody reads it" in freezes
     first, second, third = (freezes.index(f"Attempt {n}: ") for n in (1, 2, 3))
     assert "Void: the source moved under the freeze. At " in freezes[first:second]
     assert "Void: the source was thawed. At " in freezes[second:third]
@@ -151,13 +163,18 @@ def test_an_aborted_night_says_where_it_ended(audit_of_the_abort: Audit) -> None
     assert "3 Export: void" in text
     assert "Void: The abort was confirmed." in text
     assert text.count("Not reached: the run is aborted.") == 2
-    assert [audit_of_the_abort.cell(row, "Who") for row in audit_of_the_abort.rows("abort")] == [BEN, BEN, ""]
+    assert [audit_of_the_abort.cell(row, "Who") for row in audit_of_the_abort.rows("abort")] == [
+        f"Ben </bdi><b> {BEN}",
+        f"Ben </bdi><b> {BEN}",
+        "",
+    ]
 
 
 def test_messages_that_are_not_there_have_no_link(audit: Audit) -> None:
     """An alarm that was deleted in Slack is told, without an address that leads nowhere."""
-    [window] = audit.rows("window")
-    assert not window.all("a")
+    told, lengthened = audit.rows("window")
+    assert not told.all("a")
+    assert len(lengthened.all("a")) == 2
     [hold] = audit.rows("hold")
     [heard] = _the(audit, "hold-asked")
     said, alarm = (audit.ts_of(a.attributes["href"]) for a in hold.all("a"))
