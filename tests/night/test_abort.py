@@ -13,6 +13,7 @@ import pytest
 
 from bot.rehearsal.night import Night, until
 from bot.supabase.freeze.thaw import read_thaw_record
+from tests.evidence.auditing import audited
 from tests.night.playing import (
     WRITES,
     as_platform,
@@ -250,7 +251,11 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert any("Supabase is unfrozen and writes work" in text for text in texts(night, "cutover_alarm"))
         assert [f["status"] for f in posts(night, "cutover_finding") if f["check"].startswith("thaw")] == ["passed"] * 3
         assert_nothing_twice(night)
+        created = len(night.stack.users) - 1
         await _undo_users(night, run, theirs.id)
+        page = audited(night.directory)
+        assert page.terms("afterwards")["Users removed again"].startswith(f"{created} of {created}, from ")
+        assert [page.cell(row, "Who") for row in page.rows("abort")] == ["", ""]
 
 
 async def _undo_users(night: Night, run: str, theirs: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.rehearsal.night import Night
 from tests import preloaded
+from tests.evidence.auditing import audited
 from tests.night.playing import (
     WRITES,
     alarm,
@@ -93,6 +94,10 @@ async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> No
         await night.freeze()
         code = await play_on(night)
         await assert_handed_over(night, code, users=night.users)
+        page = audited(night.directory)
+        assert {"restart", "thaw", "void", "retry"} <= {page.cell(row, "What") for row in page.timeline}
+        assert "(clock of the machine that ran cutover thaw )" in page.summary["Frozen"]
+        assert "The journal has it." in page.terms("afterwards")["Thaw without the bot"]
 
 
 @pytest.mark.all
@@ -144,6 +149,7 @@ async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp
         await night.freeze()
         code = await play_on(night)
         await assert_handed_over(night, code, users=night.users)
+        assert len(audited(night.directory).rows("drift")) == 1
         archived = night.directory / "archive" / f"{run_id}-1"
         assert (archived / "metadata.json").read_bytes() == export_before
         assert (archived / "user-mapping.json").exists()
