@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from bot.artifacts.metadata import Metadata
@@ -18,7 +18,7 @@ from bot.plan import posts
 from bot.plan.fold import after
 from bot.plan.results import HandoverResult
 from bot.plan.run import Run
-from bot.plan.text import Text, named
+from bot.plan.text import Text, named, say
 from bot.plan.texts.amounts import number
 from bot.plan.texts.state import doing
 from bot.report.afterwards import Afterwards
@@ -95,6 +95,29 @@ class Evidence:
         if users is None or users.dry_run:
             return self.run.opened.at + timedelta(days=self.run.opened.retain_days)
         return users.retain_until
+
+    @property
+    def is_thaw_unknown(self) -> bool:
+        """`cutover thaw` ran, and no bot has noticed."""
+        thaw, known = self.afterwards.thaw, self.run.thawed_at
+        return thaw is not None and (known is None or known < thaw.thawed_at)
+
+    @property
+    def since_then(self) -> Sequence[Text]:
+        """What has taken back or removed some of what the rest of the page tells."""
+        said = [
+            say(
+                "{n} users were removed from Stack Auth again, from {at} on.",
+                n=number(undo.removed),
+                at=_when(undo.began_at),
+            )
+            for undo in self.afterwards.undos
+        ]
+        if self.afterwards.thaw is not None and self.is_thaw_unknown:
+            at = _when(self.afterwards.thaw.thawed_at)
+            said.append(say("Supabase was thawed by `cutover thaw` at {at} by the clock of its machine.", at=at))
+        purged = [entry.moment for entry in self.entries if entry.moment.kind == "purge"]
+        return [*said, *(say("{at}: {what}", at=_when(moment.at), what=moment.text) for moment in purged)]
 
     @property
     def passed(self) -> Sequence[Posted]:
@@ -226,6 +249,10 @@ def _named(told: Moment, run: Run) -> Moment:
 def _links(channel: Channel, said: str, keys: Iterable[str]) -> list[tuple[str, str]]:
     addresses = [(channel.said(said), "message"), *((channel.post(key), "post") for key in keys)]
     return [(address, what) for address, what in addresses if address]
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _counted(*told: tuple[int, str, str]) -> Sequence[str]:

@@ -19,12 +19,27 @@ from bot.errors import RecordDamaged
 from bot.journal import Journal
 from bot.plan import events as e
 from bot.plan.texts.amounts import duration
+from bot.record import EventRecord
 from bot.report.evidence import Evidence, gathered
 from bot.report.freezes import Frozen
 from bot.report.page import page
 from tests.evidence import long_nights
-from tests.evidence.auditing import Audit
-from tests.plan.histories import ANN, BEN, EVE, Hear, MissLook, Night, ReportLook, ReportThaw, TakeUp, failed, passed
+from tests.evidence.auditing import Audit, audited
+from tests.plan.histories import (
+    ANN,
+    BEN,
+    EVE,
+    PLACES,
+    Hear,
+    MissLook,
+    Night,
+    ReportLook,
+    ReportThaw,
+    TakeUp,
+    failed,
+    night_at,
+    passed,
+)
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -318,6 +333,11 @@ def test_what_came_after_the_handover_is_told(ended: Path, tmp_path: Path) -> No
     assert report(None, directory) == 0
     after = Audit(directory)
     after.must_all()
+    assert "Since then" not in before.summary
+    assert after.summary["Since then"] == (
+        "2 users were removed from Stack Auth again, from 2026-03-03 08:00:00 UTC on. "
+        "Supabase was thawed by ‘cutover thaw’ at 2026-03-03 09:00:00 UTC by the clock of its machine."
+    )
     terms = after.terms("afterwards")
     assert terms["Users removed again"].startswith(
         "2 of 2, from 2026-03-03 08:00:00 UTC to 2026-03-03 08:00:02 UTC. 1 of "
@@ -329,6 +349,38 @@ def test_what_came_after_the_handover_is_told(ended: Path, tmp_path: Path) -> No
     assert "by ada why </td><b>done files 30 entries" in section
     assert [after.cell(row, "When") for row in after.rows("purge")] == ["2026-06-01 07:00:00"]
     assert [after.cell(row, "Line") for row in after.rows("undo")] == ["undo.jsonl 1"]
+
+
+def test_a_bundle_that_nobody_approved_is_named_first(ended: Path, tmp_path: Path) -> None:
+    """Whoever reads no further than the summary learns that the files are not those of the journal."""
+    directory = shutil.copytree(ended, tmp_path / "data")
+    assert "not the one that was approved" not in Audit(directory).section("summary")
+    described = directory / files.METADATA
+    described.write_bytes(described.read_bytes().replace(b'"abc"', b'"abd"'))
+    assert report(None, directory) == 0
+    changed = Audit(directory)
+    changed.must_all()
+    assert "Summary The bundle is not the one that was approved : its metadata.json is not" in changed.section(
+        "summary"
+    )
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_gate_says_where_it_stands(place: str, tmp_path: Path) -> None:
+    """Passed, void for a reason, waiting for so many, refused by these checks, or not reached: wherever a night is."""
+    night = night_at(place)
+    record = EventRecord.open(tmp_path)
+    record.append(night.events)
+    record.close()
+    page = audited(tmp_path)
+    text = page.section("checkpoints")
+    parts = re.split(r"[1-9] (?=Freeze|Export|Users)", text)[1:]
+    assert [part.split()[0].rstrip(":") for part in parts] == ["Freeze", "Export", "Users"]
+    for part in parts:
+        assert re.search(
+            r"passed at 2026|Void: \w+|Not finished: (its checks were|it waited for)|Not reached: \w+|by the checks \(",
+            part,
+        ), part
 
 
 @pytest.mark.parametrize(
