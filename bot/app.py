@@ -32,7 +32,16 @@ from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
 from bot.edges.examiners import examiners
 from bot.edges.listener import listener
-from bot.edges.services import Services, guard_of, parties_of, selection_of, services, slack_app_token, source
+from bot.edges.services import (
+    Services,
+    guard_of,
+    parties_of,
+    selection_of,
+    services,
+    slack_app_token,
+    slack_channel,
+    source,
+)
 from bot.edges.steps import steps
 from bot.errors import UsageError
 from bot.plan import inputs as say
@@ -45,7 +54,6 @@ from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
 from bot.slack import preflight as slack_preflight
-from bot.slack.channel import SlackChannel
 from bot.slack.inbound import previous_run
 from bot.slack.inbound.listener import Listener
 from bot.stackauth import preflight as target_preflight
@@ -252,7 +260,7 @@ async def serve(
     edges, directory = connected.edges, data.path
     guard = guard_of(run.opened.rules, edges.database)
     bundle = BundleExaminers(directory)
-    channel = SlackChannel(edges.slack, channel=run.opened.channel, identity=connected.identity)
+    channel = slack_channel(edges, run, connected.identity, directory)
     async with AsyncExitStack() as closing:
         watched = source(edges, connected.source_lock, directory, guard)
         closing.push_async_callback(watched.close)

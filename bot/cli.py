@@ -185,6 +185,19 @@ def _undo_users(
     )
 
 
+@app.command("attention")
+def _attention(
+    config: Config = None,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, for a spreadsheet.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only those listed for this reason.")] = None,
+) -> _Chosen:
+    """List the users whom somebody has to fix, with addresses.
+
+    Who was migrated incompletely, why, and what to do; from the files in the data directory alone.
+    """
+    return _Chosen("attention", config, partial(commands.attention.attention, config, csv=csv, reason=reason))
+
+
 @app.command("manifest")
 def _manifest(
     name: Annotated[str, typer.Option("--name", help="What the app is called in Slack.")] = "Cutover",

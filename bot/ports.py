@@ -77,13 +77,13 @@ class Channel(Protocol):
     """
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
-        """The new message's ts. Raises OutcomeUnknown when Slack may have stored it, MessageLost when that one is gone
-        below which it belongs.
+        """The new message's ts; of an attached file its id, since Slack does not say which message shares it. Raises
+        OutcomeUnknown when Slack may have stored it, MessageLost when that one is gone below which it belongs.
         """
 
     async def find(self, run: Run, key: str) -> str | None:
-        """The ts of our own message that carries `key`, looked for in the history since the run was opened; None when
-        it is not there.
+        """The ts of our own message that carries `key`, or the id of the file that was attached for it, looked for in
+        the history since the run was opened; None when it is not there.
         """
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
@@ -102,6 +102,12 @@ class Channel(Protocol):
         Each is given at least once; what was given before may be left out. What could be read is given even when
         something else could not, and then the trouble is raised.
         """
+
+
+Attachment = Callable[[Run], Awaitable[bytes]]
+"""The list of users to fix, as the file that is attached: it holds no address. Raises CutoverError where it is not what
+the run wrote.
+"""
 
 
 class Door(Protocol):

@@ -20,7 +20,7 @@ from collections import deque
 from statistics import median
 from threading import Lock
 
-from bot.plan.texts.amounts import counted, duration, number, speed
+from bot.plan.texts.amounts import done_of, duration, number, speed
 from bot.ports import Headway, Progress
 
 WINDOW_SECONDS = 60.0
@@ -118,9 +118,9 @@ def in_words(headway: Headway) -> str:
 
 
 def _how_far(progress: Progress) -> str:
-    done = counted(progress.done, progress.unit)
+    done = done_of(progress.done, progress.unit)
     if not progress.total:
         return f"{done} so far"
     if progress.unit == "bytes":
-        return f"{done} of {counted(progress.total, progress.unit)}"
-    return f"{number(progress.done)} of {counted(progress.total, progress.unit)}"
+        return f"{done} of {done_of(progress.total, progress.unit)}"
+    return f"{number(progress.done)} of {done_of(progress.total, progress.unit)}"

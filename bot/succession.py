@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.artifacts import files
 from bot.conductor import Conductor
-from bot.edges.services import Services, slack_app_token, source
+from bot.edges.services import Services, slack_app_token, slack_channel, source
 from bot.errors import CheckFailed, ServiceError, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
 from bot.plan.run import Phase, Run
@@ -24,7 +24,6 @@ from bot.ports import Clock
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
-from bot.slack.channel import SlackChannel
 from bot.supabase.locks import SourceLock
 from bot.terminal import tell
 
@@ -84,7 +83,7 @@ async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: 
     conductor = Conductor(
         run,
         record=record,
-        channel=SlackChannel(edges.slack, channel=run.opened.channel, identity=identity),
+        channel=slack_channel(edges, run, identity, settings.migration_data_dir),
         source=source(edges, SourceLock(edges.database), settings.migration_data_dir),
         examiners={},
         steps={},

@@ -9,6 +9,7 @@ terminal is, byte for byte, since psql reads it.
     tell(text)                    for people, on stdout
     complain(text)               for people, on stderr
     print_sql(text)                for psql, on stdout
+    print_csv(records)             for a spreadsheet, on stdout
 
 The locale of the process decides nothing: letters are classified as in C.UTF-8 (where I is the capital of i, which is
 not so in Turkish, and what the C library says of letters decides in the libraries below us). Numbers, dates and the
@@ -24,6 +25,7 @@ import json
 import locale
 import re
 import sys
+from collections.abc import Iterable
 
 _LOCALES = ("C.UTF-8", "C.utf8", "UTF-8", "C")
 _ERRORS = "cutover-shown"
@@ -80,6 +82,18 @@ def print_sql(text: str) -> None:
         return
     sys.stdout.flush()
     sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
+def print_csv(records: Iterable[str]) -> None:
+    """As they are, and in UTF-8; on a terminal, which no program reads, with what is not seen shown as escapes."""
+    if sys.stdout.isatty():
+        for record in records:
+            tell(record, end="")
+        return
+    sys.stdout.flush()
+    for record in records:
+        sys.stdout.buffer.write(record.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
 
 

@@ -76,9 +76,14 @@ class Unmapped(_Part):
 
 
 class Attention(_Part):
-    """One user and one reason; `carried` and `todo` are sentences."""
+    """One user and one reason; `carried` and `todo` are sentences. `email` is the address in Supabase, migrated or not,
+    None where there is none (and in files from before it was listed); so is `stack_auth_user_id` for a user who is not
+    in Stack Auth, or is only to be created.
+    """
 
     id: str
+    email: str | None = None
+    stack_auth_user_id: str | None = None
     reason: str
     carried: str
     todo: str

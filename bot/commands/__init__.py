@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bot.commands import (
         abort,
+        attention,
         doctor,
         freeze_sql,
         frozen,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "abort",
+    "attention",
     "doctor",
     "freeze_sql",
     "frozen",

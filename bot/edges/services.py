@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.artifacts import files
+from bot.artifacts.attention import without_addresses
 from bot.plan.events import Parties, Rules
+from bot.plan.run import Run
 from bot.settings import Settings
 from bot.slack import client
+from bot.slack.calls import Identity
+from bot.slack.channel import SlackChannel
 from bot.stackauth.client.api import StackAuth
 from bot.supabase import project
 from bot.supabase.catalog import Selection
@@ -68,6 +73,12 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             gateway=gateway,
             stack=stack,
         )
+
+
+def slack_channel(edges: Services, run: Run, identity: Identity, directory: Path) -> SlackChannel:
+    """The run's; `directory` holds the list of users to fix."""
+    attachment = partial(without_addresses, directory / files.ATTENTION)
+    return SlackChannel(edges.slack, channel=run.opened.channel, identity=identity, attachment=attachment)
 
 
 def source(edges: Services, lock: SourceLock, directory: Path, guard: Guard | None = None) -> SupabaseSource:

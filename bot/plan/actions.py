@@ -176,6 +176,8 @@ def _posts(run: Run) -> Iterator[Deliver]:
 def _urgency(run: Run, post: posts.Post) -> int:
     if isinstance(post.body, posts.Verbatim):  # the way back belongs to its gate
         return _FIRST
+    if isinstance(post.body, posts.Attached):  # nothing waits for a file
+        return 1
     match post.kind:
         case "cutover_finding":
             return 1

@@ -48,3 +48,8 @@ class Gate(BaseModel):
     """Its step ends the watch, which is then not for the word `release` to do."""
     checklist: dict[str, str] = {}
     """By key, what people attest before the gate is put on offer."""
+
+    @property
+    def counts_users(self) -> bool:
+        """What became of the users is approved here."""
+        return "user-counts" in self.evidence

@@ -52,6 +52,14 @@ class Verbatim:
     code: str
 
 
+@dataclass(frozen=True)
+class Attached:
+    """A list as a file, found again by its name, which no other post of any run has. `says` stands above it."""
+
+    name: str
+    says: Text
+
+
 AlarmKind = Literal[
     "aborted",
     "aborted-at-the-terminal",
@@ -85,7 +93,19 @@ class AlarmKey:
         return "/".join(map(str, (self.kind, *self.which)))
 
 
-Body = Header | Checklist | Gate | Finding | Prose | Verbatim | ExportResult | UsersResult | HandoverResult | StepNote
+Body = (
+    Header
+    | Checklist
+    | Gate
+    | Finding
+    | Prose
+    | Verbatim
+    | Attached
+    | ExportResult
+    | UsersResult
+    | HandoverResult
+    | StepNote
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +140,11 @@ def checklist_key(run_id: str, checkpoint: str, number: int) -> str:
 def list_name(checkpoint: str, number: int) -> str:
     """What a button on a checklist names instead of an evidence digest."""
     return f"{checkpoint}/{number}"
+
+
+def attention_key(gate_key: str) -> str:
+    """Of the list of users to fix, in the thread of the gate that counts them."""
+    return f"{gate_key}/attention"
 
 
 def answer_key(run_id: str, ts: str) -> str:

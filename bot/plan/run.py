@@ -384,6 +384,12 @@ class Run:
         items = (f"{ITEM}{key}: WHY" for key in self.open_items)
         return (*self.open_reasons, *checks, *items, *(f"unreadable:{table}: WHY" for table in self.open_tables))
 
+    @property
+    def uploads(self) -> tuple[str, ...]:
+        """The ids of the files that were put into the channel."""
+        files = (d.ts for d in self.deliveries.values() if isinstance(d.post.body, posts.Attached))
+        return tuple(id_ for id_ in files if id_.startswith("F"))
+
     def answer_to(self, ts: str) -> Delivery | None:
         """The post that answers this message; None while nothing was decided to answer."""
         return self.deliveries.get(posts.answer_key(self.run_id, self.joined.get(ts, ts)))

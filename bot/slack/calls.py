@@ -136,7 +136,7 @@ async def identify(
     place = understood(Conversation, found.get("channel"), "which channel it is")
     _fit_for_a_run(place)
     missing = lacking(scopes, private=bool(place.is_private), groups=bool(groups)) if scopes else ()
-    if needed := [scope.name for scope in missing if scope.methods]:
+    if needed := [scope.name for scope in missing if scope.methods and not scope.spare]:
         raise _refused("missing_scope", {"needed": ",".join(needed)}, "let me in", "SLACK_BOT_TOKEN")
     return Identity(
         team=who.team_id,

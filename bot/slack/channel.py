@@ -11,24 +11,28 @@ parent is lost, and the reply is found where it stands.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import MessageLost, OutcomeUnknown, ServiceUnintelligible
+from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnintelligible
 from bot.plan.findings import Finding, warned
 from bot.plan.inputs import Hear, Permission
-from bot.plan.posts import Post, header_key
+from bot.plan.posts import Attached, Post, Prose, header_key
 from bot.plan.run import Run
-from bot.ports import Headway
-from bot.slack import authority
+from bot.plan.texts.attention import not_attached
+from bot.ports import Attachment, Headway
+from bot.slack import authority, uploads
 from bot.slack.calls import Identity, Refused, Troubled, done, understood
 from bot.slack.inbound import catchup
 from bot.slack.payloads import Posted, own_key
+from bot.slack.render import escape
 from bot.slack.render.messages import render
 
 log = structlog.get_logger("cutover.slack")
@@ -60,6 +64,8 @@ _ONLY_LOOKS = frozenset(
 
 _MAY_BE_THE_LOOKS = "internal_error"
 _FRUITLESS_TRIES = 2
+_SHARED_WITHIN_SECONDS = 30
+"""Slack says that it will share a file, and does so a little later."""
 _AS_WRITTEN = {"parse": "none"}
 """Left to itself, an edit makes links of what looks like an address, a channel or a name."""
 
@@ -67,8 +73,12 @@ _AS_WRITTEN = {"parse": "none"}
 class SlackChannel:
     """The port `Channel`, kept by Slack."""
 
-    def __init__(self, client: AsyncWebClient, *, channel: str, identity: Identity) -> None:
+    def __init__(
+        self, client: AsyncWebClient, *, channel: str, identity: Identity, attachment: Attachment | None = None
+    ) -> None:
+        """`attachment` makes the file of users to fix; without it the words about it stand alone."""
         self._client = client
+        self._attachment = attachment
         self._channel = channel
         self._identity = identity
         self._sweep = catchup.Sweep(client, channel, bot_user=identity.bot_user)
@@ -76,11 +86,18 @@ class SlackChannel:
         """Keys of posts that Slack answered with trouble of its own, and that nobody has looked for since."""
         self._fruitless: Counter[str] = Counter()
         """By key, how often Slack was in trouble over a message with blocks, and had not taken it."""
+        self._may_be_shared: dict[str, float] = {}
+        """By key of an attached file, until when Slack may still be about to share it."""
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
-        message = render(run, post, headway, head)
         parent = run.deliveries[post.thread] if post.thread is not None else None
         place = {"thread_ts": parent.ts} if parent is not None and parent.stands else {}
+        if isinstance(post.body, Attached):
+            shared = await self._attach(run, post.key, post.body, place.get("thread_ts"))
+            if isinstance(shared, str):
+                return shared
+            post = replace(post, body=shared)
+        message = render(run, post, headway, head)
         words: dict[str, Any] = {"channel": self._channel, "text": message.text, "metadata": message.metadata, **place}
         words |= {"unfurl_links": False, "unfurl_media": False, **_AS_WRITTEN}
         if self._keeps_its_looks(post):
@@ -115,7 +132,45 @@ class SlackChannel:
             )
         return posted.ts
 
+    async def _attach(self, run: Run, key: str, body: Attached, thread_ts: str | None) -> str | Prose:
+        """The file's id; or, where it cannot be attached, the words in its place, which say so. Raises OutcomeUnknown
+        when it may have been shared.
+        """
+        if self._attachment is None:
+            return Prose(body.says)
+        try:
+            content = await self._attachment(run)
+        except CutoverError as error:
+            log.error("the list of users to fix could not be read", why=str(error))
+            return Prose(not_attached(body.says, "file-unreadable"))
+        try:
+            return await uploads.share(
+                self._client,
+                channel=self._channel,
+                thread_ts=thread_ts,
+                name=body.name,
+                content=content,
+                comment=escape.mrkdwn(body.says),
+            )
+        except Refused as refused:
+            if refused.code in _LOST:
+                raise _lost(refused) from refused
+            log.error("slack did not take the list of users to fix", code=refused.code)
+            return Prose(not_attached(body.says, refused.code))
+        except OutcomeUnknown:
+            self._may_be_shared[key] = asyncio.get_running_loop().time() + _SHARED_WITHIN_SECONDS
+            raise
+
     async def find(self, run: Run, key: str) -> str | None:
+        found = await self._find(run, key)
+        if found is None and asyncio.get_running_loop().time() < self._may_be_shared.get(key, 0):
+            raise OutcomeUnknown(
+                "Slack may still be about to share a file", unchanged="it is not there yet", do="look again"
+            )
+        self._may_be_shared.pop(key, None)
+        return found
+
+    async def _find(self, run: Run, key: str) -> str | None:
         thread = run.deliveries[key].post.thread
         for parent in run.deliveries[thread].every_ts if thread is not None else ():
             replies = catchup.replies(self._client, self._channel, parent, metadata=True)
@@ -137,13 +192,14 @@ class SlackChannel:
         return ts
 
     async def _first(self, messages: AsyncIterator[Mapping[str, Any]], run: Run, key: str) -> str | None:
-        ours = [
-            str(message["ts"])
-            async for message in messages
-            if own_key(message, run_id=run.run_id, bot_id=self._identity.bot_id) == key
-            and str(message["ts"]) not in run.deliveries[key].lost
-        ]
-        return min(ours, default=None)
+        post, lost = run.deliveries[key].post, run.deliveries[key].lost
+        ours: list[str] = []
+        async for message in messages:
+            if own_key(message, run_id=run.run_id, bot_id=self._identity.bot_id) == key:
+                ours.append(str(message["ts"]))
+            elif isinstance(post.body, Attached):
+                ours += filter(None, [uploads.shared(message, post.body.name, self._identity)])
+        return min((ts for ts in ours if ts not in lost), default=None)
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
         message = render(run, post, headway, head)

@@ -16,11 +16,14 @@ EVENTS_PATH = "/slack/events"
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """`methods` of the Web API that need it; none for what Slack sends by itself."""
+    """`methods` of the Web API that need it; none for what Slack sends by itself. A night can do without one that is
+    `spare`: `doctor` names what is lost.
+    """
 
     name: str
     methods: tuple[str, ...]
     what_for: str
+    spare: bool = False
 
 
 SCOPES = (
@@ -44,6 +47,12 @@ SCOPES = (
         what_for="ask who is in a user group of approvers",
     ),
     Scope(name="pins:write", methods=("pins.add",), what_for="pin the header"),
+    Scope(
+        name="files:write",
+        methods=("files.getUploadURLExternal", "files.completeUploadExternal"),
+        what_for="attach the list of users to fix, without addresses, in the thread of the Users checkpoint",
+        spare=True,
+    ),
     Scope(name="commands", methods=(), what_for=f"the slash command {COMMAND}"),
 )
 WITHOUT_SCOPE = ("auth.test", "apps.connections.open")

@@ -177,6 +177,26 @@ class Page(_Shape):
         return self.response_metadata.next_cursor if self.response_metadata else ""
 
 
+class UploadPlace(_Shape):
+    """The answer of files.getUploadURLExternal."""
+
+    upload_url: str
+    file_id: str
+
+
+class _SharedFile(_Shape):
+    id: str
+    name: str = ""
+
+
+class Sharing(_Shape):
+    """A message, as far as it shares files."""
+
+    user: str = ""
+    bot_id: str = ""
+    files: tuple[_SharedFile, ...] = ()
+
+
 class PinCount(_Shape):
     """What the answer of conversations.history says besides messages."""
 

@@ -1,4 +1,4 @@
-"""How findings and errors of this room write lists, counts, foreign names, and SQL that people paste. Pure."""
+"""How findings and errors of this room write lists, foreign names, and SQL that people paste. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ _NAME_CHARACTERS = 40
 
 def listed(clauses: Iterable[str], most: int = _MOST) -> str:
     return listing.listed(clauses, most, separator="; ")
-
-
-def counted(number: int, one: str) -> str:
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def answer(code: str) -> str:

@@ -60,7 +60,7 @@ def test_the_stand_in_asks_for_the_same_scopes() -> None:
 
 def test_a_token_is_told_what_it_lacks() -> None:
     """For this kind of channel only, and for groups only where there are any."""
-    have = {"chat:write", "channels:history", "channels:read", "users:read", "pins:write"}
+    have = {"chat:write", "channels:history", "channels:read", "users:read", "pins:write", "files:write"}
     assert [scope.name for scope in lacking(have, private=False, groups=False)] == ["commands"]
     assert [scope.name for scope in lacking(have, private=False, groups=True)] == ["usergroups:read", "commands"]
     assert [scope.name for scope in lacking(have, private=True, groups=False)] == [

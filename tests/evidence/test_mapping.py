@@ -52,6 +52,8 @@ def test_the_document_is_the_promised_one(bundle: Any) -> None:
         "users": [
             {
                 "id": "00000000-0000-4000-8000-000000000003",
+                "email": None,
+                "stackAuthUserId": None,
                 "reason": "anonymous",
                 "carried": "Nothing.",
                 "todo": "Nothing to do.",

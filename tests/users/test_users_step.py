@@ -57,6 +57,11 @@ async def test_everybody_is_carried_over(night, rows):
         for reason, ids in CROWD_ATTENTION.items()
     }
     assert night.attention() == {(rows.id(n), reason) for reason, ids in CROWD_ATTENTION.items() for n in ids}
+    mapped = night.mapped()
+    addresses = {row["id"]: row["email"] for row in crowd(rows)[0]}
+    for entry in night.listed():
+        assert entry.stack_auth_user_id == mapped[entry.id].stack_auth_user_id
+        assert entry.email == addresses[entry.id]
     night.assert_everybody_once()
     head = mapping.read_head(night.directory / files.MAPPING)
     assert head.run_id == "20260102-abcd"
@@ -300,8 +305,12 @@ async def test_killed_and_started_again(night, another_night, rows, after):
     def told(of):
         return {id_: (entry.email, entry.outcome) for id_, entry in of.mapped().items()}
 
+    def listed(of):
+        """But for the ids that the service gave."""
+        return [entry.model_copy(update={"stack_auth_user_id": None}) for entry in of.listed()]
+
     assert told(night) == told(undisturbed)
-    assert (night.directory / files.ATTENTION).read_bytes() == (undisturbed.directory / files.ATTENTION).read_bytes()
+    assert listed(night) == listed(undisturbed)
 
 
 async def test_killed_again_and_again_under_faults(night, rows):

@@ -25,10 +25,9 @@ def give_signal(run: Run, said: Said) -> Reply | Refusal:
         return Refusal(sentence=checklists.checklist_open(gate, run.open_items))
     if run.offer is None or not said.is_about_the_offer(run):
         return Refusal(sentence=sentences.older_than_offer(gate))
-    about_users = "user-counts" in gate.evidence
-    if about_users and run.decided_since:
+    if gate.counts_users and run.decided_since:
         return Refusal(sentence=accepting.decisions_wait(len(run.decided_since)))
-    if about_users and run.open_reasons:
+    if gate.counts_users and run.open_reasons:
         return Refusal(sentence=sentences.attention_open(run.open_reasons))
     if said.user in run.offer.by:
         return Refusal(sentence=sentences.said_already(gate, run.offer.missing))

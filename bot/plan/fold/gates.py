@@ -15,7 +15,7 @@ from bot.plan.outbox import finding_post, owe, settled, voided_if_open, with_ala
 from bot.plan.posts import AlarmKey, Post
 from bot.plan.results import HandoverResult, UsersResult
 from bot.plan.run import Run, StepState
-from bot.plan.texts import alarms, way_back
+from bot.plan.texts import alarms, attention, way_back
 from bot.plan.texts import window as window_texts
 from bot.plan.waiving import waives_any
 
@@ -71,7 +71,27 @@ def _posted(run: Run, body: posts.Checklist | posts.Gate) -> Run:
         key=run.gate_key, kind="cutover_checkpoint", checkpoint=run.at, status="waiting", thread=None, body=body
     )
     run = owe(run, post)
-    return _with_the_way_back(run) if run.gate.freezes and run.opened.way_back else run
+    if run.gate.freezes and run.opened.way_back:
+        return _with_the_way_back(run)
+    if isinstance(body, posts.Gate) and run.gate.counts_users and run.users is not None and run.users.attention:
+        return _with_the_list(run, run.users)
+    return run
+
+
+def _with_the_list(run: Run, users: UsersResult) -> Run:
+    """Whom somebody has to fix, in the thread of the gate at which that is accepted."""
+    assert run.current is not None
+    post = Post(
+        key=posts.attention_key(run.gate_key),
+        kind="cutover_answer",
+        checkpoint=run.at,
+        status="done",
+        thread=run.gate_key,
+        body=posts.Attached(
+            name=f"cutover-{run.run_id}-attention-{run.current[1]}.csv", says=attention.listed(users.attention_users)
+        ),
+    )
+    return owe(run, post)
 
 
 def _with_the_way_back(run: Run) -> Run:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from bot.plan.run import Run
 from bot.plan.text import Person, Text, items, joined, say, stacked
 from bot.plan.texts import sentences
-from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.amounts import counted, duration, number, size
 from bot.plan.texts.foreign import codes, foreign, seen
 from bot.plan.texts.state import doing
 
@@ -70,9 +70,9 @@ def _results(run: Run) -> Iterator[Text]:
         )
     if (export := run.export) is not None:
         yield say(
-            "Exported {tables:,} tables with {rows:,} rows ({size}) in {time}; metadata.json is `{sha256}`.",
-            tables=export.tables,
-            rows=export.rows,
+            "Exported {tables} with {rows} ({size}) in {time}; metadata.json is `{sha256}`.",
+            tables=counted(export.tables, "table"),
+            rows=counted(export.rows, "row"),
             size=size(export.bytes),
             time=duration(export.duration_ms / 1000),
             sha256=export.sha256[:_DIGITS],
@@ -86,9 +86,9 @@ def _results(run: Run) -> Iterator[Text]:
         )
     if (users := run.users) is not None:
         yield say(
-            "{users:,} users: {created:,} created, {matched:,} matched, {updated:,} updated, {unmapped:,} not mapped; "
-            "{attention:,} need attention. user-mapping.json is `{sha256}`.",
-            users=users.users,
+            "{users}: {created:,} created, {matched:,} matched, {updated:,} updated, {unmapped:,} not mapped; "
+            "{attention:,} listed for attention. user-mapping.json is `{sha256}`.",
+            users=counted(users.users, "user"),
             created=users.created,
             matched=users.matched,
             updated=users.updated,
@@ -100,7 +100,9 @@ def _results(run: Run) -> Iterator[Text]:
             yield say("Accepted: {reasons}.", reasons=joined(codes(reasons), by=", "))
     if (handover := run.handover) is not None:
         yield say(
-            "Handed over {files:,} files; SHA256SUMS is `{digest}`.", files=handover.files, digest=handover.digest
+            "Handed over {files}; SHA256SUMS is `{digest}`.",
+            files=counted(handover.files, "file"),
+            digest=handover.digest,
         )
     if run.thawed_at is not None:
         yield say("Thawed at {at:%H:%M:%S} UTC.", at=run.thawed_at)

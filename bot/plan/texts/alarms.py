@@ -12,7 +12,7 @@ from bot.plan.events import Entitlement, RunOpened
 from bot.plan.gate import Gate
 from bot.plan.practice import Practice
 from bot.plan.text import Person, Text, items, joined, say, stacked
-from bot.plan.texts.amounts import duration, number
+from bot.plan.texts.amounts import counted, duration, number
 from bot.plan.texts.foreign import codes, marked, seen, sentence, some
 from bot.plan.texts.sentences import accepting, names
 
@@ -276,7 +276,7 @@ def guarded(tables: int, unguarded: Sequence[str], since: datetime, *, again: bo
             else say(
                 "*The hard guard is set.* Whoever writes waits until the export is checked, whatever they override."
             ),
-            say("{tables} tables, since {since:%H:%M:%S} UTC.", tables=number(tables), since=since),
+            say("{tables}, since {since:%H:%M:%S} UTC.", tables=counted(tables, "table"), since=since),
             say("Our role cannot lock: {tables}.", tables=joined(_some(unguarded), by=", ")) if unguarded else "",
             "Sequences and large objects are watched, not guarded.",
         ]
@@ -302,4 +302,4 @@ def blinded(why: str) -> Text:
 
 
 def _minutes(count: int) -> str:
-    return "less than a minute" if count < 1 else "1 minute" if count == 1 else f"{count} minutes"
+    return "less than a minute" if count < 1 else counted(count, "minute")

@@ -23,9 +23,14 @@ def size(count: int) -> str:
     raise AssertionError("unreachable")
 
 
-def counted(value: int, unit: str) -> str:
-    """So many of a unit; bytes are told as a size."""
-    return size(value) if unit == _BYTES else f"{value:,} {unit}"
+def counted(value: int, one: str, many: str = "") -> str:
+    """`1 user`, `2 users`; `many` where that is not `one` with an s."""
+    return f"{value:,} {one if value == 1 else many or f'{one}s'}"
+
+
+def done_of(value: int, unit: str) -> str:
+    """So many of a unit of work, which is given as for several; bytes are told as a size."""
+    return size(value) if unit == _BYTES else counted(value, unit.removesuffix("s"), unit)
 
 
 def duration(seconds: float) -> str:

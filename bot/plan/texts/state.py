@@ -8,6 +8,7 @@ from bot.plan.hold import FreezeTakenBack, Hold, SaidHold, SourceMoved, StepStop
 from bot.plan.run import Phase, Run
 from bot.plan.text import Person, Text, joined, named, say
 from bot.plan.texts import window
+from bot.plan.texts.amounts import counted
 from bot.plan.texts.foreign import marked, seen, sentence, some
 from bot.plan.texts.sentences import approvals
 
@@ -43,7 +44,7 @@ def _waiting(run: Run) -> Text:
     if not run.started:
         return say("the run waits for `start`")
     if items := len(run.open_items):
-        what = "1 item" if items == 1 else f"{items} items"
+        what = counted(items, "item")
         return say("the {gate} checkpoint waits for {what} of its checklist", gate=gate.title, what=what)
     waits = say("the {gate} checkpoint waits for `{word}`", gate=gate.title, word=gate.signal)
     if run.offer is None or not run.offer.by:

@@ -80,6 +80,8 @@ def render(run: Run, post: Post, headway: Headway | None, head: tuple[int, str])
             counts = {"check": finding.check}
         case posts.Verbatim(says, copied):
             layout = Layout(paragraphs=[says], copied=copied)
+        case posts.Attached(says=says):
+            layout = Layout(paragraphs=[says])
         case posts.Prose(said):
             layout = _prose(post, said, status)
         case ExportResult() as exported:

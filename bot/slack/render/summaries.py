@@ -9,7 +9,7 @@ from bot.listing import and_more
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.text import Person, Text, Value, items, joined, say, stacked
-from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.amounts import counted, duration, number, size
 from bot.plan.texts.foreign import codes, foreign, marked, seen
 from bot.slack.render.blocks import Layout, Table
 from bot.slack.render.header import parties, way_back
@@ -30,13 +30,13 @@ def export(result: ExportResult) -> Layout:
     )
     paragraphs = [
         say(
-            "*Exported:* {tables} tables, {rows} rows, {size} ({bytes} bytes); {users} of the rows are users. One "
+            "*Exported:* {tables}, {rows}, {size} ({bytes}); {users} in auth.users. One "
             "snapshot, taken at {at:%Y-%m-%d %H:%M:%S} UTC, in {time}.",
-            tables=number(result.tables),
-            rows=number(result.rows),
+            tables=counted(result.tables, "table"),
+            rows=counted(result.rows, "row"),
             size=size(result.bytes),
-            bytes=number(result.bytes),
-            users=number(result.auth_users),
+            bytes=counted(result.bytes, "byte"),
+            users=counted(result.auth_users, "user"),
             at=result.taken_at,
             time=duration(result.duration_ms / 1000),
         ),
@@ -44,7 +44,7 @@ def export(result: ExportResult) -> Layout:
         _attempt_before(result),
         stacked(*left_out(result)),
         stacked(*_users_ids(result)),
-        say("*The largest {shown} of {tables} tables:*", shown=len(shown), tables=number(result.tables))
+        say("*The largest {shown} of {tables}:*", shown=len(shown), tables=counted(result.tables, "table"))
         if shown
         else Text(),
     ]
@@ -81,7 +81,7 @@ def _attempt_before(result: ExportResult) -> Text:
 
 def largest(result: ExportResult) -> Text:
     each = [
-        say("`{name}` {rows} rows", name=seen(total.name), rows=number(total.rows))
+        say("`{name}` {rows}", name=seen(total.name), rows=counted(total.rows, "row"))
         for total in result.largest[:_MOST_LARGEST]
     ]
     return say("*The largest tables:* {each}.", each=_listed(each, result.tables, "tables"))
@@ -99,8 +99,8 @@ def left_out(result: ExportResult) -> list[Text]:
         ),
         *_rows_left(result),
         say(
-            "*Not in the bundle:* {files} files in Storage, {size}; only their rows in the database were exported.",
-            files=number(result.storage_objects),
+            "*Not in the bundle:* {files} in Storage, {size}; only rows about them in the database were exported.",
+            files=counted(result.storage_objects, "file"),
             size=size(result.storage_bytes),
         ),
     ]
@@ -163,10 +163,14 @@ def attention(result: UsersResult, still_open: Sequence[str]) -> Text:
         for reason, attention in sorted(result.attention.items())
     ]
     return stacked(
-        say("*Attention:* {count} users are migrated incompletely.", count=number(result.attention_users)),
+        say("*Attention:* {users} migrated incompletely.", users=_are(result.attention_users)),
         items(and_more(each[:_MOST_REASONS], len(each), "reasons")),
         say("`user-attention.json` names each user by id."),
     )
+
+
+def _are(users: int) -> str:
+    return f"{counted(users, 'user')} {'is' if users == 1 else 'are'}"
 
 
 def to_decide(result: UsersResult) -> Text:
@@ -207,9 +211,9 @@ def closing(result: HandoverResult, run: Run, anchor: Text) -> Layout:
     paragraphs = [
         parties(run),
         say(
-            "*Exported:* {tables} tables, {rows} rows, {size}.",
-            tables=number(exported.tables),
-            rows=number(exported.rows),
+            "*Exported:* {tables}, {rows}, {size}.",
+            tables=counted(exported.tables, "table"),
+            rows=counted(exported.rows, "row"),
             size=size(exported.bytes),
         )
         if exported
@@ -225,10 +229,10 @@ def closing(result: HandoverResult, run: Run, anchor: Text) -> Layout:
         else Text(),
         waived(run),
         say(
-            "*The digest over everything:* `{digest}`\nIt covers {files} files and the journal up to line {n} "
+            "*The digest over everything:* `{digest}`\nIt covers {files} and the journal up to line {n} "
             "(`{hash}`). `cutover verify` checks all of it again.",
             digest=result.digest,
-            files=number(result.files),
+            files=counted(result.files, "file"),
             n=number(result.journal_line),
             hash=result.journal_hash,
         ),

@@ -37,7 +37,7 @@ class Outcomes:
         self._scratch = scratch
         self._existing = existing
         scratch.make(
-            "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason)",
+            "CREATE TABLE outcome (n INTEGER PRIMARY KEY, id UNIQUE, stack_id, email, at, outcome, reason, address)",
             "CREATE TABLE attention (n, nth, id, reason, PRIMARY KEY (n, nth)) WITHOUT ROWID",
             "CREATE TABLE candidate (id, stack_id, PRIMARY KEY (id, stack_id)) WITHOUT ROWID",
             "CREATE TABLE other (id, reason, other_id, stack_id, PRIMARY KEY (id, reason, other_id)) WITHOUT ROWID",
@@ -45,8 +45,9 @@ class Outcomes:
 
     def add(self, n: int, user: Translation, state: UserState) -> bool:
         """Whether the user needs attention. `n` is the user's place in the file."""
-        row = (n, user.id, state.stack_id, user.email, state.at.isoformat(), state.outcome, state.reason)
-        self._scratch.do("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
+        at = state.at.isoformat()
+        row = (n, user.id, state.stack_id, user.email, at, state.outcome, state.reason, user.address)
+        self._scratch.do("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
         reasons = _reasons(user, state)
         for nth, reason in enumerate(reasons):
             self._scratch.do("INSERT INTO attention VALUES (?, ?, ?, ?)", n, nth, user.id, reason)
@@ -214,8 +215,17 @@ def _unmapped(scratch: Scratch, referenced_by: Mapping[str, dict[str, int]]) -> 
         yield mapping.Unmapped(supabase_user_id=id_, reason=reason, referenced_by=referenced_by[id_])
 
 
+_LISTED = """
+    SELECT attention.id, attention.reason,
+           CASE WHEN outcome.id IS NULL THEN migrated.address ELSE outcome.address END,
+           nullif(CASE WHEN outcome.id IS NULL THEN migrated.stack_id ELSE outcome.stack_id END, '')
+      FROM attention LEFT JOIN outcome USING (id) LEFT JOIN migrated ON migrated.id = attention.id
+     ORDER BY attention.n, attention.nth"""
+"""Who is gone from the export has no outcome: of them what the target has."""
+
+
 def _attention(scratch: Scratch) -> Iterator[mapping.Attention]:
-    for id_, name in scratch.all("SELECT id, reason FROM attention ORDER BY n, nth"):
+    for id_, name, email, stack_id in scratch.all(_LISTED):
         reason = REASONS[name]
         if name == UNDECIDED:
             named = ", ".join(_candidates(scratch, id_))
@@ -225,4 +235,6 @@ def _attention(scratch: Scratch) -> Iterator[mapping.Attention]:
                 f"{stack_id} (Supabase user {other})" for other, stack_id in scratch.all(asked, id_, name)
             )
         todo = f"{reason.todo} In Stack Auth: {named}." if named else reason.todo
-        yield mapping.Attention(id=id_, reason=name, carried=reason.carried, todo=todo)
+        yield mapping.Attention(
+            id=id_, email=email, stack_auth_user_id=stack_id, reason=name, carried=reason.carried, todo=todo
+        )

@@ -52,6 +52,8 @@ class Translation:
     reasons: tuple[str, ...]
     digest: str
     accounts: frozenset[tuple[str, str]] = frozenset()
+    address: str | None = None
+    """As Supabase has it, whether or not it is migrated: how people find the user again."""
 
     @property
     def email(self) -> str | None:
@@ -79,7 +81,15 @@ def translate(user: ExportedUser, *, run_id: str, at: datetime, conflicts: Confl
     digest = _digest(body)
     body["server_metadata"][MARKER] |= {"run": run_id, "digest": digest}
     found = tuple(reasons)
-    return Translation(id=user.id, body=body, reasons=found, digest=digest, accounts=frozenset(accounts))
+    address = user.row.get("email")
+    return Translation(
+        id=user.id,
+        body=body,
+        reasons=found,
+        digest=digest,
+        accounts=frozenset(accounts),
+        address=address if isinstance(address, str) and address.strip() else None,
+    )
 
 
 def translate_all(bundle: Bundle, conflicts: Conflicts, run_id: str) -> Iterator[Translation]:

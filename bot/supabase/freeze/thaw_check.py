@@ -11,8 +11,9 @@ from pathlib import Path
 
 from bot.errors import CutoverError
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.amounts import counted
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.formatting import counted, listed, sentence
+from bot.supabase.formatting import listed, sentence
 from bot.supabase.freeze.kit import GATE, SCHEMA
 from bot.supabase.freeze.layers import Layers, Prior, read_layers, read_prior
 from bot.supabase.freeze.thaw import prepare

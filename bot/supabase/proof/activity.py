@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from bot.plan.texts.amounts import counted
 from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.catalog.sequences import Named, State, look_at_states
 from bot.supabase.database import Session, query, translated
-from bot.supabase.formatting import counted, shown
+from bot.supabase.formatting import shown
 
 LATE_COUNTERS_SECONDS = 11.0
 """After this long the counters of a committed write are to be seen (PostgreSQL holds them back for 10 s at most)."""

@@ -37,12 +37,13 @@ from bot.errors import CutoverError
 from bot.plan.checks import answers, unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.run import Run
+from bot.plan.texts.amounts import counted
 from bot.plan.texts.sentences import waiving
 from bot.ports import Progress, Report
 from bot.supabase.catalog.selection import UNDECIDED
 from bot.supabase.database import Database, Session, query, statement, translated
 from bot.supabase.export.snapshot import ungrouped
-from bot.supabase.formatting import counted, listed
+from bot.supabase.formatting import listed
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.preflight.api_grants import MissingGrant, missing_grants, statements
 from bot.supabase.reading import Reading, reading

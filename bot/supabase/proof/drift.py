@@ -8,10 +8,11 @@ from typing import Any
 
 from bot.plan.events import MovedTo
 from bot.plan.findings import Finding, failed, passed
+from bot.plan.texts.amounts import counted
 from bot.ports import Moved
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
-from bot.supabase.formatting import counted, listed
+from bot.supabase.formatting import listed
 from bot.supabase.freeze.layers import Layers, read_layers
 from bot.supabase.proof.activity import Observation, changes, observe, sequences_of, tables_of
 

@@ -7,9 +7,10 @@ our role may read, nor from sending it elsewhere, so whoever opens the gate is t
 from __future__ import annotations
 
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.amounts import counted
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session, query, translated
-from bot.supabase.formatting import counted, listed
+from bot.supabase.formatting import listed
 
 
 async def foreign_code(session: Session, catalog: Catalog) -> list[Finding]:

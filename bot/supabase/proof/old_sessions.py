@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.amounts import counted
 from bot.supabase.database import Session, query, translated
-from bot.supabase.formatting import counted, listed, shown
+from bot.supabase.formatting import listed, shown
 
 _PLACES = {
     "supabase_auth_admin": "Auth",

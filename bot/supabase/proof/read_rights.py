@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bot.plan.findings import Finding, failed, passed
+from bot.plan.texts.amounts import counted
 from bot.plan.texts.sentences import accepting
 from bot.supabase.catalog import Catalog
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
-from bot.supabase.formatting import capitalized, counted, in_a_writing_transaction, sentence
+from bot.supabase.formatting import capitalized, in_a_writing_transaction, sentence
 
 
 def select_rights(catalog: Catalog) -> Finding:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from psycopg import sql
 
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.amounts import counted
 from bot.supabase.database import Database, Session, query, translated
-from bot.supabase.formatting import counted, in_a_writing_transaction, listed, shown
+from bot.supabase.formatting import in_a_writing_transaction, listed, shown
 from bot.supabase.reading import reading
 
 _WHERE_THERE = {"cron.job": "cron_jobs", "net.http_request_queue": "net_queue", "supabase_functions.hooks": "webhooks"}

@@ -22,27 +22,29 @@ Limitations, or what the real Slack does that this does not
 - What Slack tells of a disabled user group is not documented; here its members are told as before.
 - A deleted parent takes no reply any more, whether it left a tombstone or not: what is posted below it stands in the
   channel. Of real Slack that is known for a parent without one.
-- No files, reactions or links to messages: the bot uses none, and the methods are unknown here.
+- No reactions or links to messages: the bot uses none, and the methods are unknown here. Files are shared at once; real
+  Slack takes its time.
 - Tickets do not grow old by themselves, and connections are not recycled every few hours unless told to be.
 - The limit on the size of metadata and the texts of complaints are guesses; Slack publishes neither.
 
 The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `reading` what it makes of a text and what
-people see of it, `limits` what may be posted, `methods` the Web API behind its door in `web`, `telling` the other
-direction, by `delivery`, `socket_mode` and `http_mode`, `interactions` what people do besides writing,
-`standin` the whole with its switches.
+people see of it, `limits` what may be posted, `methods` the Web API behind its door in `web`, `uploads` its files,
+`telling` the other direction, by `delivery`, `socket_mode` and `http_mode`, `interactions` what people do besides
+writing, `standin` the whole with its switches.
 """
 
 from bot.rehearsal.standins.slack.delivery import Delivery
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
 from bot.rehearsal.standins.slack.standin import SlackStandin
 from bot.rehearsal.standins.slack.web import RecordedCall
-from bot.rehearsal.standins.slack.workspace import Change, Channel, Message, Person, Version
+from bot.rehearsal.standins.slack.workspace import Change, Channel, File, Message, Person, Version
 
 __all__ = [
     "DEFAULT_SCOPES",
     "Change",
     "Channel",
     "Delivery",
+    "File",
     "Message",
     "Person",
     "RecordedCall",

@@ -14,19 +14,20 @@ their work when they return: the message is in the history and on its way to the
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from bot.port import Port
-from bot.rehearsal.standins.slack import interactions, shapes
+from bot.rehearsal.standins.slack import interactions, shapes, uploads
 from bot.rehearsal.standins.slack.delivery import Delivery, Transport
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
 from bot.rehearsal.standins.slack.socket_mode import SocketMode
 from bot.rehearsal.standins.slack.telling import Telling
 from bot.rehearsal.standins.slack.web import RecordedCall, Weather, WebApi
-from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, Message, Person, Workspace
+from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, File, Message, Person, Workspace
 
 _LARGEST_BODY = 64 * 1024 * 1024
 
@@ -88,6 +89,7 @@ class SlackStandin:
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/api/{method}", self._api.serve)
         app.router.add_get("/link/", self._sockets.link)
+        app.router.add_post(uploads.PATH, partial(uploads.receive, self._workspace))
         self._port = await Port(web.AppRunner(app, access_log=None, shutdown_timeout=1.0), port).open()
         self._api.api_url = f"{self._port.url}/api/"
 
@@ -176,6 +178,11 @@ class SlackStandin:
         if message is None:
             raise KeyError(ts)
         return message
+
+    @property
+    def files(self) -> list[File]:
+        """That were uploaded and shared."""
+        return list(self._workspace.files.values())
 
     def add_channel(self, channel: Channel) -> None:
         self._workspace.channels[channel.id] = channel
@@ -320,7 +327,8 @@ class SlackStandin:
 
     def fail_next(self, method: str, fault: str = "internal_error", times: int = 1) -> None:
         """Answer the next calls of a method with a fault and do nothing: "html_500", "text_503", "ratelimited",
-        "drop" (the connection breaks), "hang" (no answer ever), or any other word as the name of an error.
+        "drop" (the connection breaks), "hang" (no answer ever), or any other word as the name of an error. With
+        "drop_after" it is done, and then the connection breaks: whoever called cannot know.
         """
         if method not in METHODS:
             raise ValueError(f"there is no method {method}")

@@ -23,6 +23,7 @@ from bot.rehearsal.standins.slack.methods import METHODS, Method
 from bot.rehearsal.standins.slack.workspace import Json, Message, Workspace
 
 _ALWAYS_ALLOWED = frozenset({"token", "team_id"})  # a client inside a Bolt listener adds team_id to every call
+_DONE_AND_DROPPED = "drop_after"
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ class WebApi:
                 raise Refused("unknown_method", req_method=name)
             self._check_token(method, request, arguments)
             arguments = {key: value for key, value in arguments.items() if key != "token"}
-            if self.faults.get(name):
-                return await self._fail(request, name, arguments, self.faults[name].popleft())
+            fault = self.faults[name].popleft() if self.faults.get(name) else ""
+            if fault not in ("", _DONE_AND_DROPPED):
+                return await self._fail(request, name, arguments, fault)
             if self.weather is not None and self.weather.limits(name):
                 return self._too_fast(name, arguments, 1.0)
             call = Call(self._workspace, self.api_url, self.scopes, self._new_ticket, self._largest_page, arguments)
@@ -123,7 +125,8 @@ class WebApi:
         except Refused as refused:
             arguments.pop("token", None)
             return self._answer(name, arguments, refused.answer())
-        if name == "chat.postMessage" and self._loses_answer(str(answer["ts"])):
+        lost = name == "chat.postMessage" and self._loses_answer(str(answer["ts"]))
+        if lost or fault == _DONE_AND_DROPPED:
             self._record(name, arguments, "dropped after it was stored")
             return _cut(request)
         return self._answer(name, arguments, answer)

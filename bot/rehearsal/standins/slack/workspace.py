@@ -109,6 +109,19 @@ class Message:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that somebody uploaded; `created` in seconds since 1970."""
+
+    id: str
+    name: str
+    user: str
+    channels: tuple[str, ...]
+    created: int
+    size: int = 0
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
 class Change:
     """Something happened to a message; `before` is what it was (None when it is new)."""
 
@@ -150,6 +163,9 @@ class Workspace:
         self.organisation_groups: set[str] = set()
         self.malformed_groups: set[str] = set()
         self.pins: list[str] = []
+        self.files: dict[str, File] = {}
+        self.uploads: dict[str, Any] = {}
+        """Files whose bytes are to come, or have come, by the ticket of their place."""
         self._messages: dict[str, Message] = {}
         self._last_micros = 0
         self._listeners: list[Callable[[Change], None]] = []
