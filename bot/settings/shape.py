@@ -171,6 +171,8 @@ class Export(_Section):
 class Users(_Section):
     mode: Annotated[Literal["create", "match", "dry-run"], _KEPT] = "create"
     concurrency: Annotated[int, Field(ge=1, le=64), _NOW] = 16
+    verify: Annotated[Literal["all", "sample"], _KEPT] = "all"
+    """Whether everybody is compared field by field, or 1,000 and everyone matched, updated or listed."""
     accept: Annotated[tuple[str, ...], _KEPT] = ()
     retain_days: Annotated[int, Field(ge=1, le=3650), _KEPT] = 90
 

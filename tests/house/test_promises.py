@@ -39,6 +39,7 @@ def test_the_commands_and_their_options() -> None:
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},
         "undo-users": {"--config", "--yes", "--adopted-by"},
+        "attention": {"--config", "--csv", "--reason"},
         "manifest": {"--name", "--url"},
         "rehearse": {"--auto", "--users", "--rows"},
     }
@@ -122,7 +123,7 @@ def test_the_settings() -> None:
         "plan": {"gates": ("freeze", "export", "users"), "own": ()},
         "freeze": {"mode": "people", "quiet_seconds": 10, "hold_locks": False, "notice_url": "", "notice_text": ""},
         "export": {"workers": 4, "include_schemas": (), "exclude_tables": ()},
-        "users": {"mode": "create", "concurrency": 16, "accept": (), "retain_days": 90},
+        "users": {"mode": "create", "concurrency": 16, "verify": "all", "accept": (), "retain_days": 90},
         "window": {"minutes": 480},
         "reminders": {"minutes": 15},
     }

@@ -63,6 +63,7 @@ _ANOTHER: dict[str, Any] = {
     "export.exclude_tables": ["public.logs"],
     "users.mode": "match",
     "users.concurrency": 8,
+    "users.verify": "sample",
     "users.accept": ["phone-only"],
     "users.retain_days": 30,
     "window.minutes": 90,

@@ -1,5 +1,7 @@
 """What the service really holds, against what was exported."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.artifacts import files, mapping
@@ -14,10 +16,14 @@ HASHES = "{} users have a password; a hash cannot be read back."
 def read_back(make):
     """The findings, by check."""
 
-    async def read(night, run_id="20260102-abcd"):
+    async def read(night, run_id="20260102-abcd", sample=0):
+        run = night.run(run_id)
+        if sample:
+            rules = run.opened.rules.model_copy(update={"users_verify": "sample"})
+            run = replace(run, opened=run.opened.model_copy(update={"rules": rules}))
         async with StackAuth(night.url, make.project, make.key, page=3) as service:
-            examine = ReadBack(night.directory, service).examine
-            return {finding.check: finding async for finding in examine(night.run(run_id), night._report)}
+            examine = ReadBack(night.directory, service, **({"sample": sample} if sample else {})).examine
+            return {finding.check: finding async for finding in examine(run, night._report)}
 
     return read
 
@@ -78,7 +84,7 @@ async def test_a_field_that_differs_is_named(carried, read_back, rows, change, f
     found = (await read_back(carried))["users-read-back"]
     assert found.verdict is Verdict.FAIL
     assert found.evidence == (
-        f"1 of 8 users differ from the export: {field} 1 ({rows.id(7)}). "
+        f"1 of 8 users differs from the export: {field} 1 ({rows.id(7)}). "
         + HASHES.format(4 if field == "has_password" else 5)
     )
     assert found.fix == (
@@ -99,7 +105,7 @@ async def test_an_address_that_differs_is_named(carried, read_back, rows, change
     for name, value in change.items():
         setattr(stored(carried, rows.id(7)).primary, name, value)
     found = (await read_back(carried))["users-read-back"]
-    assert found.evidence.startswith(f"1 of 8 users differ from the export: {field} 1 ({rows.id(7)}). ")
+    assert found.evidence.startswith(f"1 of 8 users differs from the export: {field} 1 ({rows.id(7)}). ")
     assert "example.com" not in found.evidence
 
 
@@ -107,7 +113,7 @@ async def test_a_user_that_is_gone_is_missed(carried, read_back, rows):
     """By both checks."""
     carried.service._store.delete(stored(carried, rows.id(7)).id)
     found = await read_back(carried)
-    assert found["users-exactly-once"].evidence == f"1 mapped users are not in Stack Auth ({rows.id(7)})."
+    assert found["users-exactly-once"].evidence == f"1 mapped user is not in Stack Auth ({rows.id(7)})."
     assert found["users-read-back"].evidence == f"1 could not be read back ({rows.id(7)}). " + HASHES.format(4)
     assert {finding.verdict for finding in found.values()} == {Verdict.FAIL}
 
@@ -119,7 +125,7 @@ async def test_a_copy_of_a_user_is_found(carried, read_back, rows):
     assert copy.id != original.id
     found = (await read_back(carried))["users-exactly-once"]
     assert found.verdict is Verdict.FAIL
-    assert found.evidence == f"1 Supabase users have more than one user in Stack Auth ({rows.id(2)})."
+    assert found.evidence == f"1 Supabase user has more than one user in Stack Auth ({rows.id(2)})."
 
 
 async def test_two_mapped_to_one_are_found(carried, read_back, rows):
@@ -133,7 +139,7 @@ async def test_two_mapped_to_one_are_found(carried, read_back, rows):
     )
     found = (await read_back(carried))["users-exactly-once"]
     assert found.verdict is Verdict.FAIL
-    assert found.evidence == "1 Stack Auth users are mapped more than once."
+    assert found.evidence == "1 Stack Auth user is mapped more than once."
 
 
 async def test_people_may_have_used_an_account_of_an_earlier_night(carried, another_night, read_back, rows):
@@ -150,7 +156,7 @@ async def test_people_may_have_used_an_account_of_an_earlier_night(carried, anot
     found = (await read_back(later, "20260203-ffff"))["users-read-back"]
     assert found.verdict is Verdict.WARN
     assert found.evidence == (
-        f"2 users read back. 1 from an earlier night differ from the export: display_name 1 ({rows.id(7)}). "
+        f"2 users read back. 1 from an earlier night differs from the export: display_name 1 ({rows.id(7)}). "
         "All others match it. " + HASHES.format(2)
     )
 
@@ -172,3 +178,46 @@ async def test_users_brought_up_to_date_read_back(carried, another_night, read_b
     assert (result.updated, result.matched) == (3, 1)
     found = await read_back(later, "20260203-ffff")
     assert {finding.verdict for finding in found.values()} == {Verdict.PASS}
+
+
+async def test_of_a_sample_the_chosen_and_the_listed_are_compared(night, read_back, rows):
+    """So many as are asked for, chosen by the run's id, the same ones each time and others for another run; and whoever
+    is listed, whatever was chosen. How many and how is said first.
+    """
+    users = [rows.user(n) for n in range(1, 31)]
+    users[3] = rows.user(4, banned_until="infinity")
+    night.export(users, [])
+    await night.migrate()
+    plain = " Every field".lower()
+
+    async def noticed(run_id):
+        """Whose change is seen, of all whom nothing speaks of."""
+        found = (await read_back(night, run_id, sample=5))["users-read-back"]
+        return {n for n in range(1, 31) if rows.id(n) in found.evidence}, found
+
+    _, found = await noticed("20260102-abcd")
+    assert found.verdict is Verdict.PASS
+    assert found.evidence.startswith(
+        "6 of 30 mapped users compared: 5 chosen by the run's id, and everyone matched, updated or listed. 6 users "
+    )
+    assert plain in found.evidence.lower()
+    seen = {}
+    for run_id in ("20260102-abcd", "20260102-abcd", "20260102-ffff"):
+        chosen = set()
+        for n in range(1, 31):
+            user, before = stored(night, rows.id(n)), stored(night, rows.id(n)).display_name
+            user.display_name = "Somebody else"
+            chosen |= (await noticed(run_id))[0]
+            user.display_name = before
+        assert 4 in chosen, "who is listed is always compared"
+        assert len(chosen - {4}) in {4, 5}
+        assert seen.setdefault(run_id, chosen) == chosen
+    assert len(set(map(frozenset, seen.values()))) == 2
+
+
+async def test_of_a_sample_everybody_is_still_there_exactly_once(carried, read_back, rows):
+    """The list of the service is read whole."""
+    carried.service._store.delete(stored(carried, rows.id(7)).id)
+    found = (await read_back(carried, sample=1))["users-exactly-once"]
+    assert found.verdict is Verdict.FAIL
+    assert rows.id(7) in found.evidence

@@ -116,7 +116,7 @@ async def test_a_field_that_was_sent_is_compared_all_the_same(night, again, verd
     stored(later, rows.id(1)).display_name = "Somebody else"
     found = (await verdicts(later))["users-read-back"]
     assert found.verdict is Verdict.FAIL
-    assert found.evidence.startswith(f"1 of 1 users differ from the export: display_name 1 ({rows.id(1)}). ")
+    assert found.evidence.startswith(f"1 of 1 user differs from the export: display_name 1 ({rows.id(1)}). ")
 
 
 @pytest.mark.parametrize("to", [1, 3, 4])

@@ -28,6 +28,10 @@ FreezeMode = Literal["people", "bot"]
 """Who runs the freeze kit: people, with the SQL that they are shown, or the bot, when an approver asks it to."""
 
 
+UsersVerify = Literal["all", "sample"]
+"""Whether everybody mapped is compared with the export field by field, or a sample and whoever needs a closer look."""
+
+
 class Rules(Fact):
     """What the settings say about who may open which gate, and what of the source is taken, as it was when the run was
     opened.
@@ -43,6 +47,7 @@ class Rules(Fact):
     freeze_mode: FreezeMode = "people"
     hold_locks: bool = False
     """Locks keep everybody from writing from the export until it is checked, whatever they override."""
+    users_verify: UsersVerify = "all"
     window_minutes: int | None = None
     """How long users can be kept out, from the freeze record on; None when no window was set."""
     start_on_word: bool = False

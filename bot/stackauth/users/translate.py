@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -92,10 +92,12 @@ def translate(user: ExportedUser, *, run_id: str, at: datetime, conflicts: Confl
     )
 
 
-def translate_all(bundle: Bundle, conflicts: Conflicts, run_id: str) -> Iterator[Translation]:
-    """Everybody in the bundle, in the order of the file."""
-    at = bundle.metadata.exported_at
-    return (translate(user, run_id=run_id, at=at, conflicts=conflicts) for user in bundle.users())
+def translate_all(
+    bundle: Bundle, conflicts: Conflicts, run_id: str, only: Callable[[str], bool] = lambda user_id: True
+) -> Iterator[Translation]:
+    """Everybody in the bundle whom `only` names by Supabase id, in the order of the file."""
+    at, users = bundle.metadata.exported_at, bundle.users()
+    return (translate(user, run_id=run_id, at=at, conflicts=conflicts) for user in users if only(user.id))
 
 
 # -- signing in -------------------------------------------------------------------------------------------------------

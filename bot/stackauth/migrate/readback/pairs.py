@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from bot.artifacts.scratch import Scratch
 from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed
 from bot.plan.results import UsersResult
+from bot.plan.texts.amounts import counted
 from bot.stackauth.client.models import User
 from bot.stackauth.migrate.existing import migrated_user_in
 from bot.stackauth.migrate.readback.fingerprint import ACCOUNTS_SINCE, BY_THE_TARGET, fingerprint_of
@@ -19,6 +22,8 @@ from bot.stackauth.migrate.readback.fingerprint import ACCOUNTS_SINCE, BY_THE_TA
 _TELLING = BY_THE_TARGET | ACCOUNTS_SINCE | {"not-updated"}
 """Reasons that say what the user looks like in the service."""
 _SHOWN = 3
+SAMPLE = 1_000
+"""How many are compared besides those whom something speaks of."""
 
 
 @dataclass
@@ -56,16 +61,25 @@ class Pair(NamedTuple):
     has_password: bool
 
 
+def _lot(run_id: str, user_id: str) -> bytes:
+    return hashlib.sha256(f"{run_id}\n{user_id}".encode()).digest()
+
+
 class MappedUsers:
     """By Supabase id. Add everybody in the service's list first."""
 
-    def __init__(self, directory: Path, result: UsersResult | None, scratch: Scratch) -> None:
-        """Reads the files that the step has left; blocks meanwhile. Raises RecordDamaged."""
+    def __init__(
+        self, directory: Path, result: UsersResult | None, scratch: Scratch, *, sample_of: str = "", size: int = SAMPLE
+    ) -> None:
+        """Reads the files that the step has left; blocks meanwhile. Raises RecordDamaged. `sample_of` is the run whose
+        id chooses those who are compared, `size` of all and whoever was matched, updated or listed; "" for everybody.
+        """
         sums = (result.mapping_sha256, result.attention_sha256) if result is not None else ("", "")
         self._scratch = scratch
         scratch.make(
             "CREATE TABLE mapped (id TEXT PRIMARY KEY, stack_id, outcome) WITHOUT ROWID",
             "CREATE TABLE telling (id, reason, PRIMARY KEY (id, reason)) WITHOUT ROWID",
+            "CREATE TABLE compared (id TEXT PRIMARY KEY) WITHOUT ROWID",
             "CREATE TABLE there (stack_id TEXT PRIMARY KEY, bears, fingerprint, has_password) WITHOUT ROWID",
         )
         written = mapping.read(directory / files.MAPPING, sha256=sums[0])
@@ -73,9 +87,25 @@ class MappedUsers:
         rows = ((entry.supabase_user_id, entry.stack_auth_user_id, entry.outcome) for entry in entries)
         scratch.put("INSERT OR REPLACE INTO mapped VALUES (?, ?, ?)", rows)
         listed = mapping.read_attention(directory / files.ATTENTION, sha256=sums[1])
-        told = ((entry.id, entry.reason) for entry in listed if entry.reason in _TELLING)
-        scratch.put("INSERT OR REPLACE INTO telling VALUES (?, ?)", told)
+        scratch.put("INSERT OR REPLACE INTO telling VALUES (?, ?)", ((entry.id, entry.reason) for entry in listed))
         [self.mapped] = scratch.one("SELECT count(*) FROM mapped")
+        self.is_sample = bool(sample_of)
+        if self.is_sample:
+            self._choose(sample_of, size)
+
+    def _choose(self, run_id: str, size: int) -> None:
+        """The same ones whenever and wherever it is done, and nobody can tell which before the run has its id."""
+        chosen = heapq.nsmallest(size, self._ids("SELECT id FROM mapped"), key=lambda id_: _lot(run_id, id_))
+        self._scratch.put("INSERT INTO compared VALUES (?)", ((id_,) for id_ in chosen))
+        self._scratch.do(
+            "INSERT OR IGNORE INTO compared"
+            " SELECT id FROM mapped WHERE outcome <> 'created' OR id IN (SELECT id FROM telling)"
+        )
+
+    def is_compared(self, user_id: str) -> bool:
+        """Mapped, and of the sample where there is one."""
+        question = "SELECT 1 FROM compared WHERE id = ?" if self.is_sample else "SELECT 1 FROM mapped WHERE id = ?"
+        return self._scratch.one(question, user_id) is not None
 
     def add(self, user: User) -> None:
         """A user in the service's list."""
@@ -91,7 +121,8 @@ class MappedUsers:
         if (found := self._scratch.one(question, user_id)) is None:
             return None
         outcome, fingerprint, bears, has_password = found
-        reasons = frozenset(name for (name,) in self._scratch.all("SELECT reason FROM telling WHERE id = ?", user_id))
+        listed = (name for (name,) in self._scratch.all("SELECT reason FROM telling WHERE id = ?", user_id))
+        reasons = _TELLING.intersection(listed)
         return Pair(outcome, reasons, fingerprint, bears, bool(has_password))
 
     def exactly_once(self) -> Finding:
@@ -106,15 +137,18 @@ class MappedUsers:
         if not (shared or missing.count or twins.count):
             return passed(
                 "users-exactly-once",
-                f"{targets:,} mapped users: each is in Stack Auth exactly once.",
+                f"{counted(targets, 'mapped user')}: each is in Stack Auth exactly once.",
             )
         parts = []
         if missing.count:
-            parts.append(f"{missing.count:,} mapped users are not in Stack Auth ({missing})")
+            are = "is" if missing.count == 1 else "are"
+            parts.append(f"{counted(missing.count, 'mapped user')} {are} not in Stack Auth ({missing})")
         if twins.count:
-            parts.append(f"{twins.count:,} Supabase users have more than one user in Stack Auth ({twins})")
+            have = "has" if twins.count == 1 else "have"
+            parts.append(f"{counted(twins.count, 'Supabase user')} {have} more than one user in Stack Auth ({twins})")
         if shared:
-            parts.append(f"{shared:,} Stack Auth users are mapped more than once")
+            are = "is" if shared == 1 else "are"
+            parts.append(f"{counted(shared, 'Stack Auth user')} {are} mapped more than once")
         fix = "Find out who deleted or copied users in Stack Auth. Delete the copies that are not in user-mapping.json."
         return failed("users-exactly-once", "; ".join(parts) + ".", fix)
 
