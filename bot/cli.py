@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -214,15 +214,25 @@ def _manifest(
 
 @app.command("rehearse")
 def _rehearse(
-    auto: Annotated[bool, typer.Option("--auto", help="Play the whole night by itself.")] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Play the whole night by itself, in the terminal, without the page.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where the page is on this machine; 0 takes a free port.")
+    ] = 0,
     users: Annotated[int, typer.Option("--users", min=60, help="How many users the company has.")] = 500,
     rows: Annotated[int, typer.Option("--rows", min=1000, help="How many rows its tables hold.")] = 20_000,
+    plan: Annotated[
+        Literal["default", "whole"], typer.Option("--plan", help="`whole`: with every gate that there is.")
+    ] = "default",
 ) -> _Chosen:
-    """Play a whole night on this machine.
+    """Play a whole night on this machine, on a page.
 
-    On a real PostgreSQL, with stand-ins for the services and the ordinary bot.
+    On a real PostgreSQL, with stand-ins for the services and the ordinary bot. The page shows the channel, lets you
+    speak as several people, and breaks what you like.
     """
-    return _Chosen("rehearse", None, partial(commands.rehearse.rehearse, auto=auto, users=users, rows=rows))
+    rehearse = partial(commands.rehearse.rehearse, auto=auto, users=users, rows=rows, plan=plan, port=port)
+    return _Chosen("rehearse", None, rehearse)
 
 
 def main() -> None:

@@ -37,15 +37,19 @@ PEOPLE = {
     "ada": Person("U0ADA", "Ada"),
     "grace": Person("U0GRACE", "Grace"),
     "linus": Person("U0LINUS", "Linus"),
+    "alan": Person("U0ALAN", "Alan", is_restricted=True),
 }
+"""Two approvers, a colleague and a guest."""
 APPROVERS = ("ada", "grace")
 NOTICE_TEXT = "We are moving house"
+SOFT_FREEZE = "ALTER DATABASE postgres SET default_transaction_read_only = on"
+SOFT_THAW = "BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT"
 PROJECT = "3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
 _ROWS_IN_MEMORY = 1_000_000
 _REF = "rehearsalcompanyabcd"
 _JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
 _STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
-_PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
+PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
 _LAST_WORDS = 4_000
 
 
@@ -56,7 +60,8 @@ class BotEnded(Exception):
 class Night:
     """`settings` are more settings for a bot that starts, and may be changed between two starts; `quiet_seconds` is
     one of them. `posts_per_second` is Slack's patience with it, `latency` Stack Auth's slowness in seconds.
-    `server`, not yet started, has a company of these numbers already.
+    `server`, not yet started, has a company of these numbers already. `on_step` is
+    called with what is made next.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Night:
         latency: float = 0.2,
         settings: Mapping[str, str] | None = None,
         server: EmbeddedPostgres | None = None,
+        on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self.directory = directory
         self.log_file = directory.with_name(directory.name + ".log")
@@ -79,6 +85,7 @@ class Night:
         self.notice = NoticeStandin()
         self.server = server or EmbeddedPostgres(in_memory=rows <= _ROWS_IN_MEMORY)
         self._is_filled = server is not None
+        self._on_step = on_step
         self.company: Company
         self.gateway: GatewayStandin
         self.bot: asyncio.subprocess.Process | None = None
@@ -103,7 +110,9 @@ class Night:
     async def __aenter__(self) -> Self:
         try:
             self._open.callback(self.server.stop)
+            self._on_step("starting PostgreSQL")
             await _to_the_end(self.server.start)
+            self._on_step(f"filling it like a company's Supabase: {self.users:,} users, {self.rows:,} rows")
             if self._is_filled:
                 self.company = Company(server=self.server, dbname="postgres")
             else:
@@ -116,6 +125,7 @@ class Night:
                 auth_dsn=self.company.auth_dsn,
                 storage_dsn=self.company.storage_dsn,
             )
+            self._on_step("starting the stand-ins for Slack, Supabase's API, Stack Auth and the public page")
             for standin in (self.slack, self.stack, self.notice, self.gateway):
                 await standin.start()
                 self._open.push_async_callback(standin.stop)
@@ -150,7 +160,7 @@ class Night:
             "STACK_AUTH_PROJECT_ID": PROJECT,
             "STACK_AUTH_SECRET_KEY": _STACK_KEY,
             "STACK_AUTH_API_URL": self.stack.url,
-            "STACK_AUTH_PUBLISHABLE_KEY": _PUBLISHABLE_KEY,
+            "STACK_AUTHPUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "CANARY_EMAIL": CANARY_EMAIL,
             "CANARY_PASSWORD": CANARY_PASSWORD,
             "MIGRATION_DATA_DIR": str(self.directory),
@@ -199,6 +209,7 @@ class Night:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Another `cutover` command in the same environment: exit code, stdout, stderr."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         process = await self.spawn(*arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         out, err = await process.communicate()
         # Under a locale of its own it need not write UTF-8.
@@ -263,10 +274,23 @@ class Night:
 
     async def freeze_softly(self) -> None:
         """What people do who trust the database's default."""
-        await self.pasted("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        await self.pasted(SOFT_FREEZE)
 
     async def take_soft_freeze_back(self) -> None:
-        await self.pasted("BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT")
+        await self.pasted(SOFT_THAW)
+
+    async def two_were_early(self) -> None:
+        """Two customers sign up in Stack Auth by themselves, the second without proving the address."""
+        async with self.as_owner() as source:
+            found = await source.execute(
+                "SELECT lower(email) FROM auth.users WHERE encrypted_password LIKE '$2a$10$%' AND email_confirmed_at IS"
+                " NOT NULL AND NOT is_sso_user AND deleted_at IS NULL AND email ~ '^person' ORDER BY email LIMIT 2"
+            )
+            known, unsure = (email for (email,) in await found.fetchall())
+        for email, verified in ((known, True), (unsure, False)):
+            self.stack.add_user(
+                {"primary_email": email, "primary_email_verified": verified, "primary_email_auth_enabled": True}
+            )
 
     async def freeze(self) -> None:
         """What `cutover freeze-sql` prints, pasted into a client; and the notice goes up."""

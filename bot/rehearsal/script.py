@@ -93,16 +93,7 @@ async def _kill_and_start(night: Night) -> None:
 
 
 async def _two_were_early(night: Night) -> None:
-    async with night.as_owner() as source:
-        found = await source.execute(
-            "SELECT lower(email) FROM auth.users WHERE encrypted_password LIKE '$2a$10$%' AND email_confirmed_at IS NOT"
-            " NULL AND NOT is_sso_user AND deleted_at IS NULL AND email ~ '^person' ORDER BY email LIMIT 2"
-        )
-        known, unsure = (email for (email,) in await found.fetchall())
-    for email, verified in ((known, True), (unsure, False)):
-        night.stack.add_user(
-            {"primary_email": email, "primary_email_verified": verified, "primary_email_auth_enabled": True}
-        )
+    await night.two_were_early()
 
 
 async def _decide_each(night: Night) -> None:
@@ -176,11 +167,11 @@ async def play(*, users: int, rows: int) -> int:
     """Plays the night in the terminal. Exit code 0 when it went as written; the last line on stdout is where its
     files are.
     """
-    directory = _directory()
+    where = directory()
     console = Console(highlight=False, soft_wrap=False)
     console.print(_BEFORE)
     # Slack takes a post a second for long; the play would only be slower for it.
-    async with Night(directory, users=users, rows=rows, posts_per_second=3) as night:
+    async with Night(where, users=users, rows=rows, posts_per_second=3) as night:
         transcript = Transcript(console, night.slack)
         await night.start_bot()
         for line in NIGHT:
@@ -202,7 +193,7 @@ async def play(*, users: int, rows: int) -> int:
             raise _otherwise(night, f"`cutover report` ended with {code}: {err}")
     console.print(_AFTER.format(report=escape(str(directory / "report.html"))), soft_wrap=True)
     sys.stdout.flush()
-    print(directory)
+    print(where)
     return 0
 
 
@@ -251,7 +242,7 @@ def _otherwise(night: Night, what: str) -> CheckFailed:
     )
 
 
-def _directory() -> Path:
+def directory() -> Path:
     """MIGRATION_DATA_DIR of the process environment, never of a `.env`; else a fresh folder."""
     if named := os.environ.get("MIGRATION_DATA_DIR"):
         return Path(named).absolute()

@@ -41,7 +41,7 @@ def test_the_commands_and_their_options() -> None:
         "undo-users": {"--config", "--yes", "--adopted-by"},
         "attention": {"--config", "--csv", "--reason"},
         "manifest": {"--name", "--url"},
-        "rehearse": {"--auto", "--users", "--rows"},
+        "rehearse": {"--auto", "--port", "--users", "--rows", "--plan"},
     }
     assert {opt for p in group.params for opt in p.opts} == {"--debug"}
 

@@ -47,6 +47,8 @@ class SocketMode:
         self.deliveries: list[Delivery] = []
         self.opened = 0
         self.refuse_handshakes = 0
+        self.is_down = False
+        """Nobody is let in; whoever is in stays until `kill`."""
         self._app_id = app_id
         self._ack_seconds = ack_seconds
         self._ping_seconds = ping_seconds
@@ -155,8 +157,8 @@ class SocketMode:
         ticket = request.query.get("ticket", "")
         known = ticket in self._tickets
         self._tickets.discard(ticket)
-        if self.refuse_handshakes:
-            self.refuse_handshakes -= 1
+        if self.refuse_handshakes or self.is_down:
+            self.refuse_handshakes = max(0, self.refuse_handshakes - 1)
             return web.Response(status=503, text="try again later")
         if not known:
             return web.Response(status=403, text="invalid ticket")

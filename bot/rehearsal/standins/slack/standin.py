@@ -347,6 +347,12 @@ class SlackStandin:
         self._api.weather = Weather(limited=limited, lost=lost, seed=seed)
         return self._api.weather
 
+    def set_down(self, *, down: bool) -> None:
+        """All of Slack is gone, and back: every call is answered 503, every WebSocket is cut, and none is let in."""
+        self._api.is_down = self._sockets.is_down = down
+        if down:
+            self._sockets.kill()
+
     def refuse_next_handshakes(self, times: int = 1) -> None:
         """Refuse to open a connection; the ticket is spent all the same."""
         self._sockets.refuse_handshakes += times

@@ -93,6 +93,7 @@ class WebApi:
         self.faults: dict[str, deque[str]] = {}
         self.drop_after_post: Callable[[Message], bool] | None = None
         self.weather: Weather | None = None
+        self.is_down = False
         self._workspace = workspace
         self._bot_token, self._app_token = bot_token, app_token
         self._posts_per_second, self._post_burst = posts_per_second, post_burst
@@ -103,6 +104,9 @@ class WebApi:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
         arguments: Json = {}
+        if self.is_down:
+            self._record(name, arguments, "down")
+            return _unavailable()
         try:
             arguments = await _arguments(request)
             method = METHODS.get(name)
@@ -168,7 +172,7 @@ class WebApi:
         if fault == "html_500":
             page = "<!DOCTYPE html><html><body><h1>Server Error</h1></body></html>"
             return web.Response(status=500, text=page, content_type="text/html")
-        return web.Response(status=503, text="upstream connect error")
+        return _unavailable()
 
     def _too_fast(self, name: str, arguments: Json, wait: float) -> web.Response:
         seconds = max(1, math.ceil(wait))
@@ -224,6 +228,10 @@ def _check_names(method: Method, arguments: Json) -> None:
             *(f"[ERROR] unknown argument: {name}" for name in unknown),
             *(f"[ERROR] missing required field: {name}" for name in missing),
         )
+
+
+def _unavailable() -> web.Response:
+    return web.Response(status=503, text="upstream connect error")
 
 
 def _cut(request: web.Request) -> web.StreamResponse:
