@@ -13,6 +13,7 @@ const NEAR_THE_END = 80;
 const known = new Map();
 const people = new Map();
 const seen = new Map();
+const following = new Map();
 let openTs = "";
 
 const room = {
@@ -48,9 +49,14 @@ export function channel() {
     if (event.key === "Escape") closeThread();
   });
   byId("newer").addEventListener("click", () => toTheEnd(byId("channel-scroll")));
-  byId("channel-scroll").addEventListener("scroll", () => {
-    if (isAtTheEnd(byId("channel-scroll"))) byId("newer").hidden = true;
-  });
+  for (const scroll of [byId("channel-scroll"), byId("thread-scroll")]) {
+    scroll.addEventListener("scroll", () => {
+      following.set(scroll, isAtTheEnd(scroll));
+      if (isAtTheEnd(byId("channel-scroll"))) byId("newer").hidden = true;
+    });
+    // A window that is turned or made small leaves the reader where the newest message is.
+    new ResizeObserver(() => following.get(scroll) && toTheEnd(scroll)).observe(scroll);
+  }
 }
 
 /** A thread opens beside the channel, or in its place where there is little room. */
@@ -67,6 +73,7 @@ function closeThread() {
   const ts = openTs;
   openTs = "";
   byId("thread").hidden = true;
+  byId("replies").replaceChildren();
   document.body.classList.remove("with-thread");
   const item = byId("messages").querySelector(`[data-ts="${ts}"]`);
   (item?.querySelector('[data-key="replies"]') ?? byId("write")).focus();

@@ -1,0 +1,146 @@
+"""A real browser, and a person before it who has no mouse, or nothing but one."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_MILLIS = 60_000
+"""How long anything may take on a machine that does much else."""
+_MOST_TABS = 150
+_SIZES = ((320, 640, "light"), (800, 900, "dark"), (1400, 900, "light"), (1400, 900, "dark"))
+_GRAVE = {"serious", "critical"}
+
+
+def chromium() -> str:
+    """Where it is. The test is skipped where there is none, and fails there when CUTOVER_BROWSER is `required`."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        (pytest.fail if os.environ.get("CUTOVER_BROWSER") == "required" else pytest.skip)("there is no chromium here")
+    return found
+
+
+@asynccontextmanager
+async def browser_at(address: str) -> AsyncIterator[Page]:
+    """The page, opened as a person opens it. At the end nothing has gone wrong in the browser, and no request has left
+    this machine.
+    """
+    wrong: list[str] = []
+    asked: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(_FLAGS))
+        context = await browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+        context.set_default_timeout(_MILLIS)
+        expect.set_options(timeout=_MILLIS)
+        page = await context.new_page()
+        page.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        context.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://", 1)))
+        await page.goto(address)
+        yield page
+        await browser.close()
+    origin = address.partition("/?")[0].rpartition("/")[0]
+    assert wrong == []
+    assert {url for url in asked if not url.startswith(f"{origin}/")} == set()
+
+
+class Keyboard:
+    """Everything by keys: what cannot be reached by Tab cannot be done."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def reach(self, selector: str, *, back: bool = False) -> None:
+        """Tab, or Shift and Tab, until the focus is there, and it can be seen that it is."""
+        for _ in range(_MOST_TABS):
+            if await self.page.evaluate("(s) => document.activeElement.matches(s)", selector):
+                break
+            await self.page.keyboard.press("Shift+Tab" if back else "Tab")
+        else:
+            raise AssertionError(f"{selector} is not reached by Tab")
+        ring = await self.page.evaluate(
+            "() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]; }"
+        )
+        assert ring == ["solid", "3px"], f"nobody sees that the focus is on {selector}: {ring}"
+
+    async def press(self, selector: str, *, back: bool = False) -> None:
+        """Reach a button or a switch, and use it."""
+        await self.reach(selector, back=back)
+        await self.page.keyboard.press("Space" if "switch" in selector else "Enter")
+
+    async def show(self, tab: str) -> None:
+        """To the tabs, and with the arrows to this one."""
+        await self.reach("[role=tab]")
+        for _ in range(6):
+            if await self.page.evaluate("() => document.activeElement.id") == f"tab-{tab}":
+                return
+            await self.page.keyboard.press("ArrowRight")
+        raise AssertionError(f"there is no tab {tab}")
+
+    async def say(self, who: str, text: str) -> None:
+        """By the link for those without a mouse: to the people, and to the message."""
+        await self.page.evaluate("() => document.activeElement.blur()")
+        await self.reach("#write-form select")
+        await self.page.keyboard.type(who)
+        await self.reach("#write")
+        await self.page.keyboard.type(text)
+        await self.page.keyboard.press("Enter")
+
+
+class Pointer:
+    """The same with a mouse alone, but for letters."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def press(self, selector: str, *, back: bool = False) -> None:
+        await self.page.locator(selector).last.click()
+
+    async def show(self, tab: str) -> None:
+        await self.page.locator(f"#tab-{tab}").click()
+
+    async def say(self, who: str, text: str) -> None:
+        named = await self.page.locator("#who option", has_text=who).get_attribute("value")
+        await self.page.locator("#who").select_option(named)
+        await self.page.locator("#write").fill(text)
+        await self.page.locator("#write-form button").click()
+
+
+async def looked_at(page: Page, what: str) -> None:
+    """In every size and both schemes: axe has nothing grave to say, and nothing sticks out to the side. With
+    CUTOVER_SHOTS set to a directory, a picture of each is left there.
+    """
+    axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    shots = os.environ.get("CUTOVER_SHOTS")
+    for width, height, scheme in _SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        if shots:
+            await page.screenshot(path=Path(shots) / f"{what}-{width}-{scheme}.png")
+        sticks_out = await page.evaluate("() => document.scrollingElement.scrollWidth - innerWidth")
+        assert sticks_out <= 0, f"{what} at {width}: {sticks_out} px too wide"
+        await page.evaluate(f"() => {{ if (!window.axe) {{ {axe} }} }}")
+        found: dict[str, Any] = await page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+        grave = {
+            violation["id"]: [node["html"][:120] for node in violation["nodes"]][:3]
+            for violation in found["violations"]
+            if violation["impact"] in _GRAVE
+        }
+        assert grave == {}, f"{what} at {width}, {scheme}: {grave}"
+    await page.set_viewport_size({"width": 1400, "height": 900})
