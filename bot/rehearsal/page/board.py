@@ -49,7 +49,7 @@ class Board:
         self._stirred = asyncio.Event()
         self._looks = asyncio.Event()
         self._source = Source()
-        self._open_reasons: list[str] = []
+        self._open_reasons: list[str] | None = None
         self._to_decide: list[tuple[str, str]] = []
         self._ended_at: float | None = None
         self._verified = ""
@@ -216,7 +216,9 @@ class Board:
                 self._source = await self._console.look()
             gate = next((m for m in reversed(self._night.slack.messages) if m.event_type == "cutover_checkpoint"), None)
             asks = gate is not None and gate.payload["checkpoint"] == "users" and gate.payload["status"] != "passed"
-            if asks and self._hosting.state == "running":
+            if not asks:
+                self._open_reasons, self._to_decide = None, []
+            elif self._hosting.state == "running":
                 told = await self._night.status()
                 self._open_reasons = [str(reason) for reason in told.get("openReasons", ())]
                 self._to_decide = [(source, found[0]) for source, found in told.get("toDecide", {}).items() if found]

@@ -29,14 +29,15 @@ class Hint:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What a person can see of the night. `open_reasons` and `to_decide` are what `cutover status` tells."""
+    """What a person can see of the night. `open_reasons` and `to_decide` are what `cutover status` says."""
 
     messages: Sequence[Message]
     bot: str
     source: Source
     notice: bool
     users: int
-    open_reasons: Sequence[str] = ()
+    open_reasons: Sequence[str] | None = None
+    """None until `cutover status` was asked about this checkpoint."""
     to_decide: Sequence[tuple[str, str]] = ()
 
 
@@ -57,14 +58,14 @@ def hint(scene: Scene) -> Hint:
             )
         case "held":
             return Hint(
-                says="The run is held. Read why in the pinned header; an approver says retry.",
+                says="The run is held. Read why in the pinned header; an approver says `retry`.",
                 who="ada",
                 text="@cutover retry",
             )
         case "done":
             return Hint(says="Every checkpoint has passed. The bot writes its last lines and ends.", tab="bot")
     if status == "verifying":
-        return Hint(says="The bot is trying to prove it wrong. Its findings appear in the checkpoint's thread.")
+        return Hint(says="The bot is checking. Its findings appear in the checkpoint's thread.")
     if status == "passed":
         return _working(str(gate.payload["checkpoint"]))
     return _waiting(scene, gate, refused=status == "refused")
@@ -92,48 +93,53 @@ def _waiting(scene: Scene, gate: Message, *, refused: bool) -> Hint:
             who="linus",
             text=f"@cutover {items[0]}",
         )
-    say = f"Say {word} as Ada or Grace, in the channel or by the button."
+    say = f"Say `{word}` as Ada or Grace, in the channel or by the button."
     match checkpoint:
         case "environment" if refused:
             return Hint(
-                says=f"Read what was refused in the thread. Practise the export once, then say {word} again.", tab="bot"
+                says=f"Read what was refused in the thread. Run `cutover practice` once, then say `{word}` again.",
+                tab="bot",
             )
         case "environment":
-            return Hint(says=f"Every question of doctor is asked again. {say}", who="ada", text=word)
+            return Hint(says=f"Every question of `cutover doctor` is asked again. {say}", who="ada", text=word)
         case "freeze":
             return _freezing(scene, word, refused=refused)
         case "users":
             return _accepting(scene, word)
         case "export":
-            return Hint(says=f"Compare the counts of checkpoint 2 with what you expect. {say}", who="grace", text=word)
+            return Hint(
+                says=f"Compare the counts of this checkpoint with what you expect. {say}", who="grace", text=word
+            )
         case "live" if scene.notice:
             return Hint(
                 says="The new system is to answer users, and the public page still shows the notice: switch it off.",
                 tab="notice",
             )
         case _ if refused:
-            return Hint(says=f"Refused. Open the thread, do what the ❌ finding says, then say {word} again.")
+            return Hint(says=f"Refused. Open the thread, do what the ❌ finding says, then say `{word}` again.")
         case _:
             return Hint(says=f"Read the checkpoint. {say}", who="ada", text=word)
 
 
 def _freezing(scene: Scene, word: str, *, refused: bool) -> Hint:
     if scene.source.is_hooked and scene.notice:
-        return Hint(says=f"Supabase is frozen and the notice is up. Say {word} as Ada or Grace.", who="ada", text=word)
+        return Hint(
+            says=f"Supabase is frozen and the notice is up. Say `{word}` as Ada or Grace.", who="ada", text=word
+        )
     if scene.source.is_hooked:
         return Hint(says="Supabase is frozen. Now tell the public: switch the notice on.", tab="notice")
     if scene.source.is_read_only:
         return Hint(
-            says="That is a soft freeze: the API still writes. Undo it, then run what cutover freeze-sql prints.",
+            says="That is a soft freeze: the API still writes. Undo it, then run what `cutover freeze-sql` prints.",
             tab="supabase",
         )
     if refused:
         return Hint(
-            says="Refused, as it should be: the thread says why. Freeze Supabase with what cutover freeze-sql prints.",
+            says="Refused, as it should be: the thread says why. Freeze it with what `cutover freeze-sql` prints.",
             tab="supabase",
         )
     return Hint(
-        says=f"Read checkpoint 1, then freeze Supabase. Or say {word} too early, and see what the bot finds.",
+        says=f"Read the checkpoint, then freeze Supabase. Or say `{word}` too early, and see what the bot finds.",
         tab="supabase",
         who="ada",
         text=word,
@@ -141,8 +147,12 @@ def _freezing(scene: Scene, word: str, *, refused: bool) -> Hint:
 
 
 def _accepting(scene: Scene, word: str) -> Hint:
-    if scene.to_decide:
-        (source, target), *more = scene.to_decide
+    open_ones = [pair for pair in scene.to_decide if not _is_said(scene.messages, f"decide {pair[0]}")]
+    if scene.to_decide and not open_ones:
+        says = "What was decided is not carried out yet. Say `retry`, and the users are gone through again."
+        return Hint(says=says, who="ada", text="@cutover retry")
+    if open_ones:
+        (source, target), *more = open_ones
         says = (
             "An account in Stack Auth may be this user's, and the address is not proven. Decide: is it the same person?"
         )
@@ -151,6 +161,8 @@ def _accepting(scene: Scene, word: str) -> Hint:
             who="ada",
             text=f"@cutover decide {source} match {target}",
         )
+    if scene.open_reasons is None:
+        return Hint(says="Read the Users checkpoint: who was migrated incompletely, and for which reason.")
     if scene.open_reasons:
         count = len(scene.open_reasons)
         return Hint(
@@ -158,7 +170,12 @@ def _accepting(scene: Scene, word: str) -> Hint:
             who="ada",
             text=f"@cutover accept {' '.join(scene.open_reasons)}",
         )
-    return Hint(says=f"Every reason is accepted. Say {word} as Ada or Grace.", who="grace", text=word)
+    return Hint(says=f"Every reason is accepted. Say `{word}` as Ada or Grace.", who="grace", text=word)
+
+
+def _is_said(messages: Sequence[Message], words: str) -> bool:
+    """By a person, as far as anybody can see."""
+    return any(words in m.text for m in messages if not m.event_type and not m.deleted)
 
 
 def _last(messages: Sequence[Message], kind: str) -> Message | None:

@@ -102,7 +102,7 @@ function row(one) {
     {},
     element("th", { scope: "row" }, one.title),
     element("td", {}, time(one.waited)),
-    element("td", {}, time(one.checked) + refused),
+    element("td", {}, (one.checked ? time(one.checked) : "not yet") + refused),
     element("td", {}, one.step === null ? "" : time(one.step)),
   );
 }

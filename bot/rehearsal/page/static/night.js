@@ -4,6 +4,7 @@ import { byId, element } from "./element.js";
 import { framed, time } from "./bot.js";
 import { shown } from "./dialogs.js";
 import { suggest } from "./compose.js";
+import { mrkdwn } from "./mrkdwn.js";
 import { goTo, show } from "./tabs.js";
 import { on } from "./wire.js";
 
@@ -43,7 +44,7 @@ function lead(now) {
   const key = JSON.stringify(now);
   if (key === hint) return;
   hint = key;
-  byId("hint-says").textContent = now.says;
+  byId("hint-says").replaceChildren(mrkdwn(now.says, { nameOf: (id) => id }));
   const acts = [];
   if (now.text) acts.push(element("button", { id: "hint-fill", onclick: () => (show("channel"), suggest(now.who, now.text)) }, "Write it for me"));
   if (now.tab) acts.push(element("button", { id: "hint-show", onclick: () => goTo(now.tab) }, "Show me"));
