@@ -191,7 +191,7 @@ async def play(*, users: int, rows: int) -> int:
         code, _, err = await night.command("report")
         if code != 0:
             raise _otherwise(night, f"`cutover report` ended with {code}: {err}")
-    console.print(_AFTER.format(report=escape(str(directory / "report.html"))), soft_wrap=True)
+    console.print(_AFTER.format(report=escape(str(where / "report.html"))), soft_wrap=True)
     sys.stdout.flush()
     print(where)
     return 0
