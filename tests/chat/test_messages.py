@@ -1,6 +1,7 @@
 """How posts look: everything said in text too, nothing foreign that works, nothing too long for Slack."""
 
 import html
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,33 +131,36 @@ def test_the_header_is_the_whole_board(story: Any) -> None:
     )
 
 
-def test_the_freeze_gate_prints_the_way_back_before_the_way_forward(story: Any) -> None:
-    """Nobody freezes anything before having read how to thaw it, and what users will feel."""
+def test_the_freeze_gate_says_first_what_to_do_and_the_way_back_before_the_way_forward(story: Any) -> None:
+    """Whoever reads the first lines knows what to do; the first of these is how to thaw, and to read on."""
     run = story.begun()
     text = shown(run, run.gate_key).text
     order = [
         "*Status:* ⏳ waiting for `frozen`",
+        "1. Read below what users will feel, and how long it takes. The way back is the SQL in this thread",
+        "2. Run what `cutover freeze-sql` prints",
+        "3. Switch the maintenance notice on.",
+        "4. Say `frozen`.",
+        "*Who may say it:* <@U0ADA>, as a message that is exactly `frozen`, here or in this thread.",
         "*What must be true:* Supabase refuses every write and users see the maintenance notice.",
         "*What users will feel:* ",
-        "the SQL in this thread unfreezes Supabase from anywhere",
-        "`cutover freeze-sql` prints the SQL that freezes Supabase",
+        "*If you stop here:* nothing was changed by this run; thaw, and users go on as before.",
         f"*Evidence* `{run.offer.digest}`",
         "• approvers: <@U0ADA>",
-        "*Who may say it:* <@U0ADA>, as a message that is exactly `frozen`, here or in this thread.",
-        "*If you stop here:* nothing was changed by this run; thaw, and users go on as before.",
         f"Run `{RUN}` · Journal line 7 · `{'f' * 64}`",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
 
 
-def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
+def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any, tmp_path: Path) -> None:
     """Before anybody freezes: that somebody could answer in its place, and where its certificate is to be had."""
     tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
     assert tls is not None
     run = story.begun(source_tls=tls)
     assert f"*Not proven:* {tls.evidence} To prove it: {escaped(tls.fix)}." in shown(run, run.gate_key).text
-    proven = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db?sslrootcert=/ca.crt"))
+    (tmp_path / "ca.crt").touch()
+    proven = open_question(Dsn.of(f"postgresql://u:p@db.x.supabase.co/db?sslrootcert={tmp_path}/ca.crt"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text
 

@@ -112,11 +112,11 @@ def test_checkpoint_1_says_how_long_the_night_takes(
     assert told(opened(last, estimated_rows)) == sentence
 
 
-def test_the_time_comes_before_the_way_forward() -> None:
+def test_the_time_is_below_what_is_to_do_which_says_to_read_it_first() -> None:
     """People read how long it takes before they freeze anything."""
     run = opened(practice())
     text = render(run, run.deliveries[run.gate_key].post, None, (1, "a" * 64)).text
-    order = ["*What users will feel:*", "*Time needed:*", "*The way back, before the way forward:*"]
+    order = ["1. Read below what users will feel, and how long it takes.", "*What users will feel:*", "*Time needed:*"]
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 

@@ -111,19 +111,20 @@ def _gate(run: Run, offer: Offer, status: str, anchor: Text) -> Layout:
     again = f", attempt {offer.number}" if offer.number > 1 else ""
     paragraphs = [
         say("*Status:* {status}", status=_gate_status(gate, offer, status)),
-        parties(run),
-        say("*What must be true:* {claim}.", claim=gate.claim),
-        *(_freeze_ways(run, offer) if gate.freezes else []),
+        *([_to_do(run, gate)] if gate.freezes else []),
         *_what_is_there(run, offer),
-        waived(run),
-        _evidence(offer),
         say(
             "*Who may say it:* {may}, as a message that is exactly `{word}`, here or in this thread. It {starts}.",
             may=_whoever(run, offer),
             word=gate.signal,
             starts=gate.starts,
         ),
+        say("*What must be true:* {claim}.", claim=gate.claim),
+        *(_around_the_freeze(run, offer) if gate.freezes else []),
+        waived(run),
         say("*If you stop here:* {left}.", left=gate.if_you_stop),
+        parties(run),
+        _evidence(offer),
     ]
     title = f"Checkpoint {run.plan.position(gate.name)} of {len(run.plan.gates)}: {gate.title}{again}"
     footer = say("Run `{run}` · {anchor}", run=run.run_id, anchor=anchor)
@@ -172,31 +173,34 @@ def _whoever(run: Run, offer: Offer) -> Text:
     )
 
 
-def _freeze_ways(run: Run, offer: Offer) -> list[Text]:
+def _to_do(run: Run, gate: Gate) -> Text:
+    """The way back comes before the way forward."""
+    return stacked(
+        say("*To do:*"),
+        say(
+            "1. Read below what users will feel, and how long it takes. The way back is the SQL in this thread, from "
+            "anywhere; `cutover thaw`, or `thaw` said to me, does the same."
+        ),
+        say("2. {how}", how=_BOT_FREEZES if run.opened.rules.freeze_mode == "bot" else _PEOPLE_FREEZE),
+        say("3. Switch the maintenance notice on."),
+        say("4. Say `{word}`.", word=gate.signal),
+    )
+
+
+def _around_the_freeze(run: Run, offer: Offer) -> list[Text]:
     rules = run.opened.rules
     tls = run.opened.source_tls
     return [
+        joined([say("*What users will feel:*"), sentences.USERS_FEEL, _GUARD if rules.hold_locks else ""]),
+        joined([say("*Time needed:*"), time_needed(run.opened, offer.at), _window(run)]),
         say("*Not proven:* {what} To prove it: {fix}.", what=marked(tls.evidence), fix=marked(tls.fix))
         if tls is not None
         else Text(),
-        joined([say("*What users will feel:*"), sentences.USERS_FEEL, _GUARD if rules.hold_locks else ""]),
-        joined([say("*Time needed:*"), time_needed(run.opened, offer.at), _window(run)]),
-        say(
-            "*The way back, before the way forward:* the SQL in this thread unfreezes Supabase from anywhere; so do "
-            "`cutover thaw`, and `thaw` said to me."
-        ),
-        joined([say("*The way forward:*"), _BOT_FREEZES if rules.freeze_mode == "bot" else _PEOPLE_FREEZE]),
     ]
 
 
-_BOT_FREEZES = say(
-    "say `freeze` to me, and I run what `cutover freeze-sql` prints, or run it yourselves. Then switch the maintenance "
-    "notice on, and say the word."
-)
-_PEOPLE_FREEZE = say(
-    "`cutover freeze-sql` prints the SQL that freezes Supabase. Run it in any SQL client, close that session, switch "
-    "the maintenance notice on, and say the word."
-)
+_BOT_FREEZES = say("Say `freeze` to me: I run what `cutover freeze-sql` prints. Or run it yourselves.")
+_PEOPLE_FREEZE = say("Run what `cutover freeze-sql` prints in any SQL client, and close that session.")
 _GUARD = (
     "From the export until it is checked, locks stop every writer, whatever they override: apps wait instead of being "
     "refused at once."
