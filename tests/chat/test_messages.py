@@ -159,7 +159,7 @@ def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any, tmp_path
     assert tls is not None
     run = story.begun(source_tls=tls)
     assert f"*Not proven:* {tls.evidence} To prove it: {escaped(tls.fix)}." in shown(run, run.gate_key).text
-    (tmp_path / "ca.crt").touch()
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
     proven = open_question(Dsn.of(f"postgresql://u:p@db.x.supabase.co/db?sslrootcert={tmp_path}/ca.crt"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text
