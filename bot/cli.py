@@ -52,12 +52,13 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 def _doctor(
     config: Config = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="Prove now that the source is frozen.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
 ) -> _Chosen:
     """Look around, days before the night.
 
     Every connection, token, permission and the match of the projects, each with its fix.
     """
-    return _Chosen("doctor", config, partial(commands.doctor.doctor, config, freeze=freeze))
+    return _Chosen("doctor", config, partial(commands.doctor.doctor, config, freeze=freeze, as_json=json))
 
 
 @app.command("practice")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bot import logs, settings
+from bot.commands.doctor_lines import display, tell_json
 from bot.commands.event_loop import run_async
 from bot.commands.show import show
-from bot.doctor import look_around
+from bot.doctor import DOCTORS, Limits, Line, Service, ask, exit_code
 from bot.edges.examiners import proof
 from bot.edges.preflights import preflights
 from bot.edges.services import services
+from bot.errors import ServiceError
+from bot.plan.checks import unmade
 from bot.plan.events import Parties, Rules, RunOpened
 from bot.plan.findings import Finding, blocks, failed
 from bot.plan.fold import after
@@ -22,33 +26,58 @@ from bot.supabase.freeze.layers import Layers, read_layers
 from bot.terms import rules_of
 
 
-def doctor(config: Path | None, *, freeze: bool) -> int:
+def doctor(config: Path | None, *, freeze: bool, as_json: bool = False) -> int:
     """0 all well, 3 a check failed, 5 a service could not be reached or refused us."""
     if freeze:
-        return _prove(config)
+        return _prove(config, as_json=as_json)
     chosen = settings.load(("slack", "source", "source_api", "target"), config=config)
     logs.configure(chosen.secrets)
 
-    async def look() -> tuple[tuple[Finding, ...], bool]:
+    async def look() -> int:
         async with services(chosen) as edges:
-            return await look_around(preflights(chosen, edges))
+            return await look_around(preflights(chosen, edges), as_json=as_json)
 
-    findings, unreachable = run_async(look())
-    show(findings)
-    if unreachable:
-        return 5
-    return 3 if blocks(findings) else 0
+    return run_async(look())
 
 
-def _prove(config: Path | None) -> int:
+async def look_around(asked: Sequence[Service], limits: Limits = DOCTORS, *, as_json: bool = False) -> int:
+    """Shows every answer as it comes; the exit code."""
+    lines: list[Line] = []
+    with display(asked, as_json=as_json) as showing:
+        async for heard in ask(asked, limits):
+            if isinstance(heard, Line):
+                lines.append(heard)
+                showing.answered(heard)
+            else:
+                showing.ended(heard.service)
+    return exit_code(lines)
+
+
+def _prove(config: Path | None, *, as_json: bool) -> int:
     chosen = settings.load(("source", "source_api"), config=config)
     logs.configure(chosen.secrets)
-    findings = run_async(_proof(chosen, read_run(chosen.migration_data_dir)))
-    show(findings)
-    return 3 if blocks(findings) else 0
+    findings: list[Finding] = []
+
+    async def prove() -> None:
+        async for finding in _proof(chosen, read_run(chosen.migration_data_dir)):
+            findings.append(finding)
+            if not as_json:
+                show([finding])
+
+    code = 5
+    try:
+        run_async(prove())
+        code = 3 if blocks(findings) else 0
+    except ServiceError as error:
+        if not as_json:
+            raise
+        findings.append(unmade("freeze-layers", error))
+    if as_json:
+        tell_json(code, [("freeze", finding) for finding in findings])
+    return code
 
 
-async def _proof(chosen: settings.Settings, run: Run | None) -> list[Finding]:
+async def _proof(chosen: settings.Settings, run: Run | None) -> AsyncIterator[Finding]:
     """Against the freeze record where there is one. Elsewhere, days later or on another machine, all is asked that
     gate 1 asks, of the freeze that the kit itself has noted in the database.
     """
@@ -56,12 +85,16 @@ async def _proof(chosen: settings.Settings, run: Run | None) -> list[Finding]:
         prove = proof(chosen, edges.database, edges.gateway)
         if run is not None and run.freeze is not None:
             edges.database.set_run(run.run_id)
-            return [finding async for finding in prove.freeze_holds(run, _unheard)]
-        async with edges.database.session("proof") as session:
-            layers = await read_layers(session)
-        if layers.in_place and layers.noted_at is None:
-            return [_no_time()]
-        return [finding async for finding in prove.freeze_proof(_unrecorded(layers, rules_of(chosen)), _unheard)]
+            answers = prove.freeze_holds(run, _unheard)
+        else:
+            async with edges.database.session("proof") as session:
+                layers = await read_layers(session)
+            if layers.in_place and layers.noted_at is None:
+                yield _no_time()
+                return
+            answers = prove.freeze_proof(_unrecorded(layers, rules_of(chosen)), _unheard)
+        async for finding in answers:
+            yield finding
 
 
 def _unrecorded(layers: Layers, rules: Rules) -> Run:

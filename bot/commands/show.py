@@ -14,23 +14,22 @@ from bot.ports import Progress
 from bot.progress import Gauge, in_words
 from bot.terminal import below, shown, tell
 
-_MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}
+MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}
 
 
-def show(findings: Iterable[Finding]) -> None:
+def show(findings: Iterable[Finding], console: Console | None = None) -> None:
     """Each sentence on a line of its own, uncut and not broken, so that paths and SQL in it can be copied; a terminal
     breaks it where it ends. What fails stands out by its colour there.
     """
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console or Console(highlight=False, markup=False, soft_wrap=True)
     for finding in findings:
-        mark, style = _MARKS[finding.verdict]
+        mark, style = MARKS[finding.verdict]
         said = f"  {finding.check}  {below(finding.evidence)}"
+        fix = f"\n      → {below(finding.fix)}" if finding.fix else ""
         if console.is_terminal:
-            console.print(Text.assemble((f"{mark:<4}", style), shown(said)))
+            console.print(Text.assemble((f"{mark:<4}", style), shown(f"{said}{fix}")))
         else:
-            tell(f"{mark:<4}{said}")
-        if finding.fix:
-            tell(f"      → {below(finding.fix)}")
+            tell(f"{mark:<4}{said}{fix}", flush=True)
 
 
 class Ticker:

@@ -85,12 +85,17 @@ def first_check(examiner: str) -> str:
     return FIRST.get(examiner, examiner)
 
 
+def spared(check: str, error: CutoverError) -> bool:
+    """Whether approvers may let a gate pass although the check could not be made because of `error`."""
+    asked = error.obstacle.asked
+    return asked is not None and asked == CHECKS.get(check, Check(asks=())).waivable
+
+
 def unmade(check: str, error: CutoverError) -> Finding:
     """The finding for a check that could not be made because of `error`."""
     in_the_way = error.obstacle
-    spares = CHECKS.get(check, Check(asks=()))
-    warns = in_the_way.asked is not None and in_the_way.asked == spares.warns
-    waivable = in_the_way.asked is not None and in_the_way.asked == spares.waivable
+    warns = in_the_way.asked is not None and in_the_way.asked == CHECKS.get(check, Check(asks=())).warns
+    waivable = spared(check, error)
     again = "" if warns else " Then say the word again."
     let_pass = f" Or let it pass: {waiving(check)}." if waivable else ""
     return Finding(

@@ -17,6 +17,8 @@ import logging
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -147,6 +149,17 @@ async def identify(
         enterprise=who.enterprise_id or "",
         app_id=app_id,
     )
+
+
+async def shown_time(client: AsyncWebClient) -> datetime | None:
+    """What Slack's clock shows, in whole seconds (RFC 9110, Date); None when its answer does not say."""
+    answer = await _answer(client.auth_test(), "tell who I am", "SLACK_BOT_TOKEN", writes=False)
+    shown = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
+    try:
+        at = parsedate_to_datetime(shown)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 async def _app_of(client: AsyncWebClient, bot_id: str) -> str:

@@ -5,14 +5,16 @@ Whether there are enough people in the user groups is asked once more when a run
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from datetime import datetime, timedelta
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import CheckFailed, ServiceUnreachable
+from bot.plan.clocks import FIX, Comparison
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.slack import authority
-from bot.slack.calls import Identity, asked, identify, understood
+from bot.slack.calls import Identity, asked, identify, shown_time, understood
 from bot.slack.payloads import PinCount
 
 MOST_PINS = 100
@@ -27,8 +29,10 @@ async def preflight(
     approvers: Sequence[str],
     groups: Sequence[str] = (),
     people_needed: int = 1,
+    heard: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Finding]:
-    """`people_needed` is how many different approvers the night takes at least.
+    """`people_needed` is how many different approvers the night takes at least. `heard` is called when Slack has told
+    of one of many.
 
     Raises ServiceError when Slack cannot be reached or refuses token, scope or channel."""
     identity = await identify(client, channel=channel, app_token=app_token, groups=groups)
@@ -45,6 +49,7 @@ async def preflight(
     cannot: list[str] = []
     for user in approvers:
         permission = await authority.permission(client, user, identity.team, approvers=approvers, identity=identity)
+        heard()
         if not permission.approver:
             cannot.append(f"{user} ({permission.reason})")
     if cannot:
@@ -57,6 +62,21 @@ async def preflight(
         yield passed(
             "slack-approvers", f"Each of the {len(approvers)} approvers is a full member and could open a gate."
         )
+
+
+async def clock(client: AsyncWebClient, now: Callable[[], datetime]) -> AsyncIterator[Finding]:
+    """Slack's clock against ours. Raises ServiceError."""
+    check = "slack-clock"
+    asked = now()
+    theirs = await shown_time(client)
+    if theirs is None:
+        yield warned(check, "Slack's answer does not say what time it is there.", FIX)
+        return
+    compared = Comparison(asked=asked, theirs=theirs, answered=now(), grain=timedelta(seconds=1))
+    if compared.apart:
+        yield warned(check, compared.told("Slack's"), FIX)
+    else:
+        yield passed(check, compared.told("Slack's"))
 
 
 async def _pins(client: AsyncWebClient, channel: str) -> Finding:

@@ -29,9 +29,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from copy import copy
 from functools import cache
 from importlib import resources
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import errors as pg
@@ -91,7 +93,7 @@ def _text(name: str) -> str:
 
 
 class Database:
-    """The way to one database. Holds no connection itself; may be shared by any number of tasks."""
+    """The way to one database. Keeps no connection open; may be shared by any number of tasks."""
 
     def __init__(self, dsn: str, session_prefix: str = "cutover", run_id: str = "") -> None:
         """Contacts nobody. Raises UsageError when the DSN is malformed. From now on libpq finds nothing but a
@@ -101,6 +103,18 @@ class Database:
         forget_environment()
         self._prefix = session_prefix
         self._run_id = run_id
+        self._sessions = WeakSet[Session]()
+
+    def apart(self) -> Database:
+        """The same way, which knows only the sessions that are opened by it."""
+        other = copy(self)
+        other._sessions = WeakSet()
+        return other
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Those opened by it, as far as they are there yet."""
+        return tuple(self._sessions)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -131,6 +145,7 @@ class Database:
                 )
             except psycopg.OperationalError as error:
                 raise no_connection(await _words(error, self.dsn), _UNCHANGED, self.dsn) from error
+            self._sessions.add(session)
             try:
                 await session.execute(_opening(name, may_write=may_write))
             except BaseException:

@@ -10,7 +10,7 @@ again before anything is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,8 +114,12 @@ def named_by_both(refs: Mapping[str, str]) -> bool:
     return "SUPABASE_DB_URL" in refs and len(refs) > 1
 
 
-async def compare_counts(database: Database, gateway: Gateway, catalog: Catalog) -> list[str]:
-    """The tables that were counted by both methods. Raises UsageError when one differs."""
+async def compare_counts(
+    database: Database, gateway: Gateway, catalog: Catalog, heard: Callable[[], None] = lambda: None
+) -> list[str]:
+    """The tables that were counted by both methods; `heard` is called after each that was tried. Raises UsageError when
+    one differs.
+    """
     compared: list[str] = []
     # Rows tell projects apart, and a table that is counted at once costs nobody anything.
     by_use = sorted(

@@ -1,6 +1,7 @@
 """Who may: what users.info says at that moment decides, and silence decides against."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from bot.slack import authority
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
-from bot.slack.preflight import preflight
+from bot.slack.preflight import clock, preflight
 from bot.slack.render.escape import mrkdwn
 
 ADA, BOB = "U0ADA", "U0BOB"
@@ -369,6 +370,21 @@ async def test_the_doctor_counts_whether_the_groups_have_enough_people(start: An
     )
     verdict, _ = await _groups_found(slack, "S0OPS", "S0ALL", people_needed=2)
     assert verdict == "warn"
+
+
+async def test_the_doctor_compares_our_clock_with_slacks(start: Any) -> None:
+    """By the time in its answer, which has no fractions of a second."""
+    slack = await start()
+    client = connect(slack.bot_token, slack.api_url)
+
+    async def verdict(seconds: float) -> tuple[str, str]:
+        [found] = [one async for one in clock(client, lambda: datetime.now(UTC) + timedelta(seconds=seconds))]
+        return found.verdict, found.evidence.partition(" Slack")[0]
+
+    assert await verdict(0) == ("pass", "This machine's clock and")
+    told, evidence = await verdict(3600)
+    assert (told, evidence) == ("warn", "This machine's clock is 60 minutes ahead of")
+    assert (await verdict(-30))[0] == "warn"
 
 
 async def test_the_doctor_says_whether_the_header_can_be_pinned(start: Any) -> None:

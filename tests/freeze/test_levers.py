@@ -16,10 +16,10 @@ from bot.supabase.database import Database
 from bot.supabase.freeze.thaw import thaw
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.locks import SourceLock
-from bot.supabase.preflight.checks import preflight
 from bot.supabase.project import identify
 from bot.supabase.proof.examiner import Proof
 from bot.supabase.source import SupabaseSource
+from tests.freeze.looking import looked
 
 DEFAULT = "ALTER DATABASE {db} SET default_transaction_read_only = on"
 HOOK = (
@@ -241,7 +241,7 @@ async def test_where_the_data_api_is_off_its_part_is_not_needed(
     standin.switch_data_api(on=False)
     assert (await identify(database, gateway)).ref == "abcdefghijklmnopqrst"
     assert await gateway.count("public", "orders") is Uncounted.OFF
-    found = await _asked(preflight(database, gateway))
+    found = await looked(database, gateway)
     assert (found["same-project"].verdict, found["same-project"].evidence) == (
         "warn",
         "The project's Data API is off: it answers everything with 503 (PGRST002), so rows cannot be compared. "

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import pytest
 from aiohttp import web
 
+from bot.errors import ServiceUnreachable
 from bot.plan.findings import Finding
 from bot.plan.run import Run
 from bot.port import Port
@@ -34,6 +35,29 @@ async def test_the_notice_is_looked_for_on_the_public_page(run_since: Callable[.
     assert gone.evidence == (
         "This could not be checked: the page of the maintenance notice did not answer (connection refused)."
     )
+
+
+async def _beforehand(notice: Notice) -> Finding:
+    [finding] = [finding async for finding in notice.beforehand("stamp")]
+    return finding
+
+
+async def test_days_before_the_page_must_answer_and_need_not_show_the_notice() -> None:
+    """Nobody is locked out yet; whoever tries it out learns whether the gate will find it."""
+    assert (await _beforehand(Notice("", ""))).verdict == "warn"
+    async with NoticeStandin() as page:
+        notice = Notice(page.url, MAINTENANCE_TEXT)
+        ordinary, any_text = await _beforehand(notice), await _beforehand(Notice(page.url, ""))
+        page.maintenance = True
+        tried, other_text = await _beforehand(notice), await _beforehand(Notice(page.url, "another text"))
+    assert [(found.verdict, found.evidence) for found in (ordinary, any_text, tried, other_text)] == [
+        ("warn", "The page answers (status 200) without the maintenance notice, which is right until the freeze."),
+        ("warn", "The page answers (status 200), but nothing tells the notice from the ordinary page."),
+        ("pass", "The public page shows the maintenance notice (status 503)."),
+        ("fail", "The page answers with status 503 and without the maintenance notice."),
+    ]
+    with pytest.raises(ServiceUnreachable, match="the page of the maintenance notice did not answer"):
+        await _beforehand(notice)
 
 
 async def test_no_page_is_a_warning(run_since: Callable[..., Run]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +17,12 @@ from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
-from bot.supabase.preflight.checks import preflight
+from bot.supabase.preflight.checks import Learned, preflight
 from bot.supabase.preflight.needs import sessions_needed
 from bot.supabase.preflight.opening import look_ahead
 from bot.supabase.project import identify, refs_of
 from bot.supabase.proof.examiner import Proof
+from tests.freeze.looking import looked
 
 REF = "abcdefghijklmnopqrst"
 
@@ -30,10 +31,11 @@ async def test_both_roads_lead_to_one_project(database: Database, gateway: Gatew
     """Where no ref can be read on both, the rows of three tables agree."""
     found = await identify(database, gateway)
     assert (found.ref, found.database) == (REF, source.dbname)
-    findings = {finding.check: finding async for finding in preflight(database, gateway)}
+    findings = await looked(database, gateway)
     assert {finding.verdict for finding in findings.values()} == {"pass"}
     assert list(findings) == [
         "source-connection",
+        "database-clock",
         "session-right",
         "freeze-right",
         "freeze-room",
@@ -41,11 +43,22 @@ async def test_both_roads_lead_to_one_project(database: Database, gateway: Gatew
         "foreign-code",
         "sessions-needed",
         "api-grants",
+        "api-keys",
         "same-project",
     ]
     assert findings["freeze-right"].evidence == (
         "The role postgres may set the freeze's layers: tried, and rolled back."
     )
+
+
+async def test_our_clock_is_compared_with_the_databases(database: Database) -> None:
+    """Over five seconds is a warning: everything that the bot dates would be wrong."""
+
+    async def verdict(seconds: float) -> str:
+        source = preflight(database, Learned(), now=lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+        return str({finding.check: finding.verdict async for finding in source}["database-clock"])
+
+    assert [await verdict(seconds) for seconds in (0, 60, -60)] == ["pass", "warn", "warn"]
 
 
 async def test_two_projects_are_told_apart_by_their_rows(
@@ -56,9 +69,11 @@ async def test_two_projects_are_told_apart_by_their_rows(
     with pytest.raises(UsageError) as refusal:
         await identify(Database(template.dsn), gateway)
     assert refusal.value.happened.startswith("SQL and the public API do not lead to the same project: public.")
-    findings = [finding async for finding in preflight(Database(template.dsn), gateway)]
-    assert findings[-1].verdict == "fail"
-    assert findings[-1].evidence.startswith("SQL and the public API do not lead to the same project: public.")
+    findings = await looked(Database(template.dsn), gateway)
+    assert findings["same-project"].verdict == "fail"
+    assert findings["same-project"].evidence.startswith(
+        "SQL and the public API do not lead to the same project: public."
+    )
 
 
 class _Restless:
@@ -97,7 +112,7 @@ async def test_refs_that_agree_are_enough(
 
     monkeypatch.setattr(Gateway, "count", counted)
     monkeypatch.setattr(Gateway, "refs", lambda _: {"SUPABASE_DB_URL": REF, "SUPABASE_URL": REF})
-    findings = {finding.check: finding async for finding in preflight(database, gateway)}
+    findings = await looked(database, gateway)
     assert (findings["same-project"].verdict, findings["same-project"].evidence) == (
         "pass",
         "SQL and the public API name the same project.",
@@ -128,7 +143,7 @@ def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
 
 async def test_a_role_without_rights_is_told_what_it_lacks(source: Company, gateway: Gateway) -> None:
     """Days before the night, each right by name."""
-    findings = {f.check: f async for f in preflight(Database(source.storage_dsn), gateway)}
+    findings = await looked(Database(source.storage_dsn), gateway)
     assert findings["freeze-right"].evidence == (
         "The role supabase_storage_admin could not freeze: it does not own the database, may not create a schema."
     )
@@ -172,7 +187,7 @@ async def test_a_table_without_a_grant_is_named_days_before_and_never_a_wrong_ke
     """With the grant; the projects are compared by other tables, and a run that is opened knows that the API counts."""
     source.server.sql("REVOKE ALL ON public.orders, public.messages FROM service_role", source.dbname)
 
-    findings = {finding.check: finding async for finding in preflight(database, gateway, directory=tmp_path)}
+    findings = await looked(database, gateway, tmp_path)
 
     assert {check: f.verdict for check, f in findings.items() if f.verdict != "pass"} == {"api-grants": "warn"}
     assert findings["api-grants"].evidence == (
@@ -212,7 +227,7 @@ async def test_a_disk_without_room_is_told_before_anybody_is_locked_out(
         f"`mkdir -p NEW && cp -a {directory}/. NEW/`, "
     )
 
-    found = {finding.check: finding async for finding in preflight(database, gateway, directory=directory)}
+    found = await looked(database, gateway, directory)
     assert found["disk-space"].verdict == "fail" and told in found["disk-space"].evidence
     assert found["disk-space"].fix.startswith(f"M{way_out[1:]}")
 

@@ -1,6 +1,7 @@
 """`cutover doctor --freeze` where no run is: days later, or on another machine."""
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.supabase.freeze.apply import apply
 from tests import preloaded
 
 Prove = Callable[[], Awaitable[tuple[int, dict[str, str]]]]
+Doctor = Callable[..., Awaitable[tuple[int, str]]]
 _HOLDS = {
     "freeze-layers": "pass",
     "session-refuses-writes": "pass",
@@ -30,13 +32,13 @@ _HOLDS = {
 
 
 @pytest.fixture
-def prove(source: Company, standin: GatewayStandin, tmp_path: Path) -> Prove:
-    """Runs the command in an empty directory; exit code and verdict by check."""
+def doctor(source: Company, standin: GatewayStandin, tmp_path: Path) -> Doctor:
+    """Runs the command in an empty directory; exit code and stdout."""
 
-    async def do() -> tuple[int, dict[str, str]]:
+    async def do(*arguments: str) -> tuple[int, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         process = await preloaded.start(
-            *("doctor", "--freeze"),
+            *("doctor", *arguments),
             cwd=Path(__file__).parents[2],
             env={
                 **kept,
@@ -49,9 +51,20 @@ def prove(source: Company, standin: GatewayStandin, tmp_path: Path) -> Prove:
             },
             stdout=asyncio.subprocess.PIPE,
         )
-        told = (await process.communicate())[0].decode().splitlines()
-        verdicts = {check: verdict.lower() for verdict, check, *_ in (line.split() for line in told if line[0] != " ")}
-        return process.returncode or 0, verdicts
+        out = (await process.communicate())[0].decode()
+        return process.returncode or 0, out
+
+    return do
+
+
+@pytest.fixture
+def prove(doctor: Doctor) -> Prove:
+    """Exit code and verdict by check."""
+
+    async def do() -> tuple[int, dict[str, str]]:
+        code, out = await doctor("--freeze")
+        lines = (line.split() for line in out.splitlines() if line[0] != " ")
+        return code, {check: verdict.lower() for verdict, check, *_ in lines}
 
     return do
 
@@ -84,10 +97,16 @@ async def test_an_old_session_is_found_and_no_freeze_is_no_freeze(
     assert (code, verdicts["freeze-layers"], verdicts["old-sessions"]) == (3, "pass", "fail")
 
 
-async def test_a_freeze_of_unknown_time_is_not_proven(source: Company, database: Database, prove: Prove) -> None:
-    """The comment is lost: the kit, run once more, notes the time."""
+async def test_a_freeze_of_unknown_time_is_not_proven(
+    source: Company, database: Database, prove: Prove, doctor: Doctor
+) -> None:
+    """The comment is lost: the kit, run once more, notes the time. Other programs read the same as JSON."""
     await apply(database)
     source.server.sql("BEGIN READ WRITE; COMMENT ON SCHEMA cutover_freeze IS NULL; COMMIT", source.dbname)
     assert await prove() == (3, {"freeze-layers": "fail"})
     await apply(database)
-    assert await prove() == (0, _HOLDS)
+    code, out = await doctor("--freeze", "--json")
+    told = json.loads(out)
+    assert (code, told["exitCode"]) == (0, 0)
+    assert {line["service"] for line in told["lines"]} == {"freeze"}
+    assert {line["check"]: line["verdict"] for line in told["lines"]} == _HOLDS

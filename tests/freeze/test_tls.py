@@ -14,7 +14,7 @@ from bot.supabase.connection.dsn import VERIFY, Dsn
 from bot.supabase.connection.failures import no_connection
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway
-from bot.supabase.preflight.checks import preflight
+from tests.freeze.looking import looked
 from tests.freeze.middlemen import CLEARTEXT, ELSEWHERE, MD5, OK, certificate, middleman, refusal
 from tests.freeze.servers import GivenPostgres, server_of
 
@@ -154,11 +154,11 @@ async def test_a_session_on_a_server_with_tls_is_encrypted(
 async def test_doctor_says_what_is_not_proven_of_the_source(source: Company, gateway: Gateway) -> None:
     """As a warning, beside all that it finds by that connection; of this machine there is nothing to prove."""
     away = source.dsn.replace("127.0.0.1", ELSEWHERE)
-    found = {finding.check: finding async for finding in preflight(Database(f"{away}?sslmode=disable"), gateway)}
+    found = await looked(Database(f"{away}?sslmode=disable"), gateway)
     assert found["source-tls"].verdict == "warn"
     assert found["source-tls"].evidence.startswith("SUPABASE_DB_URL asks for no encryption that holds")
     assert found["same-project"].verdict == "pass"
-    assert "source-tls" not in {finding.check async for finding in preflight(Database(source.dsn), gateway)}
+    assert "source-tls" not in await looked(Database(source.dsn), gateway)
 
 
 @pytest.mark.parametrize(

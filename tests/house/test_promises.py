@@ -28,7 +28,7 @@ def test_the_commands_and_their_options() -> None:
     group: Any = typer.main.get_command(cli.app)
     told = {name: {opt for p in command.params for opt in p.opts} for name, command in group.commands.items()}
     assert told == {
-        "doctor": {"--config", "--freeze"},
+        "doctor": {"--config", "--freeze", "--json"},
         "practice": {"directory", "--config", "--probe-users"},
         "run": {"--config", "--once", "--new", "--abandon"},
         "status": {"--config", "--json"},

@@ -18,7 +18,7 @@ import psycopg
 
 from bot.errors import ServiceUnreachable
 from bot.obstacles import DATABASE_AWAY
-from bot.supabase.database import Session
+from bot.supabase.database import Database, Session
 
 _ENDS_WITHIN_SECONDS = 1.0
 _T = TypeVar("_T")
@@ -50,6 +50,12 @@ def hang_up(session: Session | None) -> None:
         return
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(session.pgconn.socket)) as line:
         line.shutdown(socket.SHUT_RDWR)
+
+
+def hang_up_all(database: Database) -> None:
+    """`hang_up` for every session that was opened by this way to it."""
+    for session in database.sessions:
+        hang_up(session)
 
 
 async def _ended(task: asyncio.Task[Any], hang_up: Callable[[], object]) -> None:

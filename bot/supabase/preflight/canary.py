@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from bot import web
-from bot.errors import CutoverError
+from bot.errors import CutoverError, ServiceUnreachable
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.database import Database
 from bot.supabase.freeze.kit import GATE
@@ -50,6 +50,8 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
         "Remove CANARY_EMAIL and CANARY_PASSWORD, if nobody signs in with a password; else switch it on.",
     ),
 }
+_BEFORE_AUTH = {502, 503, 504, *range(520, 528)}
+"""What stands before Auth says so when Auth does not answer."""
 _LIMITED = {"over_request_rate_limit", "429"}
 
 
@@ -63,8 +65,13 @@ class Canary:
     anon_key: str
 
 
+def is_tried(canary: Canary | None) -> bool:
+    """Whether there is what signing in takes; then the database is asked whether it is frozen."""
+    return canary is not None and bool(canary.anon_key)
+
+
 async def signs_in(database: Database, canary: Canary | None) -> AsyncIterator[Finding]:
-    """The finding `canary-signs-in` of `doctor`."""
+    """The finding `canary-signs-in` of `doctor`. Raises ServiceError when Auth cannot be asked."""
     if canary is None:
         yield warned(
             _CHECK,
@@ -107,11 +114,18 @@ async def _tried(canary: Canary) -> Finding:
                 await _sign_out(client, base, token)
                 return _signed_in(body)
     except httpx.HTTPError as error:
-        fix = f"Look in the dashboard whether Auth is up. {_AGAIN}"
-        return failed(_CHECK, f"Supabase Auth could not be reached ({web.why(error)}).", fix)
-    except CutoverError as error:
-        return failed(_CHECK, f"{error.happened}.", error.do)
+        raise _away(web.why(error)) from error
+    if answer.status_code in _BEFORE_AUTH:
+        raise _away(f"HTTP {answer.status_code}")
     return _refused(answer.status_code, body)
+
+
+def _away(why: str) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"Supabase Auth could not be reached ({why})",
+        unchanged=_SERVICE.unchanged,
+        do="look in the dashboard whether Auth is up, then run `cutover doctor` again",
+    )
 
 
 async def _sign_out(client: httpx.AsyncClient, base: str, token: str) -> None:

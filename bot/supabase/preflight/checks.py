@@ -1,33 +1,28 @@
-"""What `cutover doctor` asks of the source, days before the night. Nothing is changed."""
+"""What `cutover doctor` asks of the source's database, days before the night. Nothing is changed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from psycopg import errors as pg
 
-from bot.errors import CutoverError
+from bot.errors import CutoverError, ServiceRefused, ServiceUnintelligible, ServiceUnreachable, UsageError
+from bot.plan.clocks import FIX, Comparison
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog, Selection, read_catalog
 from bot.supabase.connection.dsn import server_proven
 from bot.supabase.connection.pooling import refuse_transaction_pooling
-from bot.supabase.database import Database, Session, end, query, translated
+from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.formatting import sentence
 from bot.supabase.freeze.kit import SCHEMA
 from bot.supabase.freeze.layers import Layers, read_layers
 from bot.supabase.freeze.thaw_check import freeze_room
-from bot.supabase.gateway import Gateway
 from bot.supabase.preflight.needs import needs
-from bot.supabase.project import (
-    api_serves,
-    compare_counts,
-    named_by_both,
-    read_rights,
-    refs_of,
-    require_one_project,
-)
+from bot.supabase.project import read_rights
 from bot.supabase.proof.encoding import database_encoding
 from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.read_rights import select_rights
@@ -35,29 +30,34 @@ from bot.supabase.proof.read_rights import select_rights
 _OLDEST_VERSION = 15
 
 
+_OF_THE_QUESTION = (UsageError, ServiceRefused, ServiceUnintelligible)
+"""What one question alone meets; all other errors are the database's, which is not asked any more then."""
+
+
+@dataclass
+class Learned:
+    """What others need of what was learned; None where it did not come to that."""
+
+    catalog: Catalog | None = None
+
+
 async def preflight(
     database: Database,
-    gateway: Gateway | None,
+    learned: Learned,
     *,
+    now: Callable[[], datetime],
     include_schemas: Sequence[str] = (),
     exclude_tables: Sequence[str] = (),
     workers: int = 1,
     hold_locks: bool = False,
     directory: Path | None = None,
 ) -> AsyncIterator[Finding]:
-    """An error of one question is its finding. `directory` is where the export is to lie."""
-    try:
-        session = await database.connect("doctor")
-    except CutoverError as error:
-        yield failed("source-connection", sentence(error.happened), error.do)
-        return
-    try:
-        try:
-            await refuse_transaction_pooling(database, session)
-            rights = await read_rights(session)
-        except CutoverError as error:
-            yield failed("source-connection", sentence(error.happened), error.do)
-            return
+    """`directory` is where the export is to lie. Raises CutoverError when the database cannot be asked, at first or in
+    the middle; what only one question meets is its finding.
+    """
+    async with database.session("doctor") as session:
+        await refuse_transaction_pooling(database, session)
+        rights = await read_rights(session)
         yield passed(
             "source-connection",
             f"The database answers as {rights['role']}, by a connection that keeps its session "
@@ -65,6 +65,7 @@ async def preflight(
         )
         if (proven := server_proven(database.dsn)) is not None:
             yield proven
+        yield await _clock(session, now)
         for finding in _judged(rights):
             yield finding
         layers = await read_layers(session)
@@ -72,63 +73,37 @@ async def preflight(
         yield freeze_room(layers)
         try:
             selection = Selection(include_schemas=include_schemas, exclude_tables=exclude_tables)
-            catalog = await read_catalog(session, selection)
-        except CutoverError as error:
+            catalog = learned.catalog = await read_catalog(session, selection)
+        except _OF_THE_QUESTION as error:
             yield failed("select-rights", sentence(error.happened), error.do)
             return
         yield select_rights(catalog)
         try:
             found = await foreign_code(session, catalog)
-        except CutoverError as error:
+        except _OF_THE_QUESTION as error:
             found = [failed("foreign-code", sentence(error.happened), error.do)]
         for finding in found:
             yield finding
         try:
             encoding = await database_encoding(database, session, catalog)
-        except CutoverError as error:
+        except _OF_THE_QUESTION as error:
             encoding = failed("database-encoding", sentence(error.happened), error.do)
         if encoding is not None:
             yield encoding
         async for finding in needs(session, catalog, workers=workers, hold_locks=hold_locks, directory=directory):
             yield finding
-        async for finding in _same_project(database, gateway, catalog):
-            yield finding
-    finally:
-        await end(session)
 
 
-async def _same_project(database: Database, gateway: Gateway | None, catalog: Catalog) -> AsyncIterator[Finding]:
-    check = "same-project"
-    if gateway is None:
-        yield warned(check, "The public API was not asked, since no key is set.", "set SUPABASE_SERVICE_ROLE_KEY")
-        return
-    refs = refs_of(database, gateway)
-    try:
-        require_one_project(refs)
-        serves = await api_serves(gateway)
-        named = named_by_both(refs)
-        compared = await compare_counts(database, gateway, catalog) if serves and not named else []
-    except CutoverError as error:
-        yield failed(check, sentence(error.happened), error.do)
-        return
-    if compared:
-        yield passed(check, f"SQL and the public API lead to the same project: {', '.join(compared)} count the same.")
-    elif named:
-        yield passed(check, "SQL and the public API name the same project.")
-    elif not serves:
-        yield warned(
-            check,
-            "The project's Data API is off: it answers everything with 503 (PGRST002), so rows cannot be compared. "
-            "Everything is counted by SQL, and the freeze needs no hook.",
-            "compare the project in SUPABASE_DB_URL and SUPABASE_URL by eye",
-        )
-    else:
-        yield warned(
-            check,
-            "Whether SQL and the public API lead to the same project is not known: no ref can be read on both, "
-            "and the API exposes no table to count.",
-            "compare the project in SUPABASE_DB_URL and SUPABASE_URL by eye",
-        )
+async def _clock(session: Session, now: Callable[[], datetime]) -> Finding:
+    check = "database-clock"
+    asked = now()
+    with translated("the database's clock could not be read"):
+        cursor = await session.execute("SELECT pg_catalog.clock_timestamp()")
+        [(theirs,)] = await cursor.fetchall()
+    compared = Comparison(asked=asked, theirs=theirs, answered=now())
+    if compared.apart:
+        return warned(check, compared.told("the database's"), FIX)
+    return passed(check, compared.told("the database's"))
 
 
 def _judged(rights: Mapping[str, Any]) -> list[Finding]:
@@ -169,6 +144,8 @@ async def _freeze_right(session: Session, rights: Mapping[str, Any], layers: Lay
         clauses = (("owns_database", "does not own the database"), ("may_create_schema", "may not create a schema"))
         lacks = [clause for right, clause in clauses if not rights[right]]
         if not isinstance(error.__cause__, pg.InsufficientPrivilege):
+            if isinstance(error, ServiceUnreachable):
+                raise
             return failed(check, f"The role {role} could not freeze: {error.happened}.", error.do)
         lacks = lacks or ["may not change the settings of authenticator"]
         evidence = f"The role {role} could not freeze: it {', '.join(lacks)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bot.errors import CutoverError
+from bot.errors import ServiceRefused, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
@@ -24,16 +24,16 @@ _MOST_WORKERS = 8
 async def needs(
     session: Session, catalog: Catalog, *, workers: int, hold_locks: bool, directory: Path | None
 ) -> AsyncIterator[Finding]:
-    """`directory` None: none is known."""
+    """`directory` None: none is known. Raises CutoverError when the database cannot be asked any more."""
     yield sessions_needed(workers, hold_locks=hold_locks)
     if directory is not None:
         try:
             yield (await room_for(session, catalog, directory)).finding()
-        except CutoverError as error:
+        except (UsageError, ServiceRefused) as error:
             yield failed("disk-space", f"{error.happened}.", error.do)
     try:
         yield await api_grants(session, catalog)
-    except CutoverError as error:
+    except ServiceRefused as error:
         yield warned("api-grants", f"{error.happened}.", error.do)
 
 

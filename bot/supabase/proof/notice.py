@@ -7,7 +7,7 @@ JSON of Statuspage or Instatus (`summary.json`) says by itself whether a mainten
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot import web
 from bot.errors import ServiceUnreachable
 from bot.obstacles import PAGE_AWAY, PAGE_CLIENT, RESTART
 from bot.plan.checks import unmade
-from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.run import Run
 from bot.ports import Report
 from bot.web import Service
@@ -75,15 +75,51 @@ class Notice:
                 f"Set freeze.notice_url and freeze.notice_text, then {RESTART}.",
             )
             return
+        # A parameter that no cache has seen: one that is new at each verification.
+        attempt = sum(run.attempts.values())
         try:
-            page = await self._fetch(run)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            yield unmade(_CHECK, _away(web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__))
-            return
+            page = await self._fetch(f"{run.run_id}-{attempt}")
         except ServiceUnreachable as error:
             yield unmade(_CHECK, error)
             return
         yield self._judged(page)
+
+    async def beforehand(self, stamp: str) -> AsyncIterator[Finding]:
+        """Days before: whether the page answers, and whether the notice would be found on it. `stamp` is new each time.
+        Raises ServiceUnreachable.
+        """
+        if not self._url:
+            yield warned(
+                _CHECK,
+                "No page of the maintenance notice is configured, so no gate can check that the public sees it.",
+                "Set freeze.notice_url and freeze.notice_text.",
+            )
+            return
+        page = await self._fetch(stamp)
+        seen = self._judged(page)
+        if seen.verdict is Verdict.PASS:
+            yield seen
+        elif page.status >= 400:
+            yield failed(
+                _CHECK,
+                f"The page answers with status {page.status} and without the maintenance notice.",
+                "Correct freeze.notice_url, or bring the page up.",
+                waivable=True,
+            )
+        elif seen.verdict is Verdict.WARN:
+            yield warned(
+                _CHECK,
+                f"The page answers (status {page.status}), but nothing tells the notice from the ordinary page.",
+                "Set freeze.notice_text to words that only the notice has.",
+            )
+        else:
+            yield warned(
+                _CHECK,
+                f"The page answers (status {page.status}) without the maintenance notice, which is right until the "
+                "freeze.",
+                "To know before the night that the freeze gate finds it, switch the notice on for a moment and ask "
+                "again.",
+            )
 
     def _judged(self, page: _Page) -> Finding:
         again = "Switch the notice on, wait until the page shows it, and say `frozen` again."
@@ -108,10 +144,14 @@ class Notice:
         )
         return passed(_CHECK, f"The {what} (status {page.status}).")
 
-    async def _fetch(self, run: Run) -> _Page:
-        # A parameter that no cache has seen: one that is new at each verification.
-        attempt = sum(run.attempts.values())
-        params = {"cutover": f"{run.run_id}-{attempt}"}
+    async def _fetch(self, stamp: str) -> _Page:
+        """`stamp` becomes a parameter that no cache has seen. Raises ServiceUnreachable."""
+        try:
+            return await self._asked({"cutover": stamp})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _away(web.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__) from error
+
+    async def _asked(self, params: Mapping[str, str]) -> _Page:
         headers = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
         with web.made(_SERVICE):  # it carries no key, and so may be led on
             asking = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, headers=headers)
