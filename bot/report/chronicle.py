@@ -166,11 +166,16 @@ def _by_database(at: datetime) -> str:
 def _thawed(event: e.Thawed) -> Text:
     return joined(
         [
-            say("Supabase was thawed {by}.", by=say("by `cutover thaw`") if event.elsewhere else "by the bot"),
+            say("Supabase was thawed {by}.", by=_by_command(event.elsewhere) if event.elsewhere else "by the bot"),
             _found(event.findings),
             "It was frozen again after that, so nothing becomes void." if event.overtaken else "",
         ]
     )
+
+
+def _by_command(at: datetime) -> Text:
+    when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return say("by `cutover thaw` at {when} (clock of the machine that ran it)", when=when)
 
 
 def _found(findings: tuple[Finding, ...]) -> Text:

@@ -288,7 +288,10 @@ def test_a_freeze_ends_as_it_ended(happens: Callable[[Night], None], how: str, e
     happens(night)
     [freeze] = _evidence(night).freezes
     assert (freeze.how, freeze.elsewhere, freeze.seconds is not None, freeze.proven) == (how, elsewhere, lasted, False)
-    assert page(_evidence(night))
+    told = page(_evidence(night)).decode()
+    assert ("(clock of the machine that ran it)" in told) == (
+        happens in {_thawed_elsewhere, _thawed_badly, _thawed_before}
+    )
 
 
 def test_a_freeze_found_anew_before_its_proof_counts_from_then() -> None:
