@@ -1,9 +1,9 @@
 """How posts look: everything said in text too, nothing foreign that works, nothing too long for Slack."""
 
 import html
-from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -153,14 +153,13 @@ def test_the_freeze_gate_says_first_what_to_do_and_the_way_back_before_the_way_f
     assert places == sorted(places)
 
 
-def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any, tmp_path: Path) -> None:
+def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
     """Before anybody freezes: that somebody could answer in its place, and where its certificate is to be had."""
     tls = open_question(Dsn.of("postgresql://u:p@db.x.supabase.co/db"))
     assert tls is not None
     run = story.begun(source_tls=tls)
     assert f"*Not proven:* {tls.evidence} To prove it: {escaped(tls.fix)}." in shown(run, run.gate_key).text
-    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
-    proven = open_question(Dsn.of(f"postgresql://u:p@db.x.supabase.co/db?sslrootcert={tmp_path}/ca.crt"))
+    proven = open_question(Dsn.of(f"postgresql://u:p@db.x.supabase.co/db?sslrootcert={certifi.where()}"))
     run = story.begun(source_tls=proven)
     assert "Not proven" not in shown(run, run.gate_key).text
 
