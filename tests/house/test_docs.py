@@ -16,7 +16,7 @@ from bot.plan.signals import WORDS
 from bot.settings import Settings
 from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
-from docs import generate, picture, states
+from docs import generate, screens, states
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -109,17 +109,11 @@ def test_the_example_environment_cannot_work_by_accident(tmp_path: Path) -> None
     ]
 
 
-def test_the_picture_names_no_host() -> None:
-    """It draws with the reader's own fonts and fetches nothing."""
-    svg = (ROOT / "docs/night.svg").read_text(encoding="utf-8")
-    assert set(re.findall(r"https?://[^\"'\s)]+", svg)) == {"http://www.w3.org/2000/svg"}
-    assert "@font-displayed_state" not in svg
-
-
-def test_a_transcript_without_what_the_picture_shows_is_refused() -> None:
-    """A night that went otherwise makes no picture."""
-    with pytest.raises(ValueError, match="the transcript has no line that begins with"):
-        list(picture.excerpt(["A whole night on this machine"]))
+def test_the_screens_are_not_stale() -> None:
+    """What decides how they look is as it was when they were taken; `.venv/bin/python -m docs.screens` takes them."""
+    assert screens.MADE_FROM.read_text(encoding="utf-8").strip() == screens.digest()
+    shown = set(re.findall(r"docs/screens/[a-z]+\.png", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert shown == {path.relative_to(ROOT).as_posix() for path in screens.SCREENS.glob("*.png")}
 
 
 def _loaded(environment: dict[str, str], directory: Path, config: Path | None = None) -> Settings:
