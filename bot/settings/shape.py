@@ -81,7 +81,7 @@ class Run(_Section):
 class Url(_Section):
     """An address that must answer with this status, and with this text where one is given."""
 
-    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    url: Annotated[str, Field(pattern=r"^https?://\S+$", description="an http(s) address")]
     status: Annotated[int, Field(ge=100, le=599)] = 200
     text: str = ""
 

@@ -50,7 +50,7 @@ def validated(given: Mapping[str, Any], filed: Mapping[str, Any]) -> Validated:
         if problem["type"] == "extra_forbidden":
             unknown.append(_unknown(problem["loc"], filed))
         elif name not in told:
-            told[name] = _what_is_wrong(name, problem["type"], problem["msg"], _at(given, place))
+            told[name] = _what_is_wrong(problem["loc"], problem["type"], problem["msg"], _at(given, place))
         _remove(right, place)
     return Validated(settings=Settings(**right), wrong=told, unknown=unknown)
 
@@ -61,17 +61,23 @@ def _place(loc: _Place) -> tuple[str, ...]:
     return tuple(str(part) for part in loc[: min(numbers, default=len(loc))])
 
 
-def _what_is_wrong(name: str, kind: str, said: str, value: Any) -> str:
+def _what_is_wrong(loc: _Place, kind: str, said: str, value: Any) -> str:
+    name = ".".join(_place(loc))
     if name in IN_PLACE and any(isinstance(one, str) and is_placeholder(one) for one in _each(value)):
         return IN_PLACE[name]
     if kind == "said":
         return f"{name} {said}"
     if name in _FORMS:
         return f"{name} {_FORMS[name]}"
+    if name in _TABLES and isinstance(key := loc[-1], str) and key in _TABLES[name].model_fields:
+        lacks = kind == "missing"
+        return (
+            f"{name}: an entry lacks `{key}`"
+            if lacks
+            else f"{name}: `{key}` {words.must_be(_TABLES[name].model_fields[key])}"
+        )
     field = words.field_of(name)
-    if name in _TABLES or field is None:
-        return f"{name}: {said[0].lower()}{said[1:]}"
-    return f"{name} {words.must_be(field)}"
+    return f"{name}: {said[0].lower()}{said[1:]}" if field is None else f"{name} {words.must_be(field)}"
 
 
 def _each(value: Any) -> list[Any]:

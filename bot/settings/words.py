@@ -23,12 +23,6 @@ _KINDS = {
 _ALIKE = 0.7
 _OURS = "CUTOVER_"
 """What variables that override a key begin with, written right or not."""
-_ARTICLE = {
-    "list of texts": "a list of texts",
-    "text": "a text",
-    "whole number": "a whole number",
-    "number": "a number",
-}
 
 
 def keys_of(section: str) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
@@ -55,20 +49,23 @@ def form_of(field: FieldInfo) -> str:
     bounds = _bounds(field)
     if "ge" in bounds and "le" in bounds:
         return f"{kind}, {bounds['ge']} to {bounds['le']}"
+    if "max_length" in bounds:
+        return f"{kind}, up to {bounds['max_length']} characters"
     return f"{kind}, above {bounds['gt']}" if "gt" in bounds else kind
 
 
 def must_be(field: FieldInfo) -> str:
     """What a value must be, as a clause."""
     kind, comma, bounds = form_of(field).partition(", ")
-    return f"must be {_ARTICLE.get(kind, kind)}{f' from {bounds}' if comma and _bounds(field) else comma + bounds}"
+    named = f"a {kind}" if kind.startswith(("list", "table", "text", "whole", "number", "path")) else kind
+    return f"must be {named}{f' from {bounds}' if comma and 'ge' in _bounds(field) else comma + bounds}"
 
 
 def _bounds(field: FieldInfo) -> Mapping[str, Any]:
     return {
         name: value
         for part in field.metadata
-        for name in ("ge", "gt", "le")
+        for name in ("ge", "gt", "le", "max_length")
         if (value := getattr(part, name, None)) is not None
     }
 

@@ -157,6 +157,31 @@ def test_wrong_forms_unknown_keys_and_missing_values_are_told_together(tmp_path:
     )
 
 
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("[[plan.own]]\nname = 'dns'\nafter = 'users'\nclaim = 'x'", "plan.own: an entry lacks `signal`"),
+        (f"[[plan.own]]\nname = 'dns'\nafter = 'users'\nsignal = 'dns-ready'\nclaim = 'x'\ntitle = '{61 * 'x'}'",
+         "plan.own: `title` must be a text, up to 60 characters"),
+        ("[plan]\nown = 'dns'", "plan.own must be a list of tables: name, after, signal, claim, title, checklist"),
+        ("[checkpoints.live]\nurls = [{url = 'app.example.com'}]",
+         "checkpoints.live.urls: `url` must be an http(s) address"),
+        ("[checkpoints.live]\nurls = [{url = 'https://app.example.com', status = 99}]",
+         "checkpoints.live.urls: `status` must be a whole number from 100 to 599"),
+        ("[checkpoints.freeze]\nchecklist = 'x'",
+         "checkpoints.freeze.checklist must be a table of key and text, up to 20"),
+        ("[freeze]\nmode = 'robot'", "freeze.mode must be `people` or `bot`"),
+        ("[freeze]\nhold_locks = 'perhaps'", "freeze.hold_locks must be `true` or `false`"),
+        ("[export]\nexclude_tables = 'public.logs'", "export.exclude_tables must be a list of texts"),
+        ("[users]\nretain_days = 1.5", "users.retain_days must be a whole number from 1 to 3650"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_form_is_told_with_the_right_one(toml: str, told: str, tmp_path: Path) -> None:
+    """Of an entry in a list of tables, by its key."""
+    (tmp_path / "cutover.toml").write_text(toml)
+    assert _refused(_WHOLE, tmp_path) == _mistakes(told)
+
+
 _OWN = "[[plan.own]]\nname = 'dns'\nafter = 'users'\nsignal = 'dns-ready'\nclaim = 'x'\n"
 
 
