@@ -221,17 +221,28 @@ def test_each_mistake_is_told_in_a_sentence_with_its_fix(cutover: Cutover, name:
         assert len(night.slack.calls) == calls, "a mistake of settings is told before anything is contacted"
 
 
-@pytest.mark.parametrize("name", [name for name in _SPEAKS if "SUPABASE_DB_URL" in _ALL[name].given][:4])
-def test_doctor_says_the_same(cutover: Cutover, name: str) -> None:
-    """As the finding of its check: cause and fix, and the exit code of a service that is out of reach."""
+_AWAY = [
+    "nothing listens there",
+    "the direct host, from a machine without IPv6",
+    "the password is wrong",
+    "all sessions of the pooler are taken",
+    "SUPABASE_URL leads to another service",
+    "STACK_AUTH_API_URL leads to another service",
+    "there is no such channel",
+]
+
+
+@pytest.mark.parametrize("name", _AWAY)
+def test_doctor_says_the_same_once(cutover: Cutover, name: str) -> None:
+    """As the finding of its check: cause and fix, however many questions need that service, and exit code 5."""
     mistake = _ALL[name]
     assert isinstance(mistake.says, str)
     ended = cutover.make(mistake, "doctor")
-    assert ended.code == mistake.code == 5
-    happened, fix = mistake.says.split("; nothing was changed; ")
+    assert (ended.code, mistake.code) == (5, 5)
+    happened, _, fix = (" ".join(part.split()).casefold() for part in mistake.says.split("; ", 2))
     told = " ".join(ended.out.split()).casefold()
-    assert happened.casefold() in told
-    assert fix.removesuffix(".").casefold() in told
+    assert told.count(happened) == 1
+    assert told.count(fix.removesuffix(".")) == 1
     assert [secret for secret in _secrets(cutover.world.night) if secret in ended.out + ended.err] == []
 
 
