@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -47,8 +48,6 @@ SOFT_THAW = "BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction
 PROJECT = "3f1c9a52-6a0e-4c1b-9a4e-0c5f2f1d7a10"
 _ROWS_IN_MEMORY = 1_000_000
 _REF = "rehearsalcompanyabcd"
-_JWT_SECRET = "rehearsal-jwt-secret-of-no-value-elsewhere"
-_STACK_KEY = "ssk_rehearsal0key0of0no0value0elsewhere"
 PUBLISHABLE_KEY = "pck_rehearsal0key0of0no0value0elsewhere"
 _LAST_WORDS = 4_000
 
@@ -80,8 +79,15 @@ class Night:
     ) -> None:
         self.directory = directory
         self.log_file = directory.with_name(directory.name + ".log")
-        self.slack = SlackStandin(people=PEOPLE.values(), posts_per_second=posts_per_second)
-        self.stack = StackAuthStandin(PROJECT, _STACK_KEY, latency_seconds=latency)
+        # Made anew each time: others on this machine can reach the stand-ins' ports, too.
+        self._jwt_secret, self._stack_key = secrets.token_hex(24), f"ssk_{secrets.token_hex(20)}"
+        self.slack = SlackStandin(
+            bot_token=f"xoxb-{secrets.token_hex(12)}",
+            app_token=f"xapp-{secrets.token_hex(12)}",
+            people=PEOPLE.values(),
+            posts_per_second=posts_per_second,
+        )
+        self.stack = StackAuthStandin(PROJECT, self._stack_key, latency_seconds=latency)
         self.notice = NoticeStandin()
         self.server = server or EmbeddedPostgres(in_memory=rows <= _ROWS_IN_MEMORY)
         self._is_filled = server is not None
@@ -120,7 +126,7 @@ class Night:
                 self.company = await asyncio.to_thread(fill)
             self.gateway = GatewayStandin(
                 self.company.authenticator_dsn,
-                _JWT_SECRET,
+                self._jwt_secret,
                 _REF,
                 auth_dsn=self.company.auth_dsn,
                 storage_dsn=self.company.storage_dsn,
@@ -158,7 +164,7 @@ class Night:
             "SUPABASE_SERVICE_ROLE_KEY": self.gateway.service_role_key,
             "SUPABASE_ANON_KEY": self.gateway.anon_key,
             "STACK_AUTH_PROJECT_ID": PROJECT,
-            "STACK_AUTH_SECRET_KEY": _STACK_KEY,
+            "STACK_AUTH_SECRET_KEY": self._stack_key,
             "STACK_AUTH_API_URL": self.stack.url,
             "STACK_AUTHPUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "CANARY_EMAIL": CANARY_EMAIL,

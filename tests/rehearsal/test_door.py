@@ -107,6 +107,18 @@ async def test_a_wrong_token_and_the_paths_around_are_refused(world: World) -> N
                 assert world.path not in await answer.text()
 
 
+async def test_an_address_for_a_browser_opens_once(world: World) -> None:
+    """A browser is started with it as an argument, which others can read: they find it used up."""
+    address = world.stage.page.address_once()
+    async with aiohttp.ClientSession() as browser, aiohttp.ClientSession() as other:
+        async with browser.get(address, allow_redirects=False) as answer:
+            assert answer.status == 303
+        async with other.get(address, allow_redirects=False) as answer:
+            assert answer.status == 403
+        async with other.get(world.stage.page.address, allow_redirects=False) as answer:
+            assert answer.status == 303
+
+
 async def test_only_this_machines_own_address_is_listened_on(world: World) -> None:
     """Nobody in the same network reaches the page; a second page on the port is refused, with one sentence."""
     host, port = world.origin.removeprefix("http://").split(":")

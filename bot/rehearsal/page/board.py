@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -67,6 +68,10 @@ class Board:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(page.close() for page in list(self._pages)), return_exceptions=True)
+
+    async def watch(self) -> None:
+        """As long as the pages are kept up to date; raises what ended that."""
+        await asyncio.gather(*self._tasks)
 
     def stir(self, *, look: bool = True) -> None:
         """Something may be otherwise now; `look`: in the database, too."""
@@ -212,17 +217,22 @@ class Board:
             await self._looks.wait()
             await asyncio.sleep(_MOMENT)
             self._looks.clear()
-            with contextlib.suppress(psycopg.Error, PermissionError):
+            with contextlib.suppress(psycopg.Error):
                 self._source = await self._console.look()
             gate = next((m for m in reversed(self._night.slack.messages) if m.event_type == "cutover_checkpoint"), None)
             asks = gate is not None and gate.payload["checkpoint"] == "users" and gate.payload["status"] != "passed"
             if not asks:
                 self._open_reasons, self._to_decide = None, []
             elif self._hosting.state == "running":
-                told = await self._night.status()
-                self._open_reasons = [str(reason) for reason in told.get("openReasons", ())]
-                self._to_decide = [(source, found[0]) for source, found in told.get("toDecide", {}).items() if found]
+                await self._ask_status()
             self.stir(look=False)
+
+    async def _ask_status(self) -> None:
+        code, out, _ = await self._night.command("status", "--json")
+        if code == 0:
+            told = json.loads(out)
+            self._open_reasons = [str(reason) for reason in told["openReasons"]]
+            self._to_decide = [(source, found[0]) for source, found in told["toDecide"].items() if found]
 
     async def _see_the_end(self) -> None:
         """Once the plan is at its end, the bundle is verified and the report written."""

@@ -41,6 +41,8 @@ class Doing:
             return await self._do(act)
         except (ValueError, KeyError, Refusal) as error:
             raise CannotBeDone(_sentence(error)) from error
+        except OSError as error:
+            raise CannotBeDone(f"This machine did not let it be done ({type(error).__name__}).") from error
         except psycopg.Error as error:
             raise CannotBeDone(f"The database did not answer ({error.sqlstate or type(error).__name__}).") from error
 

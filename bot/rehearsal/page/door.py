@@ -41,6 +41,7 @@ class Door:
         self.path = f"/{secrets.token_hex(8)}/"
         """Where the page is; everything of it is below."""
         self._token = secrets.token_urlsafe(24)
+        self._once: set[str] = set()
         self._session = secrets.token_urlsafe(24)
 
     @property
@@ -50,7 +51,16 @@ class Door:
     @property
     def address(self) -> str:
         """What a person opens. Whoever has it may do everything that can be done on the page."""
-        return f"{self.origin}{self.path}?token={self._token}"
+        return self._address(self._token)
+
+    def address_once(self) -> str:
+        """Another one, which opens once and then nothing more."""
+        token = secrets.token_urlsafe(24)
+        self._once.add(token)
+        return self._address(token)
+
+    def _address(self, token: str) -> str:
+        return f"{self.origin}{self.path}?token={token}"
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -77,7 +87,9 @@ class Door:
         return request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
 
     def _let_in(self, token: str) -> web.Response:
-        if not _same(token, self._token):
+        if token in self._once:
+            self._once.remove(token)
+        elif not _same(token, self._token):
             return web.Response(status=403, text=f"{REFUSED}\n")
         entered = web.Response(status=303, headers={"Location": self.path})
         entered.set_cookie(_COOKIE, self._session, path=self.path, httponly=True, samesite="Strict")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
@@ -43,9 +42,9 @@ async def play(directory: Path, *, users: int, rows: int, plan: PlanName, port: 
         night.settings.update(settings_of(plan, night))
         step("starting the bot; its first checkpoint appears on the page in a few seconds")
         await stage.hosting.start()
-        _tell_where(terminal, stage.page.address, night)
+        _tell_where(terminal, stage.page, night)
         try:
-            await asyncio.Event().wait()
+            await stage.board.watch()
         finally:
             print(night.directory, flush=True)
     return 0
@@ -56,6 +55,7 @@ class Stage:
     """A night with its page."""
 
     page: Page
+    board: Board
     hosting: Hosting
     console: Console
     faults: Faults
@@ -71,14 +71,14 @@ async def staged(night: Night, *, port: int = 0) -> AsyncIterator[Stage]:
     board = Board(night, hosting, console, faults)
     try:
         async with board, Page(night, board, Doing(night, hosting, console, faults), port=port) as page:
-            yield Stage(page=page, hosting=hosting, console=console, faults=faults)
+            yield Stage(page=page, board=board, hosting=hosting, console=console, faults=faults)
     finally:
         await hosting.stop()
         await console.close_all()
 
 
-def _tell_where(terminal: Terminal, address: str, night: Night) -> None:
-    terminal.print(f"\nThe page, for you alone:\n  {address}\n", style="bold")
+def _tell_where(terminal: Terminal, page: Page, night: Night) -> None:
+    terminal.print(f"\nThe page, for you alone:\n  {page.address}\n", style="bold")
     terminal.print(f"Evidence: {night.directory}\nThe bot's log: {night.log_file}\nCtrl-C ends the rehearsal.")
     if has_display():
-        webbrowser.open(address)
+        webbrowser.open(page.address_once())

@@ -15,14 +15,13 @@ from importlib import resources
 from typing import Self
 
 from aiohttp import WSMsgType, web
-from pydantic import ValidationError
 
 from bot.errors import UsageError
 from bot.port import Port
 from bot.rehearsal.night import Night
-from bot.rehearsal.page.acts import ACT
+from bot.rehearsal.page.acts import ACT, Act
 from bot.rehearsal.page.board import Board
-from bot.rehearsal.page.doing import CannotBeDone, Doing
+from bot.rehearsal.page.doing import CannotBeDone, Doing, Json
 from bot.rehearsal.page.door import Door
 
 _INDEX = "index.html"
@@ -55,6 +54,10 @@ class Page:
     @property
     def address(self) -> str:
         return self._door.address
+
+    def address_once(self) -> str:
+        """The same for one opening: for a program whose arguments everybody on this machine can read."""
+        return self._door.address_once()
 
     async def __aenter__(self) -> Self:
         """Raises UsageError when the port is taken."""
@@ -118,18 +121,24 @@ class Page:
 
     async def _asked(self, socket: web.WebSocketResponse, frame: str) -> None:
         """One act, whose answer carries its number. What is begun is done, though the page goes meanwhile."""
-        number, answer = 0, {"says": "The page asked for something that does not exist.", "failed": True}
+        number = 0
         try:
             asked = json.loads(frame)
             number = int(asked.pop("number"))
-            answer = await self._doing.do(ACT.validate_python(asked))
-        except CannotBeDone as error:
-            answer = {"says": str(error), "failed": True}
-        except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            pass
+            act = ACT.validate_python(asked)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            answer = {"says": "The page asked for something that does not exist.", "failed": True}
+        else:
+            answer = await self._done(act)
         self._board.stir()
         if not socket.closed:
             try:
                 await socket.send_json({"kind": "answer", "number": number, **answer})
             except ConnectionError:
                 return
+
+    async def _done(self, act: Act) -> Json:
+        try:
+            return await self._doing.do(act)
+        except CannotBeDone as error:
+            return {"says": str(error), "failed": True}
