@@ -70,6 +70,8 @@ def check_dsn(text: str) -> str | None:
     """What is wrong with it, as a clause that shows nothing of it; None when it can be used."""
     if not text.strip():
         return "is empty"
+    if "\0" in text:  # for libpq it ends there
+        return "holds a NUL character; copy it again"
     is_url = "://" in text
     if (is_url and not text.startswith(SCHEMES)) or (not is_url and "=" not in text):
         return "does not begin with postgresql://"

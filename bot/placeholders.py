@@ -1,7 +1,7 @@
 """Values that were meant to be replaced: those of the example files, and what people write where a value is to come.
 
-A password of the database may be anything, so of a connection string only host and user count, and the dashboard's own
-`[YOUR-PASSWORD]` (`bot.connection_string`).
+A password of a person or of the database may be anything, so of a connection string only host and user count, and the
+dashboard's own `[YOUR-PASSWORD]` (`bot.connection_string`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ _WHOLE = re.compile(
 )
 _WITHIN = re.compile(r"…|\.\.\.|replace[-_]?me|<[^<>]*>|\byour[-_](ref|project|key|token)\b", re.IGNORECASE)
 _PART = re.compile(
-    r".*….* | <.*> | \[[^:\]]*\] | \{.*\} | (your|my)[-_].* | (project[-_]?)?ref | project[-_]id | x{3,}",
+    r".*….* | <.*> | \[[^:\]]*\] | \{.*\} | (my|your)[-_](project[-_])?ref | your[-_](project|host|domain).* "
+    r"| project[-_]?(ref|id) | x{3,}",
     re.VERBOSE | re.IGNORECASE,
 )
+_REF = re.compile(r"(^|\.)ref(\.supabase\.|$)", re.IGNORECASE)
 _PREFIX = re.compile(r"^(xox[a-z]-|xapp-|ssk_|pck_|sb_(secret|publishable)_|https?://|[CGUWS]0*(?=…|\.|x{3}|X{3}))")
 _ADDRESS = re.compile(r"^[a-z]+://(?:[^@/]*@)?([^/?#]*)", re.IGNORECASE)
 
@@ -37,4 +39,4 @@ def names_no_host(url: str) -> bool:
 
 def is_placeholder_name(name: str) -> bool:
     """Whether a part of a name, between its dots, is still to come: `db.[YOUR-PROJECT-REF].supabase.co`."""
-    return any(_PART.fullmatch(part) for part in name.split("."))
+    return _REF.search(name) is not None or any(_PART.fullmatch(part) for part in name.split("."))

@@ -31,7 +31,6 @@ _PUT_IN: Mapping[str, str] = {
     "STACK_AUTH_SECRET_KEY": "the project's secret server key (ssk_…)",
     "STACK_AUTH_PUBLISHABLE_KEY": "the project's publishable client key (pck_…)",
     "CANARY_EMAIL": "the address of a user of Supabase made for this",
-    "CANARY_PASSWORD": "the password of that user",
 }
 """By setting, what it takes."""
 _PREFIXES: Mapping[str, str] = {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
@@ -84,7 +83,6 @@ def _half_a_canary(settings: Settings) -> Iterator[str]:
         )
         yield f"{missing} is missing, and {there} is set: a canary takes both"
     yield from _wrong_key("CANARY_EMAIL", settings.canary_email, {})
-    yield from _wrong_key("CANARY_PASSWORD", settings.canary_password, {})
 
 
 def _slack(settings: Settings) -> Iterator[str]:

@@ -30,6 +30,7 @@ _NO_FORM = (
     ("dsn", "problem"),
     [
         ("", "is empty"),
+        ("postgresql://u:p@pl4nted\0pl4nted@host/db", "holds a NUL character; copy it again"),
         ("postgresql://postgres:[YOUR-PASSWORD]@db.x.supabase.co/postgres",
          "still holds [YOUR-PASSWORD] in place of the database password"),
         ("postgresql://postgres:pl4nted@db.[YOUR-REF].supabase.co/postgres",

@@ -256,9 +256,23 @@ def test_what_is_missing_may_stand_under_a_name_that_is_hardly_another_one(tmp_p
     ],
 )  # fmt: skip
 def test_a_placeholder_that_was_left_in_is_named(given: dict[str, str], begins: str, tmp_path: Path) -> None:
-    """With what belongs there. A password may look like one and is taken."""
+    """With what belongs there."""
     told = _refused({**_WHOLE, **given}, tmp_path, *_ALL)
     assert told.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"SUPABASE_URL": "https://api.my-company.example.com"},
+        {"SUPABASE_URL": "https://ref.example.com"},
+        {"SUPABASE_URL": "https://[fe80::abcd]"},
+        {"CANARY_EMAIL": "canary@example.com", "CANARY_PASSWORD": "changeme"},
+    ],
+)
+def test_what_only_looks_like_a_placeholder_is_taken(given: dict[str, str], tmp_path: Path) -> None:
+    """A name of one's own, and a password, which may be anything."""
+    _loaded({**_WHOLE, **given}, tmp_path, *_ALL)
     odd = "postgresql://postgres:changeme@db.abcdefghijklmnopqrst.supabase.co/postgres"
     _loaded({**_WHOLE, "SUPABASE_DB_URL": odd}, tmp_path, *_ALL)
 
