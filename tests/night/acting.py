@@ -51,7 +51,7 @@ class Cast:
 
         def answers() -> list[tuple[str, str]]:
             since = slack.messages[before:]
-            about = [m for m in since if m.event_type == "cutover_answer" and m.text.startswith(f"<@{who}>")]
+            about = [m for m in since if m.event_type == "cutover_answer" and who in m.text.partition("\n")[0]]
             return [(m.payload["status"], m.text) for m in about]
 
         await slack.wait_until(lambda: bool(answers()), 180)

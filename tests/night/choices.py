@@ -139,7 +139,7 @@ def interpreter_for_another() -> str:
         return ""
     same = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{same}", f"/usr/local/bin/{same}"):
-        command = [python, "-c", "import bot.app"]
+        command = [python, "-c", "import bot.app, importlib.metadata as m; assert m.version('cutover')"]
         try:
             tried = subprocess.run(
                 command,

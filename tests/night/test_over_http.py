@@ -44,9 +44,8 @@ class _OverHttp(ForkedNight):
         assert sent.response["text"] == f"I heard `{text}`. My answer appears in this channel, in the run's thread."
 
         def answers() -> list[Message]:
-            about = f"<@{PEOPLE[who].id}>"
-            since = self.slack.messages[before:]
-            return [m for m in since if m.event_type == "cutover_answer" and m.text.startswith(about)]
+            since, about = self.slack.messages[before:], PEOPLE[who].id
+            return [m for m in since if m.event_type == "cutover_answer" and about in m.text.partition("\n")[0]]
 
         await self.slack.wait_until(lambda: bool(answers()), 180)
         return answers()[0]
