@@ -39,8 +39,6 @@ from typing import IO, Any
 _LOADED = ("aiohttp.web",)
 """What commands load only when they come to use it; beside these, all of them."""
 _ROOT = Path(__file__).parents[1]
-_LONGEST = 1 << 17
-"""Bytes of a request: arguments and an environment."""
 
 # -- in the worker ----------------------------------------------------------------------------------------------------
 
@@ -148,7 +146,7 @@ class _Stock:
     """The process that commands are forked from, as the worker sees it."""
 
     def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket, theirs = socket.socketpair()
         self._lock = threading.Lock()
         with theirs:
             self._process = subprocess.Popen([sys.executable, "-m", "tests.preloaded"], cwd=_ROOT, stdin=theirs)
@@ -161,7 +159,9 @@ class _Stock:
         ours, theirs = socket.socketpair()
         wanted = json.dumps({"command": command, "directory": str(cwd), "environment": dict(env)})
         with theirs, self._lock:
-            socket.send_fds(self._socket, [wanted.encode()], [*streams, theirs.fileno()])
+            request = f"{wanted}\n".encode()
+            sent = socket.send_fds(self._socket, [request], [*streams, theirs.fileno()])
+            self._socket.sendall(request[sent:])
             answer = self._socket.recv(16)
         assert answer, "the process that commands are forked from has ended"
         return int(answer), ours
@@ -199,7 +199,9 @@ def _serve() -> None:
             os.read(woken, 64)
             _tell_who_has_ended(ends)
         if asked in ready:
-            request, handed, _, _ = socket.recv_fds(asked, _LONGEST, 4)
+            request, handed, _, _ = socket.recv_fds(asked, 1 << 16, 4)
+            while request and not request.endswith(b"\n"):
+                request += asked.recv(1 << 16)
             if not request:
                 for pid in ends:
                     os.kill(pid, signal.SIGKILL)
@@ -226,7 +228,8 @@ def _tell_who_has_ended(ends: dict[int, int]) -> None:
         if not pid:
             return
         end = ends.pop(pid)
-        os.write(end, f"{status} {used.ru_utime + used.ru_stime}".encode())
+        with contextlib.suppress(BrokenPipeError):  # whoever started it waits no longer
+            os.write(end, f"{status} {used.ru_utime + used.ru_stime}".encode())
         os.close(end)
 
 
