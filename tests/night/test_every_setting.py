@@ -105,6 +105,7 @@ async def test_a_night_goes_as_its_settings_promise(n: int, room: Path) -> None:
             await heard_over_http(night, port, choices.SIGNING_SECRET)
         acted = await Cast(night, row).play()
         for other in _others(row):
+            print(f"judged as if it were set to {dict(other.items() - row.items())}")
             with pytest.raises(AssertionError, match="and the settings promise"):
                 Judge(night, other, acted, there=there, before=before).judge_what_is_there()
         await Judge(night, row, acted, there=there, before=before).judge()
