@@ -166,7 +166,7 @@ class Night:
             "STACK_AUTH_PROJECT_ID": PROJECT,
             "STACK_AUTH_SECRET_KEY": self._stack_key,
             "STACK_AUTH_API_URL": self.stack.url,
-            "STACK_AUTHPUBLISHABLE_KEY": PUBLISHABLE_KEY,
+            "STACK_AUTH_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
             "CANARY_EMAIL": CANARY_EMAIL,
             "CANARY_PASSWORD": CANARY_PASSWORD,
             "MIGRATION_DATA_DIR": str(self.directory),
