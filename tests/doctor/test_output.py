@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from bot.doctor import Heard, Limits, Question, Service, ask
 from bot.doctor import Line as Answer
 from bot.plan.findings import Finding, failed, passed
 from bot.rehearsal.night import Night
+from tests import preloaded
 from tests.doctor.dying import silent_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -87,13 +87,7 @@ async def test_a_look_around_where_nobody_answers(world: Night) -> None:
             "CUTOVER__FREEZE__NOTICE_URL": f"http://{here}/",
         }
         began = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "doctor"),
-            cwd=world.directory,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        process = await preloaded.start("doctor", cwd=world.directory, env=environment, stdout=asyncio.subprocess.PIPE)
         assert process.stdout is not None
         came = [(time.monotonic(), line.decode()) async for line in process.stdout]
         assert await process.wait() == 5
