@@ -37,6 +37,7 @@ from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
+from bot.plan.texts.foreign import capitalized
 from bot.ports import Channel, Clock, Examiners, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
@@ -247,7 +248,7 @@ def _why(error: BaseException | None) -> str:
         case Interrupted():
             return "It was told to stop."
         case CutoverError():
-            return f"{error.happened[0].upper()}{error.happened[1:]}."
+            return f"{capitalized(error.happened)}."
         case asyncio.CancelledError():
             return "It was cut off."
         case _:

@@ -31,6 +31,7 @@ from bot.plan.checks import first_check, unmade
 from bot.plan.delivery import Delivery
 from bot.plan.findings import Finding
 from bot.plan.run import Run
+from bot.plan.texts.foreign import capitalized
 from bot.ports import Channel, Examiners, Headway, Progress, Record, Source, Steps
 from bot.progress import Gauge, in_words
 
@@ -257,5 +258,4 @@ def _silent(examiner: str) -> CutoverError:
 
 
 def _sentence(error: CutoverError) -> str:
-    text = str(error)
-    return text[0].upper() + text[1:]
+    return capitalized(str(error))

@@ -17,6 +17,7 @@ import structlog
 from bot.errors import CutoverError, LockHeld, ServiceError
 from bot.plan import inputs as say
 from bot.plan.run import Run
+from bot.plan.texts.foreign import capitalized
 from bot.plan.timetable import Chore, Timer, timers
 from bot.ports import Channel, Clock, Door, Source
 from bot.timers import Timers
@@ -173,7 +174,7 @@ class Watch:
         try:
             held = await self._source.guard()
         except CutoverError as error:
-            why = f"{str(error)[0].upper()}{str(error)[1:]}"
+            why = capitalized(str(error))
             self._conductor.dispatch(say.ReportGuard(since=None, why=why))
             return
         if not self._conductor.run.guarded:  # it was taken too late to be wanted
@@ -188,7 +189,7 @@ class Watch:
         self._misses += 1
         log.warning("the freeze could not be looked at", times=self._misses, why=str(error))
         if self._misses >= _BLIND_AFTER:
-            self._conductor.dispatch(say.ReportBlindness(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
+            self._conductor.dispatch(say.ReportBlindness(why=capitalized(str(error))))
 
     def _saw(self) -> None:
         self._misses = 0

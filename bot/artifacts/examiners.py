@@ -28,6 +28,7 @@ from bot.obstacles import FILE_DAMAGED
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.run import Run
+from bot.plan.texts.amounts import counted
 from bot.ports import Progress, Report
 from bot.regular_files import unread
 
@@ -74,8 +75,8 @@ class BundleExaminers:
         if whole:
             yield passed(
                 "files-whole",
-                f"{len(found.tables):,} files read again from disk, {rows:,} rows, {read:,} bytes: size, SHA-256, row "
-                "count and row digest of each match the export.",
+                f"{counted(len(found.tables), 'file')} read again from disk, {counted(rows, 'row')}, "
+                f"{counted(read, 'byte')}: size, SHA-256, row count and row digest of each match the export.",
             )
 
     def read_ahead(self, export_sha256: str) -> None:
@@ -188,16 +189,17 @@ class BundleExaminers:
             )
         if not lost and not nobody:
             yield passed(
-                "references", f"{resolved:,} references to users in the exported tables: all are in the mapping."
+                "references",
+                f"{counted(resolved, 'reference')} to users in the exported tables: all are in the mapping.",
             )
 
 
 def table_differs(table: metadata_file.Table, facts: tables.Facts) -> str:
     """What of a file is not as metadata.json says, as a clause; "" when it is whole."""
     if facts.bytes != table.bytes:
-        return f"it has {facts.bytes:,} bytes instead of {table.bytes:,}"
+        return f"it has {counted(facts.bytes, 'byte')} instead of {table.bytes:,}"
     if facts.rows != table.row_count:
-        return f"it has {facts.rows:,} rows instead of {table.row_count:,}"
+        return f"it has {counted(facts.rows, 'row')} instead of {table.row_count:,}"
     if facts.row_digest != table.row_digest:
         return "row digest mismatch"
     if facts.sha256 != table.sha256:
@@ -291,15 +293,18 @@ def _compare(directory: Path, head: mapping.Head, written: _Written, scratch: Sc
     counts = head.counts
     told = (counts.created, counts.matched, counts.updated, counts.unmapped)
     wrong = [
-        (twice, f"{twice:,} users are in it twice"),
-        (shared, f"{shared:,} users share a target user with another"),
-        (missing, f"{missing:,} exported users are not in it"),
-        (strangers, f"{strangers:,} ids in it belong to no exported user"),
+        (twice, f"it has {counted(twice, 'user')} twice"),
+        (shared, f"it gives {counted(shared, 'user')} the same target user as another"),
+        (missing, f"it lacks {counted(missing, 'exported user')}"),
+        (strangers, f"it has {counted(strangers, 'id')} of no exported user"),
         (
             told != tuple(outcomes[key] for key in _OUTCOMES),
             "its counts do not match its entries",
         ),
-        (attention != counts.attention, f"{files.ATTENTION} lists {attention:,} users, not {counts.attention:,}"),
+        (
+            attention != counts.attention,
+            f"{files.ATTENTION} lists {counted(attention, 'user')}, not {counts.attention:,}",
+        ),
     ]
     yield "; ".join(clause for is_wrong, clause in wrong if is_wrong)
 

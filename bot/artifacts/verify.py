@@ -26,11 +26,12 @@ from bot.artifacts.metadata import Metadata, Table
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
 from bot.listing import listed
-from bot.plan.events import CheckpointOffered, RunOpened, StepEnded, from_record
+from bot.plan.events import CheckpointOffered, RunAborted, RunOpened, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
+from bot.plan.texts.amounts import counted
 from bot.ports import Progress, Report
 
 _RESTORE = "Restore the file from a copy, then verify again."
@@ -59,6 +60,7 @@ class _Chain:
     """Of the one line that SHA256SUMS names."""
     closed_at: int = 0
     """The line of the closing event."""
+    aborted: bool = False
 
 
 class _Reading:
@@ -202,6 +204,8 @@ def _note(chain: _Chain, line: Line) -> None:
         chain.results[event.step] = event.result
         if isinstance(event.result, HandoverResult):
             chain.closed_at = line.n
+    elif isinstance(event, RunAborted):
+        chain.aborted = True
     elif isinstance(event, CheckpointOffered):
         done = {gate.step for gate in chain.plan.before(event.checkpoint)}
         chain.results = {step: result for step, result in chain.results.items() if step in done}
@@ -238,13 +242,15 @@ def _journal(chain: _Chain) -> Iterator[Finding]:
     elif not chain.lines:
         yield failed("journal-chain", f"{files.JOURNAL} is empty.", _RESTORE)
     elif chain.torn:
-        intact = f"the hash chain before it is intact ({chain.lines:,} lines)"
+        intact = f"the hash chain before it is intact ({counted(chain.lines, 'line')})"
         why = f"A crash cut off the last line of {files.JOURNAL}; {intact}."
         yield warned(
             "journal-chain", why, "Start `cutover run`: it drops that line and continues. Nothing was based on it."
         )
     else:
-        yield passed("journal-chain", f"{files.JOURNAL}: hash chain intact ({chain.lines:,} lines); head {chain.head}.")
+        yield passed(
+            "journal-chain", f"{files.JOURNAL}: hash chain intact ({counted(chain.lines, 'line')}); head {chain.head}."
+        )
 
 
 def _users(directory: Path, *, closed: bool) -> Iterator[Finding]:
@@ -262,7 +268,7 @@ def _undo(directory: Path) -> Iterator[Finding]:
 
 
 def _intact(path: Path, lines: int) -> str:
-    return f"{path.name}: hash chain intact ({lines:,} lines)."
+    return f"{path.name}: hash chain intact ({counted(lines, 'line')})."
 
 
 def _chain_beside(path: Path, *, closed: bool) -> tuple[int, str]:
@@ -290,6 +296,12 @@ def _handover(chain: _Chain, sums: Sums | None, sums_damage: str) -> Iterator[Fi
                 "handover",
                 "This is a dry run, which has no handover. Everything present was checked.",
                 "To create the users, start a new run: `cutover run --new`.",
+            )
+        elif chain.aborted and not sums_damage:
+            yield warned(
+                "handover",
+                "The run was aborted, so there is no handover. Everything present was checked.",
+                "To open the next run: `cutover run --new`.",
             )
         elif not sums_damage:
             yield warned(
@@ -340,7 +352,10 @@ def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report
         yield failed("files-whole", f"{files.METADATA} lists {name}, but {files.SUMS} does not.", _RESTORE)
     if whole:
         rows = sum(table.row_count for table in exported.values())
-        yield passed("files-whole", f"{len(sums.files):,} files match {files.SUMS}; {rows:,} rows in the tables.")
+        yield passed(
+            "files-whole",
+            f"{_match(len(sums.files), 'file')} {files.SUMS}; {counted(rows, 'row')} in the tables.",
+        )
 
 
 def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iterator[Finding]:
@@ -352,7 +367,10 @@ def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iter
             yield failed("files-whole", problem, "Restore the file from a copy, or export again.")
     if whole:
         totals = metadata.totals
-        yield passed("files-whole", f"{totals.tables:,} exported files match {files.METADATA}: {totals.rows:,} rows.")
+        yield passed(
+            "files-whole",
+            f"{_match(totals.tables, 'exported file')} {files.METADATA}: {counted(totals.rows, 'row')}.",
+        )
 
 
 def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:
@@ -395,3 +413,7 @@ def _anchor(chain: _Chain, anchor: str | None, *, whole: bool) -> Finding:
         f"The anchor matches no line of {files.JOURNAL}: the message was about another journal.",
         "Compare the hash with the message letter by letter. If it is right, this bundle is from another night.",
     )
+
+
+def _match(count: int, one: str) -> str:
+    return f"{counted(count, one)} {'matches' if count == 1 else 'match'}"

@@ -32,6 +32,7 @@ from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
 from bot.plan.texts.amounts import number
+from bot.plan.texts.foreign import capitalized
 from bot.plan.texts.state import doing
 from bot.record import EventRecord, read_run
 from bot.settings import WayBack
@@ -195,7 +196,7 @@ def _thaw_recorded(chosen: WayBack, record: EventRecord, run: Run) -> list[Findi
     try:
         findings = run_async(_thaw(chosen))
     except CutoverError as error:
-        _obeyed(record, run, say.FailThaw(why=f"{str(error)[0].upper()}{str(error)[1:]}"))
+        _obeyed(record, run, say.FailThaw(why=capitalized(str(error))))
         raise
     _obeyed(record, run, say.EndThaw(findings=tuple(findings)))
     return findings

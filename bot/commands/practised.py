@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bot.listing import listed
 from bot.plan.texts.alarms import parts_of_time
-from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.amounts import counted, duration, number, size
 from bot.practice import Practised
 from bot.stackauth.users.reasons import REASONS
 from bot.supabase.export.left_out import holding_rows
@@ -40,7 +40,7 @@ def _told(practised: Practised) -> Iterator[str]:
         f"PostgreSQL {source.server_version}"
     )
     yield ""
-    exported = f"{number(totals.tables)} tables, {number(totals.rows)} rows, {size(totals.bytes)}"
+    exported = f"{counted(totals.tables, 'table')}, {counted(totals.rows, 'row')}, {size(totals.bytes)}"
     yield from _listed("exported", [exported])
     yield from _listed("longest", _longest(practised))
     yield from _listed("left out", _left_out(practised))
@@ -79,7 +79,7 @@ def _longest(practised: Practised) -> Iterator[str]:
         yield "no table took a second"
     for table in long:
         name = _whole(f"{table.schema_name}.{table.table}")
-        yield f"{name}: {duration(table.duration_ms / 1000)}, {number(table.row_count)} rows, {size(table.bytes)}"
+        yield f"{name}: {duration(table.duration_ms / 1000)}, {counted(table.row_count, 'row')}, {size(table.bytes)}"
 
 
 def _left_out(practised: Practised) -> Iterator[str]:

@@ -9,7 +9,7 @@ from bot.plan import window
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.practice import Practice
 from bot.plan.run import Run
-from bot.plan.texts.amounts import duration
+from bot.plan.texts.amounts import counted, duration
 from bot.ports import Report
 
 _OLD_AFTER = timedelta(days=14)
@@ -34,7 +34,7 @@ class Readiness:
                 check, f"The last practice is {old} old, and the source has changed since.", _TAKE_ONE, waivable=True
             )
         else:
-            rows = f"{practice.rows:,} rows in {duration(practice.export_seconds)}"
+            rows = f"{counted(practice.rows, 'row')} in {duration(practice.export_seconds)}"
             yield passed(check, f"The export was practised on {practice.taken_at:%Y-%m-%d}: {rows}.")
 
     async def window_fits(self, run: Run, report: Report) -> AsyncIterator[Finding]:

@@ -16,7 +16,7 @@ from bot.plan import events as e
 from bot.plan.findings import Finding
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.text import Foreign, Person, Text, joined, say
-from bot.plan.texts.amounts import duration, number
+from bot.plan.texts.amounts import counted, duration, number
 from bot.plan.texts.foreign import marked
 
 
@@ -133,7 +133,7 @@ def _taken_up(event: e.BotStarted) -> Text:
 def _left(result: StepResult) -> Text:
     match result:
         case ExportResult(tables=tables, rows=rows):
-            return say(": {tables} tables, {rows} rows.", tables=number(tables), rows=number(rows))
+            return say(": {tables}, {rows}.", tables=counted(tables, "table"), rows=counted(rows, "row"))
         case UsersResult() as users:
             return say(
                 "{dry}: {users} users, {created} created, {matched} matched, {updated} updated, {unmapped} not mapped.",
@@ -145,15 +145,15 @@ def _left(result: StepResult) -> Text:
                 unmapped=number(users.unmapped),
             )
         case HandoverResult(digest=digest, files=files):
-            return say(": {files} files, digest {digest}.", files=number(files), digest=digest)
+            return say(": {files}, digest {digest}.", files=counted(files, "file"), digest=digest)
         case _:
             return say(": {says}", says=marked(result.says))
 
 
 def _guarded(event: e.GuardTaken) -> Text:
     return say(
-        "The hard guard was set over {tables} tables, since {since}.{rest}",
-        tables=number(event.tables),
+        "The hard guard was set over {tables}, since {since}.{rest}",
+        tables=counted(event.tables, "table"),
         since=_by_database(event.since),
         rest=say(" Not locked: {tables}.", tables=_names(event.unguarded)) if event.unguarded else "",
     )

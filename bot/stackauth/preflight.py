@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from bot.errors import ServiceRefused, ServiceUnintelligible
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
+from bot.plan.texts.amounts import counted
 from bot.stackauth.client.api import StackAuth
 from bot.stackauth.client.models import Project
 from bot.stackauth.client.retry import RetryingClient
@@ -63,8 +64,8 @@ def method_findings(project: Project | None, requirements: AuthRequirements) -> 
         lacking = True
         yield failed(
             _CHECK,
-            f"{requirements.passwords:,} users sign in with a password, and passwords are off in the Stack Auth "
-            "project.",
+            "Passwords are off in the Stack Auth project, with which "
+            f"{counted(requirements.passwords, 'user')} signed in.",
             "Switch on e-mail and password sign-in in the project's auth methods.",
         )
     for provider in sorted(requirements.accounts.keys() - project.providers):
@@ -72,7 +73,7 @@ def method_findings(project: Project | None, requirements: AuthRequirements) -> 
         users = requirements.accounts[provider]
         yield failed(
             _CHECK,
-            f"{users:,} users sign in with {provider}, which the Stack Auth project does not have.",
+            f"The Stack Auth project does not have {provider}, with which {counted(users, 'user')} signed in.",
             f"Add {provider} to the project's auth methods (shared keys are enough for now): accounts cannot be added "
             "later.",
         )
@@ -80,8 +81,8 @@ def method_findings(project: Project | None, requirements: AuthRequirements) -> 
         lacking = True
         yield warned(
             _CHECK,
-            f"{requirements.magic_links:,} users can sign in only by magic link, and magic links are off in the Stack "
-            "Auth project.",
+            "Magic links are off in the Stack Auth project, and without them "
+            f"{counted(requirements.magic_links, 'user')} cannot sign in.",
             "Switch on magic links in the project's auth methods. Until then these users cannot sign in.",
         )
     if not lacking:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot import listing
+from bot.plan.texts.foreign import capitalized
 
 _MOST = 10
 _NAME_CHARACTERS = 40
@@ -27,10 +28,6 @@ def shown(name: str) -> str:
     if "@" in name:
         return "(name hidden)"
     return (f"{name[:_NAME_CHARACTERS]}…" if len(name) > _NAME_CHARACTERS else name) or "(no name)"
-
-
-def capitalized(clause: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:]}"
 
 
 def sentence(clause: str) -> str:

@@ -137,19 +137,18 @@ WRONG: dict[str, tuple[Callable[[str], str], str, str]] = {
     "stranger": (
         lambda text: text.replace(U3, "00000000-0000-4000-8000-000000000009"),
         "mapping-complete",
-        "user-mapping.json does not list every user exactly once: 1 exported users are not in it; 1 ids in it "
-        "belong to no exported user.",
+        "user-mapping.json does not list every user exactly once: it lacks 1 exported user; it has 1 id of no "
+        "exported user.",
     ),
     "twice": (
         lambda text: text.replace(U3, U1),
         "mapping-complete",
-        "user-mapping.json does not list every user exactly once: 1 users are in it twice; 1 exported users are not "
-        "in it.",
+        "user-mapping.json does not list every user exactly once: it has 1 user twice; it lacks 1 exported user.",
     ),
     "shared": (
         lambda text: text.replace('"s2"', '"s1"'),
         "mapping-complete",
-        "user-mapping.json does not list every user exactly once: 1 users share a target user with another.",
+        "user-mapping.json does not list every user exactly once: it gives 1 user the same target user as another.",
     ),
     "counts": (
         lambda text: text.replace('"created":1', '"created":2').replace('"matched":1', '"matched":0'),

@@ -86,8 +86,9 @@ Commands:
   thaw         Take the freeze back, exactly.
   abort        End the run, and take the freeze back.
   undo-users   Remove from Stack Auth the users that an ended run created.
+  attention    List the users whom somebody has to fix, with addresses.
   manifest     Print the Slack app to make, with the scopes it needs.
-  rehearse     Play a whole night on this machine.
+  rehearse     Play a whole night on this machine, on a page.
 """,
         "",
     )
@@ -164,9 +165,9 @@ def test_status_of_a_finished_run(cutover: Cutover, tmp_path: Path) -> None:
 Run 20260301-abcd, opened 2026-03-01 22:00:00 UTC
   from Supabase abcdef/postgres to Stack Auth p-1
   the run is handed over
-  1 Freeze  passed, evidence DIGEST, approved by U0ANN
-  2 Export  passed, evidence DIGEST, approved by U0ANN
-  3 Users   passed, evidence DIGEST, approved by U0ANN
+  1 Freeze  passed, evidence DIGEST, approved by @U0ANN
+  2 Export  passed, evidence DIGEST, approved by @U0ANN
+  3 Users   passed, evidence DIGEST, approved by @U0ANN
   exported: 3 tables, 30 rows, 300 bytes
   users: 5, of them created 4, matched 0, updated 0, unmapped 1; attention 2
   digest d1
@@ -203,9 +204,10 @@ def test_status_for_programs(cutover: Cutover, tmp_path: Path) -> None:
         approval["at"] = approval["at"] and approval["at"][:10]
         for given in approval["given"]:
             given["at"] = given["at"][:10]
-    spent = {"user": "U0ANN", "at": "2026-03-01", "state": "spent"}
-    passed = {"offer": 1, "status": "passed", "needed": 1, "user": "U0ANN", "at": "2026-03-01", "given": [spent]}
-    waits = {"offer": 1, "status": "waiting", "needed": 1, "user": None, "at": None, "given": []}
+    spent = {"user": "U0ANN", "name": None, "at": "2026-03-01", "state": "spent"}
+    by = {"user": "U0ANN", "name": None, "at": "2026-03-01", "given": [spent]}
+    passed = {"offer": 1, "status": "passed", "needed": 1, **by}
+    waits = {"offer": 1, "status": "waiting", "needed": 1, "user": None, "name": None, "at": None, "given": []}
     assert told == {
         "runId": "20260301-abcd",
         "checkpoint": "users",

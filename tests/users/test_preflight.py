@@ -74,17 +74,17 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
         (
             {"password_enabled": False},
             Verdict.FAIL,
-            "2 users sign in with a password, and passwords are off in the Stack Auth project.",
+            "Passwords are off in the Stack Auth project, with which 2 users signed in.",
         ),
         (
             {"oauth_providers": ("google",)},
             Verdict.FAIL,
-            "1 users sign in with github, which the Stack Auth project does not have.",
+            "The Stack Auth project does not have github, with which 1 user signed in.",
         ),
         (
             {"otp_enabled": False},
             Verdict.WARN,
-            "3 users can sign in only by magic link, and magic links are off in the Stack Auth project.",
+            "Magic links are off in the Stack Auth project, and without them 3 users cannot sign in.",
         ),
     ],
 )

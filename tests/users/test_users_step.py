@@ -384,7 +384,7 @@ async def test_passwords_that_are_off_hold_the_run(another_night, rows):
     night = await another_night(password_enabled=False)
     night.export([rows.user(n, encrypted_password=None) for n in range(1, 9)] + [rows.user(9)])
     with pytest.raises(
-        ServiceRefused, match=r"^1 users sign in with a password, and passwords are off in the Stack Auth"
+        ServiceRefused, match=r"^Passwords are off in the Stack Auth project, with which 1 user signed in"
     ):
         await night.migrate()
     assert not night.service.users

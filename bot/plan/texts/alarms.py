@@ -12,7 +12,7 @@ from bot.plan.events import Entitlement, RunOpened
 from bot.plan.gate import Gate
 from bot.plan.practice import Practice
 from bot.plan.text import Person, Text, items, joined, say, stacked
-from bot.plan.texts.amounts import counted, duration, number
+from bot.plan.texts.amounts import counted, duration, number, rate
 from bot.plan.texts.foreign import codes, marked, seen, sentence, some
 from bot.plan.texts.sentences import accepting, names
 
@@ -39,10 +39,10 @@ def time_needed(opened: RunOpened, at: datetime) -> Text:
 
 def parts_of_time(practice: Practice) -> str:
     """The time needed part by part, as a clause that says which of them is an assumption."""
-    needed, speed = practice.time_needed, f"{practice.users_per_second:g}"
+    needed = practice.time_needed
     return (
         f"export {duration(needed.export)}, checks {duration(needed.checks)}, "
-        f"users {duration(needed.users)} if Stack Auth takes {speed} a second"
+        f"users {duration(needed.users)} if Stack Auth takes {rate(practice.users_per_second)} a second"
     )
 
 

@@ -59,6 +59,11 @@ def speed(per_second: float, unit: str) -> str:
     return f"{_rounded(per_second * 3600)}/h"
 
 
+def rate(per_second: float) -> str:
+    """So many a second, as an assumption or a measurement is told: `59`, `3.2`, `0.04`."""
+    return _rounded(per_second) if per_second >= 10 else f"{per_second:.2g}"
+
+
 def _rounded(value: float) -> str:
     if value < 10:
         return f"{value:.1f}"

@@ -19,6 +19,8 @@ _MOST_NAME = 40
 _MOST_SENTENCE = 1500
 _MOST_LISTED = 20
 _MOST_EACH = 150
+_NAME = re.compile(r"[^\W\d_][._/][^\W]|[\d_`\"=:/]")
+"""What a word of ours has not, and the name of something has."""
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 _BRACKETS = str.maketrans({"(": "[", ")": "]", "\uff08": "[", "\uff09": "]"})
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -58,6 +60,12 @@ def _parts(line: str) -> Iterable[Code | Foreign]:
     for n, part in enumerate(_CODE.split(line)):  # the odd ones are code
         if part:
             yield Code(part) if n % 2 else Foreign(part)
+
+
+def capitalized(clause: str) -> str:
+    """As a sentence begins; a name at its beginning (of a table, a file, a setting) stays as it is."""
+    first = clause.partition(" ")[0]
+    return clause if _NAME.search(first) else f"{clause[:1].upper()}{clause[1:]}"
 
 
 def sentence(text: str, most: int = _MOST_SENTENCE) -> Text:

@@ -8,6 +8,7 @@ from bot.plan import posts
 from bot.plan.checklist import Checklist, Item
 from bot.plan.run import Run
 from bot.plan.text import Person, Text, say, stacked
+from bot.plan.texts.amounts import counted
 from bot.plan.texts.foreign import seen
 from bot.slack.render import buttons
 from bot.slack.render.blocks import Block, Layout
@@ -42,7 +43,11 @@ def checklist(run: Run, body: posts.Checklist, status: str, anchor: Text) -> Lay
 def _state(status: str, listed: Checklist) -> Text:
     match status:
         case "waiting":
-            return say("*Status:* ⏳ waiting: {open} of {all} items open", open=len(listed.open), all=len(listed.items))
+            return say(
+                "*Status:* ⏳ waiting: {open} of {all} open",
+                open=len(listed.open),
+                all=counted(len(listed.items), "item"),
+            )
         case "passed":
             return say("*Status:* ✅ complete; the checkpoint is posted below")
         case _:

@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_blocking
 from bot.plan.findings import Finding, passed, warned
-from bot.plan.texts.amounts import number
+from bot.plan.texts.amounts import counted, number
 from bot.ports import Progress, Report
 from bot.stackauth.users.conflicts import Conflicts
 from bot.stackauth.users.exported import RELATED_TABLES, Bundle, ExportedUser, RelatedRows
@@ -114,7 +114,7 @@ async def forecast_live_users(rows: Rows, directory: Path, now: datetime) -> For
 def findings(forecast: Forecast) -> Iterator[Finding]:
     """`users-ahead`: who will be migrated incompletely, by reason, and which hashes there are."""
     hashes = ", ".join(f"{number(count)} {kind}" for kind, count in forecast.auth_requirements.hashes.most_common())
-    found = f"{number(forecast.users)} users, password hashes: {hashes or 'none'}."
+    found = f"{counted(forecast.users, 'user')}, password hashes: {hashes or 'none'}."
     if not forecast.attention:
         yield passed("users-ahead", f"{found} All will be migrated completely.")
         return

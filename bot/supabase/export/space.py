@@ -17,6 +17,7 @@ from pathlib import Path
 from bot.errors import UsageError
 from bot.obstacles import DISK_FULL
 from bot.plan.findings import Finding, failed, passed
+from bot.plan.texts.foreign import capitalized
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.database import Session
 from bot.supabase.export.rows.layout import Layout, read_layouts
@@ -77,7 +78,7 @@ class Room:
                 f"The disk has {_size(self.free)} free, and the tables to be exported take about {_size(self.needed)} "
                 "in the source.",
             )
-        return failed(check, f"{self.shortage}.", f"{self.way_out[0].upper()}{self.way_out[1:]}.")
+        return failed(check, f"{self.shortage}.", f"{capitalized(self.way_out)}.")
 
     def require(self, unchanged: str) -> None:
         """Raises UsageError when there is no room."""

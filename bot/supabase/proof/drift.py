@@ -49,7 +49,8 @@ async def quiet_window(session: Session, catalog: Catalog, *, seconds: float, la
     layers = await read_layers(session)
     return passed(
         check,
-        f"No change in {len(tables):,} tables and {len(sequences):,} sequences for {seconds:g} s.{note}",
+        f"No change in {counted(len(tables), 'table')} and {counted(len(sequences), 'sequence')} for {seconds:g} s."
+        f"{note}",
         frozenAt=last.database_time.isoformat().replace("+00:00", "Z"),
         lsn=last.lsn,
         xmax=last.xmax,
@@ -80,7 +81,7 @@ async def no_drift(
             "Find who writes and stop it. Then the freeze must be verified and everything exported again.",
             moved=moved,
         )
-    return passed(check, f"No change in {len(known):,} tables since {record['frozenAt']}.")
+    return passed(check, f"No change in {counted(len(known), 'table')} since {record['frozenAt']}.")
 
 
 def as_recorded(record: Mapping[str, Any]) -> MovedTo:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bot.plan.findings import Finding, failed, passed
 from bot.plan.texts.amounts import counted
+from bot.plan.texts.foreign import capitalized
 from bot.plan.texts.sentences import accepting
 from bot.supabase.catalog import Catalog
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
-from bot.supabase.formatting import capitalized, in_a_writing_transaction, sentence
+from bot.supabase.formatting import in_a_writing_transaction, sentence
 
 
 def select_rights(catalog: Catalog) -> Finding:
@@ -25,4 +26,4 @@ def select_rights(catalog: Catalog) -> Finding:
         if catalog.unreadable:
             fix += f" Or leave out what cannot be read: {accepting(catalog.unreadable)}."
         return failed(check, f"{missing} missing to read every table.", fix, unreadable=list(catalog.unreadable))
-    return passed(check, f"{len(catalog.tables):,} tables will be exported. Every row can be read.")
+    return passed(check, f"{counted(len(catalog.tables), 'table')} will be exported. Every row can be read.")
