@@ -283,6 +283,18 @@ async def test_a_revoked_key_holds_the_run(night, rows):
     night.assert_everybody_once()
 
 
+@pytest.mark.parametrize("table", ["auth.mfa_factors", "auth.identities"])
+async def test_what_could_not_be_read_of_everybody_is_said_of_everybody(night, rows, table):
+    """Who had a second factor, or an account at a provider, is not known then: nobody passes for migrated completely,
+    and who was deleted needs nothing.
+    """
+    night.export([rows.user(1), rows.user(2, deleted_at="2025-01-01T00:00:00+00:00")], unread=table)
+    await night.migrate()
+    assert night.attention() == {(rows.id(1), "sign-in-data-unread"), (rows.id(2), "deleted")}
+    [told] = [entry for entry in night.listed() if entry.reason == "sign-in-data-unread"]
+    assert "metadata.json names it under leftOut" in told.carried
+
+
 @pytest.mark.parametrize("after", [1, 7, 16, 23])
 async def test_killed_and_started_again(night, another_night, rows, after):
     """The mapping and the attention are those of a night without the kill; nobody is created twice."""

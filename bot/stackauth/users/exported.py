@@ -43,13 +43,16 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedUser:
-    """A row of auth.users by column, with the rows that belong to it. `cut` says that something was nested too deep."""
+    """A row of auth.users by column, with the rows that belong to it. `cut` says that something was nested too deep,
+    and `unread` that a table with such rows was left out of the export, so that there may be more of them.
+    """
 
     row: Row
     identities: tuple[Row, ...] = ()
     factors: tuple[Row, ...] = ()
     passkeys: tuple[Row, ...] = ()
     cut: bool = False
+    unread: bool = False
 
     @property
     def id(self) -> str:
@@ -59,8 +62,11 @@ class ExportedUser:
 class RelatedRows:
     """The rows that belong to users, stored by user."""
 
-    def __init__(self, scratch: Scratch, as_text: Mapping[str, frozenset[str]] | None = None) -> None:
-        """`as_text` are the jsonb columns held as text, by table."""
+    def __init__(
+        self, scratch: Scratch, as_text: Mapping[str, frozenset[str]] | None = None, *, unread: bool = False
+    ) -> None:
+        """`as_text` are the jsonb columns held as text, by table; `unread`: a table of them was left out."""
+        self._unread = unread
         self._scratch = scratch
         self._as_text = as_text or {}
         self._n = 0
@@ -84,7 +90,9 @@ class RelatedRows:
         for table, found in self._scratch.all(question, str(row["id"])):
             own[table].append(decoded(found, self._as_text.get(table, frozenset()))[0])
         identities, factors, passkeys = (tuple(own[table]) for table in RELATED_TABLES)
-        return ExportedUser(row=row, identities=identities, factors=factors, passkeys=passkeys, cut=cut)
+        return ExportedUser(
+            row=row, identities=identities, factors=factors, passkeys=passkeys, cut=cut, unread=self._unread
+        )
 
 
 @dataclass(kw_only=True)
@@ -113,7 +121,9 @@ class Bundle:
     def _store_related(self) -> None:
         self._users = ProvenFile(self.directory / AUTH_USERS, self.metadata.auth_users.sha256)
         as_text = {table: _text_columns(self._exported(table)) for table in RELATED_TABLES}
-        self._related = RelatedRows(self.scratch, as_text)
+        left_out = {left.name for left in self.metadata.left_out if left.kind == "table"}
+        unread = not left_out.isdisjoint(f"auth.{table}" for table in RELATED_TABLES)
+        self._related = RelatedRows(self.scratch, as_text, unread=unread)
         for table in RELATED_TABLES:
             if (exported := self._exported(table)) is not None:
                 path = self.directory / exported.file

@@ -104,6 +104,13 @@ _TABLE = (
         todo="Ask the person to set up a second factor again: until then they sign in without it.",
     ),
     Reason(
+        name="sign-in-data-unread",
+        carried="All that could be read. A table of accounts at providers, second factors or passkeys was left out of "
+        "the export unread: metadata.json names it under leftOut. Whether this user had any is not known.",
+        todo="Grant the bot's role SELECT on that table and export again, or tell people to set these up again: until "
+        "then whoever had a second factor signs in without it.",
+    ),
+    Reason(
         name="identity-not-carried",
         carried="All but an account at a provider: Stack Auth does not have the provider or knows people there by "
         "another id, or the export lacks the person's id.",

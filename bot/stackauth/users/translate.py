@@ -72,6 +72,8 @@ def translate(user: ExportedUser, *, run_id: str, at: datetime, conflicts: Confl
         body |= {"restricted_by_admin": True, "restricted_by_admin_reason": "Deleted in Supabase"}
         body["server_metadata"] = {MARKER: new_marker(user)}
     else:
+        if user.unread:
+            reasons["sign-in-data-unread"] = None
         accounts = {account_in(identity) for identity in user.identities if is_usable(identity)}
         accounts = {account for account in accounts if conflicts.account_is_of(*account, user.id)}
         _sign_in(user, conflicts, body, kept, reasons)
