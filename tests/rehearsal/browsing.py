@@ -56,8 +56,9 @@ async def browser_at(address: str) -> AsyncIterator[Page]:
         yield page
         await browser.close()
     origin = address.partition("/?")[0].rpartition("/")[0]
-    assert wrong == []
-    assert {url for url in asked if not url.startswith(f"{origin}/")} == set()
+    assert not wrong, wrong
+    elsewhere = {url for url in asked if not url.startswith(f"{origin}/")}
+    assert not elsewhere, elsewhere
 
 
 class Keyboard:

@@ -1,5 +1,7 @@
 """Who comes in, and what a stranger on the same machine, or another page in the same browser, can do: nothing."""
 
+import base64
+import hashlib
 import re
 import socket
 from collections.abc import Mapping
@@ -145,6 +147,25 @@ async def test_every_answer_has_a_strict_policy(world: World) -> None:
                 assert answer.headers["Referrer-Policy"] == "no-referrer"
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
                 assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_report_may_have_its_own_style_and_no_other(world: World) -> None:
+    """By hashes: what somebody else smuggled into the file would neither run nor be drawn."""
+    world.night.directory.mkdir()
+    style, width = "p { color: red }", "width: 12%"
+    page = f"<!doctype html><style>{style}</style><p style='{width}'>told</p><script>alert(1)</script>"
+    (world.night.directory / "report.html").write_text(page, encoding="utf-8")
+    async with Visitor(world) as visitor, visitor.client.get(f"{world.origin}{world.path}report") as answer:
+        assert await answer.text() == page
+        policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["style-src-elem"] == _hash(style)
+    assert policy["style-src-attr"] == f"'unsafe-hashes' {_hash(width)}"
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'self'")
+    assert "script-src" not in policy
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def test_the_page_names_no_other_machine_and_holds_nothing_inline() -> None:

@@ -7,6 +7,7 @@
     acts      what a page may ask for, each act with its form; `doing` does them
     hints     the one line that leads a first-timer
     timeline  how long each checkpoint and each step took
+    styles    the policy for the run's report, which brings its own style
     play      the command: a night, its page, its end
 
 The browser shows what it is sent and asks for what a person presses; it decides nothing, and keeps nothing but what

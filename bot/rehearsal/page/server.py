@@ -7,10 +7,7 @@ async with Page(night, board, doing, port=0) as page:
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
-import re
 from importlib import resources
 from typing import Self
 
@@ -23,12 +20,12 @@ from bot.rehearsal.page.acts import ACT, Act
 from bot.rehearsal.page.board import Board
 from bot.rehearsal.page.doing import CannotBeDone, Doing, Json
 from bot.rehearsal.page.door import Door
+from bot.rehearsal.page.styles import policy_for
 
 _INDEX = "index.html"
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LARGEST_ACT = 2 * 1024 * 1024
 _AT_ONCE = 20
-_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 class Page:
@@ -89,18 +86,12 @@ class Page:
         return web.Response(body=self._files[name], content_type=content_type, charset="utf-8")
 
     async def _report(self, _request: web.Request) -> web.Response:
-        """The run's own report. It has one style of its own, and nothing else of it may act."""
+        """The run's own report, as it was last written."""
         try:
             text = await asyncio.to_thread((self._night.directory / "report.html").read_text, encoding="utf-8")
         except OSError:
             raise web.HTTPNotFound(text="The report is not written yet.\n") from None
-        hashes = " ".join(
-            f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
-            for style in _STYLE.findall(text)
-        )
-        policy = f"default-src 'none'; style-src {hashes}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-        headers = {"Content-Security-Policy": policy}
-        return web.Response(text=text, content_type="text/html", headers=headers)
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy_for(text)})
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=_LARGEST_ACT)
