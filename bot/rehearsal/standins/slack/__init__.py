@@ -13,7 +13,7 @@ Limitations, or what the real Slack does that this does not
 - One workspace, one app, one bot. Channels go by id only: no `#name`, no message to a user id. Of an
   Enterprise Grid there are the shapes that one of its workspaces sees, and no others.
 - Only rich_text, section, header, context, divider, actions (buttons), image, table and markdown blocks; no
-  attachments, views, ephemeral posts, schedules or shortcuts. A `response_url` leads nowhere.
+  attachments, views, ephemeral posts or shortcuts. A `response_url` leads nowhere.
 - Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.
 - Texts are stored as sent, but for what Slack links by itself (`reading`). Real Slack also invents a text for a
   message of blocks alone, and may split a very long code block over two messages.
@@ -29,15 +29,15 @@ Limitations, or what the real Slack does that this does not
 
 The rooms: `workspace` is what there is, `shapes` how Slack writes it down, `reading` what it makes of a text and what
 people see of it, `limits` what may be posted, `methods` the Web API behind its door in `web`, `uploads` its files,
-`telling` the other direction, by `delivery`, `socket_mode` and `http_mode`, `interactions` what people do besides
-writing, `standin` the whole with its switches.
+`scheduled` what it is to post later, `telling` the other direction, by `delivery`, `socket_mode` and `http_mode`,
+`interactions` what people do besides writing, `standin` the whole with its switches.
 """
 
 from bot.rehearsal.standins.slack.delivery import Delivery
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES
 from bot.rehearsal.standins.slack.standin import SlackStandin
 from bot.rehearsal.standins.slack.web import RecordedCall
-from bot.rehearsal.standins.slack.workspace import Change, Channel, File, Message, Person, Version
+from bot.rehearsal.standins.slack.workspace import Change, Channel, File, Message, Person, Scheduled, Version
 
 __all__ = [
     "DEFAULT_SCOPES",
@@ -48,6 +48,7 @@ __all__ = [
     "Message",
     "Person",
     "RecordedCall",
+    "Scheduled",
     "SlackStandin",
     "Version",
 ]

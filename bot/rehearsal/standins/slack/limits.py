@@ -19,6 +19,10 @@ CHARACTERS_IN_MARKDOWN = 12_000
 PINS_PER_CHANNEL = 100
 POSTED_TEXT = 40_000
 UPDATED_TEXT = 4_000
+SCHEDULED_SECONDS_AHEAD = 120 * 24 * 60 * 60
+SCHEDULED_WITHIN_FIVE_MINUTES = 30
+SCHEDULED_LOCKED_SECONDS = 60
+"""So shortly before it comes, a scheduled message cannot be deleted any more."""
 METADATA_BYTES = 8_000  # unpublished; a cautious guess
 
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_]{1,255}")

@@ -20,14 +20,14 @@ from typing import Any
 from aiohttp import web
 
 from bot.port import Port
-from bot.rehearsal.standins.slack import interactions, shapes, uploads
+from bot.rehearsal.standins.slack import interactions, scheduled, shapes, uploads
 from bot.rehearsal.standins.slack.delivery import Delivery, Transport
 from bot.rehearsal.standins.slack.http_mode import HttpMode, SignedRequest
 from bot.rehearsal.standins.slack.methods import DEFAULT_SCOPES, METHODS
 from bot.rehearsal.standins.slack.socket_mode import SocketMode
 from bot.rehearsal.standins.slack.telling import Telling
 from bot.rehearsal.standins.slack.web import RecordedCall, Weather, WebApi
-from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, File, Message, Person, Workspace
+from bot.rehearsal.standins.slack.workspace import Bot, Change, Channel, File, Message, Person, Scheduled, Workspace
 
 _LARGEST_BODY = 64 * 1024 * 1024
 
@@ -186,6 +186,19 @@ class SlackStandin:
 
     def add_channel(self, channel: Channel) -> None:
         self._workspace.channels[channel.id] = channel
+
+    @property
+    def scheduled(self) -> list[Scheduled]:
+        """What is still to be posted, in the order of scheduling."""
+        return list(self._workspace.scheduled.values())
+
+    def pass_time(self, to: float) -> None:
+        """Post what is due when it is `to`, in seconds since 1970; nothing else takes notice."""
+        scheduled.post_what_is_due(self._workspace, to)
+
+    def add_file(self, file: File) -> None:
+        """Somebody uploaded it."""
+        self._workspace.files[file.id] = file
 
     # Following and waiting
 

@@ -109,6 +109,19 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Scheduled:
+    """A message that is to be posted at `post_at`, seconds since 1970. One with metadata never is, as in Slack."""
+
+    id: str
+    channel: str
+    post_at: int
+    text: str
+    blocks: Sequence[Json]
+    created: int
+    has_metadata: bool = False
+
+
+@dataclass(frozen=True)
 class File:
     """A file that somebody uploaded; `created` in seconds since 1970."""
 
@@ -166,6 +179,8 @@ class Workspace:
         self.files: dict[str, File] = {}
         self.uploads: dict[str, Any] = {}
         """Files whose bytes are to come, or have come, by the ticket of their place."""
+        self.deleted_files: set[str] = set()
+        self.scheduled: dict[str, Scheduled] = {}
         self._messages: dict[str, Message] = {}
         self._last_micros = 0
         self._listeners: list[Callable[[Change], None]] = []
