@@ -4,23 +4,18 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from bot.listing import and_more
 from bot.plan import display
 from bot.plan.gate import Gate
 from bot.plan.run import Phase, Run
-from bot.plan.text import Text, called, joined, say, stacked
+from bot.plan.text import Text, say, stacked
 from bot.plan.texts import window
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import seen, sentence
-from bot.plan.texts.sentences import names
+from bot.plan.texts.next_step import next_step
 from bot.plan.texts.state import doing
 from bot.ports import Headway
 from bot.progress import in_words
 from bot.slack.render.blocks import Layout
-
-_MOST_PEOPLE = 20
 
 
 def header(run: Run, headway: Headway | None, anchor: Text) -> Layout:
@@ -31,7 +26,7 @@ def header(run: Run, headway: Headway | None, anchor: Text) -> Layout:
         say("*Now:* {doing}", doing=doing(run)),
         _progress(headway),
         say("*Window:* {span}", span=span) if (span := window.span(run)) else Text(),
-        say("*Next:* {next}", next=_next(run)),
+        say("*Next:* {next}", next=next_step(run)),
         say("*The way back:* {way_back}", way_back=way_back(run)),
     ]
     return Layout(title=f"Cutover {run.run_id}", paragraphs=paragraphs, footer=anchor)
@@ -70,50 +65,6 @@ def _checkpoint_line(run: Run, gate: Gate) -> Text:
     )
 
 
-def _next(run: Run) -> Text:  # one branch a phase
-    gate = run.gate
-    match run.phase:
-        case Phase.WAITING if not run.started:
-            return say(
-                "{may} may say `start` to me; then the first checkpoint is posted.", may=people(run.entitled.may)
-            )
-        case Phase.WAITING:
-            return say(
-                "{may} may say `{word}` once {claim}. It {starts}.",
-                may=people(run.entitled.may),
-                word=gate.signal,
-                claim=gate.claim,
-                starts=gate.starts,
-            )
-        case Phase.VERIFYING:
-            return say(
-                "if every check passes, the {gate} checkpoint opens; results are in its thread.", gate=gate.title
-            )
-        case Phase.RUNNING:
-            following = run.plan.following(gate.name)
-            return say("the {gate} checkpoint.", gate=following.title) if following else say("the closing summary.")
-        case Phase.HELD:
-            return say("{may} may say `retry` or `abort` to me.", may=people(run.entitled.may))
-        case Phase.FREEZING:
-            return say(
-                "results appear in the thread of the {gate} checkpoint; then somebody says `{word}`.",
-                gate=run.plan.freezing.title,
-                word=gate.signal,
-            )
-        case Phase.THAWING if run.is_closed or not run.started:
-            return say("writes work again.")
-        case Phase.THAWING:
-            return say("writes work again, and the {gate} checkpoint is posted again.", gate=run.plan.freezing.title)
-        case Phase.ABORTING:
-            return say("Supabase is thawed, and writes are verified.")
-        case Phase.ABORTED:
-            return say("`cutover run --new` opens the next run.")
-        case Phase.DONE if run.is_dry_run_over:
-            return say("`cutover thaw` unfreezes Supabase; `cutover run --new` opens the next run.")
-        case Phase.DONE:
-            return say("the import reads the bundle.")
-
-
 def way_back(run: Run) -> Text:
     if run.phase is Phase.ABORTED:
         return say("taken: Supabase is thawed.")
@@ -125,10 +76,3 @@ def way_back(run: Run) -> Text:
         "{by_hand}",
         by_hand=by_hand,
     )
-
-
-def people(users: Sequence[str]) -> Text:
-    """Who is called, and how many more may as well."""
-    if len(users) <= _MOST_PEOPLE:
-        return names(users)
-    return joined(and_more([joined([called(user)]) for user in users[:_MOST_PEOPLE]], len(users)), by=", ")

@@ -26,10 +26,11 @@ from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import code, codes, marked, seen
+from bot.plan.texts.next_step import people
 from bot.ports import Headway
 from bot.slack.render import buttons, checklist
 from bot.slack.render.blocks import Block, Layout, laid_out
-from bot.slack.render.header import header, parties, people
+from bot.slack.render.header import header, parties
 from bot.slack.render.summaries import (
     attention,
     closing,
