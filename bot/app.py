@@ -50,6 +50,7 @@ from bot.plan.events import Parties
 from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Run
+from bot.ports import Onlooker
 from bot.record import EventRecord
 from bot.settings import Settings
 from bot.slack import calls
@@ -68,7 +69,7 @@ log = structlog.get_logger("cutover")
 _LOCK_WAIT_SECONDS = 2
 
 
-async def run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) -> int:
+async def run_bot(settings: Settings, onlooker: Onlooker, *, once: bool, new: bool, abandon: str) -> int:
     """The exit code. `abandon` is the run that is given up, or "". INT and TERM cancel the start at its next await, and
     are the conductor's business once there is one. Raises CutoverError with the sentence for whoever started it.
     """
@@ -81,7 +82,7 @@ async def run_bot(settings: Settings, *, once: bool, new: bool, abandon: str) ->
                 return ended
             async with connect(settings, data, clock, new=new, abandon=abandon) as connected:
                 run = await open_or_resume(settings, data, connected, clock, new=new, abandon=abandon)
-                return await serve(settings, data, connected, run, clock, once=once)
+                return await serve(settings, data, connected, run, clock, onlooker=onlooker, once=once)
     except asyncio.CancelledError:
         raise interrupted() from None
 
@@ -254,7 +255,14 @@ def _resumed(settings: Settings, run: Run, record: EventRecord, parties: Parties
 
 
 async def serve(
-    settings: Settings, data: DataDirectory, connected: Connected, run: Run, clock: SystemClock, *, once: bool
+    settings: Settings,
+    data: DataDirectory,
+    connected: Connected,
+    run: Run,
+    clock: SystemClock,
+    *,
+    onlooker: Onlooker,
+    once: bool,
 ) -> int:
     """The exit code."""
     edges, directory = connected.edges, data.path
@@ -276,6 +284,8 @@ async def serve(
             clock=clock,
             once=once,
         )
+        onlooker.named(connected.identity.channel)
+        conductor.on_events, conductor.on_progress = onlooker.saw, onlooker.hear
         remind_after = timedelta(minutes=settings.reminders.minutes)
         watch = Watch(conductor, source=watched, channel=channel, clock=clock, remind_after=remind_after)
         ear = listener(settings, edges, connected.identity, conductor, watch.sweep_soon)

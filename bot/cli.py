@@ -17,8 +17,9 @@ import typer
 from bot import commands
 from bot.commands.interrupted import SAYS_ITSELF, interrupted
 from bot.errors import CutoverError, Interrupted, UsageError
+from bot.misuse import misuse
 from bot.redaction import known, redacted
-from bot.terminal import below, complain, prepare
+from bot.terminal import NobodyReads, below, complain, finish, prepare, tell
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,31 @@ class _Chosen:
 app = typer.Typer(
     name="cutover",
     help="The Slack bot that takes a team through the night its production data leaves Supabase.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 Config = Annotated[Path | None, typer.Option("--config", help="A settings file other than ./cutover.toml.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress of long work.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  # it takes longer to load than all else here
+
+        tell(f"cutover {version('cutover')}")
+        raise typer.Exit
 
 
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """`--debug` is read where errors are shown, since parsing itself may fail."""
 
 
@@ -71,32 +87,46 @@ def _practice(
         int | None,
         typer.Option(min=10, max=5000, help="Create and delete so many marked users, to learn Stack Auth's pace."),
     ] = None,
+    quiet: Quiet = False,
 ) -> _Chosen:
     """Export the living source once, so that the time is known.
 
     Every file is read again and every user looked at; nothing is written to the source and nobody is created.
     """
-    return _Chosen("practice", config, partial(commands.practice.practise, config, directory, probe_users=probe_users))
+    practise = partial(commands.practice.practise, config, directory, probe_users=probe_users, quiet=quiet)
+    return _Chosen("practice", config, practise)
 
 
 @app.command("run")
 def _run(
+    *,
     config: Config = None,
     once: Annotated[bool, typer.Option("--once", help="End after the handover.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Move an ended run to archive/ and open the next.")] = False,
     abandon: Annotated[
         str | None, typer.Option("--abandon", help="With --new: give up this run, whose journal is lost.")
     ] = None,
+    log: Annotated[
+        Literal["text", "json"] | None,
+        typer.Option(
+            "--log", help="How stderr is written: text for people (default on a terminal), json for programs."
+        ),
+    ] = None,
+    quiet: Quiet = False,
 ) -> _Chosen:
-    """Open a run, or go on with the one in the data directory."""
-    return _Chosen("run", config, partial(commands.run.run, config, once=once, new=new, abandon=abandon))
+    """Open a run, or go on with the one in the data directory.
+
+    On a terminal it says what has happened, what it waits for, and what Ctrl-C would mean.
+    """
+    run = partial(commands.run.run, config, once=once, new=new, abandon=abandon, log=log, quiet=quiet)
+    return _Chosen("run", config, run)
 
 
 @app.command("status")
 def _status(
     config: Config = None, json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False
 ) -> _Chosen:
-    """Where the run in the data directory stands."""
+    """Show the run: where it is, who may act, what to do next."""
     return _Chosen("status", config, partial(commands.status.status, config, as_json=json))
 
 
@@ -105,9 +135,10 @@ def _verify(
     directory: Annotated[Path | None, typer.Argument(help="The bundle; the data directory by default.")] = None,
     anchor: Annotated[str | None, typer.Option("--anchor", help="A journal hash as Slack shows it.")] = None,
     config: Config = None,
+    quiet: Quiet = False,
 ) -> _Chosen:
     """Read a whole bundle again, offline, and name every damage."""
-    return _Chosen("verify", config, partial(commands.verify.verify, config, directory, anchor))
+    return _Chosen("verify", config, partial(commands.verify.verify, config, directory, anchor, quiet=quiet))
 
 
 @app.command("report")
@@ -138,9 +169,12 @@ def _restore_sql(
 
 
 @app.command("freeze-sql")
-def _freeze_sql(thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False) -> _Chosen:
+def _freeze_sql(
+    config: Config = None,
+    thaw: Annotated[bool, typer.Option("--thaw", help="Print the way back.")] = False,
+) -> _Chosen:
     """Print the SQL that freezes Supabase, to paste or pipe."""
-    return _Chosen("freeze-sql", None, partial(commands.freeze_sql.freeze_sql, thaw=thaw))
+    return _Chosen("freeze-sql", config, partial(commands.freeze_sql.freeze_sql, config, thaw=thaw))
 
 
 @app.command("thaw")
@@ -148,7 +182,7 @@ def _thaw(
     config: Config = None,
     check: Annotated[bool, typer.Option("--check", help="Show what it would do, and change nothing.")] = False,
 ) -> _Chosen:
-    """Take the freeze back, exactly.
+    """Unfreeze Supabase: restore exactly what was set before.
 
     With or without the bot and Slack: it takes no lock and waits for no one.
     """
@@ -160,9 +194,9 @@ def _abort(
     config: Config = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> _Chosen:
-    """End the run, and take the freeze back.
+    """End the run and unfreeze Supabase.
 
-    With or without Slack, beside a bot that lives or hangs: it is stopped first. Supabase is proven to write.
+    With or without Slack, beside a bot that runs or hangs: it is stopped first. Writes are verified.
     """
     return _Chosen("abort", config, partial(commands.abort.abort, config, yes=yes))
 
@@ -175,15 +209,15 @@ def _undo_users(
         list[str] | None,
         typer.Option("--adopted-by", help="Also those whom this later run has mapped; may be given again."),
     ] = None,
+    quiet: Quiet = False,
 ) -> _Chosen:
     """Remove from Stack Auth the users that an ended run created.
 
     Exactly those: whoever was matched or brought up to date stays, and whom a later run has mapped since. It says first
     who has signed in since.
     """
-    return _Chosen(
-        "undo-users", config, partial(commands.undo_users.undo_users, config, yes=yes, adopted_by=adopted_by or ())
-    )
+    undo = partial(commands.undo_users.undo_users, config, yes=yes, adopted_by=adopted_by or (), quiet=quiet)
+    return _Chosen("undo-users", config, undo)
 
 
 @app.command("attention")
@@ -201,6 +235,7 @@ def _attention(
 
 @app.command("manifest")
 def _manifest(
+    config: Config = None,
     name: Annotated[str, typer.Option("--name", help="What the app is called in Slack.")] = "Cutover",
     url: Annotated[
         str | None, typer.Option("--url", help="The public address, for HTTP in place of Socket Mode.")
@@ -210,7 +245,7 @@ def _manifest(
 
     For "Create New App", "From a manifest". The app-level token of Socket Mode is made by hand afterwards.
     """
-    return _Chosen("manifest", None, partial(commands.manifest.manifest, name=name, url=url))
+    return _Chosen("manifest", config, partial(commands.manifest.manifest, config, name=name, url=url))
 
 
 @app.command("rehearse")
@@ -246,20 +281,21 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     try:
         code = chosen.command()
+        finish()
     except Interrupted as error:
         code = _told_of_the_freeze(chosen, error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, NobodyReads):
         code = _told_of_the_freeze(chosen, interrupted(chosen.name))
     except CutoverError as error:
         _tell(error, str(error))
         code = error.exit_code
     except Exception as error:  # noqa: BLE001  # the handler at the top
-        what = f"this is a bug in Cutover ({type(error).__name__}); the run stands as the journal says; "
+        what = f"This is a bug in Cutover ({type(error).__name__}); a run is as its journal says; "
         what += "start again with --debug and report it."
         _tell(error, what)
         code = 1
-    if chosen.name == "run" and code != Interrupted.exit_code and (left := commands.frozen.left_frozen(chosen.config)):
-        complain(f"cutover: {left}")
+    if chosen.name == "run" and code != Interrupted.exit_code:
+        _leave(commands.frozen.left(chosen.config, well=code == 0))
     raise SystemExit(code)
 
 
@@ -270,10 +306,9 @@ def _parsed() -> _Chosen:
     try:
         chosen = app(prog_name="cutover", standalone_mode=False)
     except typer.TyperException as error:
-        said = error.format_message().rstrip(".?").replace(". Did you mean", ", did you mean")
-        wrong = UsageError(said, unchanged="nothing was done", do="see `cutover --help`")
-        complain(f"cutover: {wrong}")
-        raise SystemExit(wrong.exit_code) from None
+        wrong = misuse(error)
+        complain(wrong if isinstance(wrong, str) else f"cutover: {wrong}")
+        raise SystemExit(UsageError.exit_code) from None
     if isinstance(chosen, _Chosen):
         return chosen
     raise SystemExit(chosen or 0)
@@ -286,6 +321,11 @@ def _told_of_the_freeze(chosen: _Chosen, error: Interrupted) -> int:
         error = commands.frozen.under_a_freeze(error, chosen.config)
     _tell(error, str(error))
     return error.exit_code
+
+
+def _leave(left: str) -> None:
+    if left:
+        complain(f"cutover: {left}")
 
 
 def _at_once(number: int, frame: object) -> None:

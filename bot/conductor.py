@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
 from bot.plan.texts.foreign import capitalized
-from bot.ports import Channel, Clock, Examiners, Record, Source, Steps
+from bot.ports import Channel, Clock, Examiners, Progress, Record, Source, Steps
 
 log = structlog.get_logger("cutover")
 
@@ -99,6 +99,10 @@ class Conductor:
         self._credential_refused: CredentialRefused | None = None
         self.on_change: Callable[[Run], None] = lambda run: None
         """Called after every event, with the run as it is then."""
+        self.on_events: Callable[[Run, Sequence[Event]], None] = lambda run, events: None
+        """Called after every decision that changed something, with its events; at the beginning with none."""
+        self.on_progress: Callable[[Progress], None] = lambda progress: None
+        """Called with whatever the work at hand reports, often, in whichever thread it is done."""
 
     # -- the door: everything that happens comes through here ---------------------------------------------------------
 
@@ -119,6 +123,7 @@ class Conductor:
         self.run = after(self.run, *decision)
         for event in decision:
             log.info(event.type, run=self.run.run_id, **_plain(event))
+        self.on_events(self.run, decision)
         self.on_change(self.run)
         self._changed.set()
         return bool(decision)
@@ -153,6 +158,7 @@ class Conductor:
     async def conduct(self) -> int:
         """The exit code, once there is nothing left to do; raises what `fail` was given."""
         self._loop = asyncio.get_running_loop()
+        self.on_events(self.run, ())
         self.on_change(self.run)
         try:
             while True:
@@ -235,8 +241,8 @@ def interrupted() -> Interrupted:
     """What INT and TERM end the process with."""
     return Interrupted(
         "The bot was told to stop and stopped at a safe point",
-        unchanged="the run stands as the journal says",
-        do="start `cutover run` again to go on",
+        unchanged="the run is as its journal says",
+        do="`cutover run` continues",
     )
 
 

@@ -7,7 +7,7 @@ refused is tried some times more, and then left: what it would have shown stands
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -59,6 +59,9 @@ class Loop(Protocol):
 
     def give_up(self, error: CredentialRefused) -> None:
         """Ends the process with this error once the channel knows of it."""
+
+    on_progress: Callable[[Progress], None]
+    """As the conductor's."""
 
 
 class Effects:
@@ -173,6 +176,7 @@ class Effects:
     def _report(self, progress: Progress) -> None:
         """In whichever thread the work is done."""
         self._gauge.hear(progress, self._loop.seconds())
+        self._loop.on_progress(progress)
 
     def _headway(self) -> Headway | None:
         return self._gauge.headway(self._loop.seconds())

@@ -110,6 +110,19 @@ the run wrote.
 """
 
 
+class Onlooker(Protocol):
+    """Whoever looks on at the machine that the bot runs on. Quick, and never raises."""
+
+    def saw(self, run: Run, events: Sequence[Event]) -> None:
+        """After every decision that changed something, with the run as it is then; at the beginning without events."""
+
+    def hear(self, progress: Progress) -> None:
+        """Whatever the work at hand reports, often, in whichever thread it is done."""
+
+    def named(self, channel: str) -> None:
+        """How people call the channel of the run; told before anything is seen."""
+
+
 class Door(Protocol):
     """The conductor as a timer sees it: the run as it is, and the one way to change it."""
 

@@ -10,6 +10,7 @@ terminal is, byte for byte, since psql reads it.
     complain(text)               for people, on stderr
     print_sql(text)                for psql, on stdout
     print_csv(records)             for a spreadsheet, on stdout
+    finish()                      last of all
 
 The locale of the process decides nothing: letters are classified as in C.UTF-8 (where I is the capital of i, which is
 not so in Turkish, and what the C library says of letters decides in the libraries below us). Numbers, dates and the
@@ -23,9 +24,10 @@ import contextlib
 import io
 import json
 import locale
+import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _LOCALES = ("C.UTF-8", "C.utf8", "UTF-8", "C")
 _ERRORS = "cutover-shown"
@@ -58,8 +60,30 @@ def shown(text: str) -> str:
     return _UNSEEN.sub(_escaped, text)
 
 
+class NobodyReads(Exception):
+    """Whoever read stdout has closed it, as `head` does once it has enough."""
+
+
+@contextlib.contextmanager
+def _to_a_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:  # or Python complains at its end  # noqa: PTH123
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise NobodyReads from None
+
+
 def tell(text: str = "", *, end: str = "\n", flush: bool = False) -> None:
-    print(shown(text), end=end, flush=flush)
+    """Raises NobodyReads."""
+    with _to_a_reader():
+        print(shown(text), end=end, flush=flush)
+
+
+def finish() -> None:
+    """Whatever was told is out. Raises NobodyReads."""
+    with _to_a_reader():
+        sys.stdout.flush()
 
 
 def complain(text: str) -> None:
@@ -80,9 +104,10 @@ def print_sql(text: str) -> None:
             "Pipe the output into psql, which gets them as they are."
         )
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
+    finish()
+    with _to_a_reader():
+        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
 
 
 def print_csv(records: Iterable[str]) -> None:
@@ -91,10 +116,11 @@ def print_csv(records: Iterable[str]) -> None:
         for record in records:
             tell(record, end="")
         return
-    sys.stdout.flush()
-    for record in records:
-        sys.stdout.buffer.write(record.encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
+    finish()
+    with _to_a_reader():
+        for record in records:
+            sys.stdout.buffer.write(record.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
 
 
 def _escaped(unseen: re.Match[str]) -> str:

@@ -192,11 +192,13 @@ def _lock_taken(directory: Path) -> DataDirectoryLock:
 
 
 def _thaw_recorded(chosen: WayBack, record: EventRecord, run: Run) -> list[Finding]:
-    """What came of the thaw is journaled, also that it failed; then it raises."""
+    """What came of the thaw is journaled, also that it failed; then it raises, and says how far the abort came."""
     try:
         findings = run_async(_thaw(chosen))
     except CutoverError as error:
         _obeyed(record, run, say.FailThaw(why=capitalized(str(error))))
+        error.unchanged = f"run {run.run_id} is stopped for its abort, and whether Supabase is unfrozen is not known"
+        error.do = f"{error.do}, then run `cutover abort` again, which is safe to repeat and does the rest"
         raise
     _obeyed(record, run, say.EndThaw(findings=tuple(findings)))
     return findings

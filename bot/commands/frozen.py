@@ -1,4 +1,4 @@
-"""What a command that has ended leaves frozen, as the journal in the data directory says it."""
+"""What a command that has ended leaves in place, as the journal in the data directory says it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,64 @@ from pathlib import Path
 from bot import settings
 from bot.directory_lock import is_locked
 from bot.errors import CutoverError, Interrupted
+from bot.plan.run import Phase, Run
 from bot.record import read_run
+
+_BY_HAND = "`cutover thaw` or the SQL that `cutover freeze-sql --thaw` prints"
 
 
 def under_a_freeze(error: Interrupted, config: Path | None) -> Interrupted:
     """The error, which says so when the run in the data directory is frozen."""
-    if not _frozen(config):
+    run, _ = _found(config)
+    if run is None or not run.frozen:
         return error
     return Interrupted(
         error.happened,
         unchanged=f"{error.unchanged}, and Supabase stays frozen",
-        do=f"{error.do}, or take the freeze back with `cutover thaw` or the SQL of `cutover freeze-sql --thaw`",
+        do=f"{error.do}, or unfreeze it with {_BY_HAND}",
     )
 
 
-def left_frozen(config: Path | None) -> str:
-    """What a bot that has ended leaves to people, as a sentence; "" when it leaves no freeze or another goes on."""
-    if not _frozen(config) or is_locked(settings.load(config=config).migration_data_dir):
+def left(config: Path | None, *, well: bool) -> str:
+    """What a bot that has ended leaves to people, as sentences; "" when it leaves nothing, or another goes on. `well`:
+    it ended as it was meant to.
+    """
+    run, directory = _found(config)
+    if run is None or directory is None or is_locked(directory):
+        return ""
+    where = f"Run {run.run_id} {f'is at the {run.gate.title} checkpoint' if _is_open(run) else 'has ended'}"
+    if run.unthawed and run.frozen:
+        return (
+            f"{where}. Its last thaw failed, so how far Supabase is frozen is not known, and no bot watches it: "
+            f"`cutover thaw --check` shows it, {_BY_HAND} unfreezes it, `cutover run` continues."
+        )
+    if run.frozen:
+        return (
+            f"{where}. By its journal Supabase is frozen{_since(run)}, and no bot watches it from now on: `cutover "
+            f"run` {'continues' if _is_open(run) else 'watches it again'}, `cutover doctor --freeze` verifies the "
+            f"freeze, {_BY_HAND} unfreezes it."
+        )
+    if well or not _is_open(run):
         return ""
     return (
-        "Supabase stays frozen, and no bot watches it from now on: `cutover run` goes on, `cutover doctor --freeze` "
-        "proves the freeze again, `cutover thaw` or the SQL of `cutover freeze-sql --thaw` takes it back."
+        f"{where}. By its journal Supabase is not frozen, and users can write. `cutover run` continues; `cutover thaw "
+        "--check` shows whether anything is left of a freeze."
     )
 
 
-def _frozen(config: Path | None) -> bool:
-    """As the journal says it; False where there is none, or none that can be read."""
+def _is_open(run: Run) -> bool:
+    return run.phase not in {Phase.ABORTED, Phase.DONE}
+
+
+def _since(run: Run) -> str:
+    since = run.frozen_since or run.frozen_at
+    return f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since is not None else ""
+
+
+def _found(config: Path | None) -> tuple[Run | None, Path | None]:
+    """The run in the data directory and where that is; none where it cannot be read."""
     try:
-        run = read_run(settings.load(config=config).migration_data_dir)
+        directory = settings.load(config=config).migration_data_dir
+        return read_run(directory), directory
     except (CutoverError, OSError):
-        return False
-    return run is not None and run.frozen
+        return None, None

@@ -16,13 +16,14 @@ _PRINTED = (f"{_NOTHING}, and what was printed may not be whole", f"{_AGAIN}, an
 _LEFT: Mapping[str, tuple[str, str]] = {
     "doctor": (_NOTHING, f"{_AGAIN} to look at everything"),
     "practice": ("nothing was changed in Supabase, and what had been read was removed", _AGAIN),
-    "run": ("the run is as its journal says", "start `cutover run` again to go on"),
+    "run": ("the run is as its journal says", "`cutover run` continues"),
     "status": (_NOTHING, _AGAIN),
     "verify": (f"{_NOTHING}, and not every file was read", _AGAIN),
     "report": ("report.html is whole or as it was before", _AGAIN),
     "restore-sql": _PRINTED,
     "freeze-sql": _PRINTED,
     "manifest": _PRINTED,
+    "attention": _PRINTED,
     "thaw": (
         "how far it came is not known",
         "run `cutover thaw` again, which is safe to repeat; `cutover thaw --check` shows what is left to do",
@@ -35,6 +36,7 @@ _LEFT: Mapping[str, tuple[str, str]] = {
     "rehearse": ("its bot and its servers were ended, and its files stay where they are", _AGAIN),
 }
 """By command: what is done or not, and what to do."""
+_UNTOLD = ("what it had done stays", _AGAIN)
 
 SAYS_ITSELF = frozenset({"thaw", "abort"})
 """Their sentences are about the freeze, and nothing is added to them."""
@@ -42,5 +44,5 @@ SAYS_ITSELF = frozenset({"thaw", "abort"})
 
 def interrupted(command: str) -> Interrupted:
     """For a command that was cut off wherever it was."""
-    unchanged, do = _LEFT[command]
+    unchanged, do = _LEFT.get(command, _UNTOLD)
     return Interrupted(f"`cutover {command}` was interrupted", unchanged=unchanged, do=do)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from bot.commands.config import require_valid
 from bot.errors import UsageError
 from bot.slack.manifest import manifest as made
 from bot.terminal import tell
@@ -11,8 +13,9 @@ from bot.terminal import tell
 _LONGEST_NAME = 35
 
 
-def manifest(*, name: str, url: str | None) -> int:
+def manifest(config: Path | None, *, name: str, url: str | None) -> int:
     """Raises UsageError for what Slack would refuse."""
+    require_valid(config)
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise UsageError(
             f"The name of a Slack app has 1 to {_LONGEST_NAME} characters",
@@ -23,7 +26,7 @@ def manifest(*, name: str, url: str | None) -> int:
         raise UsageError(
             "Slack sends events to an address that begins with https://",
             unchanged="nothing was printed",
-            do="name the bot's public address in --url, or leave it away for Socket Mode",
+            do="name the bot's public address in --url, or omit it for Socket Mode",
         )
     tell(json.dumps(made(name, url), indent=2))
     return 0

@@ -28,7 +28,7 @@ _WIDEST = 110
 _PROBE_SETTLES_SECONDS = 3
 
 
-def practise(config: Path | None, named: Path | None, *, probe_users: int | None) -> int:
+def practise(config: Path | None, named: Path | None, *, probe_users: int | None, quiet: bool = False) -> int:
     """0, or an error when the practice is not whole."""
     needs: tuple[settings.Need, ...] = ("source", "target") if probe_users else ("source",)
     chosen = settings.load(needs, config=config)
@@ -38,7 +38,7 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
     data_directory = chosen.migration_data_dir
     now = SystemClock().now()  # one, so that the bundle and its directory have the same name
     directory = practice.directory_for(data_directory, named, now)
-    with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source") as ticker:
+    with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source", quiet=quiet) as ticker:
         practised = run_async(_practise(chosen, directory, practice.run_id(now), ticker.hear, probe_users))
     practice.write_timings(data_directory, practised.timings)
     width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)

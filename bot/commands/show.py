@@ -14,6 +14,8 @@ from bot.ports import Progress
 from bot.progress import Gauge, in_words
 from bot.terminal import below, shown, tell
 
+SECONDS_BETWEEN_LINES = 10.0
+"""Between two reports of the same work, where none can be drawn over."""
 MARKS = {Verdict.PASS: ("pass", "green"), Verdict.WARN: ("warn", "yellow"), Verdict.FAIL: ("FAIL", "bold red")}
 
 
@@ -34,31 +36,38 @@ def show(findings: Iterable[Finding], console: Console | None = None) -> None:
 
 class Ticker:
     """Shows on stderr how far the work is, while the context lasts: on a terminal one line that is drawn over, for a
-    file or another program a line of its own now and then, and one when something else begins.
+    file or another program a line of its own now and then, and one soon after something else begins.
     """
 
     _SECONDS_ON_A_TERMINAL = 0.25
-    _SECONDS_BETWEEN_LINES = 10.0
+    _SECONDS_TO_ANOTHER_STEP = 3.0
 
     def __init__(
-        self, beginning: str, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        beginning: str,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        quiet: bool = False,
     ) -> None:
-        """`beginning` is shown until the work says something; `clock` gives seconds and never goes back."""
+        """`beginning` is shown until the work says something; `clock` gives seconds and never goes back. When `quiet`,
+        only `say` shows anything.
+        """
         self._console = console or Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         self._clock = clock
+        self._quiet = quiet
         self._gauge = Gauge()
         self._step = ""
-        self._drawn_at = 0.0
-        on_a_terminal = self._console.is_terminal
+        self._drawn_at: float | None = None
         spinner = "dots" if self._console.encoding.startswith("utf") else "line"
-        beginning_line = self._console.status(beginning, spinner=spinner, refresh_per_second=4)
-        self._line = beginning_line if on_a_terminal else None
+        line = self._console.status(beginning, spinner=spinner, refresh_per_second=4)
+        self._line = line if self._console.is_terminal and not quiet else None
 
     def hear(self, progress: Progress) -> None:
+        """May be called from any thread."""
         now = self._clock()
         self._gauge.hear(progress, now)
-        every = self._SECONDS_BETWEEN_LINES if self._line is None else self._SECONDS_ON_A_TERMINAL
-        if progress.step == self._step and now - self._drawn_at < every:
+        if self._quiet or not self._is_due(progress, now):
             return
         self._step, self._drawn_at = progress.step, now
         headway = self._gauge.headway(now)
@@ -67,6 +76,25 @@ class Ticker:
             self._console.print(said)
         else:
             self._line.update(Text(said))
+            self._line.start()
+
+    def _is_due(self, progress: Progress, now: float) -> bool:
+        if self._drawn_at is None:
+            return True
+        if self._line is not None:
+            return progress.step != self._step or now - self._drawn_at >= self._SECONDS_ON_A_TERMINAL
+        every = SECONDS_BETWEEN_LINES if progress.step == self._step else self._SECONDS_TO_ANOTHER_STEP
+        return now - self._drawn_at >= every
+
+    def say(self, text: str) -> None:
+        """A line that stays, above the one that is drawn over."""
+        self._console.print(shown(below(text)))
+
+    def rest(self) -> None:
+        """Draws nothing until the work says something again."""
+        if self._line is not None:
+            self._line.stop()
+        self._drawn_at = None
 
     def __enter__(self) -> Self:
         if self._line is not None:

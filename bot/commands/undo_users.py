@@ -24,7 +24,7 @@ from bot.terminal import tell
 _SHOWN = 20
 
 
-def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str]) -> int:
+def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str], quiet: bool = False) -> int:
     """0. Without `yes` it only looks. `adopted_by` names later runs for whose sake nobody is kept."""
     chosen = settings.load(("target",), config=config)
     logs.configure(chosen.secrets)
@@ -34,7 +34,7 @@ def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str]) -> 
     assert run is not None
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(data_directory.open_directory(directory)), Scratch(directory) as scratch:
-        preview = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by))
+        preview = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by, quiet=quiet))
     tell("\n".join(_told(run, preview, yes=yes, adopted_by=adopted_by)))
     return 0
 
@@ -64,12 +64,12 @@ def _must_be_of(run: Run, chosen: settings.Settings) -> None:
 
 
 async def _undo(
-    chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool, adopted_by: Sequence[str]
+    chosen: settings.Settings, run: Run, scratch: Scratch, *, yes: bool, adopted_by: Sequence[str], quiet: bool
 ) -> Preview:
     directory, concurrency = chosen.migration_data_dir, chosen.users.concurrency
     async with target_edge(chosen) as stack:
         rollback = Rollback(directory, run.run_id, stack, scratch, concurrency=concurrency, adopted_by=adopted_by)
-        with Ticker("asking Stack Auth") as ticker:
+        with Ticker("asking Stack Auth", quiet=quiet) as ticker:
             preview = await rollback.preview(ticker.hear)
             if yes and preview.users:
                 await rollback.delete(preview, SystemClock(), ticker.hear)

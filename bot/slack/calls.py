@@ -91,6 +91,8 @@ class Identity:
     """The organisation that the workspace belongs to, of an Enterprise Grid; "" where there is none."""
     app_id: str = ""
     """"" when Slack did not tell."""
+    channel: str = ""
+    """How people call the channel it was asked about, with its #."""
 
     @property
     def homes(self) -> frozenset[str]:
@@ -148,6 +150,7 @@ async def identify(
         lacks=tuple(scope.what_for for scope in missing),
         enterprise=who.enterprise_id or "",
         app_id=app_id,
+        channel=f"#{place.name}" if place.name else place.id,
     )
 
 

@@ -119,6 +119,7 @@ class Conversation(_Shape):
     """The answer of conversations.info."""
 
     id: str
+    name: str = ""
     is_member: bool
     is_archived: bool = False
     is_private: bool = False

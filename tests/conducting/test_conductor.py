@@ -405,8 +405,8 @@ def test_an_interruption_lets_the_work_reach_a_safe_point(winds_down: float, too
             await conducting
         assert clock() - began == pytest.approx(took)
         assert str(ended.value) == (
-            "The bot was told to stop and stopped at a safe point; the run stands as the journal says; "
-            "start `cutover run` again to go on."
+            "The bot was told to stop and stopped at a safe point; the run is as its journal says; "
+            "`cutover run` continues."
         )
         assert ("export is safe" in world.log) == (winds_down < 10)
         assert conductor.run.phase is Phase.RUNNING

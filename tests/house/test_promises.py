@@ -29,21 +29,23 @@ def test_the_commands_and_their_options() -> None:
     told = {name: {opt for p in command.params for opt in p.opts} for name, command in group.commands.items()}
     assert told == {
         "doctor": {"--config", "--freeze", "--json"},
-        "practice": {"directory", "--config", "--probe-users"},
-        "run": {"--config", "--once", "--new", "--abandon"},
+        "practice": {"directory", "--config", "--probe-users", "--quiet"},
+        "run": {"--config", "--once", "--new", "--abandon", "--log", "--quiet"},
         "status": {"--config", "--json"},
-        "verify": {"directory", "--anchor", "--config"},
+        "verify": {"directory", "--anchor", "--config", "--quiet"},
         "report": {"directory", "--config"},
         "restore-sql": {"table", "directory", "--config", "--all"},
-        "freeze-sql": {"--thaw"},
+        "freeze-sql": {"--config", "--thaw"},
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},
-        "undo-users": {"--config", "--yes", "--adopted-by"},
+        "undo-users": {"--config", "--yes", "--adopted-by", "--quiet"},
         "attention": {"--config", "--csv", "--reason"},
-        "manifest": {"--name", "--url"},
+        "manifest": {"--config", "--name", "--url"},
         "rehearse": {"--auto", "--port", "--users", "--rows", "--plan"},
     }
-    assert {opt for p in group.params for opt in p.opts} == {"--debug"}
+    assert {opt for p in group.params for opt in p.opts} == {
+        "--debug", "--version", "--install-completion", "--show-completion",
+    }  # fmt: skip
 
 
 def test_the_exit_codes() -> None:

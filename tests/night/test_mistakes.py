@@ -384,8 +384,8 @@ async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
         process.send_signal(number)
         assert await world.ended(process) == Ended(
             130,
-            "The bot was told to stop and stopped at a safe point; the run stands as the journal says; "
-            "start `cutover run` again to go on.",
+            "The bot was told to stop and stopped at a safe point; the run is as its journal says; "
+            "`cutover run` continues.",
             "",
         )
         after = _bytes(data)

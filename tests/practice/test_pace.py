@@ -213,18 +213,20 @@ def test_numbers_and_sizes() -> None:
 
 
 def test_for_a_file_progress_is_a_line_now_and_then() -> None:
-    """One when another part begins, else one in ten seconds, whatever the number of reports."""
+    """One in ten seconds, or three when another part begins, whatever the number of reports."""
     out, now = io.StringIO(), [100.0]
     with Ticker("asking", Console(file=out, soft_wrap=True), clock=lambda: now[0]) as ticker:
         for n in range(2_001):
             now[0] = 100 + n / 100
             ticker.hear(at(n * 10, 40_000, note="reading public.orders"))
         ticker.hear(at(0, 50, step="users", unit="users"))
+        now[0] += 3
+        ticker.hear(at(1, 50, step="users", unit="users"))
     assert out.getvalue().splitlines() == [
         "export: 0 of 40,000 rows (reading public.orders)",
         "export: 10,000 of 40,000 rows, 1,000/s, about 30 s left (reading public.orders)",
         "export: 20,000 of 40,000 rows, 1,000/s, about 20 s left (reading public.orders)",
-        "users: 0 of 50 users",
+        "users: 1 of 50 users, 20/min, about 2 min left",
     ]
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -133,17 +132,6 @@ def test_our_own_lines_pass_it_too(logging_kept: None, capsys: pytest.CaptureFix
         "why": "the [removed] is\nnot right",
         "times": 3,
     }
-
-
-@pytest.fixture
-def logging_kept() -> Iterator[None]:
-    """Logging is afterwards what it was before."""
-    root, structured = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**structured)
 
 
 def _line(message: dict[str, Any], *secrets: str) -> str:
