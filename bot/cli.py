@@ -163,9 +163,16 @@ def _restore_sql(
     whole: Annotated[
         bool, typer.Option("--all", help="Every table and every sequence, into an empty copy of the schema.")
     ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="With --all: a schema that the copy lacks, such as auth; may be given again."),
+    ] = None,
 ) -> _Chosen:
     """Print the SQL that loads exported tables, for psql."""
-    return _Chosen("restore-sql", config, partial(commands.restore_sql.chosen, config, table, directory, whole=whole))
+    chosen = partial(
+        commands.restore_sql.chosen, config, table, directory, whole=whole, without=tuple(dict.fromkeys(without or ()))
+    )
+    return _Chosen("restore-sql", config, chosen)
 
 
 @app.command("freeze-sql")

@@ -12,11 +12,13 @@ one transaction: an error anywhere leaves the copy as it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from bot.artifacts.metadata import Metadata
 from bot.artifacts.quoting import do, literal, qualified
 from bot.artifacts.restore import LINES, in_one_transaction, load, set_sequences
+from bot.errors import UsageError
 
 _ASIDE = """\
 CREATE TEMPORARY TABLE cutover_aside (n bigint GENERATED ALWAYS AS IDENTITY, put_back text) ON COMMIT DROP;
@@ -85,6 +87,25 @@ BEGIN
     EXECUTE one.put_back;
   END LOOP;
 END """
+
+
+def without_schemas(metadata: Metadata, schemas: Sequence[str]) -> Metadata:
+    """The bundle as a copy takes it that lacks these schemas, as one without Supabase's own lacks `auth` and `storage`.
+    Raises UsageError for a schema of which the bundle has no table.
+    """
+    for schema in schemas:
+        if all(table.schema_name != schema for table in metadata.tables.values()):
+            raise UsageError(
+                f"The bundle has no table in the schema {schema}",
+                unchanged="nothing was printed",
+                do=f"name schemas as metadata.json has them, or omit --without {schema}",
+            )
+    return metadata.model_copy(
+        update={
+            "tables": {key: one for key, one in metadata.tables.items() if one.schema_name not in schemas},
+            "sequences": {key: one for key, one in metadata.sequences.items() if one.schema_name not in schemas},
+        }
+    )
 
 
 def restore_all_sql(metadata: Metadata, directory: PurePath) -> str:

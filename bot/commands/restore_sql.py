@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot import settings
@@ -11,10 +12,18 @@ from bot.regular_files import require_regular
 from bot.terminal import print_sql
 
 
-def chosen(config: Path | None, table: str | None, directory: Path | None, *, whole: bool) -> int:
-    """As its arguments say; with `whole` the only one is the bundle's directory."""
+def chosen(
+    config: Path | None, table: str | None, directory: Path | None, *, whole: bool, without: Sequence[str] = ()
+) -> int:
+    """As its arguments say; with `whole` the only one is the bundle's directory, and `without` names schemas."""
     if whole and directory is None:
-        return restore_all_sql(config, None if table is None else Path(table))
+        return restore_all_sql(config, None if table is None else Path(table), without)
+    if without and not whole:
+        raise UsageError(
+            "--without leaves schemas out of the whole bundle, and --all was not given",
+            unchanged="nothing was printed",
+            do="give --all as well, or name one table alone",
+        )
     if whole or table is None:
         raise UsageError(
             "restore-sql prints either one table or, with --all, the whole bundle",
@@ -32,8 +41,9 @@ def restore_sql(config: Path | None, table: str, directory: Path | None) -> int:
     return 0
 
 
-def restore_all_sql(config: Path | None, directory: Path | None) -> int:
+def restore_all_sql(config: Path | None, directory: Path | None, without: Sequence[str] = ()) -> int:
     bundle, described = _bundle(config, directory)
+    described = restore_all.without_schemas(described, without)
     for table in described.tables.values():
         require_regular(bundle / table.file)
     print_sql(restore_all.restore_all_sql(described, bundle))

@@ -1,13 +1,13 @@
 """A whole bundle is loaded into an empty copy of its schema by somebody who owns the copy and is nothing more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from bot.artifacts.restore_all import restore_all_sql
+from bot.artifacts.restore_all import restore_all_sql, without_schemas
 from bot.commands import restore_sql
 from bot.errors import UsageError
 from bot.rehearsal.company import Company
@@ -112,12 +112,12 @@ def owners_dsn(company: Company) -> str:
     return company.server.dsn(company.dbname, user=_ROLE)
 
 
-def rows(company: Company) -> dict[str, list[Any]]:
+def rows(company: Company, tables: Sequence[str] = _TABLES) -> dict[str, list[Any]]:
     select = "SELECT t::text FROM {} AS t"
     with psycopg.connect(company.admin_dsn) as session:
         return {
             table: sorted(session.execute(select.format(table if table == "app.days" else f"ONLY {table}")).fetchall())
-            for table in _TABLES
+            for table in tables
         }
 
 
@@ -162,6 +162,18 @@ async def test_a_plain_owner_restores_everything(taken: Taken, source: Company, 
 
     assert rows(empty) == rows(source)
     assert shape(empty) == before == shape(source)
+
+
+async def test_a_copy_without_a_schema_takes_the_rest(taken: Taken, source: Company, empty: Company) -> None:
+    """As a new home without Supabase's own schemas: neither the tables of `auth` nor the keys to them are there."""
+    await taken.take()
+    empty.server.sql("DROP SCHEMA auth CASCADE", empty.dbname)
+    rest = without_schemas(taken.metadata, ("auth",))
+
+    assert await psql(owners_dsn(empty), restore_all_sql(rest, taken.directory), role=None) == (0, "")
+
+    tables = [table for table in _TABLES if not table.startswith("auth.")]
+    assert rows(empty, tables) == rows(source, tables)
 
 
 async def test_an_error_anywhere_leaves_the_copy_as_it_was(taken: Taken, empty: Company) -> None:

@@ -34,7 +34,7 @@ def test_the_commands_and_their_options() -> None:
         "status": {"--config", "--json"},
         "verify": {"directory", "--anchor", "--config", "--quiet"},
         "report": {"directory", "--config"},
-        "restore-sql": {"table", "directory", "--config", "--all"},
+        "restore-sql": {"table", "directory", "--config", "--all", "--without"},
         "freeze-sql": {"--config", "--thaw"},
         "thaw": {"--config", "--check"},
         "abort": {"--config", "--yes"},

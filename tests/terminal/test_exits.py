@@ -89,6 +89,9 @@ def test_restore_sql(session: Session, tmp_path: Path) -> None:
     bundle(tmp_path / "bundle")
     one = session.type("one table", "restore-sql", "public.orders", "bundle")
     every = session.type("all of them", "restore-sql", "--all", "bundle")
+    public = session.type("all that a copy without auth has", "restore-sql", "--all", "--without", "auth", "bundle")
+    session.type("a schema that the bundle lacks", "restore-sql", "--all", "--without", "storage", "bundle")
+    session.type("without all", "restore-sql", "public.orders", "bundle", "--without", "auth")
     session.type("a table that is not there", "restore-sql", "public.gone", "bundle")
     session.type("neither a table nor all", "restore-sql")
     session.type("both", "restore-sql", "--all", "public.orders", "bundle")
@@ -96,7 +99,8 @@ def test_restore_sql(session: Session, tmp_path: Path) -> None:
     (tmp_path / "bundle" / files.METADATA).write_text("{")
     session.type("a damaged bundle", "restore-sql", "public.orders", "bundle")
     assert session.codes == {0, 2, 3}
-    assert (one.out.count("\\copy"), every.out.count("\\copy")) == (1, 2)
+    assert [told.out.count("\\copy") for told in (one, every, public)] == [1, 2, 1]
+    assert '"auth"' in every.out and '"auth"' not in public.out
     must_match("exits/restore-sql.txt", session.whole)
 
 
