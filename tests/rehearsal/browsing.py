@@ -90,6 +90,7 @@ class Keyboard:
         await self.reach("[role=tab]")
         for _ in range(6):
             if await self.page.evaluate("() => document.activeElement.id") == f"tab-{tab}":
+                await self.page.keyboard.press("Enter")
                 return
             await self.page.keyboard.press("ArrowRight")
         raise AssertionError(f"there is no tab {tab}")

@@ -188,3 +188,34 @@ async def _answer(world: World, client: aiohttp.ClientSession, service: str, url
             return str(answer.status)
     except aiohttp.ClientError:
         return "none"
+
+
+@pytest.mark.all
+async def test_a_run_is_held_aborted_and_followed_by_another(world: World) -> None:
+    """A bot that has ended by itself stays down until a person starts it; what the first run took is not counted."""
+    async with Visitor(world) as visitor:
+        await world.stage.hosting.start()
+        slack = world.night.slack
+        await slack.wait_for(lambda m: m.event_type == "cutover_checkpoint", 60)
+        whisper = await visitor.asks("say", who=LINUS, text="/cutover status")
+        assert whisper["onlyYou"].startswith("I heard `status`")
+        await visitor.asks("say", who=LINUS, text="@cutover hold looking around")
+        await visitor.shows(lambda w: "held" in w["hint"]["says"])
+        await visitor.asks("say", who=ADA, text="@cutover retry")
+        await visitor.shows(lambda w: w["hint"]["text"] == "frozen")
+        asked = await visitor.asks("say", who=ADA, text="@cutover abort")
+        await world.night.answer_to(asked["ts"])
+        await visitor.asks("say", who=ADA, text="@cutover abort yes")
+        ended = await visitor.shows(lambda w: w["bot"]["state"] == "ended")
+        assert (ended["bot"]["code"], ended["bot"]["starts"]) == (3, 1)
+        assert "open the next run" in ended["hint"]["says"]
+        assert (await visitor.asks("kill"))["says"] == "No bot runs that could be killed."
+
+        await visitor.asks("start", new=True)
+        assert (await visitor.asks("start", new=True))["says"] == "The bot is there already."
+        await slack.wait_for(lambda m: m.event_type == "cutover_run" and m.payload["status"] == "waiting", 60)
+        shown = await visitor.shows(lambda w: w["hint"]["text"] == "frozen" and w["bot"]["starts"] == 2)
+        assert [one["title"] for one in shown["timeline"]] == ["Freeze"]
+        assert (await visitor.asks("report"))["says"] == "The report is written."
+        async with visitor.client.get(f"{world.origin}{world.path}report") as report:
+            assert report.status == 200

@@ -59,6 +59,8 @@ def _scene(checkpoint: str, status: str, *, header: str = "waiting", word: str =
         (_scene("users", "waiting", bot="killed"), "started again", "bot", ""),
         (_scene("users", "waiting", bot="ended"), "has ended", "bot", ""),
         (_scene("users", "waiting", messages=[]), "is starting", "", ""),
+        (_scene("freeze", "waiting", word=""), "at work", "", ""),
+        (_scene("freeze", "void", header="aborted", bot="ended"), "open the next run", "bot", ""),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

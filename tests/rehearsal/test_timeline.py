@@ -6,9 +6,15 @@ from bot.rehearsal.page.timeline import stretches
 from bot.rehearsal.standins.slack import Message
 from bot.rehearsal.standins.slack.workspace import Version
 
+_RUN = "20261130-aaaa"
+
 
 def _metadata(kind: str, checkpoint: str, status: str) -> dict[str, Any]:
-    return {"event_type": kind, "event_payload": {"checkpoint": checkpoint, "status": status}}
+    payload = {"run_id": _RUN, "checkpoint": checkpoint, "status": status}
+    return {"event_type": kind, "event_payload": payload}
+
+
+_HEADER = Message(channel="C0", ts="99.000000", user="U0BOT", metadata=_metadata("cutover_run", "", "waiting"))
 
 
 def _gate(name: str, *states: tuple[str, float], title: str = "") -> Message:
@@ -42,7 +48,7 @@ def test_waiting_checking_and_the_step_behind_are_told_apart() -> None:
         title="Checkpoint 1 of 3: Freeze, attempt 2",
     )
     export = _gate("export", ("waiting", 180))
-    first, second = stretches([freeze, export], now=200)
+    first, second = stretches([_HEADER, freeze, export], now=200)
     assert (first.title, first.waited, first.checked, first.refused) == ("Freeze", 55, 13, 1)
     assert (first.passed, first.step) == (168, 12)
     assert (second.title, second.waited, second.passed, second.step) == ("Export", 20, None, None)
@@ -55,5 +61,13 @@ def test_the_last_step_ends_with_the_closing_and_a_gate_posted_anew_is_one() -> 
     closing = Message(
         channel="C0", ts="150.000000", user="U0BOT", metadata=_metadata("cutover_summary", "", "done"), since=150
     )
-    (one,) = stretches([void, anew, closing], now=500)
+    (one,) = stretches([_HEADER, void, anew, closing], now=500)
     assert (one.posted, one.waited, one.checked, one.step) == (100, 30, 10, 9)
+
+
+def test_only_the_newest_run_counts() -> None:
+    """What an aborted run took is not added to the next one's."""
+    other = _metadata("cutover_run", "", "waiting")
+    other["event_payload"]["run_id"] = "20261130-bbbb"
+    header = Message(channel="C0", ts="300.000000", user="U0BOT", metadata=other)
+    assert stretches([_HEADER, _gate("freeze", ("waiting", 100)), header], now=500) == []

@@ -46,16 +46,17 @@ def hint(scene: Scene) -> Hint:
     gate = _last(scene.messages, "cutover_checkpoint")
     if scene.bot == "killed":
         return Hint(says="The bot was killed. In two seconds it is started again, and goes on where it was.", tab="bot")
+    if header is not None and header.payload["status"] == "aborted":
+        says = (
+            "The run is aborted, and Supabase writes again. Once the bot has ended, open the next run in the Bot tab."
+        )
+        return Hint(says=says, tab="bot")
     if scene.bot == "ended":
         return Hint(says="The bot has ended. The Bot tab says how, and shows the evidence.", tab="bot")
     if header is None or gate is None:
         return Hint(says="The bot is starting. Its first messages appear in a few seconds.")
     status = str(gate.payload["status"])
     match str(header.payload["status"]):
-        case "aborted":
-            return Hint(
-                says="The run is aborted, and Supabase writes again. Open the next run in the Bot tab.", tab="bot"
-            )
         case "held":
             return Hint(
                 says="The run is held. Read why in the pinned header; an approver says `retry`.",
@@ -93,6 +94,8 @@ def _waiting(scene: Scene, gate: Message, *, refused: bool) -> Hint:
             who="linus",
             text=f"@cutover {items[0]}",
         )
+    if not word:
+        return Hint(says="The bot is at work. Its newest messages say on what.")
     say = f"Say `{word}` as Ada or Grace, in the channel or by the button."
     match checkpoint:
         case "environment" if refused:
@@ -183,8 +186,8 @@ def _last(messages: Sequence[Message], kind: str) -> Message | None:
 
 
 def _word(gate: Message) -> str:
-    """What its button says, which is what a person would type."""
-    return next((label for action, label in _buttons(gate) if action == _SIGNAL), "its word")
+    """What its button says, which is what a person would type; "" while it has none."""
+    return next((label for action, label in _buttons(gate) if action == _SIGNAL), "")
 
 
 def _items(gate: Message) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.rehearsal.standins.slack import Message
 
-_CHECKPOINT = "cutover_checkpoint"
+_HEADER, _CHECKPOINT = "cutover_run", "cutover_checkpoint"
 _TITLE_ENDS = ","
 
 
@@ -37,21 +37,25 @@ class Stretch:
 
 
 def stretches(messages: Sequence[Message], now: float) -> list[Stretch]:
-    """In the order of the plan. A checkpoint that was posted anew is one stretch with the one before it."""
-    posts = [m for m in messages if m.event_type == _CHECKPOINT]
-    closings = [m.since for m in messages if m.event_type == "cutover_summary" and not m.payload["checkpoint"]]
+    """Of the newest run, in the order of its plan. A checkpoint that was posted anew is one stretch with the one
+    before it.
+    """
+    run = next((m.payload["run_id"] for m in reversed(messages) if m.event_type == _HEADER), None)
+    own = [m for m in messages if m.payload.get("run_id") == run]
+    posts = [m for m in own if m.event_type == _CHECKPOINT]
+    closings = [m.since for m in own if m.event_type == "cutover_summary" and not m.payload["checkpoint"]]
     found: list[Stretch] = []
     for name in dict.fromkeys(str(m.payload["checkpoint"]) for m in posts):
-        own = [m for m in posts if m.payload["checkpoint"] == name]
-        spans = [span for m in own for span in _spans(m, now)]
+        of_it = [m for m in posts if m.payload["checkpoint"] == name]
+        spans = [span for m in of_it for span in _spans(m, now)]
         passed = next((since for status, since, _ in reversed(spans) if status == "passed"), None)
         later = [float(m.ts) for m in posts if passed is not None and float(m.ts) >= passed]
         ends = min((*later, *(at for at in closings if passed is not None and at >= passed)), default=None)
         found.append(
             Stretch(
                 checkpoint=name,
-                title=_title(own[-1]),
-                posted=float(own[0].ts),
+                title=_title(of_it[-1]),
+                posted=float(of_it[0].ts),
                 waited=sum(until - since for status, since, until in spans if status in {"waiting", "refused"}),
                 checked=sum(until - since for status, since, until in spans if status == "verifying"),
                 refused=sum(status == "refused" for status, _, _ in _merged(spans)),
