@@ -174,9 +174,9 @@ def _posts(run: Run) -> Iterator[Deliver]:
 
 
 def _urgency(run: Run, post: posts.Post) -> int:
-    if isinstance(post.body, posts.Verbatim):  # the way back belongs to its gate
-        return _FIRST
-    if isinstance(post.body, posts.Attached):  # nothing waits for a file
+    if isinstance(post.body, posts.Verbatim) or (isinstance(post.body, posts.Attached) and post.body.code):
+        return _FIRST  # the way back belongs to its gate
+    if isinstance(post.body, posts.Attached):  # nothing waits for a list
         return 1
     match post.kind:
         case "cutover_finding":

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.plan.posts import Post
+from bot.plan.posts import Attached, Post
+
+_FILE = "F"
+"""What the id of a file begins with, and no message's ts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,12 @@ class Delivery:
     def every_ts(self) -> tuple[str, ...]:
         """Of all messages that carry or carried it, oldest first."""
         return tuple(dict.fromkeys(ts for ts in (*self.lost, self.ts) if ts))
+
+    @property
+    def file(self) -> Attached | None:
+        """What was attached, where it is a file in the channel and not words in its place."""
+        body = self.post.body
+        return body if isinstance(body, Attached) and self.ts.startswith(_FILE) else None
 
     @property
     def stands(self) -> bool:

@@ -54,10 +54,13 @@ class Verbatim:
 
 @dataclass(frozen=True)
 class Attached:
-    """A list as a file, found again by its name, which no other post of any run has. `says` stands above it."""
+    """A file, found again by its name, which no other post of any run has. `says` is above it. `code` is what is in it,
+    to be copied; without it, it is the list of users to fix, which is read when it is sent.
+    """
 
     name: str
     says: Text
+    code: str = ""
 
 
 AlarmKind = Literal[

@@ -386,9 +386,8 @@ class Run:
 
     @property
     def uploads(self) -> tuple[str, ...]:
-        """The ids of the files that were put into the channel."""
-        files = (d.ts for d in self.deliveries.values() if isinstance(d.post.body, posts.Attached))
-        return tuple(id_ for id_ in files if id_.startswith("F"))
+        """The ids of the files about users that were put into the channel."""
+        return tuple(d.ts for d in self.deliveries.values() if d.file is not None and not d.file.code)
 
     def answer_to(self, ts: str) -> Delivery | None:
         """The post that answers this message; None while nothing was decided to answer."""

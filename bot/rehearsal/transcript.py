@@ -73,6 +73,8 @@ class Transcript:
             elif line.append_text(self._styled(part.strip("\n") if n else part.rstrip("\n"))):
                 self._console.print(Padding(line, (0, 0, 0, indent)))
             line = Text()
+        for file in message.extra.get("files", ()):
+            self._console.print(Text(f"{' ' * indent}📎 {file['name']}", style="dim"))
 
     def _moved(self, message: Message) -> Text:
         status = str(message.payload["status"])

@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnintelligible
+from bot.errors import CutoverError, MessageLost, OutcomeUnknown, ServiceUnintelligible, ServiceUnreachable
 from bot.plan.findings import Finding, warned
 from bot.plan.inputs import Hear, Permission
 from bot.plan.posts import Attached, Post, Prose, header_key
@@ -64,6 +64,7 @@ _ONLY_LOOKS = frozenset(
 
 _MAY_BE_THE_LOOKS = "internal_error"
 _FRUITLESS_TRIES = 2
+_TRIES_OF_A_FILE = 3
 _SHARED_WITHIN_SECONDS = 30
 """Slack says that it will share a file, and does so a little later."""
 _AS_WRITTEN = {"parse": "none"}
@@ -86,6 +87,8 @@ class SlackChannel:
         """Keys of posts that Slack answered with trouble of its own, and that nobody has looked for since."""
         self._fruitless: Counter[str] = Counter()
         """By key, how often Slack was in trouble over a message with blocks, and had not taken it."""
+        self._not_taken: Counter[str] = Counter()
+        """By key of a file, how often nobody was reached who would take its bytes."""
         self._may_be_shared: dict[str, float] = {}
         """By key of an attached file, until when Slack may still be about to share it."""
 
@@ -136,13 +139,16 @@ class SlackChannel:
         """The file's id; or, where it cannot be attached, the words in its place, which say so. Raises OutcomeUnknown
         when it may have been shared.
         """
-        if self._attachment is None:
+        if body.code:
+            content = body.code.encode()
+        elif self._attachment is None:
             return Prose(body.says)
-        try:
-            content = await self._attachment(run)
-        except CutoverError as error:
-            log.error("the list of users to fix could not be read", why=str(error))
-            return Prose(not_attached(body.says, "file-unreadable"))
+        else:
+            try:
+                content = await self._attachment(run)
+            except CutoverError as error:
+                log.error("the list of users to fix could not be read", why=str(error))
+                return Prose(not_attached(body.says, "file-unreadable"))
         try:
             return await uploads.share(
                 self._client,
@@ -155,8 +161,13 @@ class SlackChannel:
         except Refused as refused:
             if refused.code in _LOST:
                 raise _lost(refused) from refused
-            log.error("slack did not take the list of users to fix", code=refused.code)
+            log.error("slack did not take a file", name=body.name, code=refused.code)
             return Prose(not_attached(body.says, refused.code))
+        except ServiceUnreachable:
+            self._not_taken[key] += 1
+            if self._not_taken[key] < _TRIES_OF_A_FILE:
+                raise
+            return Prose(not_attached(body.says, "unreachable"))
         except OutcomeUnknown:
             self._may_be_shared[key] = asyncio.get_running_loop().time() + _SHARED_WITHIN_SECONDS
             raise

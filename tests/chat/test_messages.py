@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.plan import events as e
+from bot.plan import posts
 from bot.plan.evidence import offer
 from bot.plan.findings import Finding, Verdict, failed, warned
 from bot.plan.posts import Post, Prose
 from bot.plan.results import Attention, TableTotal
+from bot.plan.run import Run
 from bot.plan.text import Code, Foreign, say, stacked
 from bot.plan.texts import way_back
 from bot.plan.texts.amounts import size
@@ -413,20 +415,38 @@ def _mentions(message: Message) -> list[str]:
     return [f"<{piece}>" for piece in found]
 
 
-def test_the_way_back_stands_in_the_first_gates_thread_whole(story: Any) -> None:
+def test_the_way_back_is_a_file_in_the_first_gates_thread(story: Any) -> None:
+    """Whole, and found again by a name of its own; no piece is posted beside it."""
+    run = story.begun(way_back="SELECT 1;\nSELECT count(*);\n")
+    post = run.deliveries[f"{run.gate_key}/way-back"].post
+    assert post.thread == run.gate_key
+    assert post.body == posts.Attached(f"cutover-{RUN}-thaw-1.sql", way_back.SAYS, "SELECT 1;\nSELECT count(*);\n")
+    attached = _way_back_posted(story, run, ts="F0123")
+    assert [key for key in attached.deliveries if "way-back" in key] == [post.key]
+    assert attached.uploads == ()  # nothing of it is about users
+
+
+def _way_back_posted(story: Any, run: Run, ts: str) -> Run:
+    posted = e.Posted(at=run.opened.at, key=f"{run.gate_key}/way-back", ts=ts, displayed_state="done")
+    moved: Run = story.moved(run, lambda _: [posted])
+    return moved
+
+
+def test_a_way_back_that_could_not_be_attached_follows_whole_in_messages(story: Any) -> None:
     """As code, in as many messages as it takes: nothing is cut, and each says where it belongs."""
     transaction = "BEGIN READ WRITE;\n" + "SELECT 1 < 2 AND 3 & 1 > 0;\n" * 60 + "COMMIT;"
     sql = "\n".join([transaction] * 3)
     run = story.begun(way_back=sql)
-    keys = [f"{run.gate_key}/way-back", f"{run.gate_key}/way-back/2", f"{run.gate_key}/way-back/3"]
-    assert [key for key in run.deliveries if "way-back" in key] == keys
+    run = _way_back_posted(story, run, ts="1732485600.000100")
+    keys = [f"{run.gate_key}/way-back/{n}" for n in (1, 2, 3)]
+    assert [key for key in run.deliveries if "way-back/" in key] == keys
     copied = []
     for part, key in enumerate(keys, 1):
         message = shown(run, key)
         assert run.deliveries[key].post.thread == run.gate_key
         assert len(message.text) < 4_000 and not message.blocks
         heading, fenced = message.text.split("\n", 1)
-        assert heading == mrkdwn(way_back.says(part, 3))
+        assert heading == mrkdwn(way_back.part(part, 3))
         assert fenced.startswith("```\n") and fenced.endswith("\nCOMMIT;\n```")
         copied.append(html.unescape(fenced[4:-4]))
     assert "\n".join(copied) == sql
@@ -435,8 +455,8 @@ def test_the_way_back_stands_in_the_first_gates_thread_whole(story: Any) -> None
 @pytest.mark.parametrize("sql", ["SET cutover.prior = '```';", "SELECT '" + "x" * 4_000 + "';"])
 def test_a_way_back_that_no_message_can_show_is_not_shown_in_part(story: Any, sql: str) -> None:
     """A piece of SQL would be taken for the whole; where it is printed is said instead."""
-    run = story.begun(way_back=sql)
-    assert shown(run, f"{run.gate_key}/way-back").text == mrkdwn(way_back.NOT_SHOWN)
+    run = _way_back_posted(story, story.begun(way_back=sql), ts="1732485600.000100")
+    assert shown(run, f"{run.gate_key}/way-back/1").text == mrkdwn(way_back.NOT_SHOWN)
 
 
 @given(lines=st.lists(st.sampled_from(["COMMIT;", "", "SELECT '&<>';", "x" * 900, "y < z " * 100]), max_size=60))

@@ -15,7 +15,7 @@ from bot.plan.fold import after, fold
 from bot.plan.inputs import Open
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres_binaries import find_binaries
-from bot.rehearsal.standins.slack import SlackStandin
+from bot.rehearsal.standins.slack import DEFAULT_SCOPES, SlackStandin
 from bot.rehearsal.standins.slack.reading import blocks_of_code, seen
 from bot.slack.calls import identify
 from bot.slack.channel import SlackChannel
@@ -34,9 +34,10 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-async def _thread(way_back: str) -> list[str]:
-    """The texts that stand in the thread of the freeze gate, as Slack keeps them."""
-    slack = SlackStandin(posts_per_second=1000.0, post_burst=1000)
+async def _copied(way_back: str, *, as_file: bool) -> str:
+    """What a reader copies from the thread of the freeze gate: the file, or without the scope for files the code."""
+    scopes = DEFAULT_SCOPES if as_file else DEFAULT_SCOPES - {"files:write"}
+    slack = SlackStandin(posts_per_second=1000.0, post_burst=1000, scopes=scopes)
     await slack.start()
     try:
         client = connect(slack.bot_token, slack.api_url)
@@ -54,12 +55,17 @@ async def _thread(way_back: str) -> list[str]:
         )
         run = fold(list(open_run(command, NOW)))
         assert run is not None
-        for key, delivery in list(run.deliveries.items()):
-            ts = await channel.post(run, delivery.post, None, (1, "f" * 64))
-            run = after(run, e.Posted(at=NOW, key=key, ts=ts, displayed_state=""))
+        while owed := [delivery.post for delivery in run.deliveries.values() if not delivery.ts]:
+            for post in owed:
+                ts = await channel.post(run, post, None, (1, "f" * 64))
+                run = after(run, e.Posted(at=NOW, key=post.key, ts=ts, displayed_state=""))
         for delivery in run.deliveries.values():  # as after a post of unknown fate
-            await channel.redraw(run, delivery.post, delivery.ts, None, (1, "f" * 64))
-        return [message.text for message in slack.messages if message.thread_ts]
+            if delivery.file is None:
+                await channel.redraw(run, delivery.post, delivery.ts, None, (1, "f" * 64))
+        thread = [message.text for message in slack.messages if message.thread_ts]
+        assert len(slack.files) == as_file
+        files = [file.content.decode() for file in slack.files]
+        return "\n".join(files or [code for text in thread for code in blocks_of_code(text)])
     finally:
         await slack.stop()
 
@@ -74,11 +80,11 @@ def _run(sql: str, source: Company, by: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("by", ["the SQL editor", "psql"])
+@pytest.mark.parametrize(("by", "as_file"), [("the SQL editor", True), ("the SQL editor", False), ("psql", True)])
 async def test_what_a_reader_copies_from_the_channel_thaws(
-    by: str, source: Company, database: Database, freeze: Callable[[], datetime], tmp_path: Path
+    by: str, *, as_file: bool, source: Company, database: Database, freeze: Callable[[], datetime], tmp_path: Path
 ) -> None:
-    """Part below part, with the hook that was there before, whatever is in its name."""
+    """The file, or part below part, with the hook that was there before, whatever is in its name."""
     quoted = '"' + HOOK.replace('"', '""') + '"'
     source.server.sql(f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET pgrst.db_pre_request = $h${quoted}$h$")
     before = source.server.sql("SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting ORDER BY 1, 2")
@@ -88,8 +94,7 @@ async def test_what_a_reader_copies_from_the_channel_thaws(
     freeze()
     with psycopg.connect(source.dsn) as session, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         session.execute("CREATE TABLE public.written ()")
-    copied = "\n".join(code for text in await _thread(told) for code in blocks_of_code(text))
-    _run(copied, source, by)
+    _run(await _copied(told, as_file=as_file), source, by)
     with psycopg.connect(source.dsn) as session:
         session.execute("CREATE TABLE public.written ()")
     assert source.server.sql("SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting ORDER BY 1, 2") == before

@@ -7,9 +7,10 @@ from typing import Any
 
 from bot.plan import events as e
 from bot.plan.fold.effect import effect
-from bot.plan.outbox import tell_findings
-from bot.plan.posts import header_key
+from bot.plan.outbox import owe, tell_findings
+from bot.plan.posts import Attached, Body, Post, Prose, Verbatim, header_key
 from bot.plan.run import Run
+from bot.plan.texts import way_back
 
 _POSTED_ANEW_AT_MOST = 3
 """So that the bot does not quarrel for ever with somebody, or something, that deletes what it posts."""
@@ -24,7 +25,20 @@ def post_intended(event: e.PostIntended, run: Run) -> Run:
 def posted(event: e.Posted, run: Run) -> Run:
     first = run.deliveries[event.key]
     at, place = first.posted_at or event.at, first.posted_as or run.happened
-    return _with(run, event.key, intended=True, ts=event.ts, shown=event.displayed_state, posted_at=at, posted_as=place)
+    run = _with(run, event.key, intended=True, ts=event.ts, shown=event.displayed_state, posted_at=at, posted_as=place)
+    body = first.post.body
+    if isinstance(body, Attached) and body.code and run.deliveries[event.key].file is None:
+        return _with_messages(run, first.post, body.code)
+    return run
+
+
+def _with_messages(run: Run, post: Post, code: str) -> Run:
+    """What could not be attached, as messages below: people may need it when nothing else of us is left."""
+    pieces = way_back.pieces(code)
+    bodies: list[Body] = [Verbatim(says=way_back.part(n, len(pieces)), code=piece) for n, piece in enumerate(pieces, 1)]
+    for n, body in enumerate(bodies or [Prose(way_back.NOT_SHOWN)], 1):
+        run = owe(run, replace(post, key=f"{post.key}/{n}", body=body))
+    return run
 
 
 @effect.register

@@ -96,21 +96,17 @@ def _with_the_list(run: Run, users: UsersResult) -> Run:
 
 def _with_the_way_back(run: Run) -> Run:
     """In the thread of the gate that freezes, so that it is there whatever becomes of the bot."""
-    pieces = way_back.pieces(run.opened.way_back)
-    bodies: list[posts.Body] = [
-        posts.Verbatim(says=way_back.says(n, len(pieces)), code=piece) for n, piece in enumerate(pieces, 1)
-    ]
-    for n, body in enumerate(bodies or [posts.Prose(way_back.NOT_SHOWN)], 1):
-        post = Post(
-            key=f"{run.gate_key}/way-back" + (f"/{n}" if n > 1 else ""),
-            kind="cutover_answer",
-            checkpoint=run.at,
-            status="done",
-            thread=run.gate_key,
-            body=body,
-        )
-        run = owe(run, post)
-    return run
+    assert run.current is not None
+    name = f"cutover-{run.run_id}-thaw-{run.current[1]}.sql"
+    post = Post(
+        key=f"{run.gate_key}/way-back",
+        kind="cutover_answer",
+        checkpoint=run.at,
+        status="done",
+        thread=run.gate_key,
+        body=posts.Attached(name=name, says=way_back.SAYS, code=run.opened.way_back),
+    )
+    return owe(run, post)
 
 
 @effect.register

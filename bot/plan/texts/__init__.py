@@ -6,7 +6,7 @@ checklists  what answers `tick`, `untick` and `accept item-KEY`
 alarms      what the bot says unasked
 account     what `report` tells; `state` what the run is at, and why it is held
 approvals   the findings about who may still open a gate
-way_back    the SQL that thaws, in pieces that fit a message
+way_back    the SQL that thaws: what is said of it, and its pieces that fit a message
 amounts     numbers, sizes and lengths of time in sentences
 foreign     names and sentences that are not ours
 """

@@ -1,4 +1,5 @@
-"""The SQL that thaws, as the channel shows it: code to be copied, whole, in as many pieces as messages need.
+"""The SQL that thaws, as the channel shows it: a file, or, where none can be attached, code in as many pieces as
+messages need.
 
 People copy it from the thread when nothing else of Cutover is left, so nothing in it is ever cut. It is divided between
 lines, after a `COMMIT;` where one is near, and the pieces joined with a line end are the whole again. What cannot be
@@ -18,6 +19,10 @@ _ENTITY = 5
 """Characters of the longest entity that a channel may write one of these as."""
 _AS_ENTITIES = frozenset("&<>")
 FENCE = "```"
+SAYS = say(
+    "*The way back:* this SQL unfreezes Supabase, with or without me. Copy all of it, paste it into the SQL editor or "
+    "psql as role `postgres`, and run it once."
+)
 NOT_SHOWN = say(
     "The SQL that thaws Supabase does not fit a message. `cutover freeze-sql --thaw` prints it, on any machine, "
     "without a connection."
@@ -54,17 +59,10 @@ def _width(line: str) -> int:
     return len(line) + (_ENTITY - 1) * sum(character in _AS_ENTITIES for character in line)
 
 
-def says(part: int, of: int) -> Text:
+def part(n: int, of: int) -> Text:
     """What stands above a piece."""
     if of == 1:
-        return say(
-            "*The way back:* this SQL unfreezes Supabase, with or without me. Copy all of it, paste it into the SQL "
-            "editor or psql as role `postgres`, and run it once."
-        )
-    if part == 1:
-        return say(
-            "*The way back, part 1 of {of}:* this SQL unfreezes Supabase, with or without me. Copy all {of} parts, "
-            "paste them one below the other into the SQL editor or psql as role `postgres`, and run them together.",
-            of=of,
-        )
-    return say("*The way back, part {part} of {of}:* paste it below part {before}.", part=part, of=of, before=part - 1)
+        return say("Copy all of it.")
+    if n == 1:
+        return say("Part 1 of {of}: copy all {of}, paste them one below the other, and run them together.", of=of)
+    return say("Part {n} of {of}: paste it below part {before}.", n=n, of=of, before=n - 1)
