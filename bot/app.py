@@ -78,7 +78,7 @@ async def run_bot(settings: Settings, onlooker: Onlooker, *, once: bool, new: bo
         with open_directory(settings) as data:
             if new:
                 succession.must_have_ended(data.run)
-            elif (ended := succession.nothing_is_left(data.run, once=once)) is not None:
+            elif (ended := succession.nothing_is_left(data.run, data.path, once=once)) is not None:
                 return ended
             async with connect(settings, data, clock, new=new, abandon=abandon) as connected:
                 run = await open_or_resume(settings, data, connected, clock, new=new, abandon=abandon)

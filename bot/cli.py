@@ -240,6 +240,21 @@ def _attention(
     return _Chosen("attention", config, partial(commands.attention.attention, config, csv=csv, reason=reason))
 
 
+@app.command("purge")
+def _purge(
+    now: Annotated[
+        str | None, typer.Option("--now", metavar="WHY", help="Before its date too, for this reason.")
+    ] = None,
+    config: Config = None,
+) -> _Chosen:
+    """Remove the data of people when its retention has ended.
+
+    Every file with rows, hashes or addresses, archives and practices too, and our files in Slack. Journal, sums and
+    metadata.json stay, and purge.json says what was removed. Killed at any time, it goes on when it is run again.
+    """
+    return _Chosen("purge", config, partial(commands.purge.purge, config, now=now))
+
+
 @app.command("manifest")
 def _manifest(
     config: Config = None,

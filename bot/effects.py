@@ -97,6 +97,8 @@ class Effects:
                 await self._try(action, self._redraw(action))
             case do.PinHeader():
                 await self._try(action, self._pin(action))
+            case do.LeaveReminder():
+                await self._try(action, self._leave_reminder(action))
             case do.Verify():
                 await self._verify(action)
             case do.JudgeAgain():
@@ -168,6 +170,16 @@ class Effects:
             self._lose(next(iter(self._loop.run.deliveries.values())))
             return
         self._loop.dispatch(say.ConfirmPin() if refused is None else say.GiveUpPin(finding=refused))
+
+    async def _leave_reminder(self, action: do.LeaveReminder) -> None:
+        left = await self._channel.find_reminder(self._loop.run) if action.look_first else None
+        if left is None:
+            self._loop.dispatch(say.IntendReminder())
+            left = await self._channel.leave_reminder(self._loop.run)
+        if isinstance(left, Finding):
+            self._loop.dispatch(say.GiveUpReminder(finding=left))
+        else:
+            self._loop.dispatch(say.ConfirmReminder(id=left))
 
     def _lose(self, delivery: Delivery) -> None:
         """Somebody deleted it."""

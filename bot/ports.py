@@ -92,6 +92,16 @@ class Channel(Protocol):
     async def pin(self, ts: str) -> Finding | None:
         """None once it is pinned, else what keeps it from that: no reason to stop. Idempotent. Raises MessageLost."""
 
+    async def leave_reminder(self, run: Run) -> str | Finding:
+        """Leaves a message that is posted at `run.reminder.post_at`; its id, or what keeps it from being left: no
+        reason to stop. Raises OutcomeUnknown when it may have been left.
+        """
+
+    async def find_reminder(self, run: Run) -> str | Finding | None:
+        """The id of the one that was left for that time, "" when it stands in the channel already; None when there is
+        none, and a finding when that cannot be told.
+        """
+
     async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         """Whether the person is one of the approvers, or in one of the user groups. Asked of Slack now, no cache.
         Never raises for Slack's sake: `known=False` when it did not answer.

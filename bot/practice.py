@@ -45,7 +45,6 @@ from bot.supabase.catalog import Selection
 from bot.supabase.database import Database
 from bot.supabase.export.bundle import Label, take_bundle
 
-TIMINGS = "timings.json"
 _NAME = "%Y%m%dT%H%M%SZ"
 _NOT_IN_THE_WAY = {files.GITIGNORE, files.LOCK}
 
@@ -85,6 +84,8 @@ def _must_be_empty(directory: Path) -> None:
         raise _not_there(f"{directory} holds a run")
     if files.METADATA in held:
         raise _not_there(f"{directory} holds a bundle already")
+    if files.PURGE in held:
+        raise _not_there(f"{directory} was purged")
     if held:
         raise _not_there(f"{directory} holds other files already")
 
@@ -229,13 +230,13 @@ def write_timings(data_directory: Path, timings: Practice) -> None:
     """In place of those of the practice before; whole at every instant. Raises UsageError when the disk is full."""
     folder = data_directory / files.PRACTICE
     folder.mkdir(mode=0o700, exist_ok=True)
-    durable.rewrite(folder / TIMINGS, timings.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
+    durable.rewrite(folder / files.TIMINGS, timings.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 
 def read_timings(data_directory: Path) -> Practice | None:
     """Those of the last practice; None when there was none, or they cannot be read: no night waits for them."""
     try:
-        return Practice.model_validate_json((data_directory / files.PRACTICE / TIMINGS).read_bytes())
+        return Practice.model_validate_json((data_directory / files.PRACTICE / files.TIMINGS).read_bytes())
     except (OSError, ValidationError):
         return None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.artifacts import files
+from bot.artifacts import files, receipt
 from bot.conductor import Conductor
 from bot.edges.services import Services, slack_app_token, slack_channel, source
 from bot.errors import CheckFailed, ServiceError, ServiceUnreachable, UsageError
@@ -31,10 +31,15 @@ _LAST_WORDS_SECONDS = 60
 _ENDED = frozenset({Phase.ABORTED, Phase.DONE})
 
 
-def nothing_is_left(run: Run | None, *, once: bool) -> int | None:
+def nothing_is_left(run: Run | None, directory: Path, *, once: bool) -> int | None:
     """The exit code for a run that leaves nothing to do; None when there is something, be it only to tell the channel
-    what a bot that died then had not told yet. Raises CheckFailed for an aborted one.
+    what a bot that died then had not told yet. Raises CheckFailed for an aborted one, and for one that was purged.
     """
+    receipt.refuse_purged(
+        directory,
+        unchanged="nothing was started",
+        do="open the next run with `cutover run --new`: what is left of this one moves to archive/",
+    )
     if run is None or not settled(run):
         return None
     if run.phase is Phase.ABORTED:

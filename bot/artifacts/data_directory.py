@@ -16,6 +16,7 @@ from bot.artifacts.files import (
     METADATA,
     PARTIAL,
     PRACTICE,
+    PURGE,
     REPORT,
     SUMS,
     THAW,
@@ -25,7 +26,7 @@ from bot.errors import UsageError
 from bot.regular_files import sync_folder
 
 _WRITABLE_BY_OTHERS = 0o022
-_KEPT_BY_ARCHIVE = {JOURNAL, USERS, FREEZE_PRIOR, THAW}
+_KEPT_BY_ARCHIVE = {JOURNAL, USERS, FREEZE_PRIOR, THAW, PURGE}
 _NEVER_MOVED = {GITIGNORE, LOCK, ARCHIVE, PRACTICE}
 
 

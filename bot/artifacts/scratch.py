@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from bot.artifacts.files import SCRATCH
 from bot.errors import UsageError
 from bot.obstacles import DISK_FULL
 
@@ -34,7 +35,7 @@ class Scratch:
         """In `directory`, where there is room for a bundle. Raises UsageError when nothing can be written there."""
         self._directory = directory
         try:
-            handle, name = tempfile.mkstemp(prefix=".scratch-", dir=directory)
+            handle, name = tempfile.mkstemp(prefix=SCRATCH, dir=directory)
         except OSError as error:
             raise _unusable(directory, os.strerror(error.errno or 0)) from error
         os.close(handle)

@@ -7,26 +7,27 @@ that, a journal hash told to others long ago (each checkpoint in Slack carries o
 
 Nothing is raised for damage: each is a failing finding that names file, line where there is one, and kind. A bundle
 that was not handed over is checked as far as it goes, and said to be so. Checks: `journal-chain`, `users-chain`,
-`undo-chain`, `handover`, `sums`, `files-whole`, `metadata`, `unknown-files`, `anchor`.
+`undo-chain`, `handover`, `sums`, `files-whole`, `metadata`, `purge`, `unknown-files`, `anchor`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.artifacts import durable, files, handover, tables
+from bot.artifacts import durable, files, handover, reread
 from bot.artifacts import metadata as metadata_file
-from bot.artifacts.examiners import table_differs
 from bot.artifacts.handover import Sums
-from bot.artifacts.metadata import Metadata, Table
+from bot.artifacts.metadata import Metadata
+from bot.artifacts.purged import Gone
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
 from bot.listing import listed
-from bot.plan.events import CheckpointOffered, RunAborted, RunOpened, StepEnded, from_record
+from bot.plan.events import CheckpointOffered, Purged, RunAborted, RunOpened, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
@@ -38,8 +39,8 @@ _RESTORE = "Restore the file from a copy, then verify again."
 _MOST_FILES = 5
 _OURS = {
     files.METADATA, files.MAPPING, files.ATTENTION, files.AUTH_USERS, files.JOURNAL, files.USERS, files.UNDO,
-    files.FREEZE_PRIOR, files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.LOCK,
-    files.GITIGNORE,
+    files.FREEZE_PRIOR, files.THAW, files.SUMS, files.REPORT, files.ARCHIVE, files.PRACTICE, files.REJECTED,
+    files.LOCK, files.GITIGNORE, files.PURGE,
 }  # fmt: skip
 
 
@@ -61,39 +62,7 @@ class _Chain:
     closed_at: int = 0
     """The line of the closing event."""
     aborted: bool = False
-
-
-class _Reading:
-    """Tells how far the reading has come, by what the files say now that they hold."""
-
-    def __init__(self, paths: Iterable[Path], report: Report) -> None:
-        self._report = report
-        self._done = 0
-        self._total = sum(path.stat().st_size for path in paths if path.is_file())
-
-    def problem(self, path: Path, sha256: str, table: Table | None) -> str:
-        """What is wrong with a file, as a sentence; "" when nothing is."""
-        try:
-            if table is None:
-                same = durable.sha256_of(path) == sha256
-                return "" if same else f"{path.name} differs from the handover: SHA-256 mismatch."
-            for facts in tables.facts(path):
-                self._tell(self._done + facts.bytes, path)
-            if differs := table_differs(table, facts):
-                line = tables.first_malformed_row(path)
-                where = f"line {line} is not a row, " if line else ""
-                return f"{path.name} differs from the export: {where}{differs}."
-            return "" if facts.sha256 == sha256 else f"{path.name} differs from {files.SUMS}: SHA-256 mismatch."
-        except CutoverError as error:
-            return f"{error.happened}."
-        except OSError:
-            return f"{path.name} is missing or cannot be read."
-        finally:
-            self._done += path.stat().st_size if path.is_file() else 0
-            self._tell(self._done, path)
-
-    def _tell(self, done: int, path: Path) -> None:
-        self._report(Progress(step="verify", done=done, total=self._total, unit="bytes", note=f"reading {path.name}"))
+    purged: dict[datetime, str] = field(default_factory=dict)
 
 
 def _to_nobody(progress: Progress) -> None:
@@ -112,6 +81,7 @@ def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobo
     metadata, metadata_damage = _metadata(directory)
     if metadata is not None and metadata.practice and not _is_of_a_run(directory):
         return _practice(directory, metadata, anchor, report)
+    gone = Gone(directory)
     sums, sums_damage = _sums(directory)
     closed = sums is not None or bool(sums_damage)
     chain = _read_journal(directory, anchor, named=sums.journal_line if sums else 0, closed=closed)
@@ -125,9 +95,10 @@ def verify_bundle(directory: Path, anchor: str | None, report: Report = _to_nobo
     sums = sums if _agrees(sums, chain) else None
     metadata = metadata if _is_as_written(directory, sums, chain) else None
     if sums is not None:
-        found += _listed_files(directory, sums, metadata, report)
+        found += reread.listed_files(directory, sums, metadata, report, gone)
     elif metadata is not None:
-        found += _exported_files(directory, metadata, report)
+        found += reread.exported_files(directory, metadata, report, gone)
+    found += gone.findings(chain.purged)
     found += _unknown_files(directory, chain, metadata, sums)
     found.append(_anchor(chain, anchor, whole=not blocks(found)))
     return found
@@ -140,7 +111,10 @@ def _is_of_a_run(directory: Path) -> bool:
 def _practice(directory: Path, metadata: Metadata, anchor: str | None, report: Report) -> list[Finding]:
     """No run stands behind it, so no journal vouches for it: what there is, is held against metadata.json alone."""
     nothing = _Chain()
-    found = [*_metadata_bound(directory, metadata, nothing), *_exported_files(directory, metadata, report)]
+    found = [
+        *_metadata_bound(directory, metadata, nothing),
+        *reread.exported_files(directory, metadata, report, Gone(directory)),
+    ]
     found += _unknown_files(directory, nothing, metadata, None)
     return [*found, _anchor(nothing, anchor, whole=not blocks(found))]
 
@@ -188,7 +162,7 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
     return chain
 
 
-_THAT_MATTER = (b'"run-opened"', b'"step-ended"', b'"checkpoint-offered"')
+_THAT_MATTER = (b'"run-opened"', b'"step-ended"', b'"checkpoint-offered"', b'"purged"')
 
 
 def _note(chain: _Chain, line: Line) -> None:
@@ -206,6 +180,8 @@ def _note(chain: _Chain, line: Line) -> None:
             chain.closed_at = line.n
     elif isinstance(event, RunAborted):
         chain.aborted = True
+    elif isinstance(event, Purged):
+        chain.purged[event.began_at] = event.digest
     elif isinstance(event, CheckpointOffered):
         done = {gate.step for gate in chain.plan.before(event.checkpoint)}
         chain.results = {step: result for step, result in chain.results.items() if step in done}
@@ -338,41 +314,6 @@ def _after_the_closing(lines: int) -> str:
     return f"{lines:,} {'line follows' if lines == 1 else 'lines follow'} it, guarded by the hash chain alone."
 
 
-def _listed_files(directory: Path, sums: Sums, metadata: Metadata | None, report: Report) -> Iterator[Finding]:
-    exported = {table.file: table for table in metadata.tables.values()} if metadata else {}
-    reading = _Reading((directory / name for name in sums.files), report)
-    whole = True
-    for name, sha256 in sums.files.items():
-        problem = reading.problem(directory / name, sha256, exported.get(name))
-        if problem:
-            whole = False
-            yield failed("files-whole", problem, _RESTORE)
-    for name in sorted(exported.keys() - sums.files.keys()):
-        whole = False
-        yield failed("files-whole", f"{files.METADATA} lists {name}, but {files.SUMS} does not.", _RESTORE)
-    if whole:
-        rows = sum(table.row_count for table in exported.values())
-        yield passed(
-            "files-whole",
-            f"{_match(len(sums.files), 'file')} {files.SUMS}; {counted(rows, 'row')} in the tables.",
-        )
-
-
-def _exported_files(directory: Path, metadata: Metadata, report: Report) -> Iterator[Finding]:
-    reading = _Reading((directory / table.file for table in metadata.tables.values()), report)
-    whole = True
-    for table in metadata.tables.values():
-        if problem := reading.problem(directory / table.file, table.sha256, table):
-            whole = False
-            yield failed("files-whole", problem, "Restore the file from a copy, or export again.")
-    if whole:
-        totals = metadata.totals
-        yield passed(
-            "files-whole",
-            f"{_match(totals.tables, 'exported file')} {files.METADATA}: {counted(totals.rows, 'row')}.",
-        )
-
-
 def _metadata_bound(directory: Path, metadata: Metadata, chain: _Chain) -> Iterator[Finding]:
     """Also before the handover the journal knows the two files that name or bind all others."""
     if metadata.practice:
@@ -413,7 +354,3 @@ def _anchor(chain: _Chain, anchor: str | None, *, whole: bool) -> Finding:
         f"The anchor matches no line of {files.JOURNAL}: the message was about another journal.",
         "Compare the hash with the message letter by letter. If it is right, this bundle is from another night.",
     )
-
-
-def _match(count: int, one: str) -> str:
-    return f"{counted(count, one)} {'matches' if count == 1 else 'match'}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bot import settings
-from bot.artifacts import files, mapping
+from bot.artifacts import files, mapping, receipt
 from bot.artifacts.attention import ALL_COLUMNS, as_csv
 from bot.errors import UsageError
 from bot.plan.texts.amounts import counted
@@ -32,6 +32,9 @@ def attention(config: Path | None, *, csv: bool, reason: str | None) -> int:
             do="look it up in docs/users.md, or leave --reason out to see everybody",
         )
     directory = settings.load(config=config).migration_data_dir
+    receipt.refuse_purged(
+        directory, unchanged="nothing was printed", do="look in Stack Auth, or use a copy of the list, if there is one"
+    )
     path = directory / files.ATTENTION
     if not path.exists():
         raise UsageError(

@@ -33,6 +33,10 @@ _LEFT: Mapping[str, tuple[str, str]] = {
         "run `cutover abort` again, which is safe to repeat; `cutover status` shows whether the run is aborted",
     ),
     "undo-users": ("whoever was removed is listed in undo.jsonl, and nobody else was touched", _AGAIN),
+    "purge": (
+        "what was removed is gone, purge.json says what is to go, and nothing else was touched",
+        "run `cutover purge` again, which goes on",
+    ),
     "rehearse": ("its bot and its servers were ended, and its files stay where they are", _AGAIN),
 }
 """By command: what is done or not, and what to do."""

@@ -5,13 +5,15 @@ One line for each thing, its name at the left, what to do last. Times are UTC; t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
+from bot.artifacts import files
 from bot.listing import listed
 from bot.plan import window
 from bot.plan.gate import Gate
 from bot.plan.offer import Offer
+from bot.plan.retention import kept_until
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, named, plain
 from bot.plan.texts import sentences
@@ -25,19 +27,14 @@ _AT = "%Y-%m-%d %H:%M:%S UTC"
 _MOST_DECISIONS = 5
 
 
-def overview(run: Run, now: datetime, *, running: bool, pid: int | None) -> Iterator[str]:
-    """`running`: a bot works on it at this moment, `pid` is its process where that can be told."""
+def overview(run: Run, now: datetime, *, running: bool, pid: int | None, kept: Sequence[str] = ()) -> Iterator[str]:
+    """`running`: a bot works on it at this moment, `pid` is its process where that can be told. `kept` are the lines
+    that say until when what lies here is kept.
+    """
     yield f"Run {run.run_id}, opened {run.opened.at:{_AT}}"
-    for heading, lines in _parts(run, now, running=running, pid=pid):
+    for heading, lines in _parts(run, now, running=running, pid=pid, kept=kept):
         for n, line in enumerate(lines):
             yield f"  {'' if n else heading:<9} {line}"
-
-
-def retained_until(run: Run) -> datetime:
-    """Until when the files with rows are kept: as the mapping says or, before there is one, by the run's opening."""
-    if run.users is not None and not run.users.dry_run:
-        return run.users.retain_until
-    return run.opened.at + timedelta(days=run.opened.retain_days)
 
 
 def window_ends(run: Run) -> datetime | None:
@@ -46,7 +43,7 @@ def window_ends(run: Run) -> datetime | None:
 
 
 def _parts(
-    run: Run, now: datetime, *, running: bool, pid: int | None
+    run: Run, now: datetime, *, running: bool, pid: int | None, kept: Sequence[str]
 ) -> Iterator[tuple[str, Iterable[str]]]:  # the order of the lines
     parties = run.opened.parties
     yield "source", [f"Supabase {parties.source_ref}, database {parties.source_database}"]
@@ -64,7 +61,7 @@ def _parts(
     yield "accept", _to_accept(run)
     yield "decide", _to_decide(run)
     yield "digest", [run.handover.digest] if run.handover is not None else []
-    yield "keep", [_keep(run)]
+    yield "keep", [_keep(run), *kept]
     yield "next", _next(run, running=running)
 
 
@@ -188,8 +185,10 @@ def _to_decide(run: Run) -> Iterator[str]:
 
 
 def _keep(run: Run) -> str:
+    if run.purged_at is not None:
+        return f"purged on {run.purged_at:%Y-%m-%d}; {files.PURGE} says what was removed"
     why = "by the mapping" if run.users is not None and not run.users.dry_run else "by the run's opening"
-    return f"files with rows until {retained_until(run):%Y-%m-%d}, {why}"
+    return f"files with rows until {kept_until(run):%Y-%m-%d}, {why}"
 
 
 def _next(run: Run, *, running: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bot import logs, practice, settings
+from bot.artifacts import receipt
 from bot.commands.event_loop import run_async
 from bot.commands.practised import told
 from bot.commands.show import Ticker
@@ -36,6 +37,13 @@ def practise(config: Path | None, named: Path | None, *, probe_users: int | None
         chosen = settings.load((*needs, "source_api"), config=config)
     logs.configure(chosen.secrets, level=logging.WARNING)
     data_directory = chosen.migration_data_dir
+    if named is None:
+        receipt.refuse_purged(
+            data_directory,
+            unchanged="nothing was read or written",
+            do="practise in a directory of its own (`cutover practice DIR`), or for another run, in another "
+            "MIGRATION_DATA_DIR",
+        )
     now = SystemClock().now()  # one, so that the bundle and its directory have the same name
     directory = practice.directory_for(data_directory, named, now)
     with practice.removed_unless_whole(data_directory, directory), Ticker("asking the source", quiet=quiet) as ticker:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import settings
-from bot.artifacts import files, metadata, restore, restore_all
+from bot.artifacts import files, metadata, receipt, restore, restore_all
 from bot.errors import UsageError
 from bot.regular_files import require_regular
 from bot.terminal import print_sql
@@ -52,4 +52,7 @@ def restore_all_sql(config: Path | None, directory: Path | None, without: Sequen
 
 def _bundle(config: Path | None, directory: Path | None) -> tuple[Path, metadata.Metadata]:
     bundle = (directory or settings.load(config=config).migration_data_dir).absolute()
+    receipt.refuse_purged(
+        bundle, unchanged="nothing was printed", do="use a copy of the bundle, if there is one outside its retention"
+    )
     return bundle, metadata.read(bundle / files.METADATA)

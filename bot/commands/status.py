@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings
-from bot.commands.overview import overview, retained_until, window_ends
+from bot.artifacts import kept
+from bot.artifacts.retention import holdings
+from bot.commands.overview import overview, window_ends
 from bot.directory_lock import holder_of, is_locked
 from bot.edges.clock import SystemClock
 from bot.plan import display, window
 from bot.plan.gate import Gate
+from bot.plan.retention import kept_until
 from bot.plan.run import Run
 from bot.plan.text import plain
 from bot.plan.texts.next_step import next_step
@@ -27,13 +30,18 @@ def status(config: Path | None, *, as_json: bool) -> int:
     run = read_run(directory)
     running = is_locked(directory)
     pid = holder_of(directory) if running else None
+    held = holdings(directory, run) if directory.is_dir() else []
     if as_json:
         bot = {"running": running, "pid": pid}
-        tell(json.dumps(summary(run) | {"bot": bot, "frozen": run is not None and run.frozen}, indent=2))
-    elif run is None:
-        tell(f"No run in {directory}. `cutover run` opens one.")
+        frozen = run is not None and run.frozen
+        tell(json.dumps(summary(run) | {"bot": bot, "frozen": frozen, "kept": kept.as_json(held)}, indent=2))
+        return 0
+    now = SystemClock().now()
+    dates = kept.told(held, now)
+    if run is None:
+        tell("\n".join([f"No run in {directory}. `cutover run` opens one.", *(f"  {line}" for line in dates)]))
     else:
-        tell("\n".join(overview(run, SystemClock().now(), running=running, pid=pid)))
+        tell("\n".join(overview(run, now, running=running, pid=pid, kept=dates)))
     return 0
 
 
@@ -96,7 +104,7 @@ def _more(run: Run) -> dict[str, Any]:
         "frozenSince": _iso(run.frozen_since if run.frozen else None),
         "frozenAt": _iso(run.frozen_at if run.frozen else None),
         "window": {"minutes": window.minutes(run), "endsAt": _iso(window_ends(run))},
-        "retainUntil": retained_until(run).isoformat(),
+        "retainUntil": kept_until(run).isoformat(),
         "next": plain(next_step(run, bot="the bot")),
     }
 

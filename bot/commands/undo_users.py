@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot import logs, settings
-from bot.artifacts import data_directory, files
+from bot.artifacts import data_directory, files, receipt
 from bot.artifacts.scratch import Scratch
 from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
@@ -29,6 +29,11 @@ def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str], qui
     chosen = settings.load(("target",), config=config)
     logs.configure(chosen.secrets)
     directory = chosen.migration_data_dir
+    receipt.refuse_purged(
+        directory,
+        unchanged="nobody was removed from Stack Auth, since it is no longer known whom the run created",
+        do=f"name a copy of the directory with its {files.USERS} in MIGRATION_DATA_DIR, or look in Stack Auth",
+    )
     run = read_run(directory)
     _must_have_ended(run, directory)
     assert run is not None

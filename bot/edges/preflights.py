@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from bot import obstacles
+from bot.artifacts import kept
 from bot.doctor import Heard, Question, Service
 from bot.edges.clock import SystemClock
 from bot.edges.services import Services, secret, slack_app_token
 from bot.examiners import this_machine
 from bot.plan.findings import Finding
+from bot.record import read_run
 from bot.settings import Settings
 from bot.slack import preflight as slack
 from bot.stackauth import preflight as stack_auth
@@ -60,12 +62,17 @@ def _this_machine(settings: Settings) -> Service:
         if (finding := this_machine.accepted_reasons(settings.users.accept, REASONS)) is not None:
             yield finding
 
+    async def personal_data(heard: Heard) -> AsyncIterator[Finding]:
+        directory = settings.migration_data_dir.absolute()
+        yield kept.finding(directory, read_run(directory), SystemClock().now())
+
     return Service(
         name="machine",
         title="This machine",
         questions=[
             Question(check="data-directory", ask=directory),
             Question(check="accepted-reasons", ask=accepted),
+            Question(check="personal-data", ask=personal_data),
         ],
     )
 

@@ -6,7 +6,8 @@ cancels work that is no longer due (that is how an abort or a drift stops a step
 
     ask    who is the author of a message: first of what may start or stop something, then of what only asks
     post   new messages: gates, alarms and summaries, then findings, then answers; of a kind the longest owed first
-    edit   of what stands in the channel: the gate at hand, then all else, the header last and behind urgent posts
+    edit   of what stands in the channel: the gate at hand, then all else, the header last and behind urgent posts;
+           before the header the reminder that is left for the end of the retention
     work   verification and the judging of its approvals, step, freeze, thaw: never two at once
 
 Posts and edits wait for nothing but their own kind: a channel that takes no edits still gets its alarms, and a flood
@@ -21,7 +22,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.plan import display, posts, signals
+from bot.plan import display, posts, retention, signals
 from bot.plan.delivery import Delivery
 from bot.plan.events import MessageHeard, MessageKind, SignalAccepted
 from bot.plan.run import Phase, Run
@@ -75,6 +76,15 @@ class Redraw(Action):
 @dataclass(frozen=True, kw_only=True)
 class PinHeader(Action):
     ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveReminder(Action):
+    """Let the channel's service post a message when the retention ends. `look_first` is set when an earlier try may
+    have succeeded.
+    """
+
+    look_first: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +198,7 @@ def _urgency(run: Run, post: posts.Post) -> int:
             return _FIRST
 
 
-def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader]:
+def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader | LeaveReminder]:
     """`header` is False while a gate, an alarm or a summary is to be posted: the header shows where all that stands."""
     board, *others = run.deliveries.values()
     for delivery in sorted(others, key=lambda d: d.post.key != run.gate_key):
@@ -196,6 +206,8 @@ def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader]:
             yield _redraw(run, delivery)
     if board.stands and not run.pinned:
         yield PinHeader(key=f"{board.post.key}/pin", ts=board.ts)
+    if retention.owes_reminder(run):
+        yield LeaveReminder(key=f"{run.run_id}/retention-reminder", look_first=run.reminder.post_at is not None)
     if header and _is_stale(run, board):
         yield _redraw(run, board)
 

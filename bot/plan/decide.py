@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.plan import events as e
-from bot.plan import posts, signals, thawing, verifying, watching, window
+from bot.plan import posts, retention, signals, thawing, verifying, watching, window
 from bot.plan.commands import table as words
 from bot.plan.evidence import put_forward
 from bot.plan.findings import MOVED, blocks
@@ -33,6 +33,7 @@ from bot.plan.inputs import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    ConfirmReminder,
     EndFreeze,
     EndStep,
     EndThaw,
@@ -41,8 +42,10 @@ from bot.plan.inputs import (
     FailStep,
     FailThaw,
     GiveUpPin,
+    GiveUpReminder,
     Hear,
     IntendPost,
+    IntendReminder,
     Judge,
     JudgeApprovals,
     Leave,
@@ -56,6 +59,7 @@ from bot.plan.inputs import (
     ReportDrift,
     ReportGuard,
     ReportLook,
+    ReportPurge,
     ReportSecondInstance,
     ReportThaw,
     TakeUp,
@@ -342,4 +346,8 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     ReportDeletion: (_ALWAYS, _report_deletion),
     ConfirmPin: (_ALWAYS, _confirm_pin),
     GiveUpPin: (_ALWAYS, _give_up_pin),
+    IntendReminder: (_ALWAYS, retention.intend_reminder),
+    ConfirmReminder: (_ALWAYS, retention.confirm_reminder),
+    GiveUpReminder: (_ALWAYS, retention.give_up_reminder),
+    ReportPurge: (_ALWAYS, retention.report_purge),
 }

@@ -295,6 +295,40 @@ class GiveUpPin:
     finding: Finding
 
 
+@dataclass(frozen=True, kw_only=True)
+class IntendReminder:
+    """A message is about to be left that the channel's service posts when the retention ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmReminder:
+    """The service holds it under `id`; "" when it was found posted already."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUpReminder:
+    """The service does not take it, as the finding says."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPurge:
+    """The data of people was removed from the run's directory; see `bot.plan.events.Purged`. A run in the archive is
+    not open, whatever it was when it was moved there.
+    """
+
+    began_at: datetime
+    by: str
+    why: str
+    files: int
+    bytes: int
+    digest: str
+    archived: bool = False
+
+
 Command = (
     TakeUp
     | Leave
@@ -328,4 +362,8 @@ Command = (
     | ReportDeletion
     | ConfirmPin
     | GiveUpPin
+    | IntendReminder
+    | ConfirmReminder
+    | GiveUpReminder
+    | ReportPurge
 )

@@ -24,6 +24,7 @@ from bot.plan.hold import Hold
 from bot.plan.offer import Offer
 from bot.plan.plan import Plan
 from bot.plan.posts import AlarmKey
+from bot.plan.reminder import Reminder
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.waiving import waives, waives_any
 
@@ -151,6 +152,8 @@ class Run:
     """Those that still stand."""
     pinned: bool = False
     """The header is pinned, or cannot be and that was told."""
+    reminder: Reminder = field(default_factory=Reminder)
+    purged_at: datetime | None = None
 
     @property
     def run_id(self) -> str:
@@ -359,12 +362,9 @@ class Run:
         """The key of the post that named the tables which cannot be read; "" when there is none."""
         if self.unreadable:
             return posts.alarm_key(self.run_id, AlarmKey("step-failed", (self.failures,)))
-        told = [
-            key
-            for key, d in self.deliveries.items()
-            if isinstance(d.post.body, Finding) and UNREADABLE in d.post.body.facts
-        ]
-        return told[-1] if told else ""
+        told = {key: delivery.post.body for key, delivery in self.deliveries.items()}
+        named = [key for key, body in told.items() if isinstance(body, Finding) and UNREADABLE in body.facts]
+        return named[-1] if named else ""
 
     @property
     def waivable(self) -> tuple[Finding, ...]:
@@ -383,11 +383,6 @@ class Run:
         checks = dict.fromkeys(f"{finding.check}: WHY" for finding in self.waivable)
         items = (f"{ITEM}{key}: WHY" for key in self.open_items)
         return (*self.open_reasons, *checks, *items, *(f"unreadable:{table}: WHY" for table in self.open_tables))
-
-    @property
-    def uploads(self) -> tuple[str, ...]:
-        """The ids of the files about users that were put into the channel."""
-        return tuple(d.ts for d in self.deliveries.values() if d.file is not None and not d.file.code)
 
     def answer_to(self, ts: str) -> Delivery | None:
         """The post that answers this message; None while nothing was decided to answer."""

@@ -6,16 +6,14 @@ The three files that say so are born after the handover, or without any bot, so 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from bot.artifacts import files
+from bot.artifacts import files, receipt
 from bot.errors import RecordDamaged
 from bot.journal import Line, read_chain
 from bot.ports import ThawRecord
@@ -40,25 +38,34 @@ class Undo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """purge.json, field by field as it stands there; `at` is None where it names no time that can be read."""
-
-    at: datetime | None
-    fields: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Afterwards:
-    """`thaw` is what thaw.json says last, which the journal may know too."""
+    """`thaw` is what thaw.json says last, which the journal may know too; `purges` are the entries of purge.json, and
+    `unreadable` is the sentence on one that cannot be read.
+    """
 
     undos: tuple[Undo, ...] = ()
     thaw: ThawRecord | None = None
-    purge: Receipt | None = None
+    purges: tuple[receipt.Entry, ...] = ()
+    unreadable: str = ""
+
+    @property
+    def purged(self) -> receipt.Entry | None:
+        """The last purge of the run's own data; None when it is still here."""
+        return next((entry for entry in reversed(self.purges) if entry.run_id is not None), None)
+
+    @property
+    def undo_purged(self) -> bool:
+        """Whether anybody was removed again is no longer told."""
+        return any(removed.file == files.UNDO for entry in self.purges for removed in entry.removed)
 
 
 def afterwards(directory: Path) -> Afterwards:
     """Raises RecordDamaged when undo.jsonl is not what was written."""
-    return Afterwards(undos=tuple(_undos(directory / files.UNDO)), thaw=_thaw(directory), purge=_purge(directory))
+    undos, thaw = tuple(_undos(directory / files.UNDO)), _thaw(directory)
+    try:
+        return Afterwards(undos=undos, thaw=thaw, purges=receipt.read(directory).purges)
+    except RecordDamaged as error:
+        return Afterwards(undos=undos, thaw=thaw, unreadable=f"{error.happened}.")
 
 
 def _undos(path: Path) -> Iterator[Undo]:
@@ -113,35 +120,6 @@ def _thaw(directory: Path) -> ThawRecord | None:
         return None
 
 
-def _purge(directory: Path) -> Receipt | None:
-    text = _read(directory / PURGE)
-    if not text:
-        return None
-    try:
-        receipt = json.loads(text)
-    except (ValueError, RecursionError):
-        receipt = None
-    if not isinstance(receipt, dict):
-        return Receipt(at=None, fields=((PURGE, "cannot be read"),))
-    at = next((found for name in _WHEN if (found := _time(receipt.get(name))) is not None), None)
-    return Receipt(at=at, fields=tuple((name, _in_words(value)) for name, value in receipt.items()))
-
-
-PURGE = "purge.json"
-_WHEN = ("endedAt", "at", "when", "purgedAt", "beganAt")
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return f"{value}"
-    if isinstance(value, list | dict) and len(value) > _MOST_IN_WORDS:
-        return f"{len(value):,} entries"
-    return json.dumps(value, ensure_ascii=False)
-
-
-_MOST_IN_WORDS = 10
-
-
 def _read(path: Path) -> bytes:
     """b"" for a file that is not there, is none of ours, or cannot be read."""
     try:
@@ -149,14 +127,3 @@ def _read(path: Path) -> bytes:
             return file.read(_LARGEST)
     except OSError:
         return b""
-
-
-_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
-
-
-def _time(value: Any) -> datetime | None:
-    """None for what is no time with its zone, written as text."""
-    try:
-        return _TIME.validate_python(value) if isinstance(value, str) else None
-    except ValidationError:
-        return None

@@ -36,6 +36,7 @@ class Moment:
 DELIVERY = (e.PostIntended, e.Posted, e.PostEdited, e.HeaderPinned)
 ELSEWHERE = (
     e.MessageHeard, e.Answered, e.VerificationBegan, e.FindingMade, e.ChecksPassed, e.WatchRebased, e.PinGivenUp,
+    e.RetentionReminderIntended, e.RetentionReminderGivenUp,
 )  # fmt: skip
 """Told, and not on the timeline: the page has them beside their checkpoint, or in the list of every line."""
 
@@ -102,6 +103,8 @@ KINDS: Mapping[type[e.Event], str] = {
     e.PostLost: "message lost",
     e.SecondInstanceSeen: "second bot",
     e.SecondInstanceGone: "second bot",
+    e.RetentionReminderLeft: "reminder",
+    e.Purged: "purge",
 }
 """By kind of event its word on the timeline. One that is not here gets the name that it has in the journal."""
 
@@ -286,5 +289,17 @@ TOLD: Mapping[type[e.Event], Callable[[Any], Text]] = {
     e.ThawFailed: _why("The thaw failed: {why}"),
     e.Unfrozen: _of("What rested on the freeze is void."),
     e.RunAborted: _of("The run is aborted."),
+    e.RetentionReminderIntended: lambda event: say(
+        "A reminder was to be left in Slack, for {at}.", at=f"{event.post_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    ),
+    e.RetentionReminderLeft: _of("Slack keeps the reminder for the end of the retention."),
+    e.RetentionReminderGivenUp: lambda event: marked(event.finding.evidence),
+    e.Purged: lambda event: say(
+        "The data of people was purged by {by}: {files} files, the list of which has the digest {digest}. Reason: {why}",
+        by=Foreign(event.by),
+        files=number(event.files),
+        digest=event.digest[:12],
+        why=Foreign(event.why),
+    ),
 }
 """A sentence for each kind of event, or more."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 
 from bot.artifacts.metadata import Metadata
@@ -17,6 +17,7 @@ from bot.plan import events as e
 from bot.plan import posts
 from bot.plan.fold import after
 from bot.plan.results import HandoverResult
+from bot.plan.retention import kept_until
 from bot.plan.run import Run
 from bot.plan.text import Text, named, say
 from bot.plan.texts.amounts import number
@@ -91,10 +92,7 @@ class Evidence:
     @property
     def kept_until(self) -> datetime:
         """As the mapping says, or before there is one the settings."""
-        users = self.run.users
-        if users is None or users.dry_run:
-            return self.run.opened.at + timedelta(days=self.run.opened.retain_days)
-        return users.retain_until
+        return kept_until(self.run)
 
     @property
     def is_thaw_unknown(self) -> bool:

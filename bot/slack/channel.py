@@ -28,7 +28,7 @@ from bot.plan.posts import Attached, Post, Prose, header_key
 from bot.plan.run import Run
 from bot.plan.texts.attention import not_attached
 from bot.ports import Attachment, Headway
-from bot.slack import authority, uploads
+from bot.slack import authority, reminder, uploads
 from bot.slack.calls import Identity, Refused, Troubled, done, understood
 from bot.slack.inbound import catchup
 from bot.slack.payloads import Posted, own_key
@@ -247,6 +247,12 @@ class SlackChannel:
                 "Pin the header yourself if you want it at hand, after unpinning another message where pins are full.",
             )
         return None
+
+    async def leave_reminder(self, run: Run) -> str | Finding:
+        return await reminder.leave(self._client, self._channel, run)
+
+    async def find_reminder(self, run: Run) -> str | Finding | None:
+        return await reminder.find(self._client, self._channel, run)
 
     async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         return await authority.standing_in(

@@ -27,7 +27,11 @@ class Scope:
 
 
 SCOPES = (
-    Scope(name="chat:write", methods=("chat.postMessage", "chat.update"), what_for="post checkpoints and findings"),
+    Scope(
+        name="chat:write",
+        methods=("chat.postMessage", "chat.update", "chat.scheduleMessage", "chat.deleteScheduledMessage"),
+        what_for="post checkpoints and findings, and leave a reminder for the end of the retention",
+    ),
     Scope(
         name="channels:history",
         methods=("conversations.history", "conversations.replies"),
@@ -49,13 +53,20 @@ SCOPES = (
     Scope(name="pins:write", methods=("pins.add",), what_for="pin the header"),
     Scope(
         name="files:write",
-        methods=("files.getUploadURLExternal", "files.completeUploadExternal"),
-        what_for="attach the list of users to fix, without addresses, in the thread of the Users checkpoint",
+        methods=("files.getUploadURLExternal", "files.completeUploadExternal", "files.delete"),
+        what_for="attach the list of users to fix, without addresses, in the thread of the Users checkpoint, and "
+        "delete it when the run is purged",
+        spare=True,
+    ),
+    Scope(
+        name="files:read",
+        methods=("files.list",),
+        what_for="find the files that the bot attached, so that `cutover purge` can delete them",
         spare=True,
     ),
     Scope(name="commands", methods=(), what_for=f"the slash command {COMMAND}"),
 )
-WITHOUT_SCOPE = ("auth.test", "apps.connections.open")
+WITHOUT_SCOPE = ("auth.test", "apps.connections.open", "chat.scheduledMessages.list")
 """Methods that every token of their kind may call."""
 
 

@@ -198,6 +198,51 @@ class Sharing(_Shape):
     files: tuple[_SharedFile, ...] = ()
 
 
+class Scheduled(_Shape):
+    """The answer of chat.scheduleMessage."""
+
+    scheduled_message_id: str
+
+
+class _ToBePosted(_Shape):
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # the id is told as a number in one place, as text in another
+
+    id: str
+    post_at: int
+    text: str = ""
+
+
+class ScheduledMessages(_Shape):
+    """A page of what Slack is still to post for our app."""
+
+    scheduled_messages: tuple[_ToBePosted, ...]
+    response_metadata: _Cursor | None = None
+
+    @property
+    def cursor(self) -> str:
+        """ "" on the last page."""
+        return self.response_metadata.next_cursor if self.response_metadata else ""
+
+
+class _Paging(_Shape):
+    pages: int = 1
+
+
+class UploadedFile(_Shape):
+    """`user` is who uploaded it."""
+
+    id: str
+    name: str = ""
+    user: str = ""
+
+
+class Files(_Shape):
+    """A page of files.list."""
+
+    files: tuple[UploadedFile, ...]
+    paging: _Paging = _Paging()
+
+
 class PinCount(_Shape):
     """What the answer of conversations.history says besides messages."""
 

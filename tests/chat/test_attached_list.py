@@ -20,6 +20,7 @@ from bot.artifacts.attention import without_addresses
 from bot.errors import OutcomeUnknown, ServiceUnreachable
 from bot.plan import events as e
 from bot.plan.results import Attention
+from bot.plan.retention import uploads
 from bot.plan.run import Run
 from bot.rehearsal.standins.slack import Message, SlackStandin
 from bot.slack import channel as channels
@@ -121,7 +122,7 @@ async def test_the_list_stands_in_the_thread_of_its_gate_without_addresses(liste
     [message], [file] = night.shared, night.slack.files
     assert message.thread_ts == night.night.run.deliveries[night.night.run.gate_key].ts
     assert file.name == "cutover-20241124-ab12-attention-1.csv"
-    assert night.night.run.uploads == (file.id,)
+    assert uploads(night.night.run) == (file.id,)
     rows = list(csv.reader(io.StringIO(file.content.decode(), newline="")))
     assert rows[0] == ["id", "reason", "carried", "todo"]
     assert len(rows) == 1 + USERS
@@ -176,7 +177,7 @@ async def test_the_list_is_shared_once_whatever_becomes_of_a_call(
         night.night.channel._may_be_shared.clear()
     await night.tried()
     assert len(night.shared) == 1
-    assert night.night.run.uploads == (night.slack.files[0].id,)
+    assert uploads(night.night.run) == (night.slack.files[0].id,)
 
 
 async def test_without_the_scope_the_words_stand_alone(listed: Begun) -> None:

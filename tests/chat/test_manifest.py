@@ -10,7 +10,10 @@ import pytest
 
 from bot import slack
 from bot.rehearsal.standins.slack import methods
+from bot.slack.calls import Refused, identify
+from bot.slack.client import connect
 from bot.slack.manifest import SCOPES, WITHOUT_SCOPE, lacking, manifest
+from tests.chat.conftest import Start
 
 _SCHEMA = json.loads((Path(__file__).parent / "data" / "manifest.schema.2.0.0.json").read_text(encoding="utf-8"))
 
@@ -60,7 +63,7 @@ def test_the_stand_in_asks_for_the_same_scopes() -> None:
 
 def test_a_token_is_told_what_it_lacks() -> None:
     """For this kind of channel only, and for groups only where there are any."""
-    have = {"chat:write", "channels:history", "channels:read", "users:read", "pins:write", "files:write"}
+    have = {"chat:write", "channels:history", "channels:read", "users:read", "pins:write", "files:write", "files:read"}
     assert [scope.name for scope in lacking(have, private=False, groups=False)] == ["commands"]
     assert [scope.name for scope in lacking(have, private=False, groups=True)] == ["usergroups:read", "commands"]
     assert [scope.name for scope in lacking(have, private=True, groups=False)] == [
@@ -68,3 +71,13 @@ def test_a_token_is_told_what_it_lacks() -> None:
         "groups:read",
         "commands",
     ]
+
+
+async def test_a_night_goes_on_without_the_scopes_of_a_purge(start: Start) -> None:
+    """`doctor` names what is lost; only what a night needs refuses it."""
+    slack = await start(scopes=methods.DEFAULT_SCOPES - {"files:read", "files:write"})
+    found = await identify(connect(slack.bot_token, slack.api_url), channel=slack.channel.id, app_token=slack.app_token)
+    assert len(found.lacks) == 2
+    slack = await start(scopes=methods.DEFAULT_SCOPES - {"pins:write"})
+    with pytest.raises(Refused):
+        await identify(connect(slack.bot_token, slack.api_url), channel=slack.channel.id, app_token=slack.app_token)

@@ -14,6 +14,7 @@ from bot.plan.evidence import offer
 from bot.plan.findings import Finding, Verdict, failed, warned
 from bot.plan.posts import Post, Prose
 from bot.plan.results import Attention, TableTotal
+from bot.plan.retention import uploads
 from bot.plan.run import Run
 from bot.plan.text import Code, Foreign, say, stacked
 from bot.plan.texts import way_back
@@ -423,7 +424,7 @@ def test_the_way_back_is_a_file_in_the_first_gates_thread(story: Any) -> None:
     assert post.body == posts.Attached(f"cutover-{RUN}-thaw-1.sql", way_back.SAYS, "SELECT 1;\nSELECT count(*);\n")
     attached = _way_back_posted(story, run, ts="F0123")
     assert [key for key in attached.deliveries if "way-back" in key] == [post.key]
-    assert attached.uploads == ()  # nothing of it is about users
+    assert uploads(attached) == ()  # nothing of it is about users
 
 
 def _way_back_posted(story: Any, run: Run, ts: str) -> Run:

@@ -21,7 +21,7 @@ from bot.ports import Look, Progress, Report
 from tests.conducting.worlds import AWAY, Trouble, World, turning, until
 from tests.plan.histories import BOT, EVE, START, result_of
 
-_EFFECTS = ("post", "redraw", "pin", "permission", "examine", "step")
+_EFFECTS = ("post", "redraw", "pin", "permission", "examine", "step", "leave_reminder")
 _WAY_OUT = 30
 """Lines, after which a night is as any other."""
 

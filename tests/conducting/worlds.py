@@ -120,6 +120,12 @@ class World:
         self.progress: list[Headway | None] = []
         """What each edit showed."""
         self.pins: list[str] = [d.ts for d in list(night.run.deliveries.values())[:1] if night.run.pinned]
+        self.reminders: list[datetime] = [
+            at for at in [night.run.reminder.post_at] if at and night.run.reminder.settled
+        ]
+        """When each message that was left for later is to be posted."""
+        self.reminder_refused: Finding | None = None
+        """What the channel answers instead of keeping one."""
         self.pin_refused: Finding | None = None
         """What the channel answers instead of pinning."""
         self.always: dict[str, tuple[float, CutoverError]] = {}
@@ -285,6 +291,7 @@ class World:
             key: display.displayed_state(run, delivery.post) for key, delivery in run.deliveries.items()
         }
         assert set(self.pins) == {next(iter(run.deliveries.values())).ts}
+        assert self.reminders == ([run.reminder.post_at] if run.handover is not None else [])
 
 
 async def _nothing_moved(run: Run) -> Sequence[str]:
@@ -361,6 +368,19 @@ class _Channel:
         if self.world.pin_refused is None:
             await self.world.effect("pin", lambda: self.world.pins.append(ts), LOST)
         return self.world.pin_refused
+
+    async def leave_reminder(self, run: Run) -> str | Finding:
+        at = run.reminder.post_at
+        assert at is not None
+        if self.world.reminder_refused is None:
+            await self.world.effect("leave_reminder", lambda: self.world.reminders.append(at), LOST)
+        return self.world.reminder_refused or f"Q{at.timestamp():.0f}"
+
+    async def find_reminder(self, run: Run) -> str | Finding | None:
+        at = run.reminder.post_at
+        assert at is not None
+        there = await self.world.effect("find_reminder", lambda: at in self.world.reminders, AWAY)
+        return f"Q{at.timestamp():.0f}" if there else None
 
     async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
         try:

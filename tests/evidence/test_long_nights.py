@@ -331,8 +331,13 @@ def test_what_came_after_the_handover_is_told(ended: Path, tmp_path: Path) -> No
                 {"check": "thaw-writes", "verdict": "pass", "evidence": "Supabase writes <again>."}]}
         )
     )  # fmt: skip
-    receipt = {"runId": "r", "endedAt": "2026-06-01T07:00:00Z", "by": "ada", "why": "</td><b>done", "files": ["x"] * 30}
-    (directory / "purge.json").write_text(json.dumps(receipt))
+    purge = {"runId": "r", "retainUntil": "2026-05-30T00:00:00Z", "beganAt": "2026-06-01T07:00:00Z", "by": "ada"}
+    purge |= {
+        "endedAt": "2026-06-01T07:00:09Z",
+        "why": "</td><b>done",
+        "removed": [{"file": f"{n}.json", "bytes": 100, "sha256": None} for n in range(30)],
+    }
+    (directory / "purge.json").write_text(json.dumps({"purges": [purge]}))
     assert report(None, directory) == 0
     after = Audit(directory)
     after.must_all()
@@ -349,7 +354,7 @@ def test_what_came_after_the_handover_is_told(ended: Path, tmp_path: Path) -> No
     assert "The journal does not have it" in terms["Thaw without the bot"]
     assert "thaw-writes : pass . Supabase writes <again>." in terms["Thaw without the bot"]
     section = after.section("afterwards")
-    assert "by ada why </td><b>done files 30 entries" in section
+    assert "2026-06-01 07:00:00 UTC: the run 30, 3.0 kB ada </td><b>done nothing" in section
     assert [after.cell(row, "When") for row in after.rows("purge")] == ["2026-06-01 07:00:00"]
     assert [after.cell(row, "Line") for row in after.rows("undo")] == ["undo.jsonl 1"]
 
@@ -387,14 +392,16 @@ def test_every_gate_says_where_it_stands(place: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "receipt", [b"", b"[]", b"\xff{", b"[" * 100_000, b'{"at": 1e999, "x": null, "y": {"z": [1]}}']
+    "receipt", [b"", b"[]", b"\xff{", b"[" * 100_000, b'{"purges": [{"beganAt": 1e999, "x": null, "y": {"z": [1]}}]}']
 )
 def test_a_receipt_of_any_form_makes_a_page(ended: Path, tmp_path: Path, receipt: bytes) -> None:
-    """Another version may have written it: what can be read is shown, and the rest is said to be unreadable."""
+    """What cannot be read is said to be unreadable."""
     directory = shutil.copytree(ended, tmp_path / "data")
     (directory / "purge.json").write_bytes(receipt)
     assert report(None, directory) == 0
-    Audit(directory).must_be_sound()
+    page = Audit(directory)
+    page.must_be_sound()
+    assert page.terms("afterwards")["Purge"] == "purge.json is damaged or cannot be read."
 
 
 def test_a_damaged_undo_has_no_page(ended: Path, tmp_path: Path) -> None:

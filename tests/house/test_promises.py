@@ -40,6 +40,7 @@ def test_the_commands_and_their_options() -> None:
         "abort": {"--config", "--yes"},
         "undo-users": {"--config", "--yes", "--adopted-by", "--quiet"},
         "attention": {"--config", "--csv", "--reason"},
+        "purge": {"--config", "--now"},
         "manifest": {"--config", "--name", "--url"},
         "rehearse": {"--auto", "--port", "--users", "--rows", "--plan"},
     }
@@ -94,11 +95,15 @@ def test_the_files_of_the_data_directory() -> None:
         "THAW": "thaw.json",
         "SUMS": "SHA256SUMS",
         "REPORT": "report.html",
+        "PURGE": "purge.json",
         "ARCHIVE": "archive",
         "PRACTICE": "practice",
+        "TIMINGS": "timings.json",
+        "REJECTED": "rejected",
         "LOCK": ".cutover.lock",
         "GITIGNORE": ".gitignore",
         "PARTIAL": ".partial",
+        "SCRATCH": ".scratch-",
     }
 
 
@@ -168,6 +173,7 @@ def test_the_events_of_the_journal() -> None:
         "second-instance-seen", "second-instance-gone", "pin-given-up",
         "checks-passed", "approval-lapsed", "watch-rebased",
         "checklist-opened", "item-ticked", "item-unticked", "item-accepted",
+        "retention-reminder-intended", "retention-reminder-left", "retention-reminder-given-up", "purged",
     }  # fmt: skip
 
 

@@ -92,6 +92,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
         assert [post["run_id"] for post in closing] == [old]
         assert next(post["status"] for post in posts(night, "cutover_run")) == "done"
         assert (night.directory / "archive" / old / "SHA256SUMS").exists()
+        assert [old in message.text for message in night.slack.scheduled] == [True], "the reminder stays, and is one"
         keys = [m.payload["key"] for m in night.slack.messages if m.payload]
         assert len(keys) == len(set(keys))
 

@@ -28,6 +28,7 @@ from bot.plan.inputs import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    ConfirmReminder,
     EndFreeze,
     EndStep,
     EndThaw,
@@ -36,8 +37,10 @@ from bot.plan.inputs import (
     FailStep,
     FailThaw,
     GiveUpPin,
+    GiveUpReminder,
     Hear,
     IntendPost,
+    IntendReminder,
     Judge,
     JudgeApprovals,
     Leave,
@@ -52,6 +55,7 @@ from bot.plan.inputs import (
     ReportDrift,
     ReportGuard,
     ReportLook,
+    ReportPurge,
     ReportSecondInstance,
     ReportThaw,
     TakeUp,
@@ -91,6 +95,7 @@ __all__ = [
     "ConfirmEdit",
     "ConfirmPin",
     "ConfirmPost",
+    "ConfirmReminder",
     "EndFreeze",
     "EndStep",
     "EndThaw",
@@ -100,8 +105,10 @@ __all__ = [
     "FailThaw",
     "Finding",
     "GiveUpPin",
+    "GiveUpReminder",
     "Hear",
     "IntendPost",
+    "IntendReminder",
     "Judge",
     "JudgeApprovals",
     "Leave",
@@ -120,6 +127,7 @@ __all__ = [
     "ReportDrift",
     "ReportGuard",
     "ReportLook",
+    "ReportPurge",
     "ReportSecondInstance",
     "ReportThaw",
     "Run",
@@ -369,6 +377,9 @@ class Night:
                             displayed_state=display.displayed_state(self.run, delivery.post),
                         )
                     )
+                case do.LeaveReminder():
+                    self.do(IntendReminder())
+                    self.do(ConfirmReminder(id="Q1"))
                 case _:
                     self.do(ConfirmPin())
         return done

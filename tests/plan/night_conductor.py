@@ -29,9 +29,11 @@ from .histories import (
     ConfirmEdit,
     ConfirmPin,
     ConfirmPost,
+    ConfirmReminder,
     EndVerification,
     Hear,
     IntendPost,
+    IntendReminder,
     Judge,
     LosePost,
     Permission,
@@ -202,6 +204,12 @@ class Conductor(Model, RuleBasedStateMachine):
             self.witness.work_ended(key)
 
     def talk(self, action: do.Action, *, arrives: bool, told: bool) -> None:
+        if isinstance(action, do.LeaveReminder):
+            self.leave_reminder(action, arrives=arrives, told=told)
+        else:
+            self.talk_of_posts(action, arrives=arrives, told=told)
+
+    def talk_of_posts(self, action: do.Action, *, arrives: bool, told: bool) -> None:
         match action:
             case do.Deliver(delivery=delivery, look_first=look_first):
                 key = delivery.post.key
@@ -238,6 +246,14 @@ class Conductor(Model, RuleBasedStateMachine):
                     self.lose(header, told=arrives and told)
                 elif arrives and told:
                     self.dispatch(ConfirmPin())
+
+    def leave_reminder(self, action: do.LeaveReminder, *, arrives: bool, told: bool) -> None:
+        if not (action.look_first and self.world.reminders):
+            self.dispatch(IntendReminder())
+            self.world.reminders += arrives
+        assert self.world.reminders <= 1, "the reminder is left once"
+        if self.world.reminders and told:
+            self.dispatch(ConfirmReminder(id="Q1"))
 
     def stands(self, delivery: do.Delivery) -> bool:
         return self.world.channel.get(delivery.post.key) == delivery.ts

@@ -114,6 +114,8 @@ class World:
 
     channel: dict[str, str] = field(default_factory=dict)
     """Key -> ts of what really stands there, also when the bot does not know it."""
+    reminders: int = 0
+    """Left for the end of the retention, and kept by the channel's service."""
     stood: dict[str, str] = field(default_factory=dict)
     """Key -> ts at which it first stood there."""
     said: dict[str, Message] = field(default_factory=dict)

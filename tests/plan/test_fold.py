@@ -29,7 +29,9 @@ from .histories import (
     FailStep,
     FailThaw,
     GiveUpPin,
+    GiveUpReminder,
     IntendPost,
+    IntendReminder,
     Leave,
     LosePost,
     Night,
@@ -38,6 +40,7 @@ from .histories import (
     ReportDrift,
     ReportGuard,
     ReportLook,
+    ReportPurge,
     ReportSecondInstance,
     Run,
     TakeUp,
@@ -144,6 +147,18 @@ def _released_night() -> Night:
     night.talk()
     night.ask("release")
     night.talk()
+    night.do(ReportPurge(began_at=night.now, by="deploy", why="all is moved", files=9, bytes=900, digest="d"))
+    return night
+
+
+def _unreminded_night() -> Night:
+    """What happens only where Slack takes no reminder."""
+    night = night_at("handover runs")
+    night.do(BeginStep())
+    night.do(EndStep(result=result_of("handover")))
+    night.do(IntendReminder())
+    night.do(GiveUpReminder(finding=warned("retention-reminder", "Not taken.", "Put it into your calendar.")))
+    night.talk()
     return night
 
 
@@ -160,10 +175,11 @@ def _attested_night() -> Night:
 
 def test_every_event_keeps_its_meaning_through_the_journal() -> None:
     """Each kind that there is happens in one of these nights, is read back as it was, and adds up to the same run."""
-    aborted, released, attested = _full_night(), _released_night(), _attested_night()
-    kinds = {type(event) for night in (aborted, released, attested) for event in night.events}
+    aborted, released = _full_night(), _released_night()
+    nights = (aborted, released, _attested_night(), _unreminded_night())
+    kinds = {type(event) for night in nights for event in night.events}
     assert kinds == set(e.KINDS)
-    for night in (aborted, released, attested):
+    for night in nights:
         assert [from_record(to_record(event)) for event in night.events] == night.events
         assert night.restarted() == night.run
     assert (aborted.run.phase, released.run.phase) == (Phase.ABORTED, Phase.DONE)

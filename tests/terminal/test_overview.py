@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.commands.overview import overview, retained_until
+from bot.commands.overview import overview
 from bot.commands.status import summary
 from bot.plan import events as e
 from bot.plan.compose import compose
+from bot.plan.retention import kept_until
 from tests.plan.histories import ANN, PLACES, START, Night, ReportLook, TellWindow, night_at
 from tests.terminal.conftest import masked, must_match
 
@@ -86,7 +87,7 @@ def test_for_programs_the_window_and_the_freeze_are_times() -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_what_is_kept_has_a_date_from_the_first_moment(place: str) -> None:
     """The run's opening and the days of the settings, until the mapping says its own."""
-    assert retained_until(night_at(place).run) == START + timedelta(days=90)
+    assert kept_until(night_at(place).run) == START + timedelta(days=90)
 
 
 @pytest.mark.parametrize("place", PLACES)

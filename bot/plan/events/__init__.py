@@ -18,6 +18,7 @@ from bot.plan.events.fact import *
 from bot.plan.events.gates import *
 from bot.plan.events.opening import *
 from bot.plan.events.people import *
+from bot.plan.events.retention import *
 from bot.plan.events.source import *
 
 KINDS: tuple[type[Event], ...] = (

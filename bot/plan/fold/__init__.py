@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan import posts
-from bot.plan.fold import channel, gates, people, source
+from bot.plan.fold import channel, gates, people, retention, source
 from bot.plan.fold.effect import effect
 from bot.plan.outbox import owe
 from bot.plan.posts import Post
 from bot.plan.run import Run
 
-__all__ = ["after", "channel", "fold", "gates", "people", "source"]
+__all__ = ["after", "channel", "fold", "gates", "people", "retention", "source"]
 
 _ACTS = (
     e.SignalAccepted,

@@ -20,12 +20,11 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.artifacts.data_directory import sweep_partials
 from bot.artifacts.durable import created
-from bot.artifacts.files import ATTENTION, FREEZE_PRIOR, MAPPING, METADATA, PARTIAL, THAW
+from bot.artifacts.files import PARTIAL, RESERVED
 from bot.supabase.catalog import Table
 from bot.supabase.export.rows.record import OnDisk
 
 NAME = f"export{PARTIAL}"
-NOT_TABLES = {METADATA, MAPPING, ATTENTION, FREEZE_PRIOR, THAW}
 
 
 class Basis(BaseModel):
@@ -93,7 +92,7 @@ class Leavings:
         keep = {f"{key}.json" for key in kept}
         sweep_partials(self._directory)
         for path in self._directory.glob("*.json"):
-            if path.name not in NOT_TABLES | keep and path.is_file():
+            if path.name not in RESERVED | keep and path.is_file():
                 path.unlink()
 
     def kept(self, basis: Basis, tables: Mapping[str, Table]) -> dict[str, OnDisk]:
