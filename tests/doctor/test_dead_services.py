@@ -150,6 +150,7 @@ async def test_everything_down_is_one_line_each_also_as_json(
     assert (code, told["exitCode"]) == (5, 5)
     assert (told["lines"][0]["service"], told["lines"][0]["check"]) == ("machine", "data-directory")
     assert [(line["service"], line["check"], line["verdict"]) for line in told["lines"][1:]] == [
+        ("machine", "personal-data", "pass"),
         ("slack", "slack-connection", "fail"),
         ("database", "source-connection", "fail"),
         ("api", "api-keys", "fail"),

@@ -108,6 +108,7 @@ FIXED: Mapping[str, str] = {
         ],
         "other plans have nights of their own, in test_other_plans.py",
     ),
+    "users.verify": "a night has fewer users than a sample",
     "run.ephemeral_ok": "what a test leaves need not last, and its directory may be on a file system that does not",
 }
 ODD_SCHEMA = 'Ümzüge "24"; --'

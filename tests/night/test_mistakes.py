@@ -74,12 +74,13 @@ class World:
         """No line of stderr is a trace or shows a secret, and all but the last are log lines."""
         out, err = await asyncio.wait_for(process.communicate(), within)
         text = err.decode()
-        *log, last = text.splitlines()
+        log = [line for line in text.splitlines() if not line.startswith("cutover: ")]
+        said = [line for line in text.splitlines() if line.startswith("cutover: ")]
         assert all(json.loads(line)["level"] for line in log), text
         told = [secret for secret in self._secrets if secret in text or secret in out.decode()]
         assert told == []
         assert process.returncode is not None
-        return Ended(process.returncode, last.removeprefix("cutover: "), out.decode())
+        return Ended(process.returncode, said[0].removeprefix("cutover: "), out.decode())
 
     async def run(self, directory: Path, *arguments: str, **environment: str | None) -> Ended:
         return await self.ended(await self.start(directory, *arguments, **environment))

@@ -117,7 +117,7 @@ async def test_a_night_with_every_gate_and_one_of_the_teams_own(tmp_path: Path) 
             assert len(closing) == 1
             kinds = [event["type"] for event in journal(night)]
             assert kinds.count("item-ticked") == 2
-            assert any("accepted open by <@U0GRACE>" in text for text in texts(night, "cutover_checkpoint"))
+            assert any("accepted open by Grace (`U0GRACE`)" in text for text in texts(night, "cutover_checkpoint"))
             reported, _, err = await night.command("report")
             assert reported == 0, err
             audit = Audit(night.directory)

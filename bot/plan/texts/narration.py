@@ -254,6 +254,7 @@ TOLD: Mapping[type[e.Event], Teller] = {
     ),
     e.SecondInstanceGone: _fixed("No other process is connected to Slack as this bot any more."),
     e.PinGivenUp: lambda event, run: [_finding(event.finding)],
+    e.RetentionReminderGivenUp: lambda event, run: [_finding(event.finding)],
     e.PostLost: _fixed("Somebody deleted a message of the bot. It is posted again where it still matters."),
 }
 """By kind of event, what is said of it; any other is in `SILENT`."""
@@ -277,6 +278,9 @@ SILENT = frozenset(
         e.PostEdited,
         e.HeaderPinned,
         e.WatchRebased,  # nothing moved
+        e.RetentionReminderIntended,
+        e.RetentionReminderLeft,
+        e.Purged,  # by a command of its own
     }
 )
 
