@@ -79,10 +79,15 @@ async def _uploaded(client: AsyncWebClient, run: Run) -> list[str]:
             user=who.user_id, channel=run.opened.channel, ts_from=str(since), count=_A_PAGE, page=page
         )
         answer = understood(Files, await asked(listing, "list the bot's files"), "which files there are")
-        found += [file.id for file in answer.files if file.user == who.user_id and run.run_id in file.name]
+        found += [file.id for file in answer.files if file.user == who.user_id and _is_list_of(run, file.name)]
         if page >= answer.paging.pages:
             return found
         page += 1
+
+
+def _is_list_of(run: Run, name: str) -> bool:
+    """The SQL that thaws is of nobody, and stays."""
+    return run.run_id in name and name.endswith(".csv")
 
 
 async def _deleted(client: AsyncWebClient, id_: str) -> bool:

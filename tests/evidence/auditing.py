@@ -154,6 +154,7 @@ class Audit:
         told that the journal does not have.
         """
         rows = {int(line): row for row in self.timeline if (line := self.cell(row, "Line")).isdecimal()}
+        names = {line["user"]: line["name"] for line in self.lines if line.get("user") and line.get("name")}
         for line in self.lines:
             if (word := ON_THE_TIMELINE.get(line["type"])) is None:
                 continue
@@ -162,7 +163,8 @@ class Audit:
             at = line["at"]
             assert self.cell(row, "When") == f"{at[:10]} {at[11:19]}"
             if line.get("user"):
-                who = f"{line.get('name', '')} {line['user'].replace('settings', 'the settings')}".strip()
+                name = line.get("name") or names.get(line["user"], "")
+                who = f"{name} {line['user'].replace('settings', 'the settings')}".strip()
                 assert self.cell(row, "Who") == who
             for why in (line.get("why"), *line.get("changes", ())):
                 assert not why or why.replace("`", "").rstrip(".") in self._bare(row), why

@@ -393,4 +393,7 @@ async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
         assert after.keys() == before.keys()
         assert all(after[name].startswith(content) for name, content in before.items() if name == "journal.jsonl")
     keys = [m.payload["key"] for m in world.night.slack.messages if m.payload.get("run_id") == run.run_id]
-    assert sorted(keys) == sorted(set(keys)) == sorted(run.deliveries)
+    files = [key for key, delivery in run.deliveries.items() if delivery.file]
+    assert sorted([*keys, *files]) == sorted({*keys, *files}) == sorted(run.deliveries)
+    shared = [file.name for file in world.night.slack.files if run.run_id in file.name]
+    assert shared == [f"cutover-{run.run_id}-thaw-1.sql"]
