@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, WebSocket, async_playwright, expect
 
 _FLAGS = (
     "--no-sandbox",
@@ -42,6 +42,7 @@ async def browser_at(address: str) -> AsyncIterator[Page]:
     """
     wrong: list[str] = []
     asked: list[str] = []
+    acts: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(_FLAGS))
         context = await browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
@@ -51,9 +52,23 @@ async def browser_at(address: str) -> AsyncIterator[Page]:
         page.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         context.on("request", lambda request: asked.append(request.url))
-        page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://", 1)))
+
+        def follow(socket: WebSocket) -> None:
+            asked.append(socket.url.replace("ws://", "http://", 1))
+            socket.on("framesent", lambda frame: acts.append(f"> {frame}"))
+            socket.on(
+                "framereceived", lambda frame: acts.append(f"< {frame}") if '"answer"' in str(frame)[:30] else None
+            )
+
+        page.on("websocket", follow)
         await page.goto(address)
-        yield page
+        try:
+            yield page
+        except BaseException as error:
+            error.add_note("the page asked and was answered last:\n" + "\n".join(act[:300] for act in acts[-6:]))
+            if shots := os.environ.get("CUTOVER_SHOTS"):
+                await page.screenshot(path=Path(shots) / "failed.png")
+            raise
         await browser.close()
     origin = address.partition("/?")[0].rpartition("/")[0]
     assert not wrong, wrong

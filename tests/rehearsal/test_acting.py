@@ -39,6 +39,7 @@ _IMPOSSIBLE: list[dict[str, Any]] = [
     {"act": "say", "who": ADA, "text": "frozen", "as_bot": True},
     {"act": "press", "who": ADA, "ts": "1.000001", "action": "cutover_signal"},
     {"act": "edit", "ts": "1.000001", "text": "frozen"},
+    {"act": "open-file", "id": "../journal.jsonl"},
     {"act": "command", "name": "undo-users --yes"},
     {"act": "fault", "name": "all", "on": True},
     {"act": "fault", "name": "slack-cut", "on": True},

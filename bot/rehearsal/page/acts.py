@@ -48,6 +48,13 @@ class Delete(_Act):
     ts: _Ts
 
 
+class OpenFile(_Act):
+    """A file that was shared in the channel."""
+
+    act: Literal["open-file"]
+    id: str
+
+
 class RunSql(_Act):
     """In a session of its own, or in the one that was left open under this number."""
 
@@ -123,6 +130,7 @@ Act = (
     | Press
     | Edit
     | Delete
+    | OpenFile
     | RunSql
     | WriteByApi
     | OpenSession

@@ -21,6 +21,8 @@ from bot.rehearsal.standins.stackauth import Refusal
 
 _SLASH = "/cutover"
 _SECONDS_TO_ACK = 4
+_LARGEST_SHOWN = 200_000
+"""Bytes of a file."""
 Json = dict[str, Any]
 
 
@@ -48,7 +50,7 @@ class Doing:
 
     async def _do(self, act: acts.Act) -> Json:
         match act:
-            case acts.Say() | acts.Press() | acts.Edit() | acts.Delete():
+            case acts.Say() | acts.Press() | acts.Edit() | acts.Delete() | acts.OpenFile():
                 return await self._in_slack(act)
             case acts.RunSql() | acts.WriteByApi() | acts.OpenSession() | acts.CloseSession():
                 return await self._in_supabase(act)
@@ -70,7 +72,7 @@ class Doing:
 
     # -- people in Slack ----------------------------------------------------------------------------------------------
 
-    async def _in_slack(self, act: acts.Say | acts.Press | acts.Edit | acts.Delete) -> Json:
+    async def _in_slack(self, act: acts.Say | acts.Press | acts.Edit | acts.Delete | acts.OpenFile) -> Json:
         slack = self._night.slack
         match act:
             case acts.Say(who=who, text=text) if text == _SLASH or text.startswith(f"{_SLASH} "):
@@ -92,6 +94,11 @@ class Doing:
             case acts.Delete(ts=ts):
                 slack.delete(ts)
                 return {"says": "The message was deleted."}
+            case acts.OpenFile(id=id_):
+                file = next((file for file in slack.files if file.id == id_), None)
+                if file is None:
+                    raise CannotBeDone("The file was deleted.")
+                return {"says": "", "name": file.name, "text": file.content[:_LARGEST_SHOWN].decode(errors="replace")}
 
     async def _slash(self, user: str, text: str) -> Json:
         sent = self._night.slack.command(user, text)

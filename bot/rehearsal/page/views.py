@@ -23,6 +23,9 @@ def message(shown: Message, *, bot_user: str, pins: Collection[str]) -> Json:
         "bot": shown.user == bot_user,
         "text": shown.text,
         "blocks": list(shown.blocks),
+        "files": [
+            {"id": file["id"], "title": file["title"], "size": file["size"]} for file in shown.extra.get("files", ())
+        ],
         "type": shown.event_type,
         "checkpoint": shown.payload.get("checkpoint", ""),
         "status": shown.payload.get("status", ""),

@@ -2,7 +2,7 @@
 
 import { byId, element, replaceKeepingFocus } from "./element.js";
 import { blocks } from "./blocks.js";
-import { confirmed, chosen, written } from "./dialogs.js";
+import { confirmed, chosen, shown, written } from "./dialogs.js";
 import { message } from "./messages.js";
 import { say as note } from "./toast.js";
 import { ask, on } from "./wire.js";
@@ -22,6 +22,7 @@ const room = {
   seenOf: (ts) => seen.get(ts) ?? 0,
   openThread,
   more,
+  openFile,
   paste,
 };
 
@@ -150,6 +151,12 @@ async function more(one) {
     const text = await written("Edit the message", typedFrom(one.text));
     if (text) note(await ask({ act: "edit", ts: one.ts, text }));
   }
+}
+
+async function openFile(file) {
+  const answer = await ask({ act: "open-file", id: file.id });
+  if (answer.failed) note(answer);
+  else shown(answer.name, [element("pre", { tabindex: "0", role: "region", "aria-label": answer.name }, answer.text)]);
 }
 
 function typedFrom(text) {

@@ -1,13 +1,12 @@
-// One native dialog at a time: it holds the focus, Escape closes it, and the focus goes back to where it came from.
+// One native dialog at a time, a new element for each: it holds the focus, Escape closes it, and the focus goes back to
+// where it came from.
 
 import { byId, element } from "./element.js";
 
-const dialog = () => byId("dialog");
-
 function open(kind, title, body, acts) {
-  const shown = dialog();
-  if (shown.open) shown.close("");
-  shown.className = kind;
+  const before = byId("dialog");
+  before?.close("");
+  before?.remove();
   const form = element(
     "form",
     { method: "dialog" },
@@ -15,10 +14,15 @@ function open(kind, title, body, acts) {
     ...body,
     element("p.acts", {}, ...acts),
   );
-  shown.replaceChildren(form);
-  shown.returnValue = "";
-  shown.showModal();
-  return new Promise((answered) => shown.addEventListener("close", () => answered(shown.returnValue), { once: true }));
+  const dialog = element(`dialog.${kind}`, { id: "dialog", "aria-labelledby": "dialog-title" }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((answered) =>
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      answered(dialog.returnValue);
+    }),
+  );
 }
 
 function choice(value, text, kind = "") {

@@ -14,7 +14,7 @@ export function clock(seconds) {
 export function message(shown, room, replies = []) {
   if (shown.deleted) return [element("p.quiet", {}, "This message was deleted."), thread(shown, replies, room)];
   const author = room.personOf(shown.user);
-  const body = shown.bot && shown.blocks.length ? blocks(shown.blocks, room) : [element("div.said", {}, mrkdwn(shown.text, room))];
+  const body = shown.bot && shown.blocks.length ? blocks(shown.blocks, room) : [element("div", {}, mrkdwn(shown.text, room))];
   return [
     element("span.face", { "aria-hidden": "true", "data-role": author.role }, author.name.slice(0, 1).toUpperCase()),
     element(
@@ -32,9 +32,16 @@ export function message(shown, room, replies = []) {
         element("button.more", { "data-key": "more", "aria-label": `More about the message of ${author.name} at ${clock(shown.ts)}`, onclick: () => room.more(shown) }, "⋯"),
       ),
       ...body,
+      files(shown, room),
       thread(shown, replies, room),
     ),
   ];
+}
+
+function files(shown, room) {
+  if (!shown.files.length) return null;
+  const open = (file) => element("button.file", { "data-key": file.id, onclick: () => room.openFile(file) }, `📄 ${file.title}`);
+  return element("div.acts", {}, ...shown.files.map(open));
 }
 
 function thread(shown, replies, room) {
