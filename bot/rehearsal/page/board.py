@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -55,6 +55,7 @@ class Board:
         self._ended_at: float | None = None
         self._verified = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._sending = asyncio.Lock()
         hosting.on_change(self.stir)
         night.slack.on_change(self._of_message)
         night.stack.on_change(self._of_user)
@@ -80,12 +81,16 @@ class Board:
             self._looks.set()
 
     async def welcome(self, page: web.WebSocketResponse) -> None:
-        """Send everything, and from now on what changes."""
-        await page.send_json(self._introduction())
-        await page.send_json(self._messages_of(m.ts for m in self._night.slack.messages))
-        await page.send_json(self._users_of(self._night.stack.users.values(), ()))
-        await page.send_json(self._world())
-        self._pages.add(page)
+        """Send everything, and from now on what changes: what happens meanwhile is sent behind it."""
+        async with self._sending:
+            everything = [
+                self._introduction(),
+                self._messages_of(m.ts for m in self._night.slack.messages),
+                self._users_of(self._night.stack.users.values(), ()),
+                self._world(),
+            ]
+            self._pages.add(page)
+            await self._send(page, everything)
 
     def farewell(self, page: web.WebSocketResponse) -> None:
         self._pages.discard(page)
@@ -192,24 +197,24 @@ class Board:
             connections = self._night.slack.connections
             await asyncio.sleep(_MOMENT)
             self._stirred.clear()
-            messages, self._messages = self._messages, set()
-            users, self._users = self._users, {}
-            gone, self._gone = self._gone, set()
-            frames = [self._messages_of(messages)] if messages else []
-            frames += [self._users_of(users.values(), gone)] if users or gone else []
-            await self._to_all([*frames, self._world()])
+            async with self._sending:
+                messages, self._messages = self._messages, set()
+                users, self._users = self._users, {}
+                gone, self._gone = self._gone, set()
+                frames = [self._messages_of(messages)] if messages else []
+                frames += [self._users_of(users.values(), gone)] if users or gone else []
+                frames.append(self._world())
+                await asyncio.gather(*(self._send(page, frames) for page in list(self._pages)))
 
-    async def _to_all(self, frames: list[Json]) -> None:
-        async def send(page: web.WebSocketResponse) -> None:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    for frame in frames:
-                        await page.send_json(frame)
-            except (TimeoutError, ConnectionError):
-                self.farewell(page)
-                await page.close()
-
-        await asyncio.gather(*(send(page) for page in list(self._pages)))
+    async def _send(self, page: web.WebSocketResponse, frames: Sequence[Json]) -> None:
+        """In this order; a page that cannot keep up is cut off."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                for frame in frames:
+                    await page.send_json(frame)
+        except (TimeoutError, ConnectionError):
+            self.farewell(page)
+            await page.close()
 
     async def _look_on(self) -> None:
         """At the source, and at what `cutover status` says of the reasons that are open."""

@@ -94,7 +94,7 @@ class Page:
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy_for(text)})
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(heartbeat=20, max_msg_size=_LARGEST_ACT)
+        socket = web.WebSocketResponse(timeout=1.0, heartbeat=20, max_msg_size=_LARGEST_ACT)
         await socket.prepare(request)
         at_work: set[asyncio.Task[None]] = set()
         try:
