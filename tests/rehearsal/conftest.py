@@ -15,7 +15,7 @@ from bot.rehearsal.night import Night
 from bot.rehearsal.page.play import Stage, staged
 from tests.night.playing import fast_night
 
-WITHIN = 60
+WITHIN = 180
 
 
 @dataclass

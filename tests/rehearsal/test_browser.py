@@ -14,7 +14,7 @@ from tests.night.playing import assert_nothing_twice, fast_night, passed, post_o
 from tests.rehearsal.browsing import Keyboard, Pointer, browser_at, chromium, looked_at
 
 pytestmark = pytest.mark.browser
-_WITHIN = 120
+_WITHIN = 180
 
 
 @pytest.fixture(autouse=True)
