@@ -154,6 +154,8 @@ async def test_the_whole_plan_is_played_by_pointer(tmp_path: Path) -> None:
             await page.get_by_role("button", name="cutover freeze-sql").click()
             await expect(page.locator("#sql")).not_to_have_value("")
             await mouse.press("#sql-run")
+            # The layers are there before the old sessions are ended.
+            await expect(page.locator("#panel-supabase .answer .good")).to_contain_text("Run:")
             await expect(page.locator("#panel-supabase .state")).to_contain_text("Frozen")
             await mouse.show("notice")
             await mouse.press("#notice-switch")
