@@ -48,10 +48,11 @@ async def _page(browser: Browser, directory: Path) -> None:
     try:
         while not (found := re.search(r"http://127\S+", (await rehearsal.stderr.readline()).decode())):
             assert not rehearsal.stderr.at_eof(), "the rehearsal has ended"
-        page = await browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light")
+        page = await browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
         page.set_default_timeout(_WAIT_MILLIS)
         await page.goto(found[0])
         await page.get_by_role("button", name="frozen").wait_for()
+        await page.get_by_role("heading", name="Checkpoint 1 of 3: Freeze").scroll_into_view_if_needed()
         await page.screenshot(path=SCREENS / "page.png")
         await page.locator("#write").fill("frozen")
         await page.keyboard.press("Enter")
