@@ -190,7 +190,7 @@ SLACK_AWAY = Obstacle(
     name="slack-away",
     asked="slack",
     shows="Slack does not tell whether somebody who approved may still do so",
-    next_step="Wait until Slack answers again (status.slack.com).",
+    next_step="Wait until Slack answers again (https://slack-status.com).",
 )
 FILE_UNREADABLE = Obstacle(
     name="file-unreadable",
