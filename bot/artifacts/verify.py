@@ -162,7 +162,7 @@ def _read_journal(directory: Path, anchor: str | None, *, named: int, closed: bo
     return chain
 
 
-_THAT_MATTER = (b'"run-opened"', b'"step-ended"', b'"checkpoint-offered"', b'"purged"')
+_THAT_MATTER = (b'"run-opened"', b'"step-ended"', b'"checkpoint-offered"', b'"run-aborted"', b'"purged"')
 
 
 def _note(chain: _Chain, line: Line) -> None:

@@ -218,6 +218,22 @@ def test_a_bundle_not_handed_over_is_checked_as_far_as_it_goes(bundle: Any) -> N
     assert the(found, "files-whole").evidence == "3 exported files match metadata.json: 6 rows."
 
 
+def test_a_bundle_of_an_aborted_run_says_so(bundle: Any) -> None:
+    """Nobody is to finish it: a warning that names the way on, and all that is there is checked."""
+    with Journal.open(bundle.directory / files.JOURNAL) as journal:
+        journal.append(e.to_record(e.RunAborted(at=AT)))
+    found = verify_bundle(bundle.directory, None)
+    aborted = the(found, "handover")
+    assert (aborted.verdict, aborted.evidence, aborted.fix) == (
+        Verdict.WARN,
+        "The run was aborted, so there is no handover. Everything present was checked.",
+        "To open the next run: `cutover run --new`.",
+    )
+    assert the(found, "files-whole").verdict is Verdict.PASS
+    (bundle.directory / "orders.json").unlink()
+    assert blocks(verify_bundle(bundle.directory, None))
+
+
 @pytest.mark.parametrize(
     "name", ["auth_users.json", "metadata.json", "orders.json", "user-mapping.json", "users.jsonl"]
 )
