@@ -31,7 +31,7 @@ from bot.plan.fold import after
 from bot.plan.inputs import Refusal
 from bot.plan.run import Phase, Run
 from bot.plan.text import plain
-from bot.plan.texts.amounts import number
+from bot.plan.texts.amounts import counted
 from bot.plan.texts.foreign import capitalized
 from bot.plan.texts.state import doing
 from bot.record import EventRecord, read_run
@@ -260,8 +260,8 @@ def _offer_undo(directory: Path) -> None:
         created = sum(state.outcome in {"created", "unknown"} for state in states.values())
     if created:
         tell(
-            f"Up to {number(created)} users that it created are in Stack Auth: `cutover undo-users` looks who of them "
-            "has signed in since, and `cutover undo-users --yes` removes them."
+            f"It created up to {counted(created, 'user')} in Stack Auth. `cutover undo-users` shows who has signed in "
+            "since, and `cutover undo-users --yes` removes them."
         )
     else:
         tell("It created no user in Stack Auth.")

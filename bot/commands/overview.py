@@ -18,7 +18,7 @@ from bot.plan.run import Phase, Run
 from bot.plan.text import Text, named, plain
 from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
-from bot.plan.texts.amounts import duration, number, size
+from bot.plan.texts.amounts import counted, duration, number, size
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.next_step import next_step
 from bot.plan.texts.state import doing
@@ -158,7 +158,7 @@ def _window(run: Run, now: datetime) -> Iterator[str]:
 
 def _exported(run: Run) -> Iterator[str]:
     if (export := run.export) is not None:
-        yield f"{number(export.tables)} tables, {number(export.rows)} rows, {size(export.bytes)}"
+        yield f"{counted(export.tables, 'table')}, {counted(export.rows, 'row')}, {size(export.bytes)}"
 
 
 def _users(run: Run) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _users(run: Run) -> Iterator[str]:
         yield (
             f"{number(users.users)}: {number(users.created)} created, {number(users.matched)} matched, "
             f"{number(users.updated)} updated, {number(users.unmapped)} not mapped; "
-            f"{number(users.attention_users)} need attention"
+            f"{number(users.attention_users)} {'needs' if users.attention_users == 1 else 'need'} attention"
         )
 
 
@@ -174,7 +174,7 @@ def _to_accept(run: Run) -> Iterator[str]:
     if run.users is not None and _is_open(run):
         for reason in run.open_reasons:
             attention = run.users.attention[reason]
-            yield f"`@cutover accept {reason}`: {_counted(attention.count)}. {attention.todo}"
+            yield f"`@cutover accept {reason}`: {counted(attention.count, 'user')}. {attention.todo}"
     if _is_open(run):
         yield from (f"`@cutover accept {name}`" for name in run.acceptable if name not in run.open_reasons)
 
@@ -203,10 +203,6 @@ def _next(run: Run, *, running: bool) -> Iterator[str]:
     yield _capital(named(next_step(run, bot="the bot"), run.names))
     if run.frozen or run.unthawed:
         yield "To unfreeze Supabase: `cutover thaw`, or the SQL that `cutover freeze-sql --thaw` prints."
-
-
-def _counted(users: int) -> str:
-    return "1 user" if users == 1 else f"{number(users)} users"
 
 
 def _is_open(run: Run) -> bool:

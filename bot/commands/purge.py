@@ -35,7 +35,7 @@ from bot.plan.decide import decide
 from bot.plan.inputs import Refusal
 from bot.plan.retention import is_open
 from bot.plan.run import Run
-from bot.plan.texts.amounts import number, size
+from bot.plan.texts.amounts import counted, size
 from bot.ports import Progress
 from bot.record import EventRecord, read_run
 from bot.redaction import redacted
@@ -252,7 +252,7 @@ def _lines(folder: str, entry: Entry) -> Iterator[str]:
     what = f"run {entry.run_id}" if entry.run_id else "practices and leavings"
     count, bytes_ = len(entry.removed), sum(removed.bytes for removed in entry.removed)
     where = f"{folder}/{files.PURGE}" if folder else files.PURGE
-    yield f"Purged {what}: {number(count)} files, {size(bytes_)}. {where} names each with its sum."
+    yield f"Purged {what}: {counted(count, 'file')}, {size(bytes_)}. {where} names each with its sum."
     for left in entry.left:
         yield f"Not removed: {left.file}: {left.why}."
     if entry.slack is None:

@@ -16,7 +16,7 @@ from bot.edges.services import target_edge
 from bot.errors import UsageError
 from bot.listing import listed
 from bot.plan.run import Phase, Run
-from bot.plan.texts.amounts import number
+from bot.plan.texts.amounts import counted, number
 from bot.record import read_run
 from bot.stackauth.migrate.rollback import Preview, Rollback
 from bot.terminal import tell
@@ -40,7 +40,7 @@ def undo_users(config: Path | None, *, yes: bool, adopted_by: Sequence[str], qui
     _must_be_of(run, chosen)
     with DataDirectoryLock.take(data_directory.open_directory(directory)), Scratch(directory) as scratch:
         preview = run_async(_undo(chosen, run, scratch, yes=yes, adopted_by=adopted_by, quiet=quiet))
-    tell("\n".join(_told(run, preview, yes=yes, adopted_by=adopted_by)))
+    tell("\n".join(told(run, preview, yes=yes, adopted_by=adopted_by)))
     return 0
 
 
@@ -81,28 +81,39 @@ async def _undo(
     return preview
 
 
-def _told(run: Run, preview: Preview, *, yes: bool, adopted_by: Sequence[str]) -> Iterator[str]:
-    became = "were removed from" if yes else "are in"
-    yield f"{number(preview.users)} users that run {run.run_id} created {became} Stack Auth."
+def told(run: Run, preview: Preview, *, yes: bool, adopted_by: Sequence[str]) -> Iterator[str]:
+    """What was found and, with `yes`, removed: sentences, each a line."""
+    are, them = _inflected(preview.users)
+    became = f"{'was' if are == 'is' else 'were'} removed from" if yes else f"{are} in"
+    yield f"{counted(preview.users, 'user')} that run {run.run_id} created {became} Stack Auth."
     if preview.active:
         yield f"{number(len(preview.active))} of them had signed in since: {listed(preview.active, _SHOWN)}."
     elif preview.users:
-        yield "None of them had signed in since."
+        yield "It had not signed in since." if preview.users == 1 else "None of them had signed in since."
     if preview.teams:
-        have, where = ("had", f", by the ids in {files.UNDO}") if yes else ("have", "")
+        have = "had" if yes else "has" if preview.teams == 1 else "have"
+        where = f", by the ids in {files.UNDO}" if yes else ""
         yield (
             f"{number(preview.teams)} of them {have} a team. Stack Auth keeps a team when its user is "
-            f"deleted: delete these in its dashboard{where}."
+            f"deleted: delete {'this one' if preview.teams == 1 else 'these'} in its dashboard{where}."
         )
     options = "".join(f" --adopted-by {run_id}" for run_id in adopted_by)
     if preview.kept:
         runs = ", ".join(f"{run_id} ({number(count)})" for run_id, count in preview.adopted.items())
         all_named = f"{options}{''.join(f' --adopted-by {run_id}' for run_id in preview.adopted)}"
-        yield f"{number(preview.kept)} more that it created are kept, because a later run has mapped them: {runs}."
-        yield f"Only if that run is void too: `cutover undo-users --yes{all_named}` removes them as well."
-    if preview.left:
+        stay, those = _inflected(preview.kept)
+        why = f"because a later run has mapped {those}: {runs}"
+        yield f"{number(preview.kept)} more that it created {stay} kept, {why}."
+        yield f"Only if that run is void too: `cutover undo-users --yes{all_named}` removes {those} as well."
+    if preview.left == 1:
+        yield "1 user of another run, or a copy of a user, was left alone."
+    elif preview.left:
         yield f"{number(preview.left)} users of other runs, or copies of users, were left alone."
     if yes and preview.users:
-        yield f"{files.UNDO} names each of them by id."
+        yield f"{files.UNDO} names {'it' if preview.users == 1 else 'each of them'} by id."
     elif preview.users:
-        yield f"Nothing was removed. `cutover undo-users --yes{options}` removes them."
+        yield f"Nothing was removed. `cutover undo-users --yes{options}` removes {them}."
+
+
+def _inflected(users: int) -> tuple[str, str]:
+    return ("is", "it") if users == 1 else ("are", "them")

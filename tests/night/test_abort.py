@@ -229,7 +229,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert set(codes[1:]) <= {3, 4}  # started again at once, it finds the abort at work, or done
         assert await writes(night) == WRITES
         assert settings_of(night) == before
-        assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nUp to " in told
+        assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nIt created up to " in told
         assert told.endswith("`cutover undo-users --yes` removes them.\n")
         events = {event["type"]: event for event in journal(night)}
         assert (events["abort-confirmed"]["user"], events["abort-confirmed"]["ts"]) == ("", "")

@@ -18,7 +18,7 @@ def size(count: int) -> str:
     value = float(count)
     for unit in _UNITS:
         if value < 1000 or unit == _UNITS[-1]:
-            return f"{value:,.0f} {unit}" if unit == _BYTES else f"{value:,.1f} {unit}"
+            return counted(count, "byte") if unit == _BYTES else f"{value:,.1f} {unit}"
         value /= 1000
     raise AssertionError("unreachable")
 
