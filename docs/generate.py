@@ -220,14 +220,22 @@ def _shown(default: Any) -> str:
     return '`""`' if default == "" else f"`{default}`"
 
 
+def exits_described() -> dict[str, dict[int, str]]:
+    """By command and code, when it ends so; without what ends every command."""
+    described: dict[str, dict[str, str]] = tomllib.loads((ROOT / "docs/exits.toml").read_text(encoding="utf-8"))
+    return {command: {int(code): when for code, when in ends.items()} for command, ends in described.items()}
+
+
 def _commands() -> str:
     group: Any = typer.main.get_command(cli.app)
+    exits = exits_described()
     parts = []
     for name, command in group.commands.items():
         about = " ".join(command.help.split())
         lines = [f"### `cutover {name}`", "", about, ""]
         rows = [(f"`{_usage(p)}`", (p.help or "") + _least(p), _default(p)) for p in command.params]
-        parts.append("\n".join([*lines, _table(("option", "meaning", "default"), rows)]))
+        ends = _table(("exit", "when"), [(f"`{code}`", when) for code, when in exits[name].items()])
+        parts.append("\n".join([*lines, _table(("option", "meaning", "default"), rows), "", ends]))
     return "\n\n".join(parts)
 
 
@@ -247,7 +255,7 @@ def _default(parameter: Any) -> str:
     return "" if value is None or value is False or callable(value) else f"`{value}`"
 
 
-def _exit_codes() -> str:
+def exit_codes() -> str:
     by_code: dict[int, list[str]] = {0: ["Done, all well."], 1: ["A bug in Cutover."]}
     for kind in vars(errors).values():
         if isinstance(kind, type) and kind.__module__ == "bot.errors" and vars(kind).get("exit_code", 1) > 1:
@@ -397,12 +405,12 @@ def _by_name(answer: str) -> str:
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/plan.md": {"gates": _gates},
-    "README.md": {"checkpoints": _checkpoints, "exit-codes": _exit_codes},
+    "README.md": {"checkpoints": _checkpoints, "exit-codes": exit_codes},
     "docs/checks.md": {"checks": _checks, "examiners": _examiners},
     "docs/cannot-run.md": {"obstacles": _obstacles, "unmade": _unmade},
     "docs/users.md": {"kinds": _kinds, "reasons": _reasons},
     "docs/settings.md": {"environment": _environment, "sections": _sections},
-    "docs/commands.md": {"commands": _commands, "exit-codes": _exit_codes},
+    "docs/commands.md": {"commands": _commands, "exit-codes": exit_codes},
     "docs/mistakes.md": {"mistakes": _mistakes},
     "docs/replies.md": {"replies": _replies},
     "docs/freeze.md": {"ways": _ways, "not-caught": _not_caught},

@@ -35,6 +35,7 @@ from tests.night.playing import (
     told,
     writes,
 )
+from tests.terminal.conftest import Told, amounts_masked, as_typed, must_match
 
 STOPS_WITHIN = 10
 
@@ -297,7 +298,8 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
             "Supabase was thawed all the same and writes again, and the run is not marked as aborted; "
             f"end process {pid} (kill -9 {pid}), then run `cutover abort` again.\n",
         )
-        assert f"Telling the bot (process {pid}) to stop; it has 15 s." in told
+        typed = as_typed("beside a bot that hangs", ("abort", "--yes"), Told(code, told, complaint), night.directory)
+        must_match("exits/abort_beside_a_bot.txt", amounts_masked(typed))
         assert await writes(night) == WRITES
         record = read_thaw_record(night.directory / "thaw.json")
         assert record is not None

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import pytest
@@ -19,10 +19,12 @@ import pytest
 from bot.artifacts.verify import verify_bundle
 from bot.commands.report import report
 from bot.plan.findings import blocks
+from bot.record import read_run
 from bot.rehearsal.standins.stackauth import StoredUser
 from tests.evidence.auditing import Audit
 from tests.night.killing import play_with_kills
-from tests.night.playing import SIGNALS, fast_night, play, posts
+from tests.night.playing import SIGNALS, ForkedNight, fast_night, play, posts
+from tests.terminal.conftest import Told, amounts_masked, as_typed, must_match
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Played:
 
     directory: Path
     code: int
+    out: str
     log: str
     channel: str
     secrets: tuple[str, ...]
@@ -42,12 +45,26 @@ class Played:
     """Supabase id -> bcrypt hash in the source."""
 
 
+class _StreamsApart(ForkedNight):
+    """What its bot writes to stdout is not in the log."""
+
+    async def spawn(self, *arguments: str, stdout: int | IO[bytes], stderr: int | IO[bytes]) -> Any:
+        if arguments[0] != "run":
+            return await super().spawn(*arguments, stdout=stdout, stderr=stderr)
+        with _out_beside(self.directory).open("ab") as out:
+            return await super().spawn(*arguments, stdout=out, stderr=stderr)
+
+
+def _out_beside(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.out")
+
+
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     directory = tmp_path_factory.mktemp("played") / "night"
 
     async def one() -> Played:
-        async with fast_night(directory) as night:
+        async with fast_night(directory, kind=_StreamsApart) as night:
             await night.start_bot()
             code = await play(night)
             messages = night.slack.messages
@@ -59,6 +76,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             return Played(
                 directory=directory,
                 code=code,
+                out=_out_beside(directory).read_text(),
                 log=night.log_file.read_text(),
                 channel=json.dumps([[m.text, m.blocks, m.metadata, m.past] for m in messages], default=repr),
                 secrets=(
@@ -87,6 +105,16 @@ def test_a_fast_night_ends_with_0_and_every_gate_passed_once(played: Played) -> 
     assert [p["status"] for p in played.posts["run"]] == ["done"]
     assert played.pins_are_headers
     assert len(set(played.keys)) == len(played.keys)
+
+
+def test_what_the_bot_of_a_whole_night_leaves_at_the_terminal(played: Played) -> None:
+    """Nothing on stdout; on stderr, below its log, what is in place and what to do."""
+    said = "".join(f"{line}\n" for line in played.log.splitlines() if not line.startswith("{"))
+    about = "a whole night, without the lines of its log"
+    typed = as_typed(about, ("run", "--once"), Told(played.code, played.out, said), played.directory)
+    run = read_run(played.directory)
+    assert run is not None
+    must_match("exits/run_of_a_night.txt", amounts_masked(typed).replace(run.run_id, "RUN"))
 
 
 def test_the_closing_tells_counts_and_the_digest_over_everything(played: Played) -> None:

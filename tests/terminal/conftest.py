@@ -27,11 +27,20 @@ _MASKS = {
     r"(?<=evidence )[0-9a-f]{12}\b": "DIGEST",
     r'(?<="digest": ")[0-9a-f]{12}(?=")': "DIGEST",
     r"127\.0\.0\.1:\d+": "127.0.0.1:PORT",
-    r"process \d+": "process PID",
+    r"(?<=process )\d+|(?<=kill -9 )\d+": "PID",
     r"\b\d\d:\d\d:\d\d\b": "HH:MM:SS",
     r"from line \d+ of the journal": "from line N of the journal",
     r"\(\d+ lines\)": "(N lines)",
     r"\b202[6-9]\d{4}T?\d{6}Z?\b": "MOMENT",
+}
+_AMOUNTS = {
+    r"PostgreSQL [\d.]+": "PostgreSQL VERSION",
+    r"20\d\d-\d\d-\d\d( \d\d:\d\d| HH:MM:SS)?": "DATE",
+    r"\d+ (s|min)\b|less than 1 s": "TIME",
+    r"[\d.,]+ [kMG]B": "SIZE",
+    r"pid \d+": "pid PID",
+    r"freeze_\w+_\d+": "DATABASE",
+    r"by \S+ \(uid \d+\)|by uid \d+": "by WHOEVER",
 }
 
 _WRITES = os.environ.get("CUTOVER_SNAPSHOTS") == "write"
@@ -90,13 +99,29 @@ def masked(text: str, here: Path | None = None) -> str:
     return text
 
 
+def amounts_masked(text: str) -> str:
+    """Without what differs from day to day and from machine to machine."""
+    for pattern, word in _AMOUNTS.items():
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def as_typed(about: str, arguments: tuple[str, ...], told: Told, here: Path) -> str:
+    """A command with all that came back, ending with an empty line; `about` as for a session."""
+    lines = [f"# {about}"] if about else []
+    lines += [f"$ {masked(shlex.join(['cutover', *arguments]), here)}", f"exit {told.code}"]
+    for name, text in (("stdout", told.out), ("stderr", told.err)):
+        lines += [f"-- {name}", *masked(text, here).splitlines()] if text else []
+    return "\n".join([*lines, ""])
+
+
 class Session:
     """What somebody typed one after the other, and everything that came back; `codes` are the exit codes so far."""
 
     def __init__(self, cutover: Cutover, here: Path) -> None:
         self.cutover = cutover
         self._here = here
-        self._lines: list[str] = []
+        self._typed: list[str] = []
         self.codes: set[int] = set()
 
     def type(self, about: str, *arguments: str, **environment: str) -> Told:
@@ -107,15 +132,11 @@ class Session:
 
     def note(self, about: str, arguments: tuple[str, ...], told: Told) -> None:
         self.codes.add(told.code)
-        self._lines += [f"# {about}"] if about else []
-        self._lines += [f"$ {masked(shlex.join(['cutover', *arguments]), self._here)}", f"exit {told.code}"]
-        for name, text in (("stdout", told.out), ("stderr", told.err)):
-            self._lines += [f"-- {name}", *text.splitlines()] if text else []
-        self._lines.append("")
+        self._typed.append(as_typed(about, arguments, told, self._here))
 
     @property
     def whole(self) -> str:
-        return "\n".join(self._lines)
+        return "\n".join(self._typed)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Every way in which a command can end, with both streams whole: one test a command, one file a command.
 
-What needs a server or a service to end so is in `test_exits_of_services`; a bug (1) and an interruption (130) end every
-command alike and are in `test_bug` and in `tests/house/test_interrupted`.
+`exits` names for each code what shows it. What needs a server or a service to end so is in `test_exits_of_services`,
+what handles the data of people in `test_exits_of_people`. A bug (1) ends every command alike; an interruption (130) is
+in `tests/house/test_interrupted`.
 """
 
 import importlib.util
@@ -60,10 +61,25 @@ def test_status(session: Session, tmp_path: Path) -> None:
     must_match("exits/status.txt", session.whole)
 
 
+def test_doctor(session: Session, tmp_path: Path) -> None:
+    """2 for wrong settings, 3 for a damaged journal, 5 when a service does not answer."""
+    session.type("no settings", "doctor")
+    nobody = unreachable(tmp_path / "none") | {"DYNO": "worker.1"}  # wherever this is, its files are as good as lost
+    session.type("no service answers", "doctor", "--json", **nobody)
+    session.type("no service answers", "doctor", "--freeze", **nobody)
+    session.type("the same for programs", "doctor", "--freeze", "--json", **nobody)
+    directory = damaged(tmp_path / "damaged")
+    session.type("a damaged journal", "doctor", "--freeze", **unreachable(directory))
+    assert session.codes == {2, 3, 5}
+    must_match("exits/doctor.txt", session.whole)
+
+
 def test_verify(session: Session, tmp_path: Path) -> None:
     """0 when nothing is damaged, 2 where there is no bundle, 3 for damage."""
     journaled(night_at("freeze waits"), tmp_path / "whole")
     session.type("a bundle of a run that goes on", "verify", "whole")
+    journaled(night_at("aborted"), tmp_path / "aborted")
+    session.type("a bundle of a run that was aborted", "verify", "aborted")
     session.type("no directory", "verify", "gone")
     session.type("a hash that no line has", "verify", "whole", "--anchor", "a" * 64)
     damaged(tmp_path / "damaged")
@@ -155,6 +171,13 @@ def test_run(session: Session, tmp_path: Path) -> None:
     must_match("exits/run.txt", session.whole)
 
 
+def test_rehearse_with_what_does_not_go_together(session: Session) -> None:
+    """2, and nothing is started."""
+    session.type("", "rehearse", "--auto", "--plan", "whole")
+    assert session.codes == {2}
+    must_match("exits/rehearse_wrongly.txt", session.whole)
+
+
 def test_rehearse_without_its_extra(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation that has not all that a rehearsal takes says what to install, and ends with 2."""
     found: Callable[..., Any] = importlib.util.find_spec
@@ -181,6 +204,15 @@ def test_commands_that_need_a_service_that_does_not_answer(session: Session, tmp
     must_match("exits/unreachable.txt", session.whole)
 
 
+def test_practice_beside_another(session: Session, tmp_path: Path) -> None:
+    """4, and nothing is contacted."""
+    (tmp_path / "busy").mkdir()
+    with DataDirectoryLock.take(tmp_path / "busy"):
+        session.type("another practice works there", "practice", "busy", SUPABASE_DB_URL=_NOWHERE)
+    assert session.codes == {4}
+    must_match("exits/practice_beside_another.txt", session.whole)
+
+
 def test_commands_that_are_not_to_be_started_now(session: Session, tmp_path: Path) -> None:
     """2 or 3, before anything is contacted."""
     waits = journaled(night_at("export waits"), tmp_path / "waits")
@@ -198,6 +230,7 @@ def test_commands_that_are_not_to_be_started_now(session: Session, tmp_path: Pat
         session.type(about, *arguments, **unreachable(directory))
     for command in ("practice", "thaw", "abort", "undo-users"):
         session.type("without settings", command)
+    session.type("a damaged journal", "undo-users", **unreachable(damaged(tmp_path / "damaged")))
     assert session.codes == {2, 3}
     must_match("exits/not_now.txt", session.whole)
 

@@ -3,9 +3,10 @@ strict Stack Auth and the gateway, in this process.
 """
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -20,26 +21,14 @@ from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.stackauth import StackAuthStandin
 from bot.supabase.freeze import kit
+from tests import preloaded
 from tests.plan.histories import night_at
-from tests.terminal.conftest import Session, journaled, must_match
+from tests.terminal.conftest import Session, Told, amounts_masked, journaled, must_match
 from tests.terminal.in_a_thread import in_a_thread
+from tests.terminal.test_exits import damaged
 from tests.users.conftest import AT, KEY, PROJECT, Night, user_row
 
 _REF = "abcdefghijklmnopqrst"
-_AMOUNTS = {
-    r"PostgreSQL [\d.]+": "PostgreSQL VERSION",
-    r"20\d\d-\d\d-\d\d( \d\d:\d\d| HH:MM:SS)?": "DATE",
-    r"\d+ (s|min)\b|less than 1 s": "TIME",
-    r"[\d.,]+ (kB|MB)": "SIZE",
-    r"pid \d+": "pid PID",
-    r"freeze_\w+_\d+": "DATABASE",
-}
-
-
-def _amounts_masked(text: str) -> str:
-    for pattern, word in _AMOUNTS.items():
-        text = re.sub(pattern, word, text)
-    return text
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +57,49 @@ def _freeze(source: Company) -> None:
 
 def test_practice(session: Session, source: Company) -> None:
     """0 with what the night will take; its progress on stderr, none with --quiet."""
-    loud = session.type("", "practice", SUPABASE_DB_URL=source.dsn)
+    # In a directory of its own: those that have none are named by the second.
+    loud = session.type("", "practice", "loud", SUPABASE_DB_URL=source.dsn)
     assert loud.err.startswith("export: ")
     shown = Session(session.cutover, Path.cwd())
     quiet = shown.type("", "practice", "--quiet", SUPABASE_DB_URL=source.dsn)
     assert (loud.code, quiet.code, quiet.err) == (0, 0, "")
     said, times = re.sub(r"(?s)  longest.*?(?=  left out)", "", shown.whole).split("  time  ")
     # How long it took decides where these lines are broken.
-    must_match("exits/practice.txt", _amounts_masked(f"{said}  time  {' '.join(times.split())}"))
+    must_match("exits/practice.txt", amounts_masked(f"{said}  time  {' '.join(times.split())}"))
+
+
+def _gateway(source: Company) -> GatewayStandin:
+    return GatewayStandin(
+        source.authenticator_dsn, "s" * 40, _REF, auth_dsn=source.auth_dsn, storage_dsn=source.storage_dsn
+    )
+
+
+@contextmanager
+def _read_only(source: Company) -> Iterator[None]:
+    """The database's default, as the platform sets it."""
+    with psycopg.connect(source.admin_dsn, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on")
+        admin.execute("SET default_transaction_read_only = off")
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {source.dbname} RESET default_transaction_read_only")
+
+
+def test_doctor_freeze(session: Session, source: Company) -> None:
+    """0 when the freeze is proven, 3 when it is not."""
+    with in_a_thread(_gateway(source)) as gateway:
+        settings = {
+            "SUPABASE_DB_URL": source.dsn,
+            "SUPABASE_URL": gateway.url,
+            "SUPABASE_SERVICE_ROLE_KEY": gateway.service_role_key,
+            "CUTOVER__FREEZE__QUIET_SECONDS": "1",
+        }
+        session.type("nothing is frozen", "doctor", "--freeze", **settings)
+        _freeze(source)
+        session.type("frozen", "doctor", "--freeze", **settings)
+    assert session.codes == {0, 3}
+    must_match("exits/doctor-freeze.txt", amounts_masked(session.whole))
 
 
 def test_thaw(session: Session, source: Company) -> None:
@@ -89,34 +113,44 @@ def test_thaw(session: Session, source: Company) -> None:
     api = {"SUPABASE_URL": "http://example.org", "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_of_no_value"}
     session.type("frozen, and the address of the public API is wrong", "thaw", **settings, **api)
     _freeze(source)
-    standin = GatewayStandin(
-        source.authenticator_dsn, "s" * 40, _REF, auth_dsn=source.auth_dsn, storage_dsn=source.storage_dsn
-    )
-    with in_a_thread(standin) as gateway:
+    with in_a_thread(_gateway(source)) as gateway:
         api = {"SUPABASE_URL": gateway.url, "SUPABASE_SERVICE_ROLE_KEY": gateway.service_role_key}
         session.type("frozen, with the public API", "thaw", **settings, **api)
-    with psycopg.connect(source.admin_dsn, autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {source.dbname} SET default_transaction_read_only = on")
-        admin.execute("SET default_transaction_read_only = off")
-        try:
-            _freeze(source)
-            session.type("read-only before the freeze", "thaw", **settings)
-        finally:
-            admin.execute(f"ALTER DATABASE {source.dbname} RESET default_transaction_read_only")
+    with _read_only(source):
+        _freeze(source)
+        session.type("read-only before the freeze: what it would do", "thaw", "--check", **settings)
+        session.type("read-only before the freeze", "thaw", **settings)
     assert session.codes == {0, 3, 5}
-    must_match("exits/thaw.txt", _amounts_masked(session.whole))
+    must_match("exits/thaw.txt", amounts_masked(session.whole))
 
 
 def test_abort(session: Session, source: Company, tmp_path: Path) -> None:
-    """0 when the run is aborted and Supabase writes again, 3 when it is aborted already."""
+    """3 when Supabase does not write after it, 0 when the run is aborted and Supabase writes again, 3 when it is
+    aborted already.
+    """
     data = journaled(night_at("export waits"), tmp_path / "data")
     settings = {"SUPABASE_DB_URL": source.dsn, "MIGRATION_DATA_DIR": str(data)}
+    with _read_only(source):
+        _freeze(source)
+        session.type("read-only before the freeze", "abort", "--yes", **settings)
     _freeze(source)
     session.type("frozen", "abort", "--yes", **settings)
     session.type("once more", "abort", "--yes", **settings)
     session.type("what is left to see", "status", **settings)
     assert session.codes == {0, 3}
-    must_match("exits/abort.txt", _amounts_masked(session.whole))
+    must_match("exits/abort.txt", amounts_masked(session.whole))
+
+
+def test_a_rehearsal_that_does_not_go_as_written(session: Session, tmp_path: Path) -> None:
+    """3, with where to look: here its bot refuses the journal that it finds."""
+    directory = damaged(tmp_path / "data")
+    arguments = ("rehearse", "--auto", "--users", "60", "--rows", "1000")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    environment = {**kept, "MIGRATION_DATA_DIR": str(directory), "COLUMNS": "80"}
+    told = preloaded.run(*arguments, cwd=tmp_path, env=environment)
+    session.note("in the directory of a run whose journal is damaged", arguments, Told(*told))
+    assert session.codes == {3}
+    must_match("exits/rehearse_otherwise.txt", amounts_masked(session.whole))
 
 
 @asynccontextmanager
@@ -156,4 +190,4 @@ def test_undo_users(session: Session, tmp_path: Path) -> None:
         session.type("with another key", "undo-users", **settings | {"STACK_AUTH_SECRET_KEY": "ssk_of_nobody"})
     assert session.codes == {0, 4, 5}
     assert (data / files.UNDO).exists()
-    must_match("exits/undo-users.txt", _amounts_masked(session.whole))
+    must_match("exits/undo-users.txt", amounts_masked(session.whole))
