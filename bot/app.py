@@ -53,7 +53,7 @@ from bot.plan.run import Run
 from bot.ports import Onlooker
 from bot.record import EventRecord
 from bot.settings import Settings
-from bot.slack import calls
+from bot.slack import authority, calls
 from bot.slack import preflight as slack_preflight
 from bot.slack.inbound import previous_run
 from bot.slack.inbound.listener import Listener
@@ -193,7 +193,7 @@ async def open_or_resume(
     """The run, whose name the sessions on the source bear from now on. With `new`, the one that is here has ended."""
     edges = connected.edges
     if data.run is not None and not new:
-        run = _resumed(settings, data.run, data.record, connected.parties, clock)
+        run = await _resumed(settings, data.run, data.record, connected, clock)
     else:
         api_counts = await opening.look_ahead(edges.database, edges.gateway, selection_of(settings), data.path)
         if data.run is not None:
@@ -220,6 +220,7 @@ async def _opened(
     asked = source(connected.edges, connected.source_lock, data.path)
     way_back = await asked.way_back()
     await asked.close()  # its session does not yet bear the run's name
+    names = await authority.names(connected.edges.slack, settings.approvers.users)
     now = clock.now()
     command = open_by(
         settings,
@@ -231,20 +232,26 @@ async def _opened(
         practice=last,
         estimated_rows=estimated_rows,
         api_counts=api_counts,
+        names=names,
     )
     events = open_run(command, now)
     data.record.append(events)
     return after(None, *events)
 
 
-def _resumed(settings: Settings, run: Run, record: EventRecord, parties: Parties, clock: SystemClock) -> Run:
-    if (parties, settings.slack.channel) != (run.opened.parties, run.opened.channel):
+async def _resumed(settings: Settings, run: Run, record: EventRecord, connected: Connected, clock: SystemClock) -> Run:
+    if (connected.parties, settings.slack.channel) != (run.opened.parties, run.opened.channel):
         raise UsageError(
             f"The data directory holds run {run.run_id}, of other projects or of another channel",
             unchanged="nothing was started",
             do="give the settings it was opened with, or another MIGRATION_DATA_DIR",
         )
-    taken_up = say.TakeUp(entitlement=entitlement_of(settings), otherwise=otherwise(run.opened, settings))
+    unnamed = [user for user in settings.approvers.users if user not in run.names]
+    taken_up = say.TakeUp(
+        entitlement=entitlement_of(settings),
+        otherwise=otherwise(run.opened, settings),
+        names=await authority.names(connected.edges.slack, unnamed),
+    )
     decision = decide(run, taken_up, clock.now())
     assert not isinstance(decision, Refusal)
     record.append(decision)

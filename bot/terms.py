@@ -45,6 +45,7 @@ def open_by(
     practice: Practice | None,
     estimated_rows: int | None,
     api_counts: bool,
+    names: Mapping[str, str],
 ) -> Open:
     """What opens a run on the terms of these settings."""
     return Open(
@@ -62,6 +63,7 @@ def open_by(
         practice=practice,
         estimated_rows=estimated_rows,
         api_counts=api_counts,
+        names=names,
         plan=plan_of(settings),
     )
 

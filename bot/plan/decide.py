@@ -90,6 +90,7 @@ def open_run(command: Open, now: datetime) -> Sequence[e.Event]:
         practice=command.practice,
         estimated_rows=command.estimated_rows,
         api_counts=command.api_counts,
+        names=_shown(command.names),
         users_mode=command.users_mode,
         rules=command.rules,
         way_back=command.way_back,
@@ -99,6 +100,10 @@ def open_run(command: Open, now: datetime) -> Sequence[e.Event]:
     )
     run = after(None, opened)
     return [opened, put_forward(run, run.plan.first, now)] if run.started else [opened]
+
+
+def _shown(names: Mapping[str, str]) -> dict[str, str]:
+    return {user: name for user, given in names.items() if (name := person_name(given))}
 
 
 def decide(run: Run, command: Command, now: datetime) -> Decision:
@@ -116,7 +121,15 @@ def decide(run: Run, command: Command, now: datetime) -> Decision:
 
 def _take_up(run: Run, command: TakeUp, now: datetime) -> Decision:
     """Nothing is to be made up for: of the decision that the process before died in, all was written or nothing."""
-    return [e.BotStarted(at=now, away_since=run.last_at, entitlement=command.entitlement, otherwise=command.otherwise)]
+    return [
+        e.BotStarted(
+            at=now,
+            away_since=run.last_at,
+            entitlement=command.entitlement,
+            otherwise=command.otherwise,
+            names=_shown(command.names),
+        )
+    ]
 
 
 def _leave(run: Run, command: Leave, now: datetime) -> Decision:

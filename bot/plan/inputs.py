@@ -54,6 +54,8 @@ class Open:
     practice: Practice | None = None
     estimated_rows: int | None = None
     api_counts: bool | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the approvers are called, by id, as far as that is known; as they wrote it."""
     users_mode: e.UsersMode = "create"
     way_back: str = ""
     source_tls: Finding | None = None
@@ -65,11 +67,12 @@ class Open:
 @dataclass(frozen=True, kw_only=True)
 class TakeUp:
     """A new process goes on with a run that an earlier one opened. `entitlement` is what its settings say; `otherwise`
-    are those of them that say otherwise than what the run keeps.
+    are those of them that say otherwise than what the run keeps. `names` are those of approvers, as they wrote them.
     """
 
     entitlement: e.Entitlement | None = None
     otherwise: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

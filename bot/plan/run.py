@@ -138,7 +138,7 @@ class Run:
     """So many per cent of the window were told."""
     lengthenings: tuple[e.WindowLengthened, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    """By Slack id, what people who spoke were called the last time."""
+    """By Slack id: of approvers from the opening on, and of whoever spoke, as they were called then."""
     acted_on: frozenset[str] = frozenset()
     """The messages (ts) of which something came; told to their authors or not."""
     heard: Mapping[str, e.MessageHeard] = field(default_factory=dict)

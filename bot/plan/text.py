@@ -30,7 +30,7 @@ TICK = "\u02cb"
 
 @dataclass(frozen=True)
 class Person:
-    """By their id. `call` notifies them. `name` is what they were called when they spoke, made fit to be shown
+    """By their id. `call` notifies them. `name` is what they are called, made fit to be shown
     (`bot.plan.texts.foreign.person_name`), "" where that is not known; two are the same whatever they are called.
     """
 

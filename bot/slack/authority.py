@@ -20,6 +20,7 @@ group, or with Slack's answer about it, is wrong with that group alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -124,6 +125,27 @@ async def permission(
     if judged is None:
         judged = _APPROVER if user in approvers else await _by_groups(client, user, groups, identity)
     return replace(judged, name=person.called)
+
+
+async def names(
+    client: AsyncWebClient, users: Sequence[str], *, patience_seconds: float = _PATIENCE_SECONDS
+) -> Mapping[str, str]:
+    """What these people are called, by id, as far as Slack tells in time. Never raises for Slack's sake: a name lets
+    people read who may act, and gives nobody a say.
+    """
+    known = dict[str, str]()
+
+    async def ask(user: str) -> None:
+        with contextlib.suppress(ServiceError, ValidationError):
+            answer = await asked(client.users_info(user=user), "tell who somebody is")
+            person = Person.model_validate(answer.get("user"))
+            if person.id == user:
+                known[user] = person.called
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_seconds):
+            await asyncio.gather(*map(ask, users))
+    return {user: known[user] for user in users if known.get(user)}
 
 
 def _judged(person: Person, team: str, identity: Identity) -> Permission | None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ServiceRefused
 from bot.plan.findings import Finding, passed, warned
@@ -108,6 +109,19 @@ async def test_nothing_is_remembered(channel: SlackChannel, slack: Any) -> None:
     slack.people[ADA] = replace(slack.people[ADA], deleted=True)
     assert not (await channel.permission(ADA, OWN, [ADA], [])).approver
     assert [call.method for call in slack.calls].count("users.info") == 2
+
+
+async def test_names_are_known_before_anybody_speaks(client: AsyncWebClient, slack: Any) -> None:
+    """Of everybody whom Slack knows, in their order; whoever it does not tell of is left out, and nothing is raised."""
+    assert await authority.names(client, [BOB, "U0NOBODY", ADA]) == {BOB: "Bob", ADA: "Ada"}
+    slack.fail_next("users.info", "html_500", times=2)
+    assert await authority.names(client, [ADA]) == {}
+
+
+async def test_names_that_do_not_come_in_time_are_done_without(client: AsyncWebClient, slack: Any) -> None:
+    """A start waits for none of them for long."""
+    slack.fail_next("users.info", "hang")
+    assert await authority.names(client, [ADA], patience_seconds=0.5) == {}
 
 
 # -- user groups ------------------------------------------------------------------------------------------------------

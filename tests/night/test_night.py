@@ -117,6 +117,12 @@ def test_what_the_bot_of_a_whole_night_leaves_at_the_terminal(played: Played) ->
     must_match("exits/run_of_a_night.txt", amounts_masked(typed).replace(run.run_id, "RUN"))
 
 
+def test_who_may_act_is_named_before_anybody_speaks(played: Played) -> None:
+    """As Slack called the approvers when the run was opened."""
+    opened, *_ = map(json.loads, (played.directory / "journal.jsonl").read_text().splitlines())
+    assert opened["names"] == {"U0ADA": "Ada", "U0GRACE": "Grace"}
+
+
 def test_the_closing_tells_counts_and_the_digest_over_everything(played: Played) -> None:
     """The closing's metadata has all counts, and its digest is the SHA-256 of SHA256SUMS."""
     export, users, closing = played.posts["summary"]

@@ -151,7 +151,7 @@ async def test_settings_that_were_edited_meanwhile_are_told_and_count(tmp_path: 
         await night.bot_ends(30)
         await night.start_bot("--once", "--config", str(stricter))
         difference = await alarm(night, "This start's settings name other approvers")
-        assert "• this start: `U0ADA`, `U0GRACE`; approvals needed: 2 at `freeze`" in difference.text
+        assert "• this start: Ada (`U0ADA`), Grace (`U0GRACE`); approvals needed: 2 at `freeze`" in difference.text
         status, answer = await told(night, "ada", "frozen")
         assert (status, "Waiting for 1 more approver" in answer) == ("done", True)
         assert not passed(night, "freeze")

@@ -110,6 +110,8 @@ class RunOpened(Event):
     estimated_rows: int | None = None
     api_counts: bool | None = None
     """Whether the public API counted a table when it was opened; None where nobody asked."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """What the approvers are called, by id; those whom Slack told."""
 
     @property
     def entitlement(self) -> Entitlement:
@@ -140,10 +142,12 @@ class BotLeft(Event):
 class BotStarted(Event):
     """A process took the run up again; `away_since` is the time of the last event before. `entitlement` is what the
     settings say that this process was given, beside those that the run was opened with. `otherwise` names the settings
-    that say otherwise than then, and of which the run keeps its own.
+    that say otherwise than then, and of which the run keeps its own. `names` are those of approvers that were not known
+    before.
     """
 
     type: Literal["bot-started"] = "bot-started"
     away_since: AwareDatetime
     entitlement: Entitlement | None = None
     otherwise: tuple[str, ...] = ()
+    names: dict[str, str] = Field(default_factory=dict)

@@ -54,7 +54,10 @@ def _after(run: Run | None, event: e.Event) -> Run:
     if isinstance(event, e.RunOpened):
         header = posts.header_key(event.run_id)
         post = Post(key=header, kind="cutover_run", checkpoint="", status="waiting", thread=None, body=posts.Header())
-        return owe(Run(opened=event, last_at=event.at, happened=1, started=not event.rules.start_on_word), post)
+        begun = Run(
+            opened=event, last_at=event.at, happened=1, started=not event.rules.start_on_word, names=event.names
+        )
+        return owe(begun, post)
     if run is None:
         raise ValueError("a run begins with RunOpened")
     if isinstance(event, e.PersonalEvent) and event.name:

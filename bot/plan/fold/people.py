@@ -38,6 +38,7 @@ def bot_started(event: e.BotStarted, run: Run) -> Run:
         findings=findings,
         checked=False,
         frozen_since=looked_on(run),
+        names={**run.names, **event.names},
     )
     before, run = run, _entitled(without_alarms(run, "left"), event)
     minutes = int((event.at - event.away_since).total_seconds() // 60)
