@@ -85,8 +85,8 @@ async def test_a_gate_stays_shut_while_slack_does_not_say_who_may(
             in told.text
         )
         assert (
-            "Wait until Slack answers again (https://slack-status.com). Then say `frozen` again; everything is checked again."
-            in told.text
+            "Wait until Slack answers again (https://slack-status.com). Then say `frozen` again; everything is checked "
+            "again." in told.text
         )
         await stage.slack.wait_for(lambda m: m.ts == stage.gate_ts and m.payload["status"] == "refused", 180)
         assert stage.run.freeze is None

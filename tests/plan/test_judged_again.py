@@ -120,7 +120,8 @@ def test_when_slack_does_not_say_the_gate_stays_shut(answer: Permission | None) 
     night.do(JudgeApprovals(attempt=1, permissions=permissions))
     assert told(night) == (
         "Every check passed, but Slack did not say whether `U0BEN` may still open this checkpoint, so it stays closed.",
-        "Wait until Slack answers again (https://slack-status.com). Then say `frozen` again; everything is checked again.",
+        "Wait until Slack answers again (https://slack-status.com). Then say `frozen` again; everything is checked "
+        "again.",
     )
     assert (night.run.phase, states(night)) == (Phase.WAITING, {ANN: "refused", BEN: "refused"})
     assert night.run.freeze is None
