@@ -339,7 +339,7 @@ _MOVES: Mapping[type, tuple[frozenset[Phase], Callable[[Run, Any, datetime], Dec
     EndStep: (frozenset({Phase.RUNNING}), _end_step),
     FailStep: (frozenset({Phase.RUNNING}), _fail_step),
     ReportLook: (_LOOKING, watching.report_look),
-    MissLook: (_LOOKING - {Phase.VERIFYING}, watching.miss_look),
+    MissLook: (_LOOKING, watching.miss_look),
     ReportDrift: (_LIVING, watching.report_drift),
     ReportGuard: (_LIVING, watching.report_guard),
     ReportBlindness: (_ALWAYS, watching.report_blindness),

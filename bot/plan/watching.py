@@ -36,6 +36,9 @@ def report_look(run: Run, command: ReportLook, now: datetime) -> Decision:
 
 
 def miss_look(run: Run, command: MissLook, now: datetime) -> Decision:
+    """Once checks have begun, they ask the source themselves, and fail where it does not answer."""
+    if run.phase is Phase.VERIFYING and run.verification:
+        return []
     unproven = run.gate.freezes and run.freeze is None
     return [e.FreezeGone(at=now)] if unproven and run.frozen_since is not None else []
 

@@ -109,6 +109,20 @@ def test_looks_that_come_late_say_nothing_of_a_freeze_that_is_proven(place: str)
         assert night.run is before
 
 
+def test_a_look_that_fails_between_the_word_and_the_checks_clears_the_freeze_time() -> None:
+    """Nobody saw whether it was lifted meanwhile: the checks wait for a look, and go by the freeze that it sees."""
+    night = night_at("freeze waits")
+    _seen(night, night.now)
+    night.give_signal()
+    assert (night.run.phase, night.run.verification) == (Phase.VERIFYING, 0)
+    night.do(MissLook())
+    assert night.run.frozen_since is None
+    night.talk()
+    verify = next_actions(night.run)["work"]
+    assert isinstance(verify, do.Verify)
+    assert verify.looks_first
+
+
 def test_a_thaw_that_is_told_while_the_freeze_is_checked_takes_the_gate_its_approval() -> None:
     """What was checked was another freeze: nothing of it counts, and the word is to be said anew."""
     night = night_at("freeze waits")
