@@ -50,9 +50,7 @@ _UNKNOWN = Permission(
     why="Slack did not tell me who you are",
     reason="Slack did not tell who they are",
 )
-_SHARED = _no_say(
-    "this channel is shared with another workspace by now", "the channel is shared with another workspace"
-)
+_SHARED = _no_say("this channel is shared with another workspace", "the channel is shared with another workspace")
 _DEACTIVATED = _no_say("your account is deactivated", "the account is deactivated")
 _BOT = _no_say("bots have no say here", "it is a bot's account")
 _STRANGER = _no_say("you belong to another workspace", "they belong to another workspace")

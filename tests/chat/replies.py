@@ -402,7 +402,7 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         refused(
             "in the channel, which was shared with another workspace since",
             in_a_channel_shared_since,
-            sentences.not_entitled("frozen", "this channel is shared with another workspace by now", MAY),
+            sentences.not_entitled("frozen", "this channel is shared with another workspace", MAY),
         ),
     ],
     "Who": [

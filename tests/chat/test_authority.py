@@ -90,7 +90,7 @@ async def test_nobody_has_a_say_in_a_channel_that_was_shared_since(
     """The run began in a channel of this workspace alone; strangers can be in it now."""
     setattr(slack.channel, flag, True)
     assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(
-        known=True, member=False, approver=False, why="this channel is shared with another workspace by now"
+        known=True, member=False, approver=False, why="this channel is shared with another workspace"
     )
 
 
