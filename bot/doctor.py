@@ -176,7 +176,7 @@ class _Asking:
             self.tell(Ended(service=service))
 
     async def _asked(self, service: Service, question: Question) -> Exception | None:
-        """Why the question has no whole answer, which is told."""
+        """Why the question has no whole answer; its line says so too."""
         silence = _Silence()
         answers = question.ask(silence.heard)
         try:

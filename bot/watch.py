@@ -112,7 +112,7 @@ class Watch:
         await self._thawed_elsewhere()
 
     async def _thawed_elsewhere(self) -> None:
-        """A thaw beside the bot is told as what it is, before it is seen as a source that moves."""
+        """A thaw beside the bot is reported as what it is, before it is seen as a source that moves."""
         run = self._conductor.run
         record = await self._source.thawed_elsewhere(run.thawed_at or run.opened.at)
         if record is not None:

@@ -1,6 +1,6 @@
 """A folder held open by its descriptor: whatever is asked or removed below it is below this very folder.
 
-Names are never followed. A link, pipe or device is told as what it is; a folder is entered only when it is one, by
+Names are never followed. A link, pipe or device is reported as what it is; a folder is entered only when it is one, by
 O_NOFOLLOW relative to the one that is held. So nobody who exchanges a name for a link between two steps leads a removal
 anywhere else.
 """

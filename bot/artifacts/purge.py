@@ -46,7 +46,7 @@ class Target:
 
 
 def targets(due: Iterable[Holding]) -> list[Target]:
-    """Every run has a receipt of its own, which moves with it; all else is told by that of the data directory."""
+    """Every run has a receipt of its own, which moves with it; that of the data directory names all else."""
     of_runs, others = list[Target](), list[Holding]()
     for holding in due:
         if holding.kind not in {"run", "archived run"}:

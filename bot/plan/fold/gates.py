@@ -241,7 +241,7 @@ def window_told(event: e.WindowTold, run: Run) -> Run:
 
 @effect.register
 def window_lengthened(event: e.WindowLengthened, run: Run) -> Run:
-    """What was told of the shorter one is over, and parts of the longer one are told when they have passed."""
+    """Alarms about the shorter one are over; those about parts of the longer one come when these have passed."""
     before = window.minutes(run)
     run = replace(without_alarms(run, "window"), lengthenings=(*run.lengthenings, event))
     run = replace(run, window_told=window.passed(run, event.at))

@@ -29,7 +29,7 @@ def counted(value: int, one: str, many: str = "") -> str:
 
 
 def done_of(value: int, unit: str) -> str:
-    """So many of a unit of work, which is given as for several; bytes are told as a size."""
+    """So many of a unit of work, which is given as for several; bytes are shown as a size."""
     return size(value) if unit == _BYTES else counted(value, unit.removesuffix("s"), unit)
 
 
@@ -60,7 +60,7 @@ def speed(per_second: float, unit: str) -> str:
 
 
 def rate(per_second: float) -> str:
-    """So many a second, as an assumption or a measurement is told: `59`, `3.2`, `0.04`."""
+    """So many a second, as an assumption or a measurement is shown: `59`, `3.2`, `0.04`."""
     return _rounded(per_second) if per_second >= 10 else f"{per_second:.2g}"
 
 
