@@ -18,6 +18,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,9 +75,7 @@ class NoClient(ServiceUnreachable):
     """Nothing can be asked with what the environment of this process holds, now or a minute later."""
 
 
-def client(
-    service: Service, url: str, *, certificates: ssl.SSLContext | None = None, **options: Any
-) -> httpx.AsyncClient:
+def client(service: Service, url: str, **options: Any) -> httpx.AsyncClient:
     """A client for requests to `url` that follows no redirect; `options` are httpx's. Contacts nobody.
 
     Raises NoClient. Its requests raise ServiceRefused at a redirect.
@@ -87,19 +86,27 @@ def client(
             raise redirected(service, response.status_code)
 
     with made(service):
+        trust_env = not _is_here(url)
         return _Bounded(
             follow_redirects=False,
-            trust_env=not _is_here(url),
-            verify=True if certificates is None else certificates,
+            trust_env=trust_env,
+            verify=certificates(trust_env=trust_env),
             event_hooks={"response": [refuse_redirect]},
             **options,
         )
 
 
-def certificates(service: Service, url: str) -> ssl.SSLContext:
-    """What `client` would read by itself, for many of them. Raises NoClient."""
-    with made(service):
-        return httpx.create_ssl_context(trust_env=not _is_here(url))
+def certificates(*, trust_env: bool = True) -> ssl.SSLContext:
+    """Which authorities a client trusts. They are read once a process: that takes longer than many requests.
+
+    Raises what `made` expects.
+    """
+    return _read_certificates(*(os.environ.get(name) if trust_env else None for name in _CERTIFICATES))
+
+
+@cache
+def _read_certificates(*named: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=any(named))
 
 
 @contextmanager

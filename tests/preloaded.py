@@ -181,10 +181,11 @@ def _stock() -> _Stock:
 
 def _serve() -> None:
     """Forks until the worker has gone, and returns in each command."""
-    from bot import cli, commands  # noqa: F401, PLC0415
+    from bot import cli, commands, web  # noqa: F401, PLC0415
 
     for name in (*(f"bot.commands.{name}" for name in commands.__all__), *_LOADED):
         import_module(name)
+    web.certificates(trust_env=False)
     gc.collect()
     gc.freeze()  # what is never looked at by the collector is never copied
     asked = socket.socket(fileno=os.dup(0))

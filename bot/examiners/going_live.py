@@ -107,7 +107,7 @@ async def _answer(url: str) -> tuple[int, str]:
     """Raises ServiceUnreachable."""
     try:
         with web.made(_SERVICE):
-            asking = httpx.AsyncClient(timeout=_TIMEOUT)
+            asking = httpx.AsyncClient(timeout=_TIMEOUT, verify=web.certificates())
         async with asking as client, client.stream("GET", url, headers={"Cache-Control": "no-cache"}) as response:
             body = bytearray()
             async for part in response.aiter_bytes():

@@ -159,18 +159,8 @@ class StackAuth:
 
     def _opened(self) -> list[_Lane]:
         """At the first request. Raises NoClient."""
-        certificates = web.certificates(SERVICE, self._base)  # once: it takes longer than many requests
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         return [
-            _Lane(
-                web.client(
-                    SERVICE,
-                    self._base,
-                    certificates=certificates,
-                    headers=self._headers,
-                    timeout=self._timeout,
-                    limits=limits,
-                )
-            )
+            _Lane(web.client(SERVICE, self._base, headers=self._headers, timeout=self._timeout, limits=limits))
             for _ in range(self._lanes_wanted)
         ]

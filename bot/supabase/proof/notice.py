@@ -154,7 +154,9 @@ class Notice:
     async def _asked(self, params: Mapping[str, str]) -> _Page:
         headers = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
         with web.made(_SERVICE):  # it carries no key, and so may be led on
-            asking = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, headers=headers)
+            asking = httpx.AsyncClient(
+                timeout=_TIMEOUT, follow_redirects=True, headers=headers, verify=web.certificates()
+            )
         async with (
             asking as client,
             client.stream("GET", httpx.URL(self._url).copy_merge_params(params)) as response,
