@@ -164,11 +164,7 @@ class Watch:
         self._conductor.redraw_header()
 
     async def _remind(self, timer: Timer) -> None:
-        offer = self._conductor.run.offer
-        if offer is not None:
-            self._conductor.dispatch(
-                say.Remind(checkpoint=offer.checkpoint, offer=offer.number, after=self._remind_after)
-            )
+        self._conductor.dispatch(say.Remind(after=self._remind_after))
 
     async def _guard(self, timer: Timer) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 ItemState = Literal["open", "ticked", "accepted"]
@@ -29,11 +30,15 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Checklist:
-    """`number` counts from 1 for each gate: a gate that is posted anew has a new list, all open."""
+    """`number` counts from 1 for each gate: a gate that is posted anew has a new list, all open. `at` is when it was
+    opened.
+    """
 
     checkpoint: str
     number: int
     items: Mapping[str, Item]
+    at: datetime
+    reminders: int = 0
 
     @property
     def open(self) -> tuple[str, ...]:

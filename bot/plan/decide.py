@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from bot.plan import events as e
 from bot.plan import posts, retention, signals, thawing, verifying, watching, window
+from bot.plan.checklist import Checklist
 from bot.plan.commands import table as words
 from bot.plan.evidence import put_forward
 from bot.plan.findings import MOVED, blocks
@@ -72,7 +73,7 @@ from bot.plan.text import Text, named, say
 from bot.plan.texts import run_control, sentences
 from bot.plan.texts.foreign import person_name
 from bot.plan.texts.state import doing
-from bot.plan.timetable import reminders_due
+from bot.plan.timetable import reminders_due, waits_for_people
 
 Decision = Sequence[e.Event] | Refusal
 
@@ -192,12 +193,12 @@ def _report_second_instance(run: Run, command: ReportSecondInstance, now: dateti
 
 
 def _remind(run: Run, command: Remind, now: datetime) -> Decision:
-    if run.offer is None or (command.checkpoint, command.offer) != run.current:
+    waiting = waits_for_people(run)
+    if waiting is None or (nth := reminders_due(waiting, command.after, now)) <= waiting.reminders:
         return []
-    nth = reminders_due(run.offer, command.after, now)
-    if nth <= run.offer.reminders:
-        return []
-    return [e.ReminderDue(at=now, checkpoint=command.checkpoint, offer=command.offer, nth=nth)]
+    if isinstance(waiting, Checklist):
+        return [e.ChecklistReminderDue(at=now, checkpoint=waiting.checkpoint, number=waiting.number, nth=nth)]
+    return [e.ReminderDue(at=now, checkpoint=waiting.checkpoint, offer=waiting.number, nth=nth)]
 
 
 def _tell_window(run: Run, command: TellWindow, now: datetime) -> Decision:

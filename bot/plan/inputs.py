@@ -202,10 +202,8 @@ class ReportSecondInstance:
 
 @dataclass(frozen=True, kw_only=True)
 class Remind:
-    """`after` is how long a gate waits before it is reminded of for the first time."""
+    """`after` is how long a gate waits, or its checklist, before it is reminded of for the first time."""
 
-    checkpoint: str
-    offer: int
     after: timedelta
 
 

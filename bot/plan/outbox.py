@@ -69,7 +69,7 @@ def settled(run: Run) -> Run:
 
 def undone(run: Run) -> Run:
     """The run goes back: nothing can pass the gate at hand any more, and nobody counts on guard or window."""
-    return without_alarms(settled(voided_if_open(run)), "guard", "window")
+    return without_alarms(settled(voided_if_open(run)), "guard", "window", "checklist-waits")
 
 
 def unwatched(run: Run) -> Run:

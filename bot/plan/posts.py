@@ -68,6 +68,7 @@ AlarmKind = Literal[
     "aborted-at-the-terminal",
     "back",
     "blind",
+    "checklist-waits",
     "drift",
     "entitled",
     "freeze-failed",

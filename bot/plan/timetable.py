@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.plan import window
+from bot.plan.checklist import Checklist
 from bot.plan.offer import Offer
 from bot.plan.run import Phase, Run
 
@@ -39,34 +40,40 @@ class Timer:
     at_once: bool = False
 
 
-def reminders_due(offer: Offer, after: timedelta, now: datetime) -> int:
-    """How many reminders a gate that has waited till now has deserved: the first after `after`, the next after twice
-    that, and so on; none where `after` is 0. A bot that was away tells the last of them only.
+def waits_for_people(run: Run) -> Offer | Checklist | None:
+    """What of the gate at hand people are reminded of: its offer, before that its checklist."""
+    if run.offer is not None:
+        return run.offer
+    return run.checklist if run.open_items else None
+
+
+def reminders_due(waiting: Offer | Checklist, after: timedelta, now: datetime) -> int:
+    """How many reminders what has waited till now has deserved: the first after `after`, the next after twice that,
+    and so on; none where `after` is 0. A bot that was away sends the last of them only.
     """
     nth = 0
-    while (at := _reminder_at(offer, nth + 1, after)) is not None and at <= now:
+    while (at := _reminder_at(waiting, nth + 1, after)) is not None and at <= now:
         nth += 1
     return nth
 
 
-def _reminder_at(offer: Offer, nth: int, after: timedelta) -> datetime | None:
+def _reminder_at(waiting: Offer | Checklist, nth: int, after: timedelta) -> datetime | None:
     """None when it never comes: where `after` is 0, or at no date that a calendar has, since a gate that was reminded
     of every second for days may be taken up by a bot that is to wait for a year.
     """
     if not after:
         return None
     try:
-        return offer.at + after * int(2**nth - 1)
+        return waiting.at + after * int(2**nth - 1)
     except OverflowError:
         return None
 
 
 def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
-    """The timers for the run as it is. A gate is reminded of after `remind_after`, then after twice that, and so on;
-    never where it is 0.
+    """The timers for the run as it is. A gate, or its checklist, is reminded of after `remind_after`, then after twice
+    that, and so on; never where it is 0.
     """
     due: list[Timer] = []
-    gate_waits = run.phase is Phase.WAITING
     if _looks(run):
         due.append(Timer(name="look", chore="look", every=LOOK_EVERY, at_once=True))
     if _watches(run):
@@ -78,10 +85,11 @@ def timers(run: Run, remind_after: timedelta) -> tuple[Timer, ...]:
         due.append(Timer(name="sweep", chore="sweep", every=SWEEP_EVERY))
     if run.phase in {Phase.RUNNING, Phase.VERIFYING}:
         due.append(Timer(name="redraw", chore="redraw", every=REDRAW_EVERY))
-    if gate_waits and run.offer is not None:
-        nth = run.offer.reminders + 1
-        name = f"remind/{run.offer.checkpoint}/{run.offer.number}/{nth}"
-        if (at := _reminder_at(run.offer, nth, remind_after)) is not None:
+    if run.phase is Phase.WAITING and (waiting := waits_for_people(run)) is not None:
+        nth = waiting.reminders + 1
+        of = "checklist" if isinstance(waiting, Checklist) else "gate"
+        if (at := _reminder_at(waiting, nth, remind_after)) is not None:
+            name = f"remind/{of}/{waiting.checkpoint}/{waiting.number}/{nth}"
             due.append(Timer(name=name, chore="remind", at=at))
     if run.phase not in _UNDONE and (at := window.next_told(run)) is not None:
         due.append(Timer(name=f"window/{at.isoformat()}", chore="window", at=at))

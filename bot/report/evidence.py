@@ -227,6 +227,7 @@ def _take(found: _Gathered, before: Run | None, run: Run, n: int, event: e.Event
 
 _ABOUT_THE_GATE = (
     e.VerificationBegan, e.ChecksPassed, e.CheckpointPassed, e.CheckpointRefused, e.ApprovalLapsed, e.ReminderDue,
+    e.ChecklistReminderDue,
 )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ from bot.plan.run import Phase, Run
 from bot.plan.signals import NearMiss, Signal, Word, read
 from bot.plan.text import plain
 from bot.plan.texts.state import doing
-from bot.plan.timetable import Timer, timers
+from bot.plan.timetable import Timer, timers, waits_for_people
 from bot.slack.render.escape import typed
 
 __all__ = [
@@ -325,13 +325,13 @@ class Night:
         assert not isinstance(happened, Refusal), happened.sentence
         return happened
 
-    def remind(self, checkpoint: str, offer: int = 1) -> list[e.Event]:
-        """The timer knocks when the next reminder of the gate is due."""
-        waits = self.run.offer
-        assert waits is not None
-        while (at := waits.at + REMIND_AFTER * (2 ** (waits.reminders + 1) - 1)) > self.now:
+    def remind(self) -> list[e.Event]:
+        """The timer knocks when the next reminder is due of what waits for people."""
+        waiting = waits_for_people(self.run)
+        assert waiting is not None
+        while (at := waiting.at + REMIND_AFTER * (2 ** (waiting.reminders + 1) - 1)) > self.now:
             self.now = at
-        return self.do(Remind(checkpoint=checkpoint, offer=offer, after=REMIND_AFTER))
+        return self.do(Remind(after=REMIND_AFTER))
 
     # -- people -------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from hypothesis.stateful import precondition
 
 from .histories import (
     REMIND_AFTER,
-    SIGNALS,
     START,
     Command,
     MissLook,
@@ -88,11 +87,7 @@ class SourceRules(Conductor):
         what=st.sampled_from(
             [
                 TellWindow(),
-                *[
-                    Remind(checkpoint=gate, offer=number, after=REMIND_AFTER)
-                    for gate in (*SIGNALS, "live", "dns")
-                    for number in (1, 2)
-                ],
+                Remind(after=REMIND_AFTER),
             ]
         ),
         minutes=st.sampled_from([0, 0, 1, 11, 31]),

@@ -21,6 +21,7 @@ from .histories import (
     BOT,
     EVE,
     PLACES,
+    REMIND_AFTER,
     START,
     STRANGER,
     UNKNOWN,
@@ -38,6 +39,7 @@ from .histories import (
     Night,
     Phase,
     Refusal,
+    Remind,
     ReportBlindness,
     ReportDrift,
     ReportLook,
@@ -718,12 +720,11 @@ def test_a_thaw_belongs_to_an_abort(place: str) -> None:
 
 
 def test_a_reminder_is_for_the_gate_that_waits() -> None:
-    """One for another gate or an older offer comes to nothing."""
+    """A timer that rings again, of an earlier process say, comes to nothing."""
     night = night_at("export waits")
-    assert night.remind("export", 1) == [e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=1)]
-    assert night.remind("export", 1)[0] == e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=2)
-    assert night.remind("export", 2) == []
-    assert night.remind("freeze", 1) == []
+    assert night.remind() == [e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=1)]
+    assert night.remind()[0] == e.ReminderDue(at=night.now, checkpoint="export", offer=1, nth=2)
+    assert night.do(Remind(after=REMIND_AFTER)) == []
 
 
 def test_a_new_process_says_how_long_it_was_away() -> None:

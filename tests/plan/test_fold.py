@@ -74,7 +74,7 @@ def _full_night() -> Night:
     night.do(GiveUpPin(finding=warned("slack-pins", "Pins are full.", "Unpin one.")))
     night.do(ReportLook(frozen=True, database_time=START))
     night.do(ReportLook(frozen=False, database_time=START))
-    night.remind("freeze", 1)
+    night.remind()
     night.give_signal()
     night.find([failed("freeze-proof", "An old session can write.", "End it.")])
     night.end_checks()
@@ -168,6 +168,7 @@ def _attested_night() -> Night:
     night = Night(plan=plan)
     night.tick_all()
     night.ask("untick banner", EVE)
+    night.remind()
     night.ask("accept item-banner: the old one does")
     night.go_on()
     return night
@@ -331,7 +332,7 @@ def test_an_abort_moves_the_posts() -> None:
 def test_alarms_stand_as_long_as_their_cause() -> None:
     """Blindness until the watch sees again, a reminder until its gate is passed, a held step until `retry`."""
     night = night_at("freeze waits")
-    night.remind("freeze", 1)
+    night.remind()
     assert _statuses(night)["alarm/waits/freeze/1/1"] == "waiting"
     night.pass_gate()
     assert _statuses(night)["alarm/waits/freeze/1/1"] == "done"

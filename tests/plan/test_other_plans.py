@@ -470,11 +470,11 @@ def test_a_reminder_is_over_with_the_offer_that_it_was_about() -> None:
     night = at_the_list()
     night.tick_all()
     night.talk()
-    night.remind("readiness")
+    night.remind()
     night.ask("untick on-call", EVE)
     assert "waits" not in {alarm.kind for alarm in night.run.alarms}
     night.go_to("live")
-    night.remind("live")
+    night.remind()
     night.do(ReportThaw(thawed_at=night.now, findings=(passed("writes-again", "It writes."),)))
     assert night.run.current == ("live", 2)
     assert "waits" not in {alarm.kind for alarm in night.run.alarms}

@@ -63,6 +63,9 @@ class Nights(LifeRules):
         self.armed()
         waits = {alarm.which[:2] for alarm in self.run.alarms if alarm.kind == "waits"}
         assert waits <= {self.run.current}, "nobody is reminded of what is gone"
+        lists = {alarm.which[:2] for alarm in self.run.alarms if alarm.kind == "checklist-waits"}
+        listed = self.run.checklist if self.run.open_items else None
+        assert lists <= ({(listed.checkpoint, listed.number)} if listed else set()), "nor of a list that is complete"
         if self.run.blind and not self.world.aborting:
             assert AlarmKey("blind", (self.run.blinds,)) in self.run.alarms, "blindness is told while it lasts"
         if not self.run.has_ended and not self.world.sealed:

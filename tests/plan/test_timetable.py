@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.plan.compose import compose
+from bot.plan.posts import Prose
+from bot.plan.text import plain
+
 from .histories import (
+    ANN,
+    EVE,
     PLACES,
     REMIND_AFTER,
     BeginStep,
@@ -87,9 +93,9 @@ def test_reminders_come_at_growing_intervals() -> None:
     offer = night.run.offer
     assert offer is not None
     for nth, minutes in enumerate((15, 45, 105), 1):
-        name = f"remind/export/1/{nth}"
+        name = f"remind/gate/export/1/{nth}"
         assert armed(night)[name] == Timer(name=name, chore="remind", at=offer.at + timedelta(minutes=minutes))
-        night.remind("export", 1)
+        night.remind()
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -98,9 +104,8 @@ def test_without_an_interval_nobody_is_reminded(place: str) -> None:
     night = night_at(place)
     night.later(days=400)
     assert not any(timer.chore == "remind" for timer in timers(night.run, timedelta()))
-    offer = night.run.offer
-    if offer is not None and night.run.phase is Phase.WAITING:
-        assert night.do(Remind(checkpoint=offer.checkpoint, offer=offer.number, after=timedelta())) == []
+    if night.run.phase is Phase.WAITING:
+        assert night.do(Remind(after=timedelta())) == []
 
 
 @given(
@@ -116,7 +121,7 @@ def test_any_interval_is_kept_and_may_be_changed(after: timedelta, before: timed
     night.later(seconds=waited.total_seconds())
     for interval in (before, after):
         assert night.run.offer is not None
-        night.do(Remind(checkpoint="export", offer=1, after=interval))
+        night.do(Remind(after=interval))
         due = [timer.at for timer in timers(night.run, interval) if timer.chore == "remind"]
         assert len(due) <= 1
         assert all(at is not None and at >= night.run.offer.at for at in due)
@@ -125,12 +130,41 @@ def test_any_interval_is_kept_and_may_be_changed(after: timedelta, before: timed
 def test_another_gate_is_reminded_of_anew() -> None:
     """Its first reminder comes after the first interval."""
     night = night_at("freeze waits")
-    night.remind("freeze", 1)
+    night.remind()
     night.pass_gate()
     night.end_step()
     offer = night.run.offer
     assert offer is not None
-    assert armed(night)["remind/export/1/1"].at == offer.at + REMIND_AFTER
+    assert armed(night)["remind/gate/export/1/1"].at == offer.at + REMIND_AFTER
+
+
+def test_a_checklist_that_stays_open_is_reminded_of_with_what_is_open() -> None:
+    """From when it was posted on, at the same growing intervals; the reminder is over once the gate is on offer, also
+    because an item was accepted open, and the offer is reminded of anew.
+    """
+    night = Night(plan=compose(("readiness", "freeze", "export", "users"), [], {"readiness": _ITEMS}))
+    night.go_to("readiness")
+    night.talk()
+    night.ask("tick on-call", EVE)
+    assert night.run.checklist is not None
+    posted = night.run.checklist.at
+    for nth, minutes in enumerate((15, 45), 1):
+        name = f"remind/checklist/readiness/1/{nth}"
+        assert armed(night)[name] == Timer(name=name, chore="remind", at=posted + timedelta(minutes=minutes))
+        assert [event.type for event in night.remind()] == ["checklist-reminder-due"]
+        body = night.run.deliveries[f"{night.run.run_id}/alarm/checklist-waits/readiness/1/{nth}"].post.body
+        assert isinstance(body, Prose)
+        assert plain(body.text) == (
+            f"The checklist of the Readiness checkpoint has been open for {minutes} minutes. Still open: `dns-ttl`. "
+            "Any full member of this workspace ticks what is so."
+        )
+    night.ask("accept item-dns-ttl: it is 300 s, and we can wait", ANN)
+    assert not {alarm.kind for alarm in night.run.alarms} & {"checklist-waits"}
+    assert night.run.offer is not None
+    assert armed(night)["remind/gate/readiness/1/1"].at == night.run.offer.at + REMIND_AFTER
+
+
+_ITEMS = {"dns-ttl": "DNS TTL is 60 s", "on-call": "Both on call are awake"}
 
 
 def test_a_gate_that_is_being_checked_is_not_reminded_of() -> None:

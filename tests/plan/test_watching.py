@@ -429,7 +429,7 @@ def test_a_guard_that_is_lost_is_told_until_it_is_held_or_wanted_no_more() -> No
     assert _stand(night) == set()
     night.do(lost)
     night.end_step()
-    night.remind("export")
+    night.remind()
     night.ask("hold the office is closed", EVE)
     night.ask("retry")
     assert _stand(night) == {"guard", "waits"}, "the gate still waits"

@@ -93,6 +93,15 @@ class ReminderDue(Event):
     nth: int
 
 
+class ChecklistReminderDue(Event):
+    """The checklist of gate `checkpoint` has been open; `nth` counts from 1 for each list."""
+
+    type: Literal["checklist-reminder-due"] = "checklist-reminder-due"
+    checkpoint: str
+    number: int
+    nth: int
+
+
 class WindowTold(Event):
     """So many per cent of the window have passed since the freeze record."""
 

@@ -24,7 +24,7 @@ from bot.plan.waiving import waives_any
 def checklist_opened(event: e.ChecklistOpened, run: Run) -> Run:
     run = _come_to(run, run.plan.gate(event.checkpoint))
     items = {key: Item(text=text) for key, text in run.gate.checklist.items()}
-    opened = Checklist(checkpoint=event.checkpoint, number=event.number, items=items)
+    opened = Checklist(checkpoint=event.checkpoint, number=event.number, items=items, at=event.at)
     run = replace(run, checklists={**run.checklists, event.checkpoint: opened})
     return _posted(run, posts.Checklist(event.checkpoint, event.number))
 
@@ -47,6 +47,7 @@ def checkpoint_offered(event: e.CheckpointOffered, run: Run) -> Run:
 
 def _come_to(run: Run, gate: Gate) -> Run:
     """The gate is at hand, and nothing is left of it or of what is behind it from before."""
+    run = without_alarms(run, "checklist-waits")
     if gate.freezes:
         run = without_alarms(settled(run), "guard", "waits")
         run = replace(run, window_told=0, guard_since=None, guard_lost=False, moved_to=None)
@@ -226,6 +227,16 @@ def reminder_due(event: e.ReminderDue, run: Run) -> Run:
     run = with_offer(run, replace(run.offer, reminders=event.nth))
     text = alarms.waits(run.gate, run.entitled.may, minutes)
     return with_alarm(run, AlarmKey("waits", (event.checkpoint, event.offer, event.nth)), text)
+
+
+@effect.register
+def checklist_reminder_due(event: e.ChecklistReminderDue, run: Run) -> Run:
+    assert run.checklist is not None
+    minutes = int((event.at - run.checklist.at).total_seconds() // 60)
+    reminded = replace(run.checklist, reminders=event.nth)
+    run = replace(run, checklists={**run.checklists, event.checkpoint: reminded})
+    text = alarms.checklist_waits(run.gate, run.open_items, minutes)
+    return with_alarm(run, AlarmKey("checklist-waits", (event.checkpoint, event.number, event.nth)), text)
 
 
 @effect.register

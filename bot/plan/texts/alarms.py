@@ -123,6 +123,16 @@ def second_instance(connections: int) -> Text:
 # -- waiting and stopping ---------------------------------------------------------------------------------------------
 
 
+def checklist_waits(gate: Gate, open_items: Sequence[str], minutes: int) -> Text:
+    return say(
+        "The checklist of the {gate} checkpoint has been open for {time}. Still open: {keys}. Any full member of this "
+        "workspace ticks what is so.",
+        gate=gate.title,
+        time=_minutes(minutes),
+        keys=joined(codes(open_items), by=", "),
+    )
+
+
 def waits(gate: Gate, may: Iterable[str], minutes: int) -> Text:
     return say(
         "The {gate} checkpoint has waited for `{word}` for {time}. {may} may say it. No checkpoint opens by itself.",

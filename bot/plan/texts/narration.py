@@ -273,6 +273,7 @@ SILENT = frozenset(
         e.MessageHeard,  # the channel's alone
         e.Answered,
         e.ReminderDue,
+        e.ChecklistReminderDue,
         e.PostIntended,
         e.Posted,
         e.PostEdited,
