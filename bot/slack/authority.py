@@ -35,7 +35,7 @@ from bot.slack.payloads import Conversation, GroupMembers, Person, UserGroup, Us
 
 _PATIENCE_SECONDS = 10
 _SLACKBOT = "USLACKBOT"
-"""Says what reminders were told to say, and does not call itself a bot."""
+"""Posts the text of people's reminders, and does not call itself a bot."""
 
 
 def _no_say(why: str, reason: str) -> Permission:
@@ -208,7 +208,7 @@ async def not_living(client: AsyncWebClient, groups: Sequence[str], identity: Id
         try:
             found = UserGroup.model_validate(listed[group]) if group in listed else None
         except ValidationError:
-            wrong[group] = f"Slack told of the user group `{group}` in a form that its documentation does not know"
+            wrong[group] = f"Slack described the user group `{group}` in a form that its documentation does not know"
             continue
         if found is None or found.date_delete or found.is_external or found.team_id not in identity.homes:
             wrong[group] = f"the user group `{group}` is unknown, disabled or deleted"

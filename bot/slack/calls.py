@@ -204,7 +204,7 @@ def understood(shape: type[_Shape], value: Any, what: str) -> _Shape:
         return shape.model_validate(value)
     except ValidationError as error:
         raise ServiceUnintelligible(
-            f"Slack told {what} in a form that its documentation does not know",
+            f"Slack said {what} in a form that its documentation does not know",
             unchanged=_NOTHING_CHANGED,
             do="try again, and report this if it stays",
         ) from error
@@ -300,11 +300,11 @@ _MENDS = {
     ),
     "message_not_found": (
         "A message of the run is no longer in the channel",
-        "leave the bot's messages where they are; `cutover status` tells where the run stands",
+        "leave the bot's messages where they are; `cutover status` shows the run",
     ),
     "thread_not_found": (
         "A checkpoint of the run is no longer in the channel",
-        "leave the bot's messages where they are; `cutover status` tells where the run stands",
+        "leave the bot's messages where they are; `cutover status` shows the run",
     ),
     "cant_update_message": (
         "Slack does not let the bot edit its own message",

@@ -6,7 +6,7 @@ the workspace may post under the same event type. Should Slack refuse the look o
 it again and again without a name for why, the words go out alone: a night must not end over a picture. Nor over a pin.
 
 Slack posts a reply whose parent was deleted into the channel, and says so by what it leaves out of its answer: then the
-parent is lost, and the reply is found where it stands.
+parent is lost, and the reply is found where it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bot.slack.render.messages import render
 log = structlog.get_logger("cutover.slack")
 
 _CLOCKS_MAY_DIFFER = timedelta(days=30)
-"""Ours and Slack's. A header is told by its run and key, so looking too far back finds no wrong one."""
+"""Ours and Slack's. A header is recognised by its run and key, so looking too far back finds no wrong one."""
 _LOST = frozenset(
     {
         "message_not_found",
@@ -77,7 +77,7 @@ class SlackChannel:
     def __init__(
         self, client: AsyncWebClient, *, channel: str, identity: Identity, attachment: Attachment | None = None
     ) -> None:
-        """`attachment` makes the file of users to fix; without it the words about it stand alone."""
+        """`attachment` makes the file of users to fix; without it the words about it are posted alone."""
         self._client = client
         self._attachment = attachment
         self._channel = channel
@@ -130,7 +130,7 @@ class SlackChannel:
         if place and posted.message is not None and posted.message.thread_ts != place["thread_ts"]:
             raise MessageLost(
                 "The message below which a reply belongs was deleted, and Slack put the reply into the channel",
-                unchanged="the reply stands there",
+                unchanged="the reply is there",
                 do="leave the bot's messages where they are; `cutover status` shows the run",
             )
         return posted.ts

@@ -1,7 +1,7 @@
 """The client that every call to Slack's Web API is made with.
 
 Every call carries a token, so that no redirect is followed. The library takes a proxy from the environment whatever
-stands there, also for this machine itself, and trips over it in the middle of a call: one that cannot be used is found
+its value, also for this machine itself, and trips over it in the middle of a call: one that cannot be used is found
 before, and makes Slack unreachable. No more of an answer is read than one can hold.
 """
 

@@ -28,7 +28,7 @@ def foreign(body: Mapping[str, Any], identity: Identity, app_id: str) -> str:
 
 def _from(body: Mapping[str, Any]) -> tuple[str, str]:
     """Workspace and organisation, "" where none is named. A button names them as objects, and an app that a whole
-    organisation has installed is told no workspace there.
+    organisation has installed gets no workspace there.
     """
     if body.get("type") != "block_actions":
         return _text(body.get("team_id")), _text(body.get("enterprise_id"))

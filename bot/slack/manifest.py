@@ -1,7 +1,7 @@
 """The Slack app as a manifest, with exactly the scopes that the bot uses; and which of them a token lacks. Pure.
 
 One table says which method needs which scope, and what for: the manifest is made of it, and the doctor reads it.
-The app-level token of Socket Mode (`connections:write`) stands in no manifest; it is made by hand.
+The app-level token of Socket Mode (`connections:write`) is in no manifest; it is made by hand.
 """
 
 from __future__ import annotations

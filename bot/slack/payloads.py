@@ -33,7 +33,7 @@ class Metadata(_Shape):
 
 
 class Message(_Shape):
-    """A message as events, history and replies show it. `channel` stands in events only; the three teams may each be
+    """A message as events, history and replies show it. `channel` is in events only; the three teams may each be
     missing, and name the author's workspace, the most telling first.
     """
 
@@ -154,7 +154,7 @@ class _AsPosted(_Shape):
 
 
 class Posted(_Shape):
-    """The answer of chat.postMessage. `message` is what Slack made of it: without `thread_ts` it stands in the channel,
+    """The answer of chat.postMessage. `message` is what Slack made of it: without `thread_ts` it is in the channel,
     though a thread was asked for, when that one's parent had been deleted.
     """
 
@@ -205,7 +205,7 @@ class Scheduled(_Shape):
 
 
 class _ToBePosted(_Shape):
-    model_config = ConfigDict(coerce_numbers_to_str=True)  # the id is told as a number in one place, as text in another
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # the id is a number in one place, text in another
 
     id: str
     post_at: int

@@ -31,8 +31,8 @@ async def preflight(
     people_needed: int = 1,
     heard: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Finding]:
-    """`people_needed` is how many different approvers the night takes at least. `heard` is called when Slack has told
-    of one of many.
+    """`people_needed` is how many different approvers the night takes at least. `heard` is called when Slack has
+    answered about one of many.
 
     Raises ServiceError when Slack cannot be reached or refuses token, scope or channel."""
     identity = await identify(client, channel=channel, app_token=app_token, groups=groups)

@@ -1,4 +1,4 @@
-"""The edge to Stack Auth: every exported user becomes a user there, exactly once, or stands in a list with a reason.
+"""The edge to Stack Auth: every exported user becomes a user there, exactly once, or is listed with a reason.
 
 client      the service over HTTP, asked at the rate that it takes
 users       who the exported users are, and what each becomes: pure but for reading the bundle

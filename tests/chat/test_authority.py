@@ -244,7 +244,7 @@ async def test_a_malformed_group_gives_no_say_and_takes_none(channel: SlackChann
     slack.workspace.malformed_groups.add("S0ODD")
     assert (await channel.permission(BOB, OWN, [], ["S0ODD", "S0OPS"])).approver
     permission = await channel.permission(ADA, OWN, [], ["S0ODD", "S0OPS"])
-    odd = "Slack told of the user group `S0ODD` in a form that its documentation does not know"
+    odd = "Slack described the user group `S0ODD` in a form that its documentation does not know"
     assert to_them(permission) == Permission(known=True, member=True, approver=False, why=odd)
     assert await _groups_found(slack, "S0ODD", "S0OPS") == (
         "fail",

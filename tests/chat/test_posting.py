@@ -207,7 +207,7 @@ async def test_editing_a_message_that_is_gone_is_refused_in_our_words(night: Any
         await night.channel.redraw(night.run, header.post, ts, None, HEAD)
     assert str(refused.value) == (
         "A message of the run is no longer in the channel (message_not_found); nothing was changed in Slack; "
-        "leave the bot's messages where they are; `cutover status` tells where the run stands."
+        "leave the bot's messages where they are; `cutover status` shows the run."
     )
 
 

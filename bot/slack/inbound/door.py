@@ -104,7 +104,7 @@ class _Connections(web.Server):
             return await self._answer(request, body)
         except Unreadable:
             return web.Response(status=400)
-        except Exception as error:  # noqa: BLE001 - Slack is told that it failed, and sends it again
+        except Exception as error:  # noqa: BLE001 - Slack sees that it failed, and sends it again
             log.error("a request of slack's could not be answered", error=type(error).__name__)
             return web.Response(status=500)
 

@@ -1,18 +1,18 @@
 """The ear: what people say in the channel, over a WebSocket (Socket Mode) or over signed HTTP requests (`http_mode`).
 
-Both modes are the same Bolt app, and hand a person's message to `heard` before Slack is told that it arrived: Bolt is
-asked to run the listener first and acknowledge after. `heard` is synchronous and journals; when it raises, Slack is
-told nothing and delivers again. So a message is lost only with the whole process, and then the sweep finds it. The
-same message may be heard twice: Slack repeats, Bolt does not notice, and whoever is behind `heard` must.
+Both modes are the same Bolt app, and hand a person's message to `heard` before its arrival is acknowledged: Bolt is
+asked to run the listener first and acknowledge after. `heard` is synchronous and journals; when it raises, nothing is
+acknowledged and Slack delivers again. So a message is lost only with the whole process, and then the sweep finds it.
+The same message may be heard twice: Slack repeats, Bolt does not notice, and whoever is behind `heard` must.
 
-Of what happens to messages only a deletion counts, when it is one of ours: `deleted` is told its ts.
+Of what happens to messages only a deletion counts, when it is one of ours: `deleted` gets its ts.
 
 Buttons and slash commands come the same way. Slack does not deliver them again and keeps no record of them; one that
 could not be kept is left unacknowledged, and Slack tells its author that it failed.
 
 An envelope that was not sent to our app, in our workspace, for our bot is acknowledged, noted in the log and forgotten.
 Whatever else comes (mentions, other events, other apps' buttons) is acknowledged and forgotten: unacknowledged, it
-would come again and again. Who we are is told to Bolt, or it would ask Slack at the first event and lose that event
+would come again and again. Bolt is given our identity, or it would ask Slack at the first event and lose that event
 when Slack does not answer just then.
 
 A socket can get stuck while it reconnects, its other end can be gone without a word, and it can be well and yet bring
@@ -67,7 +67,7 @@ Heard = Callable[[Hear], object]
 """On disk when it returns. Raises when it could not be kept: then Slack delivers again."""
 
 Deleted = Callable[[str], object]
-"""Told the ts of every message that somebody deleted in the channel; as `Heard` otherwise."""
+"""Gets the ts of every message that somebody deleted in the channel; as `Heard` otherwise."""
 
 
 class Listener(Protocol):
@@ -154,10 +154,9 @@ def bolt_app(
 
 
 class SocketListener:
-    """Socket Mode. `second_instance` is told how many connections Slack counts:
-    when they are more than ours can be, and when
-    there is none but ours. `client` bears the bot's token. `failed` is told what has ended a guard, which nothing
-    should.
+    """Socket Mode. `second_instance` is called with how many connections Slack counts: when they are more than ours can
+    be, and when there is none but ours. `client` bears the bot's token. `failed` is called with what has ended a guard,
+    which nothing should.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """What can come of a request to Stack Auth instead of its value.
 
-No text of a response, no address and no hash ever stands in an error: not even a cause is kept, since an HTTP library's
+No text of a response, no address and no hash is ever in an error: not even a cause is kept, since an HTTP library's
 exception carries the request.
 """
 

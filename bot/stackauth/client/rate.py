@@ -1,4 +1,4 @@
-"""When the next request may begin: pure, told the time and what came of each request.
+"""When the next request may begin: pure, given the time and what came of each request.
 
     wait = limiter.turn(now)          0: a request begins now; else ask again after so many seconds
     limiter.succeeded(now)            the service answered it
@@ -54,11 +54,11 @@ class RateLimiter:
         return self.delay(now) or self._rate.turn(now)
 
     def delay(self, now: float) -> float:
-        """Seconds that everybody was told to wait; 0 when nobody was."""
+        """Seconds that everybody has to wait; 0 when nobody has."""
         return max(0.0, self._until - now)
 
     def succeeded(self, now: float) -> None:
-        """The service answered. A wait that somebody else was told goes on."""
+        """The service answered. A wait that was asked of somebody else goes on."""
         self._rounds = 0
         self._failing_since = None
         self._recent.served(now)

@@ -72,7 +72,7 @@ def _left_out(scratch: Scratch, run_id: str) -> list[str]:
 
 
 async def _mark(client: RetryingClient, stack_id: str, key: str, run_id: str) -> bool:
-    """Whether it stands in the marker now."""
+    """Whether it is in the marker now."""
 
     async def serves_others() -> bool:
         try:

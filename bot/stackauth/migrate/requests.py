@@ -75,7 +75,7 @@ def droppable(body: Mapping[str, Any]) -> set[str]:
 
 
 def reduced(body: Mapping[str, Any], reasons: Collection[str]) -> dict[str, Any]:
-    """The request without what these reasons are about. They stand in its marker, so that a reader of the list alone
+    """The request without what these reasons are about. They are in its marker, so that a reader of the list alone
     knows them. With no reasons it is the request itself.
     """
     left = dict(body)

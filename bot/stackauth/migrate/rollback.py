@@ -5,10 +5,10 @@ this very user, or does not know what became of the request. Whoever was matched
 somebody made of a user, marker and all, is left alone.
 
 A later run may have adopted users of this one: it has mapped them, and people sign in as them now. They are kept,
-unless the later run is named. Which they are stands in the service (`adoption`), wherever that run was made,
+unless the later run is named. Which they are is recorded in the service (`adoption`), wherever that run was made,
 and in the users.jsonl of the other runs in this data directory and its archive.
 
-What was done stands in undo.jsonl, a chain of its own, since users.jsonl of a night that was handed over is sealed:
+What was done is in undo.jsonl, a chain of its own, since users.jsonl of a night that was handed over is sealed:
 
     {"type": "undo-began", "runId", "users", "activeSince", "at"}
     {"type": "removed", "id", "stackId", "active", "teamId", "at"}

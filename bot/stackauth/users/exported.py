@@ -5,8 +5,8 @@ looked at: numbers that a double cannot hold exactly stay `Decimal` or whole, so
 what is nested so deep that no parser follows is cut there, and the cut is marked. A column that the export holds as
 text (a JSON `null` inside jsonb is the reason) is decoded too, so that a value looks the same however it was exported.
 
-Users are streamed; what belongs to them and stands elsewhere in the bundle is first stored by user. Nothing is told of
-a file before all of it was held against metadata.json, and nothing that has changed since.
+Users are streamed; what belongs to them elsewhere in the bundle is first stored by user. Nothing of a file is passed
+on before all of it was held against metadata.json, and nothing that has changed since.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bot.artifacts.scratch import Scratch
 DEEPEST = 100
 """Levels of nesting that are migrated; the service fails over metadata of 124."""
 _PARSED = 2 * DEEPEST
-"""Levels that are left where no parser follows: so many that what is migrated is the same whatever stands around it."""
+"""Levels that are left where no parser follows: so many that what is migrated is the same whatever is around it."""
 _LONG_NUMBER = 400
 """Digits beyond which no double reaches, and which a parser need not follow."""
 RELATED_TABLES = ("identities", "mfa_factors", "webauthn_credentials")

@@ -1,6 +1,6 @@
 """Pure: metadata as the service will hold it, and the marker in it.
 
-User metadata becomes client metadata, app metadata becomes server metadata. Beside it, under `supabase`, stands the
+User metadata becomes client metadata, app metadata becomes server metadata. Beside it, under `supabase`, is the
 *marker*: the Supabase id, the run, a digest of what was migrated, and what the service has no place for.
 
 JavaScript reads JSON there, and a database writes it:

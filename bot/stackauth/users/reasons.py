@@ -1,7 +1,7 @@
 """Why a user was migrated incompletely: the table of attention reasons.
 
 Each reason says what was migrated all the same and what is left for a person to do. A user may have several. Every user
-gets a target user, so that no reference to it is orphaned; the exceptions are marked `creates=False` and stand in the
+gets a target user, so that no reference to it is orphaned; the exceptions are marked `creates=False` and are in the
 mapping's `unmapped`. The names are what people `accept`; they are a promise and never change their meaning.
 """
 

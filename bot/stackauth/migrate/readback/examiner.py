@@ -7,8 +7,8 @@ import uses; the bundle says what each user should look like; the service's list
 there. The evidence counts by field and names at most a few Supabase ids, never what a field holds.
 
 A hash cannot be read back, only that there is a password; that is said. Users that were matched unchanged from an
-earlier night belong to people who may have used them since: how they differ is told, and does not block. Of users of
-the service's own, who were matched and left as they are, it only counts that they are there.
+earlier night belong to people who may have used them since: how they differ is reported, and does not block. Of users
+of the service's own, who were matched and left as they are, it only counts that they are there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pure: what a user should look like in the service, and in which fields one that is there differs from it.
 
 Of each user a short digest a field is kept, in which equal is equal to JavaScript, so that a million users can be
-compared without holding what they are. The numbers in metadata stand apart, behind the digests, since the service may
+compared without holding what they are. The numbers in metadata are kept apart, after the digests, since the service may
 give them back with fewer digits than it was given: equal to 15 of them is equal.
 """
 
