@@ -172,7 +172,7 @@ class ApiClient:
 
 
 def _code_of(error: APIError) -> str:
-    """Never "": what stands before the API refuses a key without a code of its own."""
+    """Never "": what is in front of the API refuses a key without a code of its own."""
     if error.code:
         return str(error.code)
     return "401" if "api key" in (error.message or "").lower() else "no code"

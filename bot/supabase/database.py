@@ -170,7 +170,7 @@ async def _words(error: psycopg.OperationalError, dsn: Dsn) -> str:
 
 
 def _opening(name: str, *, may_write: bool) -> sql.Composed:
-    """What a session is told first, in one message."""
+    """What a session is sent first, in one message."""
     told = [sql.SQL(query("session")), sql.SQL("SET application_name = {};").format(sql.Literal(name))]
     if not may_write:
         told.append(sql.SQL("SET default_transaction_read_only = on;"))

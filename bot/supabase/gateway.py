@@ -226,7 +226,7 @@ async def _ask_nothing(client: AsyncClient) -> None:
 
 def _rows(client: AsyncClient, schema: str, table: str, column: str = "") -> AsyncRequestBuilder:
     """Raises Refusal as for a table that the API does not expose where a name cannot be asked for as it is. A schema's
-    stands in a header, a column's in the grammar of the query. A table's is a segment of the path, and the client
+    goes into a header, a column's into the grammar of the query. A table's is a segment of the path, and the client
     writes `../..` there as it is: what is meant for a table would reach another service with the secret key.
     """
     is_in_path = "/" not in table and table not in {".", ".."}

@@ -124,7 +124,7 @@ class Guard:
 
 async def stands(session: Session) -> bool:
     """Somebody of ours holds the guard: a probe that touches a table would wait for it."""
-    with translated("whether the hard guard stands could not be looked up"):
+    with translated("whether the hard guard is set could not be looked up"):
         row = await (await session.execute(query("guard_stands"))).fetchone()
     return row == (True,)
 

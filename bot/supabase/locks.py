@@ -88,7 +88,7 @@ class SourceLock:
             await end(session)
 
     def hang_up(self) -> None:
-        """Whoever waits for the server is told at once that the connection is lost."""
+        """Whoever waits for the server learns at once that the connection is lost."""
         hang_up(self._session)
         hang_up(self._opening)
 

@@ -1,6 +1,6 @@
 """Which project is it, and do SQL and the public API lead to the same one?
 
-A project's ref can stand in the connection string (`db.REF.supabase.co`, user `postgres.REF`), in the API's address
+A project's ref can be in the connection string (`db.REF.supabase.co`, user `postgres.REF`), in the API's address
 and in the claims of legacy keys. Where it can be read by both methods it must be the same, and that is enough; where it
 cannot, three tables must have the same number of rows by both, since exporting one project while freezing another would
 be found out too late. Rows of a live project come and go while they are counted: numbers that differ are counted

@@ -35,7 +35,7 @@ from bot.supabase.database import Database, Session, query, statement, translate
 
 _NO_LIMITS = sql.SQL("")
 _ROWS, _SETTINGS = -3, -2
-"""Where the results stand in the answer to `queries/reading_ask.sql`."""
+"""Where the results are in the answer to `queries/reading_ask.sql`."""
 
 
 class Disturbed(ServiceRefused):

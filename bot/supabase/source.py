@@ -75,7 +75,7 @@ class SupabaseSource:
         return await in_time(self._drifted(run.freeze, since), seconds=self._look_seconds, hang_up=self._hang_up)
 
     async def way_back(self) -> str:
-        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze stands in it. Cheap."""
+        """The SQL that thaws, whole and to be pasted by itself; what was set before the freeze is in it. Cheap."""
         asked = in_time(self._asked_layers(), seconds=self._look_seconds, hang_up=self._hang_up)
         prior = layers.prior_of(await asked)
         return layers.thaw_sql_to_post(prior if prior.known else layers.read_prior(self._prior_file))

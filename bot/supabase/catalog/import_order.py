@@ -1,7 +1,7 @@
 """In which order tables can be filled so that every row finds what it refers to. Pure.
 
 A table depends on the tables that its foreign keys lead to. Where tables depend on each other there is no such order:
-they form a cycle, which is told by name, stands together in the order, and is filled with constraints deferred or
+they form a cycle, which is reported by name, kept together in the order, and filled with constraints deferred or
 dropped. A table that refers to itself is no cycle of tables; that its rows need an order its foreign keys say.
 
 The order is the same for the same input, however it was collected: ties are broken by name.

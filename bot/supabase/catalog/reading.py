@@ -28,7 +28,7 @@ _LOOKS = 3
 
 
 async def read_catalog(session: Session, selection: Selection = EVERYTHING) -> Catalog:
-    """Everything, or told.
+    """Each relation is taken, or reported as left out.
 
     Raises UsageError when the database is no Supabase project's, or when the settings name what is not there: a name
     misspelt in `exclude_tables` would otherwise export what somebody wanted left out.

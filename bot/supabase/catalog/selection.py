@@ -1,7 +1,7 @@
 """What of the source is exported and what is left out, and the reason by name. Pure.
 
 Taken is every ordinary and partitioned table of every schema that is not the platform's own (see `platform`), and of
-the platform's those with people and files in them (`ALWAYS`). Everything else is told: `Selection.reason` gives the
+the platform's those with people and files in them (`ALWAYS`). Everything else is reported: `Selection.reason` gives the
 sentence that is in the metadata. With `include_schemas` only these schemas are taken beside `ALWAYS`; one of the
 platform's may be named there.
 

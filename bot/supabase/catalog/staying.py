@@ -47,5 +47,5 @@ REASONS = frozenset({PLATFORM, *_REASONS.values()})
 
 
 def why_it_stays(schema: str, name: str) -> str:
-    """The reason that stands in `leftOut` of a table of the platform's."""
+    """The reason that `leftOut` gives for a table of the platform's."""
     return _REASONS.get((schema, name), PLATFORM)

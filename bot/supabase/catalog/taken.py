@@ -1,4 +1,4 @@
-"""From the relations of the source to what is taken and what is told: each row in exactly one file, or told. Pure.
+"""From the relations of the source to what is taken and left out: each row in exactly one file, or listed. Pure.
 
 A partition's rows are its table's. A table that others inherit from is read without them, so each of those that the
 selection alone would leave out (one of another schema, an extension's chunk of a hypertable) is taken as a table of its

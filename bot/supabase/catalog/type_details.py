@@ -1,6 +1,6 @@
 """What an importer wants to know of a column's type beyond its name. Pure.
 
-An enum's labels and a composite's fields are told of a column wherever the type is below nothing but domains and
+An enum's labels and a composite's fields are given for a column wherever the type is below nothing but domains and
 arrays: of a domain over an array of an enum the labels of that enum.
 """
 

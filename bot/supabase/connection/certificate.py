@@ -16,7 +16,7 @@ _SECONDS = 5.0
 
 async def fault(dsn: Dsn) -> str:
     """OpenSSL's words for what is wrong with the certificate of the first host; "" when they cannot be had. The server
-    is told nothing but that we want TLS.
+    learns nothing but that we want TLS.
     """
     try:
         async with asyncio.timeout(_SECONDS):

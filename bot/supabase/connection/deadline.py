@@ -45,7 +45,7 @@ async def in_time(asked: Coroutine[Any, Any, _T], *, seconds: float, hang_up: Ca
 
 
 def hang_up(session: Session | None) -> None:
-    """Shuts its socket down; whoever waits for it is told at once that the connection is lost."""
+    """Shuts its socket down; whoever waits for it learns at once that the connection is lost."""
     if session is None or session.closed:
         return
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(session.pgconn.socket)) as line:

@@ -3,7 +3,7 @@
 libpq gives no SQLSTATE for that, and neither do poolers, so the words decide: libpq's own, the server's, or the code
 that Supavisor puts before its own. They are then dropped, since they hold hosts, users, and pieces of a password that
 was not encoded. `_CAUSES` is read from the top; where several hosts or addresses were tried, the first cause found in
-any of their words counts, so that the telling ones stand before "nothing answered".
+any of their words counts, so that the telling ones come before "nothing answered".
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ _CAUSES: tuple[tuple[str, _Cause | Callable[[Dsn], _Cause]], ...] = (
         r"|sslmode value .* invalid|weak sslmode",
         _usage(
             "a parameter of SUPABASE_DB_URL has a value that PostgreSQL's own clients do not know",
-            "take out what stands after ? in it, or correct it",
+            "take out what follows ? in it, or correct it",
         ),
     ),
     # The server

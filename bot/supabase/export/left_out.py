@@ -71,7 +71,7 @@ async def _count(source: Reading, relation: str, table: Mapping[str, Any]) -> in
 
 def holding_rows(left_out: Sequence[LeftOut]) -> list[LeftRows]:
     """The tables among them that hold rows, or of which that is not known: customers' own first, then by size. Rows of
-    partitions are told with their table.
+    partitions are counted with their table.
     """
     found = [
         LeftRows(name=entry.name, rows=entry.row_count, exact=entry.counted == "exact")

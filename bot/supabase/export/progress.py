@@ -1,4 +1,4 @@
-"""What is told of an export while it runs, and what follows from each chunk and file: the draft, a look at the disk."""
+"""What an export reports while it runs, and what follows from each chunk and file: the draft, a look at the disk."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from bot.supabase.database import query, translated
 from bot.supabase.reading import Reading
 
 STORAGE_FILES = "storage files"
-"""The kind under which they stand in `leftOut`."""
+"""The kind under which they are in `leftOut`."""
 
 _REASON = "the bytes of files in Storage are not rows of a table"
 

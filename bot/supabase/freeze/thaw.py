@@ -157,7 +157,7 @@ async def _called(session: Session, gateway: Gateway, seconds: float) -> bool | 
         except (DataApiOff, NoClient):
             return None
         except CutoverError:
-            pass  # asked again, and told by the caller
+            pass  # asked again, and reported by the caller
         if called is False or loop.time() - began >= seconds:
             return called
         if not ended and loop.time() - began >= _DEAF_SECONDS:

@@ -5,7 +5,7 @@ night, and at Stack Auth once the users are there (`bot.stackauth.canary`): toge
 the hash of the password that people know.
 
 Signing in writes in schema auth: a session, its tokens, the time of the last sign-in. So only `doctor` asks this, and
-never while the source is frozen; the session is ended again. Neither address nor password stands in a sentence.
+never while the source is frozen; the session is ended again. Neither address nor password is in a sentence.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
     ),
 }
 _BEFORE_AUTH = {502, 503, 504, *range(520, 528)}
-"""What stands before Auth says so when Auth does not answer."""
+"""What is in front of Auth says so when Auth does not answer."""
 _LIMITED = {"over_request_rate_limit", "429"}
 
 

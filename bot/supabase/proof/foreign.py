@@ -1,7 +1,7 @@
 """Whose code runs with our rights when the tables are read, and whether anything limits those rights.
 
 `bot.supabase.reading` keeps such code from writing and from changing what is read. It cannot keep it from reading what
-our role may read, nor from sending it elsewhere, so whoever opens the gate is told of it by name.
+our role may read, nor from sending it elsewhere, so it is reported by name to whoever opens the gate.
 """
 
 from __future__ import annotations

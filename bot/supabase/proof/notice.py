@@ -1,6 +1,6 @@
 """Does the public see the maintenance notice? Asked of the page itself, from outside, past every cache.
 
-The text may stand on the page or in a header of its answer (`x-maintenance: on`). A status page that answers with the
+The text may be on the page or in a header of its answer (`x-maintenance: on`). A status page that answers with the
 JSON of Statuspage or Instatus (`summary.json`) says by itself whether a maintenance is under way, and needs no text.
 """
 

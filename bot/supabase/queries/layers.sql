@@ -1,5 +1,5 @@
--- What of a freeze stands, and what was there before it. One row; the database's clock first. What the schema says counts
--- only where it and all functions in it are our role's or the database owner's; who owns it otherwise is told.
+-- What of a freeze is set, and what was there before it. One row; the database's clock first. What the schema says
+-- counts only where it and all functions in it are our role's or the database owner's; who owns it otherwise is shown.
 SELECT clock_timestamp(),
        settings.default_here,
        settings.hook_here,

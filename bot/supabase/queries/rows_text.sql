@@ -1,4 +1,4 @@
--- Each row as the bytes that stand in the file (the client's encoding, which is UTF-8), and whether a value in it cannot be
+-- Each row as its bytes in the file (the client's encoding, which is UTF-8), and whether a value in it cannot be
 -- carried so. x.* because row_to_json(x) would take a column named x. OFFSET 0 lets each row be written once, however often
 -- it is used outside.
 -- psql -v doubt=false -v values='' -v columns='*' -v table=auth.users -v span='' -f rows_text.sql

@@ -1,8 +1,8 @@
--- What was set before is set again, exactly, and the gateway told. Works from a frozen session: READ WRITE by name.
+-- What was set before is set again, exactly, and the gateway notified. Works from a frozen session: READ WRITE by name.
 -- The schema's comment says what it was, if the schema and its functions are ours; where it does not, the setting
 -- cutover.prior may (the same JSON). Once that is done the comment says so, and a second run leaves alone what somebody
 -- has set since. The hook lets everything pass from here on: who has not reloaded goes on calling it. A request with the
--- header x-cutover-reload is told so.
+-- header x-cutover-reload gets an error that says so.
 SET cutover.done = '';
 SET cutover.spared = '';
 BEGIN READ WRITE;

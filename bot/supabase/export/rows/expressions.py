@@ -63,5 +63,5 @@ def as_uuid(value: sql.Composable, pattern: sql.Composable) -> sql.Composed:
 
 
 def sampled(spans: sql.Composable, column: sql.Composable, table: sql.Composable) -> sql.Composed:
-    """What stands behind FROM to have a column as `x`, of the rows in these spans alone."""
+    """What follows FROM to have a column as `x`, of the rows in these spans alone."""
     return _SAMPLED.format(spans=spans, column=column, table=table, span=SPAN)

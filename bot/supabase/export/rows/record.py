@@ -1,4 +1,4 @@
-"""What has come of one table so far, up to its entry in metadata.json; and who is told about it."""
+"""What has come of one table so far, up to its entry in metadata.json; and who follows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OnDisk:
 
 
 class Observer(Protocol):
-    """Whoever is told how the work goes on."""
+    """Whoever follows how the work goes on."""
 
     def wrote(self, table: Table, rows: int, bytes_: int) -> None:
         """So many more; negative when what was written is void. Raises CutoverError to stop the work."""

@@ -1,6 +1,6 @@
 """The statements that turn rows into text, count them, and look for what text cannot carry. Pure.
 
-A column whose encoding is text stands in a row as its type's output function writes it, and thereby as a JSON string
+A column whose encoding is text is in a row as its type's output function writes it, and thereby as a JSON string
 (or null for SQL NULL). `json` is always such a column, so no row holds a raw newline or any other control byte.
 
 Rows travel in chunks: the rows of a span of blocks joined by the server, in one message, with their number, their
@@ -99,7 +99,7 @@ def page_bytes(table: Table, part: Part, as_text: Collection[str], *, samples: i
 
 
 def column_alone(part: Part, name: str, spans: Spans | None) -> sql.Composed:
-    """What stands behind FROM to have this column of a part's rows as `x`: of the rows in these spans, or of all."""
+    """What follows FROM to have this column of a part's rows as `x`: of the rows in these spans, or of all."""
     column = sql.Identifier(name)
     if spans is None:
         return sql.SQL("(SELECT {} FROM {}) AS x").format(column, _from(part))
@@ -135,7 +135,7 @@ def _doubted(value: sql.Composable, doubt: Doubt) -> sql.Composed:
 
 
 def _value(number: int, *of: str) -> sql.Identifier:
-    """The name under which the value of the column of this number stands beside the rows' text."""
+    """The name under which the value of the column of this number is beside the rows' text."""
     return sql.Identifier(*of, f"value_{number}")
 
 
@@ -148,7 +148,7 @@ def _rows(
     span: bool,
     values: Sequence[Column] = (),
 ) -> sql.Composed:
-    """`values` are columns that stand beside the text as well."""
+    """`values` are columns that are beside the text as well."""
     columns = sql.SQL(", ").join(
         sql.SQL("{} AS {}").format(expressions.as_text(name), name) if column.name in as_text else name
         for column in table.columns

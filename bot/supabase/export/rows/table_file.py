@@ -67,7 +67,7 @@ class TableFile:
         await self._advance(strand, math.inf)
 
     async def give_up(self) -> None:
-        """Nothing more is to be written; whoever waits for their turn is told so."""
+        """Nothing more is to be written; whoever waits for their turn learns it."""
         async with self._moved:
             self._given_up = True
             self._moved.notify_all()

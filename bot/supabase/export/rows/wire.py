@@ -1,7 +1,7 @@
 """The chunks of a binary COPY, off the connection.
 
 Each message is one row of the COPY: the number of fields, then each field as its length and its bytes; before the
-first row stands a header of 19 bytes, after the last one -1 as the number of fields.
+first row comes a header of 19 bytes, after the last one -1 as the number of fields.
 https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS-BINARY-FORMAT
 """
 

@@ -1,7 +1,7 @@
 """The workers that write the tables' files, each in a session of its own inside the snapshot.
 
 Big tables come first, each by all workers side by side; then the small ones, many to a statement; behind them the rows
-are counted. What is to be done stands in one queue, in this order; who is free takes the next.
+are counted. What is to be done is in one queue, in this order; who is free takes the next.
 """
 
 from __future__ import annotations
