@@ -6,13 +6,13 @@ cancels work that is no longer due (that is how an abort or a drift stops a step
 
     ask    who is the author of a message: first of what may start or stop something, then of what only asks
     post   new messages: gates, alarms and summaries, then findings, then answers; of a kind the longest owed first
-    edit   of what stands in the channel: the gate at hand, then all else, the header last and behind urgent posts;
+    edit   of what is in the channel: the gate at hand, then all else, the header last and behind urgent posts;
            before the header the reminder that is left for the end of the retention
     work   verification and the judging of its approvals, step, freeze, thaw: never two at once
 
 Posts and edits wait for nothing but their own kind: a channel that takes no edits still gets its alarms, and a flood
 of answers holds back no gate. What Slack did not take rests for a while, each message by itself (`Action.rests_as`),
-and whatever stands behind it goes on.
+and whatever is behind it goes on.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _next_question(run: Run) -> AskWho | None:
 
 
 def _about(run: Run, message: MessageHeard) -> Delivery | None:
-    """The post that must have stood before this was said: a signal's checkpoint, or what a second yes says yes to."""
+    """The post that must have been there before this: a signal's checkpoint, or what a second yes says yes to."""
     if message.kind != "act":
         return None
     if signals.may_signal(message.text, run.plan):
@@ -172,7 +172,7 @@ def _about(run: Run, message: MessageHeard) -> Delivery | None:
 
 
 def _posts(run: Run) -> Iterator[Deliver]:
-    """All that are owed and have a place to stand, the most urgent first.
+    """All that are owed and have a place to go, the most urgent first.
 
     The header is the first message of a run: what is looked for in the history is looked for behind it.
     """
@@ -199,7 +199,7 @@ def _urgency(run: Run, post: posts.Post) -> int:
 
 
 def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader | LeaveReminder]:
-    """`header` is False while a gate, an alarm or a summary is to be posted: the header shows where all that stands."""
+    """`header` is False while a gate, an alarm or a summary is to be posted: the header shows where they are."""
     board, *others = run.deliveries.values()
     for delivery in sorted(others, key=lambda d: d.post.key != run.gate_key):
         if _is_stale(run, delivery):

@@ -292,7 +292,7 @@ def _judge(run: Run, command: Judge, now: datetime) -> Decision:
         joins = _said_already(run, message, status, text)
         return e.Answered(at=now, ts=message.ts, user=message.user, name=name, status=status, text=text, joins=joins)
 
-    if command.ts in run.acted_on:  # and the process died before its author was told
+    if command.ts in run.acted_on:  # and the process died before its author had an answer
         return [answered("done", run_control.took_effect(doing(run)))]
     verdict = words.judge(run, message, command.permission, progress=command.progress, now=now)
     if isinstance(verdict, Refusal):
@@ -309,7 +309,7 @@ def _by_name(event: e.Event, user: str, name: str) -> e.Event:
 
 def _said_already(run: Run, message: e.MessageHeard, status: str, text: Text) -> str:
     """The ts of an earlier message of the same person whose answer, still owed, would say the same at the same place:
-    whoever says one thing a hundred times is not told the same a hundred times. "" when there is none.
+    whoever says one thing a hundred times does not get one answer a hundred times. "" when there is none.
     """
     thread = run.thread_of(message.thread_ts) or run.gate_key
     for earlier in run.heard.values():

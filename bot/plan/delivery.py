@@ -20,13 +20,13 @@ class Delivery:
     ts: str = ""
     shown: str = ""
     posted_at: datetime | None = None
-    """When it first stood in the channel, by our clock, which may be set back: no order hangs on it."""
+    """When it first appeared in the channel, by our clock, which may be set back: no order hangs on it."""
     posted_as: int = 0
     """The place, among all that has happened, of its first appearance in the channel."""
     lost: tuple[str, ...] = ()
     """The ts of messages that carried it and were deleted, oldest first."""
     gone: bool = False
-    """Deleted, and not to be posted anew: what belongs into its thread stands in the channel."""
+    """Deleted, and not to be posted anew: what belongs in its thread goes to the channel."""
 
     @property
     def every_ts(self) -> tuple[str, ...]:

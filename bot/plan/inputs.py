@@ -87,8 +87,8 @@ class Hear:
     """What a person said in the run's channel: a plain message, a button pressed, or a slash command.
 
     A button and a slash command name their `request`, by which Slack's second delivery of it is known; a slash command
-    has no `ts` and gets one when it is heard. `digest` is that of the evidence beside which a button stood. `text` has
-    no markup, and `addressed` says that it was said to the bot.
+    has no `ts` and gets one when it is heard. `digest` is that of the evidence beside which a button was shown. `text`
+    has no markup, and `addressed` says that it was said to the bot.
     """
 
     ts: str
@@ -178,7 +178,7 @@ class ReportDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportGuard:
-    """The hard guard stands since `since`, or, with None, does not: `why` is a sentence then."""
+    """The hard guard has been set since `since`, or, with None, is off: `why` is a sentence then."""
 
     since: datetime | None
     tables: int = 0

@@ -55,17 +55,17 @@ class Offer:
 
     @property
     def by(self) -> tuple[str, ...]:
-        """Whose approvals stand, spent ones too, in the order they were given."""
+        """Whose approvals are still valid, spent ones too, in the order they were given."""
         return tuple(given.user for given in self.standing)
 
     @property
     def given_last(self) -> SignalAccepted | None:
-        """The last approval that stands."""
+        """The last approval that is still valid."""
         return self.standing[-1] if self.standing else None
 
     @property
     def standing(self) -> tuple[SignalAccepted, ...]:
-        """The approvals that stand, spent ones too, in the order they were given."""
+        """The approvals that are still valid, spent ones too, in the order they were given."""
         return tuple(approval.given for approval in self.approvals if approval.state in _STANDS)
 
     @property

@@ -58,7 +58,7 @@ def finding_post(run: Run, name: str, checkpoint: str, finding: Finding) -> Post
 
 
 def resumed(run: Run) -> Run:
-    """The hold is over, and so are its alarms. Others stand as long as their own cause: a guard that is lost, say."""
+    """The hold is over, and so are its alarms. Others last as long as their own cause: a guard that is lost, say."""
     return replace(without_alarms(run, "held", "step-failed", "thaw-failed"), hold=None, unreadable=())
 
 
@@ -91,5 +91,5 @@ def looked_on(run: Run) -> datetime | None:
 
 
 def without_alarms(run: Run, *kinds: AlarmKind) -> Run:
-    """Those of these kinds no longer stand."""
+    """The alarms of these kinds are over."""
     return replace(run, alarms=frozenset(alarm for alarm in run.alarms if alarm.kind not in kinds))

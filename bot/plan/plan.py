@@ -1,6 +1,6 @@
 """The plan of a run as a value: its gates in order. The journal's first event holds it, and the run keeps it.
 
-No other code knows where a gate stands: what freezes, what seals and what follows is asked here.
+No other code knows where a gate is: what freezes, what seals and what follows is asked here.
 """
 
 from __future__ import annotations

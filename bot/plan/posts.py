@@ -1,6 +1,6 @@
 """What the channel is owed, one message each, as values.
 
-A `Post` says where a message stands and what it is about. Its key is unique and stable over restarts, so that a post of
+A `Post` says where a message goes and what it is about. Its key is unique and stable over restarts, so that a post of
 unknown fate can be looked for. How it looks is the business of the channel's edge.
 """
 
@@ -46,7 +46,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Verbatim:
-    """`code` is to be copied exactly as it is, and fits one message whole; `says` stands above it."""
+    """`code` is to be copied exactly as it is, and fits one message whole; `says` is above it."""
 
     says: Text
     code: str
@@ -114,7 +114,7 @@ Body = (
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """`thread` is the key of the post whose thread this one belongs to; None stands at top level.
+    """`thread` is the key of the post whose thread this one belongs to; None means top level.
 
     `status` is the one given when the post was owed; header, gates and alarms move on (`Run.status_of`). `alarm` is
     None for all but alarms.

@@ -1,7 +1,7 @@
 """A practice: the export taken once from the living source, days before, and what it says of the night. Pure.
 
-What was measured is told as it was. How fast Stack Auth takes users cannot be known before the night, so that part is
-an assumption, and told as one. What nobody can measure is not in it: the freeze itself, and how long people take to
+What was measured is reported as it was. How fast Stack Auth takes users cannot be known before the night, so that part
+is an assumption, and shown as one. What nobody can measure is not in it: the freeze itself, and how long people take to
 decide.
 """
 
@@ -73,7 +73,7 @@ class Practice(BaseModel):
         return at - self.taken_at > OLD_AFTER
 
     def is_of_another_size(self, estimated_rows: int | None) -> bool:
-        """`estimated_rows` is what the planner believes by now, None where nobody asked it."""
+        """`estimated_rows` is what the planner believes now, None where nobody asked it."""
         return (
             estimated_rows is not None
             and abs(estimated_rows - self.estimated_rows) > self.estimated_rows * _MOST_GROWTH

@@ -70,7 +70,7 @@ class ExportResult(_Fact):
 
 
 class Attention(_Fact):
-    """Users who could not be carried over whole, under one reason. `digest` names the exact set of users."""
+    """Users who are migrated incompletely, under one reason. `digest` names the exact set of users."""
 
     count: int
     digest: str
@@ -102,7 +102,7 @@ class UsersResult(_Fact):
 
 
 class HandoverResult(_Fact):
-    """`digest` is the SHA-256 of SHA256SUMS, which stands over every other file and over the journal up to
+    """`digest` is the SHA-256 of SHA256SUMS, which covers every other file and the journal up to
     `journal_line`.
     """
 

@@ -64,7 +64,7 @@ def is_open(run: Run, now: datetime) -> bool:
 
 
 def intend_reminder(run: Run, command: IntendReminder, now: datetime) -> Sequence[e.Event] | Refusal:
-    """One that was intended stands until its time has passed."""
+    """One that was intended remains so until its time has passed."""
     if not owes_reminder(run):
         return Refusal(sentence=say("No reminder is owed"))
     if run.reminder.post_at is not None and run.reminder.post_at > now:

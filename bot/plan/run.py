@@ -30,7 +30,7 @@ from bot.plan.waiving import waives, waives_any
 
 
 class Phase(StrEnum):
-    """Where the run stands; with the current gate it decides what is legal."""
+    """Where the run is; with the current gate it decides what is legal."""
 
     WAITING = "waiting"
     VERIFYING = "verifying"
@@ -101,7 +101,7 @@ class Run:
     today: e.Entitlement | None = None
     """What the settings of this process say about who may open gates; None when it is the one that opened the run."""
     kept: tuple[str, ...] = ()
-    """The settings that said otherwise at a start than when the run was opened; that the run keeps its own was told."""
+    """The settings that said otherwise at a start than when the run was opened; that the run keeps its own was said."""
     leavings: int = 0
     """How often the bot ended while a freeze was in place, and could still say so."""
     accepted: Mapping[str, str] = field(default_factory=dict)
@@ -131,16 +131,16 @@ class Run:
     watched: bool = True
     """False once the new system is live, or the source was thawed after the handover."""
     guard_since: datetime | None = None
-    """Since when the hard guard stands, by the database's clock; None before it was first taken for this freeze."""
+    """When the hard guard was set, by the database's clock; None before it was first taken for this freeze."""
     guard_lost: bool = False
     guard_changes: int = 0
     window_told: int = 0
-    """So many per cent of the window were told."""
+    """So many per cent of the window were reported."""
     lengthenings: tuple[e.WindowLengthened, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """By Slack id: of approvers from the opening on, and of whoever spoke, as they were called then."""
     acted_on: frozenset[str] = frozenset()
-    """The messages (ts) of which something came; told to their authors or not."""
+    """The messages (ts) of which something came; answered or not."""
     heard: Mapping[str, e.MessageHeard] = field(default_factory=dict)
     heard_as: Mapping[str, int] = field(default_factory=dict)
     """By the ts of a message, its place among all that has happened."""
@@ -149,9 +149,9 @@ class Run:
     unanswered: frozenset[str] = frozenset()
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     alarms: frozenset[AlarmKey] = frozenset()
-    """Those that still stand."""
+    """Those that still apply."""
     pinned: bool = False
-    """The header is pinned, or cannot be and that was told."""
+    """The header is pinned, or cannot be and that was reported."""
     reminder: Reminder = field(default_factory=Reminder)
     purged_at: datetime | None = None
 
@@ -351,7 +351,7 @@ class Run:
 
     @property
     def why_left_unread(self) -> dict[str, str]:
-        """By table (`schema.table`), the reason that stands in the bundle for leaving it out."""
+        """By table (`schema.table`), the reason that the bundle gives for leaving it out."""
         return {
             table: f"it could not be read; {accepted.user} accepted that: {accepted.why}"
             for table, accepted in self.left_unread.items()
@@ -379,7 +379,7 @@ class Run:
 
     @property
     def acceptable(self) -> tuple[str, ...]:
-        """What may stand behind `accept` now."""
+        """What may follow `accept` now."""
         checks = dict.fromkeys(f"{finding.check}: WHY" for finding in self.waivable)
         items = (f"{ITEM}{key}: WHY" for key in self.open_items)
         return (*self.open_reasons, *checks, *items, *(f"unreadable:{table}: WHY" for table in self.open_tables))
@@ -389,7 +389,7 @@ class Run:
         return self.deliveries.get(posts.answer_key(self.run_id, self.joined.get(ts, ts)))
 
     def told_finding(self, finding: Finding) -> str:
-        """The key of the post that last told this finding at the current gate; "" when there is none."""
+        """The key of the post that last showed this finding at the current gate; "" when there is none."""
         told = [key for key, d in self.deliveries.items() if (d.post.body, d.post.thread) == (finding, self.gate_key)]
         return told[-1] if told else ""
 

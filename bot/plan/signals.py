@@ -5,8 +5,8 @@ people add without meaning anything by it is taken off first: code, bold, italic
 and final full stops or exclamation marks. A question mark stays, since it asks. Words to the bot must be addressed to
 it; how somebody does that is the business of the channel's edge, which takes a mention of the bot out of the text.
 
-A near miss is short and looks like a signal without being one ("froze", "not frozen yet"): it gets the exact word
-told, and nothing happens.
+A near miss is short and looks like a signal without being one ("froze", "not frozen yet"): it is answered
+with the exact word, and nothing happens.
 """
 
 from __future__ import annotations

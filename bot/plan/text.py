@@ -1,7 +1,7 @@
 """What people read, in neutral parts: no channel's markup is known here, and none can be made of what is put in.
 
 A `Text` is lines of parts. A plain string is our own words; a name, a number or a command is `Code`; a person is a
-`Person`, who is called only where the sentence says so and else shown by name and id; what others wrote stands in
+`Person`, who is called only where the sentence says so and else shown by name and id; what others wrote is in
 `Code` or is `Foreign`. Who shows a
 text (`bot.slack.render`, `bot.report`, a terminal) decides how a part looks there, and makes every string harmless.
 
@@ -91,7 +91,7 @@ class Text:
 
 
 Value = Part | Text | int | float | datetime
-"""What may stand in a template. Numbers and times may be formatted there, as in `{rows:,}`."""
+"""What may be in a template. Numbers and times may be formatted there, as in `{rows:,}`."""
 
 
 class _Builder:
@@ -201,7 +201,7 @@ def called(id_: str) -> Person | Group:
 
 
 def named(text: Text, names: Mapping[str, str]) -> Text:
-    """The text with the names of people who stand there by their id alone, as far as they are known, by id."""
+    """The text with the names of people who are in it by their id alone, as far as they are known, by id."""
 
     def part_named(part: Part) -> Part:
         return replace(part, name=names.get(part.id, "")) if isinstance(part, Person) and not part.name else part
@@ -210,7 +210,7 @@ def named(text: Text, names: Mapping[str, str]) -> Text:
 
 
 def joined(values: Iterable[Value], by: str = " ", last: str | None = None) -> Text:
-    """In one line; what is empty is left out. `last` stands before the last of several, in the place of `by`."""
+    """In one line; what is empty is left out. `last` comes before the last of several, in the place of `by`."""
     built = _Builder()
     kept = [value for value in values if not isinstance(value, str | Text) or value]
     for n, value in enumerate(kept):
@@ -235,7 +235,7 @@ def _one_line(value: Value) -> tuple[Part, ...]:
 
 
 def plain(text: Text, quotes: str = "``") -> str:
-    """Without any markup, for terminals, logs and pages; code stands between `quotes`, an opening and a closing one."""
+    """Without any markup, for terminals, logs and pages; code is between `quotes`, an opening and a closing one."""
     return "\n".join(
         f"{ITEM if line.item else ''}{''.join(_plain(part, quotes) for part in line.parts)}" for line in text.lines
     )

@@ -5,7 +5,7 @@
     ReportThaw               -> the same, for a thaw that was not the bot's
 
 A thaw without the bot is noticed late, and perhaps only when Supabase has been frozen again. So it is compared with the
-freeze that stands: one from before it undoes nothing that rests on that freeze.
+freeze in place: one from before it undoes nothing that rests on that freeze.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def report_thaw(run: Run, command: ReportThaw, now: datetime) -> Decision:
 
 
 def _is_overtaken(run: Run, restored_at: datetime) -> bool:
-    """The freeze that stands began after this thaw."""
+    """The freeze in place began after this thaw."""
     began = run.frozen_since or run.frozen_at
     return began is not None and restored_at < began
 

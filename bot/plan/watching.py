@@ -2,11 +2,11 @@
 
     ReportLook, MissLook     -> FreezeSeen, FreezeGone       until the freeze has passed, also while the run is held
     ReportDrift              -> DriftSeen                    from the proof on, until `release` or a thaw
-                             -> WatchRebased                 nothing new, but what was told before has ended
+                             -> WatchRebased                 nothing new, but what was reported before has ended
 
-An alarm ends no watch: what was told is the state that the next look is compared with, so that whatever moves after it
-is told too. The freeze time is as good as the looks that it rests on: wherever nobody looked, or somebody thawed, it is
-taken back (`bot.plan.fold`), and the next look that finds the layers gives another.
+An alarm ends no watch: the next look is compared with the state that was reported, so that whatever moves after it is
+reported too. The freeze time is as good as the looks that it rests on: wherever nobody looked, or somebody thawed, it
+is taken back (`bot.plan.fold`), and the next look that finds the layers gives another.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def miss_look(run: Run, command: MissLook, now: datetime) -> Decision:
 def report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
     if run.freeze is None or not run.watched or "confirmed" in {run.abort, run.thaw}:
         return []
-    # A check compares with the freeze record and so does the look after it: what the one told is not told again.
+    # A check compares with the freeze record and so does the look after it: what one reported is not reported again.
     told = run.drift if run.moved_to is None else ()
     if changes := tuple(change for change in command.changes if change not in told):
         return [e.DriftSeen(at=now, changes=changes, moved_to=command.moved_to)]
@@ -56,7 +56,7 @@ def report_drift(run: Run, command: ReportDrift, now: datetime) -> Decision:
 
 
 def _has_ended(run: Run, now: e.MovedTo) -> bool:
-    """Something that was told to last does so no longer, and would be told again."""
+    """Something that was reported to last does so no longer, and would be reported again."""
     before = run.moved_to
     return before is None or not {*before.missing, *before.writers} <= {*now.missing, *now.writers}
 

@@ -2,8 +2,8 @@
 
     sso phone-only: they know                  two names, and a why for both
     unreadable:public.orders: it is old        a name may hold a colon; a why follows a colon and a space
-    `unreadable:public.my logs`: nobody reads  a name in backticks is just what stands between them
-    unreadable:public.my logs: nobody reads    else the longest known name that stands there is meant
+    `unreadable:public.my logs`: nobody reads  a name in backticks is just what is between them
+    unreadable:public.my logs: nobody reads    else the longest known name that is there is meant
 
 Whatever is neither a known name nor a why is left over, and then nothing is to be accepted at all: a wrong name must
 not become a reason, nor the beginning of a longer name that name.
@@ -27,7 +27,7 @@ _CODE = re.compile(r"`[^`]+`")
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """`left_over` is what stands where a name should, as far as a colon; with some, the names do not count."""
+    """`left_over` is what was said in place of a name, as far as a colon; with some, the names do not count."""
 
     names: tuple[str, ...]
     left_over: str = ""

@@ -1,4 +1,4 @@
-"""What only tells: where the run stands, who may act, which words there are, what has happened. Any full member may
+"""What only tells: where the run is, who may act, which words there are, what has happened. Any full member may
 ask.
 """
 

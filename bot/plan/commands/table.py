@@ -99,7 +99,7 @@ _OPEN = frozenset({Phase.WAITING, Phase.VERIFYING, Phase.RUNNING, Phase.FREEZING
 _ONLY_TELLS = frozenset({"status", "who", "help", "report"})
 _FOR_ANY_MEMBER = _ONLY_TELLS | {"hold", "tick", "untick"}
 _ABOUT_THE_GATE = frozenset({"signal", "freeze", "accept", "decide", "tick", "untick"})
-"""Nothing comes of them below a gate that is gone: what stands there is not what they would be about."""
+"""Nothing comes of them below a gate that is gone: what is there is not what they would be about."""
 
 _WORDS: Mapping[str, tuple[frozenset[Phase], Callable[[Run, Said], Reply | Refusal]]] = {
     "signal": (frozenset({Phase.WAITING}), opening.give_signal),

@@ -35,7 +35,7 @@ class Said:
         return self.meaning.argument if isinstance(self.meaning, signals.Word) else ""
 
     def is_about(self, run: Run, key: str) -> bool:
-        """Our post `key` stood in the channel before this was said."""
+        """Our post `key` was in the channel before this was said."""
         return self.is_behind(run, run.deliveries[key])
 
     def is_behind(self, run: Run, post: Delivery) -> bool:
@@ -47,7 +47,7 @@ class Said:
         return run.heard_as[self.message.ts] > post.posted_as
 
     def is_about_the_offer(self, run: Run) -> bool:
-        """The gate at hand stood in the channel before; a button says itself beside which evidence it stood."""
+        """The gate at hand was in the channel before; a button says itself beside which evidence it was shown."""
         if self.message.via == "button":
             return run.offer is not None and self.message.digest == run.offer.digest
         return self.is_about(run, run.gate_key)

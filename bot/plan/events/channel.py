@@ -9,7 +9,7 @@ from bot.plan.findings import Finding
 
 
 class PostIntended(Event):
-    """Written before the request: a post without `Posted` may or may not stand in the channel."""
+    """Written before the request: a post without `Posted` may or may not be in the channel."""
 
     type: Literal["post-intended"] = "post-intended"
     key: str

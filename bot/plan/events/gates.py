@@ -144,7 +144,7 @@ class StepFailed(Event):
 
 
 class StepReopened(Event):
-    """A step whose result stands before a gate is taken up again, for what is still open in it; the gate is void."""
+    """A step whose result waits at a gate is taken up again, for what is still open in it; the gate is void."""
 
     type: Literal["step-reopened"] = "step-reopened"
     step: str

@@ -111,7 +111,7 @@ class RunOpened(Event):
     api_counts: bool | None = None
     """Whether the public API counted a table when it was opened; None where nobody asked."""
     names: dict[str, str] = Field(default_factory=dict)
-    """What the approvers are called, by id; those whom Slack told."""
+    """What the approvers are called, by id; those whom Slack named."""
 
     @property
     def entitlement(self) -> Entitlement:

@@ -9,7 +9,7 @@ from bot.plan.events.opening import Via
 from bot.plan.text import Text
 
 MessageKind = Literal["act", "tell", "miss"]
-"""What may come of a message: it may start or stop something; it only asks to be told something, which any member may;
+"""What may come of a message: it may start or stop something; it only asks for information, which any member may;
 or nothing can come of it, whoever says it.
 """
 

@@ -47,14 +47,14 @@ class DriftSeen(Event):
 
 
 class WatchRebased(Event):
-    """Nothing has moved since the last drift, but something that lasted then has ended: it would be told again."""
+    """Nothing has moved since the last drift, but something that lasted then has ended: it would be reported again."""
 
     type: Literal["watch-rebased"] = "watch-rebased"
     moved_to: MovedTo
 
 
 class GuardTaken(Event):
-    """The hard guard stands since `since` (the database's clock); `unguarded` are tables that could not be locked."""
+    """The hard guard was set at `since` (the database's clock); `unguarded` are tables that could not be locked."""
 
     type: Literal["guard-taken"] = "guard-taken"
     since: AwareDatetime
@@ -88,7 +88,7 @@ class ThawFailed(Event):
 class Thawed(Event):
     """The way back was gone; `findings` are the same probes as at the freeze, now expected to write.
 
-    `elsewhere` is when a thaw that was not this bot's took place; `overtaken` says that the freeze which stands began
+    `elsewhere` is when a thaw that was not this bot's took place; `overtaken` says that the freeze in place began
     after it.
     """
 

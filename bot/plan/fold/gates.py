@@ -143,7 +143,7 @@ def finding_made(event: e.FindingMade, run: Run) -> Run:
 
 @effect.register
 def approval_lapsed(event: e.ApprovalLapsed, run: Run) -> Run:
-    """What was found stays told; the next verification asks everything again."""
+    """What was found stays reported; the next verification asks everything again."""
     assert run.offer is not None
     return replace(with_offer(run, run.offer.lapsed(event.ts)), verification=0, checked=False)
 
@@ -205,7 +205,7 @@ def step_failed(event: e.StepFailed, run: Run) -> Run:
 
 @effect.register
 def step_reopened(event: e.StepReopened, run: Run) -> Run:
-    """Back behind the gate that the step followed; what stood before people is void."""
+    """Back behind the gate that the step followed; what was shown to people is void."""
     gate = run.plan.with_step(event.step)
     passed = max(place for place in run.offers if place[0] == gate.name)
     before = {*(earlier.name for earlier in run.plan.before(gate.name)), gate.name}

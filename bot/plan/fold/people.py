@@ -141,7 +141,7 @@ def unreadable_accepted(event: e.UnreadableAccepted, run: Run) -> Run:
 
 @effect.register
 def retry_asked(event: e.RetryAsked, run: Run) -> Run:
-    """A drift stands until the freeze is offered anew, whatever happens between; behind the seal it holds nothing."""
+    """A drift remains until the freeze is offered anew, whatever happens between; behind the seal it holds nothing."""
     return run if run.drift and not run.is_closed else resumed(run)
 
 

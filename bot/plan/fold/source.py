@@ -35,7 +35,7 @@ def drift_seen(event: e.DriftSeen, run: Run) -> Run:
         moved_to=event.moved_to or run.moved_to,
     )
     alarm = AlarmKey("drift", (run.drifts,))
-    if run.is_closed:  # what is closed stays closed: told, and nothing is held
+    if run.is_closed:  # what is closed stays closed: reported, and nothing is held
         text = alarms.drifted_after_the_end(event.changes, handed_over=run.handover is not None, again=again)
         return with_alarm(run, alarm, text)
     run = without_alarms(voided_if_open(run), "guard")  # nobody holds it where all is exported anew

@@ -32,7 +32,7 @@ def nothing_to_accept(name: str, known: Sequence[str]) -> Text:
 
 
 def why_without_colon(left_over: str, names: Sequence[str]) -> Text:
-    """`left_over` is what stands behind the names, in place of another."""
+    """`left_over` is what follows the names, in place of another."""
     return say(
         "Nothing was accepted: `{left_over}` is not a name to accept here. If it is your reason, put a colon before "
         "it: `accept {names}: {left_over}`.",

@@ -50,7 +50,7 @@ def parts_of_time(practice: Practice) -> str:
 
 
 def entitlements_differ(opened: Entitlement, today: Entitlement | None = None) -> Text:
-    """Told when a process starts whose settings say something else than those before it."""
+    """Posted when a process starts whose settings say something else than those before it."""
     if today is None:
         return say("*The approvers are again those the run was opened with*: this start's settings say the same.")
     nobody = not (set(opened.users) & set(today.users) or opened.groups or today.groups)
@@ -80,7 +80,7 @@ def _entitled(entitled: Entitlement) -> Text:
 
 
 def kept(settings: Sequence[str]) -> Text:
-    """Told when a process starts whose settings say something else than the run was opened with."""
+    """Posted when a process starts whose settings say something else than the run was opened with."""
     return say(
         "This run keeps {settings} as it was opened with. What this start's settings say counts from the next run on.",
         settings=joined(codes(settings), by=", ", last=" and "),

@@ -50,7 +50,7 @@ def duration(seconds: float) -> str:
 
 
 def speed(per_second: float, unit: str) -> str:
-    """Three figures are all that a speed is worth; what is slower than one a second is told by the minute or hour."""
+    """Three figures are all that a speed is worth; what is slower than one a second is given by the minute or hour."""
     if unit == _BYTES:
         return f"{size(round(per_second))}/s"
     for value, each in ((per_second, "s"), (per_second * 60, "min")):

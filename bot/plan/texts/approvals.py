@@ -1,4 +1,4 @@
-"""Whose approvals stand, and what the channel is told when they were judged again and did not all stand.
+"""Whose approvals are valid, and what is posted when they were judged again and not all still were.
 
 Nobody is called by it. That finding cannot be waived: it is about who may open the gate.
 """
@@ -46,6 +46,6 @@ def _people(users: Sequence[str], names: Mapping[str, str]) -> str:
 
 
 def _person(user: str, names: Mapping[str, str]) -> str:
-    """In a finding, where what stands between backticks is code."""
+    """In a finding, where what is between backticks is code."""
     name = names.get(user, "").replace("`", TICK)
     return f"{name} (`{user}`)" if name else f"`{user}`"

@@ -1,4 +1,4 @@
-"""Text that is not ours (what people typed, what a database calls things), made fit to stand in a sentence of ours.
+"""Text that is not ours (what people typed, what a database calls things), made fit for a sentence of ours.
 
 Marks of direction can turn a sentence round, and a long name can push it out of a message. So such text is made one
 line, stripped of what is not to be seen, and cut. It comes in as `Code`, as `Foreign`, or, where one of our own edges
@@ -34,7 +34,7 @@ def seen(text: str, most: int = _MOST) -> str:
 
 
 def person_name(text: str) -> str:
-    """What somebody calls themselves, as it may stand beside their id; it has no brackets to put another id in."""
+    """What somebody calls themselves, as it may be shown beside their id; it has no brackets to put another id in."""
     return seen(text.translate(_BRACKETS), _MOST_NAME)
 
 
@@ -52,7 +52,7 @@ def codes(names: Iterable[str]) -> list[Code]:
 
 
 def marked(text: str) -> Text:
-    """A sentence of our own edges that quotes foreign names: what stands between backticks is code, all else is not."""
+    """A sentence of our own edges that quotes foreign names: what is between backticks is code, all else is not."""
     return Text(tuple(Line(tuple(_parts(line))) for line in text.split("\n")))
 
 

@@ -12,8 +12,8 @@ _ABOUT_NOW = timedelta(hours=1)
 
 
 def reminder(run: Run) -> Text:
-    """It stands by itself: months have passed, and perhaps no bot runs any more. It names the run, by which it is found
-    among the messages that are still to be posted.
+    """It is self-contained: months have passed, and perhaps no bot runs any more. It names the run, by which it is
+    found among the messages that are still to be posted.
     """
     until, at = kept_until(run), run.reminder.post_at
     assert at is not None

@@ -234,7 +234,7 @@ def words(known: Iterable[str], may: Iterable[str]) -> Text:
 
 
 _USAGE = {
-    "status": ("status", "where the run stands"),
+    "status": ("status", "what the run is doing"),
     "who": ("who", "who may open this checkpoint"),
     "help": ("help", "this list"),
     "report": ("report", "what has happened so far, and who said what"),
@@ -309,7 +309,7 @@ LIFTED_WHILE_CHECKED = "The freeze was lifted during the checks, so their result
 FREEZE_AGAIN = "freeze again, which ends the sessions that began meanwhile, and say `frozen` again"
 
 
-# -- in the fixes of findings, whose code stands between backticks ----------------------------------------------------
+# -- in the fixes of findings, whose code is between backticks ----------------------------------------------------
 
 
 def waiving(check: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the run stands: what it is at, as a clause, and why it is held."""
+"""Where the run is: what it is at, as a clause, and why it is held."""
 
 from __future__ import annotations
 

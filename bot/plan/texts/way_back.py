@@ -60,7 +60,7 @@ def _width(line: str) -> int:
 
 
 def part(n: int, of: int) -> Text:
-    """What stands above a piece."""
+    """What is above a piece."""
     if of == 1:
         return say("Copy all of it.")
     if n == 1:
