@@ -1,6 +1,6 @@
 """user-attention.json as CSV: for a spreadsheet, where the people are whom somebody has to fix.
 
-A spreadsheet takes a cell that begins in a certain way for a formula, and what stands in an address is written by
+A spreadsheet takes a cell that begins in a certain way for a formula, and what is in an address is written by
 whoever signed up. Such a cell begins with an apostrophe, which a spreadsheet shows as text.
 """
 

@@ -114,7 +114,7 @@ def archive(directory: Path, run_id: str) -> Path | None:
     of the world, not of the export.
 
     The folder is called `archive/<run_id>-N.partial` until all is in it; after a crash, calling again goes on with it.
-    So call it before every export that begins anew. metadata.json moves first, so that it never stands beside less
+    So call it before every export that begins anew. metadata.json moves first, so that it is never beside less
     than it vouches for.
     """
     sweep_partials(directory)

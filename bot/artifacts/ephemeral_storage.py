@@ -30,7 +30,7 @@ def mounts(table: Path = _MOUNTS) -> Sequence[Mount]:
     for line in lines:
         before, dash, after = line.partition(" - ")
         if dash and len(fields := before.split()) > 4:
-            point = fields[4].encode().decode("unicode_escape")  # a space in a path stands there as \040
+            point = fields[4].encode().decode("unicode_escape")  # a space in a path is written \040
             found.append(Mount(point=Path(point), kind=after.split()[0]))
     return found
 

@@ -1,7 +1,7 @@
 """What the gates ask of the files on disk: are they what was exported, does the mapping have everybody, does every
 reference lead to a user.
 
-Every file is read again from the disk, in a thread, a piece at a time, so that the loop stays free, progress is told
+Every file is read again from the disk, in a thread, a piece at a time, so that the loop stays free, progress is shown
 and an abort need not wait for the end of a large table. Damage is a failing finding that names file and line; it is
 never raised. The sets of ids are in a scratch database: they grow with the users.
 """
@@ -87,7 +87,7 @@ class BundleExaminers:
 
     async def _read_all(self, export_sha256: str) -> None:
         read = 0
-        with suppress(CutoverError, OSError):  # whatever is wrong is found again, and told, when it is asked for
+        with suppress(CutoverError, OSError):  # whatever is wrong is found again, and reported, when it is asked for
             found = await _metadata(self._directory, export_sha256)
             if isinstance(found, Finding):
                 return

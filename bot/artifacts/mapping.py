@@ -1,6 +1,6 @@
 """user-mapping.json, which the import needs, and user-attention.json, which people need.
 
-Both are ordinary JSON documents in which every entry stands on a line of its own, so that a million users are written
+Both are ordinary JSON documents in which every entry is on a line of its own, so that a million users are written
 and read in the memory of one: line 1 is the head, up to and with the counts; a line opens a list, entries follow, a
 line closes it. Our readers insist on exactly this layout; other readers need not know of it.
 

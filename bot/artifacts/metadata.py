@@ -36,7 +36,7 @@ _LARGEST = 256 << 20
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
-# Whoever reads this file may have it from somebody else, and puts what stands here into SQL, into paths and on screens.
+# Whoever reads this file may have it from somebody else, and puts what is in it into SQL, into paths and on screens.
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]
@@ -175,7 +175,7 @@ class Target(_Part):
 
 
 class Freeze(_Part):
-    """The freeze record that the export stands on; `frozen_by` is a Slack user id."""
+    """The freeze record that the export rests on; `frozen_by` is a Slack user id."""
 
     frozen_at: UtcTime
     lsn: Lsn

@@ -1,6 +1,6 @@
 """How names and texts are put into SQL that is printed for psql. Pure.
 
-They may come from somebody else's bundle: whatever stands in them stays a name or a text.
+They may come from somebody else's bundle: whatever is in them stays a name or a text.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _TYPE = re.compile(
 )
 """What format_type() makes of a type, as in `interval day to second(3)`, `numeric(3,-2)` or `app."Mood"[]`."""
 _JSON = ("json", "jsonb")
-"""The server's own: types of somebody else stand with their schema."""
+"""The server's own: types of somebody else are named with their schema."""
 
 _SETTINGS = """\
 \\set ON_ERROR_STOP on
@@ -116,7 +116,7 @@ def find(metadata: Metadata, name: str) -> Table:
 
 def restore_sql(metadata: Metadata, table: Table, path: str) -> str:
     """A script for psql, which reads the file at `path`; one transaction. Sets the sequences that the table's columns
-    own. Raises UsageError for a path that psql cannot be told, and RecordDamaged for a type that is none.
+    own. Raises UsageError for a path that psql cannot be given, and RecordDamaged for a type that is none.
     """
     own = [sequence for sequence in metadata.sequences.values() if _numbers(sequence, table)]
     return in_one_transaction(LINES, load(table, path), set_sequences(own))

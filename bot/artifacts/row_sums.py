@@ -22,7 +22,7 @@ _BETWEEN = b",\n"
 
 
 class Unshaped(Exception):
-    """A line is not a row with what has to stand behind it."""
+    """A line is not a row with what has to follow it."""
 
 
 class Sums(NamedTuple):

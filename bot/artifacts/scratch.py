@@ -1,7 +1,7 @@
 """What has to be remembered of every user, on the disk and thrown away afterwards.
 
 A million users do not fit into the memory that the bot may take, and what is remembered of them (which address belongs
-to whom, what became of whom) can be read from the bundle and the service again at any time. So it stands in a SQLite
+to whom, what became of whom) can be read from the bundle and the service again at any time. So it is kept in a SQLite
 database without a journal, whose file has no name from the moment it is open: whatever ends the process ends the file
 too. Whoever remembers something makes tables of their own in it.
 """

@@ -56,7 +56,7 @@ class Facts(NamedTuple):
 
 
 def rows(path: Path, *, feed: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
-    """The text of each row, without comma and newline; `feed` gets every line of the file as it stands. Raises
+    """The text of each row, without comma and newline; `feed` gets every line of the file as it is. Raises
     RecordDamaged naming file and line where the file does not have the shape, and OSError.
     """
     with open_regular(path) as file:
@@ -91,7 +91,7 @@ def _rows(path: Path, lines: Iterator[bytes]) -> Iterator[bytes]:
                 raise damaged(path, n + 1, "something follows the end of the array")
             return
         if more is False:
-            raise damaged(path, n - 1, "no comma stands between it and the next row")
+            raise damaged(path, n - 1, "there is no comma between it and the next row")
         more = line.endswith(b",\n")
         if not more and not line.endswith(b"\n"):
             raise damaged(path, n, "it ends in the middle")

@@ -10,8 +10,8 @@ The lines are chained like the journal's, and kept apart from it because there m
         the lines that follow are about users of this export (of its metadata.json)
 
 A user whose last line is `intended` is `unknown`: the request may have had its effect, and only a look at the service
-resolves it. `digest` is that of what is carried over, so that a later night sees whether a user has changed.
-`stackId` is null for `unmapped` and `refused`; `reason` is "" for the others. No address and no secret stands here.
+resolves it. `digest` is that of what is migrated, so that a later night sees whether a user has changed.
+`stackId` is null for `unmapped` and `refused`; `reason` is "" for the others. No address and no secret is in it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class UserStates(Mapping[str, UserState]):
         return int(count)
 
     def is_carried(self, id_: str) -> bool:
-        """True for a user of the export at hand who has been carried over, so that nothing is left to be asked."""
+        """True for a user of the export at hand who has been migrated, so that nothing is left to be asked."""
         question = "SELECT outcome, digest, export FROM state WHERE id = ?"
         match self._scratch.one(question, id_):
             case ("created" | "updated" | "matched", digest, export):

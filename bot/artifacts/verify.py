@@ -3,7 +3,7 @@
 What guards what: every line of journal.jsonl guards itself and all lines before it; the closing event in the journal
 guards SHA256SUMS; SHA256SUMS guards every file it names, and names a line of the journal. So one changed byte anywhere
 in these contradicts something else. What the bundle cannot show by itself is that somebody made all of it anew: for
-that, a journal hash told to others long ago (each checkpoint in Slack carries one) is the anchor.
+that, a journal hash given to others long ago (each checkpoint in Slack carries one) is the anchor.
 
 Nothing is raised for damage: each is a failing finding that names file, line where there is one, and kind. A bundle
 that was not handed over is checked as far as it goes, and said to be so. Checks: `journal-chain`, `users-chain`,
@@ -109,7 +109,7 @@ def _is_of_a_run(directory: Path) -> bool:
 
 
 def _practice(directory: Path, metadata: Metadata, anchor: str | None, report: Report) -> list[Finding]:
-    """No run stands behind it, so no journal vouches for it: what there is, is held against metadata.json alone."""
+    """No run is behind it, so no journal vouches for it: what there is, is held against metadata.json alone."""
     nothing = _Chain()
     found = [
         *_metadata_bound(directory, metadata, nothing),

@@ -19,7 +19,7 @@ State = Literal["starting", "running", "killed", "ended"]
 
 
 class Hosting:
-    """What is told here moves with the bot, and with its connection to Slack."""
+    """What it reports moves with the bot, and with its connection to Slack."""
 
     def __init__(self, night: Night) -> None:
         self._night = night

@@ -152,7 +152,7 @@ class Night:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Everything the bot is told, and nothing else of ours."""
+        """Everything the bot is given, and nothing else of ours."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return {
             **kept,

@@ -41,7 +41,7 @@ class Says:
 
 @dataclass(frozen=True)
 class Does:
-    """Something happens outside the channel, told to the reader."""
+    """Something happens outside the channel, described to the reader."""
 
     told: str
     act: Callable[[Night], Awaitable[None]]
@@ -137,7 +137,7 @@ NIGHT: tuple[Line, ...] = (
     Says("ada", "@cutover retry", "done"),
     Waits("users", "waiting"),
     Says("grace", "users-mapped", "refused"),
-    Does("Ada accepts, reason by reason, what could not be carried over whole", _accept_each),
+    Does("Ada accepts, reason by reason, what was migrated incompletely", _accept_each),
     Says("grace", "users mapped", "done"),
     Waits("users", "passed"),
 )

@@ -55,7 +55,7 @@ class Afterwards:
 
     @property
     def undo_purged(self) -> bool:
-        """Whether anybody was removed again is no longer told."""
+        """Whether anybody was removed again is no longer known."""
         return any(removed.file == files.UNDO for entry in self.purges for removed in entry.removed)
 
 
@@ -92,7 +92,7 @@ def _undos(path: Path) -> Iterator[Undo]:
 
 
 class _Note(BaseModel):
-    """What is told of a line of undo.jsonl; its kinds have different fields."""
+    """What is shown of a line of undo.jsonl; its kinds have different fields."""
 
     type: str
     at: AwareDatetime

@@ -1,4 +1,4 @@
-"""Each gate of the plan with all that was said and found about it, in every place where it stood before people. Pure.
+"""Each gate of the plan with all that was said and found about it, in every place where people saw it. Pure.
 
 A run forgets as it goes on: findings of earlier attempts, ticks of an earlier list, why something became void. So all
 of it is gathered from the events themselves.
@@ -25,8 +25,8 @@ from bot.report.chronicle import Moment
 
 @dataclass
 class Attempt:
-    """One checking of a gate; `outcome` is "passed", "refused", "lapsed" when the checks passed and an approval did not
-    stand, or, when it was cut off, "not ended".
+    """One checking of a gate; `outcome` is "passed", "refused", "lapsed" when the checks passed and an approval was no
+    longer valid, or, when it was cut off, "not ended".
     """
 
     number: int

@@ -2,7 +2,7 @@
 
 What only says how a message came into the channel is left out; a message that somebody deleted is not. Most of the rest
 belongs on the timeline, under a word that says what kind of thing it is; what people typed, what they were answered and
-each single finding do not, and are told elsewhere on the page.
+each single finding do not, and are shown elsewhere on the page.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ ELSEWHERE = (
     e.MessageHeard, e.Answered, e.VerificationBegan, e.FindingMade, e.ChecksPassed, e.WatchRebased, e.PinGivenUp,
     e.RetentionReminderIntended, e.RetentionReminderGivenUp,
 )  # fmt: skip
-"""Told, and not on the timeline: the page has them beside their checkpoint, or in the list of every line."""
+"""Shown, and not on the timeline: the page has them beside their checkpoint, or in the list of every line."""
 
 
 def moment(n: int, event: e.Event) -> Moment | None:
-    """None for what is not told."""
+    """None for what is not shown."""
     if isinstance(event, DELIVERY):
         return None
     who = getattr(event, "user", "") or ""

@@ -31,7 +31,7 @@ from bot.report.links import Channel
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A moment, and the messages in the channel that it stands in: each an address and what is behind it."""
+    """A moment, and the messages in the channel that show it: each an address and what is behind it."""
 
     moment: Moment
     links: Sequence[tuple[str, str]]
@@ -49,7 +49,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Words of which nothing came; `why` is what their author was told."""
+    """Words of which nothing came; `why` is the answer to their author."""
 
     at: datetime
     user: str
@@ -232,7 +232,7 @@ _ABOUT_THE_GATE = (
 
 
 def _posts_of(before: Run | None, run: Run, event: e.Event) -> list[str]:
-    """The keys of what the channel was owed for it; what only edits a gate's message stands in that."""
+    """The keys of what the channel was owed for it; what only edits a gate's message is in that."""
     if isinstance(event, e.CheckpointVoided):
         return [posts.gate_key(run.run_id, event.checkpoint, event.offer)]
     known = len(before.deliveries) if before is not None else 0

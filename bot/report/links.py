@@ -1,4 +1,4 @@
-"""Where a message stands in Slack, as an address that opens it for whoever may read the channel. Pure.
+"""Where a message is in Slack, as an address that opens it for whoever may read the channel. Pure.
 
 `https://slack.com/archives/CHANNEL/pTS` leads to the reader's own workspace; a message of a thread is named together
 with its parent. A bundle may come from anybody, so an address is made only of what has the form of Slack's ids.
@@ -16,7 +16,7 @@ _TS = re.compile(r"[0-9]{1,20}\.[0-9]{6}")
 
 
 class Channel:
-    """The run's channel, as the whole journal tells of it. Each address is "" where no message is known to stand."""
+    """The run's channel, as the whole journal tells of it. Each address is "" where no message is known to be."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -85,7 +85,7 @@ def _template(name: str) -> str:
 
 
 def plain(text: str | Text) -> str:
-    """One line, without personal data and secrets. Code stands in quotation marks and not in an element: what makes
+    """One line, without personal data and secrets. Code is in quotation marks and not in an element: what makes
     something code may have been written by people and databases.
     """
     return seen(redacted(text if isinstance(text, str) else texts.plain(text, "‘’")), _MOST)

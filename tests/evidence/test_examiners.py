@@ -235,10 +235,10 @@ SHAPES = {
     "": "Line 1 of t.json is not what was exported: it is not the beginning of an array",
     "[\n": "Line 2 of t.json is not what was exported: the end of the array is missing",
     "[\n1,\n]\n": "Line 2 of t.json is not what was exported: a comma is followed by no row",
-    "[\n1\n2\n]\n": "Line 2 of t.json is not what was exported: no comma stands between it and the next row",
+    "[\n1\n2\n]\n": "Line 2 of t.json is not what was exported: there is no comma between it and the next row",
     "[\n1,\n2": "Line 3 of t.json is not what was exported: it ends in the middle",
     "[\n1\n]\n\n": "Line 4 of t.json is not what was exported: something follows the end of the array",
-    "[\n1\n]": "Line 2 of t.json is not what was exported: no comma stands between it and the next row",
+    "[\n1\n]": "Line 2 of t.json is not what was exported: there is no comma between it and the next row",
 }
 
 

@@ -130,11 +130,11 @@ DAMAGE = {
     ),
     "comma": (
         b'3"},\n', b'3"}.\n',
-        "Line 3 of orders.json is not what was exported: no comma stands between it and the next row.",
+        "Line 3 of orders.json is not what was exported: there is no comma between it and the next row.",
     ),
     "end": (
         b"\n]\n", b"\n}\n",
-        "Line 4 of orders.json is not what was exported: no comma stands between it and the next row.",
+        "Line 4 of orders.json is not what was exported: there is no comma between it and the next row.",
     ),
     "size": (
         b'{"id":2', b'{"id":22',

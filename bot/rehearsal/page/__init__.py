@@ -11,5 +11,5 @@
     play      the command: a night, its page, its end
 
 The browser shows what it is sent and asks for what a person presses; it decides nothing, and keeps nothing but what
-was typed. There is no build step: `static/` is served as it stands, and nothing on it comes from elsewhere.
+was typed. There is no build step: `static/` is served as it is, and nothing on it comes from elsewhere.
 """

@@ -84,6 +84,6 @@ def _merged(spans: Iterable[tuple[str, float, float]]) -> Iterator[tuple[str, fl
 
 
 def _title(message: Message) -> str:
-    """Of its heading what stands behind the place: `Checkpoint 1 of 3: Freeze, attempt 2` is `Freeze`."""
+    """Of its heading what follows the place: `Checkpoint 1 of 3: Freeze, attempt 2` is `Freeze`."""
     heading = next((str(b["text"]["text"]) for b in message.blocks if b["type"] == "header"), "")
     return heading.partition(": ")[2].partition(_TITLE_ENDS)[0] or str(message.payload["checkpoint"])

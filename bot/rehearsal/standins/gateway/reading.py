@@ -17,7 +17,7 @@ _COMPARISONS = {
 _IS_VALUES = {"null", "not_null", "true", "false", "unknown"}
 _NOT_FILTERS = {"select", "order", "limit", "offset", "columns", "on_conflict"}
 _BARE_NAME = re.compile(r"[\w $]+(-[\w $]+)*")
-"""What may stand without quotes (PostgREST's `pIdentifierChar`: letters, digits, `_`, space, `$`)."""
+"""What may be without quotes (PostgREST's `pIdentifierChar`: letters, digits, `_`, space, `$`)."""
 _CAST = re.compile(r"[A-Za-z_][\w ]*(\[\])?")
 
 

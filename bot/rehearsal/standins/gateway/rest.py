@@ -225,7 +225,7 @@ class Rest:
                         # Both payloads, `reload config` and `reload schema`, cost one look each at little.
                         await self._reload()
             except (psycopg.OperationalError, SessionLost):
-                # A session that is lost while psycopg winds a cancellation up is told in place of the cancellation.
+                # A session that is lost while psycopg winds a cancellation up is raised in place of the cancellation.
                 if self._stopping:
                     return
             self._hears = False

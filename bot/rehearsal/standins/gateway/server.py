@@ -30,7 +30,7 @@ class GatewayStandin:
         auth_dsn: str,
         storage_dsn: str,
     ) -> None:
-        """Prepare only. The first of `exposed_schemas` is the default; `ref` stands in the project's keys."""
+        """Prepare only. The first of `exposed_schemas` is the default; `ref` is in the project's keys."""
         self._signer = Signer(jwt_secret, ref)
         self.anon_key = self._signer.project_key("anon")
         self.service_role_key = self._signer.project_key("service_role")

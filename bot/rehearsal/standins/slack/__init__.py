@@ -17,10 +17,10 @@ Limitations, or what the real Slack does that this does not
 - Only chat.postMessage is rate-limited. Real Slack also limits every other method, apps and whole workspaces.
 - Texts are stored as sent, but for what Slack links by itself (`reading`). Real Slack also invents a text for a
   message of blocks alone, and may split a very long code block over two messages.
-- A message nobody could be told of when it was written (no connection) is only in the history; a real delivery that
+- A message that nobody could hear of when it was written (no connection) is only in the history; a real delivery that
   failed is tried again for minutes. An event not acknowledged is sent again every `ack_seconds`, three times.
-- What Slack tells of a disabled user group is not documented; here its members are told as before.
-- A deleted parent takes no reply any more, whether it left a tombstone or not: what is posted below it stands in the
+- What Slack says of a disabled user group is not documented; here its members are given as before.
+- A deleted parent takes no reply any more, whether it left a tombstone or not: what is posted below it goes to the
   channel. Of real Slack that is known for a parent without one.
 - No reactions or links to messages: the bot uses none, and the methods are unknown here. Files are shared at once; real
   Slack takes its time.

@@ -40,7 +40,7 @@ class Transport(Protocol):
 
     @property
     def open(self) -> bool:
-        """Somebody is there who may be told."""
+        """Somebody is there to deliver to."""
 
     def send(self, delivery: Delivery, attempt: int = 0) -> None:
         """Send it, and again until it is acknowledged or the tries are used up. `attempt` counts those before."""

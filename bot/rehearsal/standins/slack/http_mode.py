@@ -1,4 +1,4 @@
-"""HTTP mode: what the app is told goes to its request URL, signed with the signing secret.
+"""HTTP mode: what the app is sent goes to its request URL, signed with the signing secret.
 
 The URL is proven first, as when it is typed into the app's settings. A request that gets no 200 within `ack_seconds` is
 sent again, with the number of the try and its reason in the headers: at once, then after `ack_seconds` each, where the

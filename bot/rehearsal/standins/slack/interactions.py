@@ -53,7 +53,7 @@ def pressed(workspace: Workspace, channel: Channel, person: Person, message: Mes
 
 
 def commanded(workspace: Workspace, channel: Channel, person: Person, command: str, text: str) -> Json:
-    """A slash command; over HTTP these are the fields of a form. The channel's own name is not told of private ones."""
+    """A slash command; over HTTP these are the fields of a form. A private channel's name is not in it."""
     return {
         "token": "not-for-verification",
         "team_id": (person.team_id if person.teams is None else "") or workspace.team_id,

@@ -108,7 +108,7 @@ def _groups(call: Call) -> Json:
 
 @_method("usergroups.users.list", "usergroup", "include_disabled", scope="usergroups:read")
 def _group_members(call: Call) -> Json:
-    """What Slack says of a disabled group is not documented: its members are told, to catch who relies on less."""
+    """What Slack says of a disabled group is not documented: its members are given, to catch who relies on less."""
     members = call.workspace.groups.get(call.text("usergroup"))
     if members is None:
         raise Refused("no_such_subteam")

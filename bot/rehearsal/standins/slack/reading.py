@@ -1,7 +1,7 @@
 """What Slack makes of a text: what it links by itself before it keeps it, and what a reader sees and copies of it.
 
 Marks outside of code are formatting: a reader sees bold letters where asterisks were, and copies no asterisk. Within a
-fence nothing is formatted; the three entities are shown as their characters everywhere, and what stands between angle
+fence nothing is formatted; the three entities are shown as their characters everywhere, and what is between angle
 brackets is shown as the link or the mention that it names.
 """
 

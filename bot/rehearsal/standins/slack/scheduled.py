@@ -1,6 +1,6 @@
 """Messages that Slack keeps and posts later (chat.scheduleMessage and its like), and the files that an app uploaded.
 
-`post_what_is_due` is told what time it is: nobody waits for months. As in Slack, a message that carries metadata is
+`post_what_is_due` is given the time: nobody waits for months. As in Slack, a message that carries metadata is
 taken, and never posted.
 """
 

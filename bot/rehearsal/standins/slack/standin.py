@@ -100,7 +100,7 @@ class SlackStandin:
             await self._port.close()
 
     async def set_request_url(self, url: str, signing_secret: str) -> None:
-        """From now on the app is told by signed HTTP requests to this URL. Raises ValueError when the URL does not
+        """From now on the app hears by signed HTTP requests to this URL. Raises ValueError when the URL does not
         prove to be the app's.
         """
         await self._http.set_url(url, signing_secret)
@@ -114,7 +114,7 @@ class SlackStandin:
 
     @property
     def messages(self) -> list[Message]:
-        """Every message in the order of ts, replies and deleted ones too, as each stands now."""
+        """Every message in the order of ts, replies and deleted ones too, as each is now."""
         return self._workspace.messages
 
     @property
@@ -140,7 +140,7 @@ class SlackStandin:
     @property
     def workspace(self) -> Workspace:
         """What else may be changed while it runs: the organisation it is of, whose user groups are the organisation's,
-        and which are told in a form that nobody documented.
+        and which are described in a form that nobody documented.
         """
         return self._workspace
 
@@ -173,7 +173,7 @@ class SlackStandin:
         return self._sockets.opened
 
     def message(self, ts: str) -> Message:
-        """The message as it stands now. KeyError when there is none, or it was deleted."""
+        """The message as it is now. KeyError when there is none, or it was deleted."""
         message = self._workspace.find(ts)
         if message is None:
             raise KeyError(ts)
@@ -207,7 +207,7 @@ class SlackStandin:
         self._workspace.on_change(listener)
 
     async def wait_for(self, predicate: Callable[[Message], bool], timeout: float) -> Message:
-        """The first message that satisfies `predicate`, as it was then: one that stands there now, or the next one
+        """The first message that satisfies `predicate`, as it was then: one that is there now, or the next one
         posted or edited. Raises TimeoutError with the channel's last words.
         """
         for message in self.messages:
@@ -306,7 +306,7 @@ class SlackStandin:
         )
 
     def command(self, user: str, text: str, *, command: str = "/cutover", channel: str | None = None) -> Delivery:
-        """A person sends a slash command; what only they see then stands in the delivery's `response`. It works in
+        """A person sends a slash command; what only they see is then in the delivery's `response`. It works in
         channels where the bot is no member, too.
         """
         if "commands" not in self._api.scopes:

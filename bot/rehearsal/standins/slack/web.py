@@ -2,7 +2,7 @@
 record.
 
 A call is looked at in this order: method, token, a fault that was switched on, scope, argument names, pace, then
-the method itself. Faults stand where Slack's own trouble would: the caller is known, nothing has been done. The one
+the method itself. Faults come where Slack's own trouble would: the caller is known, nothing has been done. The one
 exception is the connection that breaks after a post was stored.
 """
 

@@ -3,7 +3,7 @@ change.
 
 Nothing here knows HTTP, sockets or what may be posted. A message is a frozen value: an edit puts a new value in its
 place and keeps the old one in `past`, so that whoever holds a message holds what was true when it was taken. Every
-change is told, in order and before control returns to the writer, to listeners and to those who wait; a state that
+change is reported, in order and before control returns to the writer, to listeners and to those who wait; a state that
 lasts only an instant is therefore never missed by a waiter that was there.
 """
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 @dataclass(frozen=True)
 class Person:
     """Somebody whom users.info knows. `name` is what a transcript shows; `team_id` "" is the workspace's own team, and
-    "-" is told of nobody. `teams` are a Grid member's workspaces, None for somebody of no organisation.
+    "-" is shown for nobody. `teams` are a Grid member's workspaces, None for somebody of no organisation.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message as it stood at one moment.
+    """One message as it was at one moment.
 
     `thread_ts` is the parent's ts for a reply and None at top level (the wire repeats the ts on a parent that has
     replies). `extra` are fields shown on the wire as they are. `edited` is Slack's mark, which an edit by blocks
@@ -194,7 +194,7 @@ class Workspace:
         return list(self._messages.values())
 
     def find(self, ts: str, channel: str | None = None) -> Message | None:
-        """The message that stands there now; None when there is none, or it was deleted, or stands in another
+        """The message that is there now; None when there is none, or it was deleted, or is in another
         channel.
         """
         message = self._messages.get(ts)

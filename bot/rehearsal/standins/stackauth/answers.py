@@ -70,7 +70,7 @@ def known_error(status: int, code: str, sentence: str, details: JsonObject | Non
 
 
 def schema_error(method: str, path: str, problems: list[str]) -> Refusal:
-    """Every problem of the request at once, one line each; the text stands in `error` and in the details."""
+    """Every problem of the request at once, one line each; the text is in `error` and in the details."""
     lines = "\n".join(f"  - {problem}" for problem in problems)
     sentence = f"Request validation failed on {method} {path}:\n{lines}"
     return known_error(400, "SCHEMA_ERROR", sentence, {"message": sentence})

@@ -2,7 +2,7 @@
 
 A rule takes a value and its path, notes problems, and returns the value as the service would go on with it. The
 service coerces as its validator does: numbers and booleans become strings where a string is asked for, and "true" or 1
-a boolean. A key that is not in the table is refused wherever it stands; that `id`, `created_at`, `phone` or
+a boolean. A key that is not in the table is refused wherever it is; that `id`, `created_at`, `phone` or
 `signed_up_at_millis` are not in it is the service's rule that nobody chooses them.
 """
 

@@ -17,7 +17,7 @@ OrderKey = tuple[int, str]
 
 
 class UserStore:
-    """`now_millis` and `new_id` are asked at each create; `changed` is told of each event after it is stored."""
+    """`now_millis` and `new_id` are asked at each create; `changed` gets each event after it is stored."""
 
     def __init__(
         self,
