@@ -9,7 +9,7 @@ twice: what it reports (export, all files read again, users looked at), and the 
 loading of Python included.
 
 The three take turns, and each is compared with the psql of its own turn; medians over the turns. Since a busy machine
-disturbs time more than processor time, the latter is told too, of server and client: two cores cannot do the step in
+disturbs time more than processor time, the latter is shown too, of server and client: two cores cannot do the step in
 less time than half of it.
 """
 

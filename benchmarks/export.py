@@ -5,7 +5,7 @@ whole export step of a database that holds little else: locks, snapshot, SHA-256
 name; the counts, a pass of their own, are timed apart. `psql` writes the rows to a file, unsynced, which is no valid
 array (`against_psql` compares with it in more turns). Each size is measured by turns, some rounds long, and the medians
 compared. What it costs to trust no table's owner (each statement planned once for nothing, the settings set anew and
-read back) is told as the median over pairs, of one big table and of many small ones: in time, and in processor time of
+read back) is shown as the median over pairs, of one big table and of many small ones: in time, and in processor time of
 server and client, which a busy machine disturbs less.
 """
 

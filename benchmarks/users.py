@@ -2,7 +2,7 @@
 
 Every way is a process of its own and sends to this one, which answers after 20 ms. Where speed is measured, a bare
 server answers, which knows one user and does not read what it is sent: the strict stand-in costs more than a client
-does. How much of a processor it needed is told. A limit is kept by the stand-in itself: 50 requests in any second, with
+does. How much of a processor it took is shown. A limit is kept by the stand-in itself: 50 requests in any second, with
 a Retry-After on every second refusal. There the minute begins with the first request.
 
 Speeds are those after a warm-up, since the bot begins slowly. The ways are measured by turns, some rounds long, and the

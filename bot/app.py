@@ -165,7 +165,7 @@ async def connect(
 async def _introduced(
     settings: Settings, edges: Services, data: DataDirectory, clock: SystemClock, *, new: bool, abandon: str
 ) -> calls.Identity:
-    """Who we are in Slack, where nothing stands against going on with the run or opening one."""
+    """Who we are in Slack, where nothing forbids going on with the run or opening one."""
     channel, approvers = settings.slack.channel or "", settings.approvers
     identity = await calls.identify(
         edges.slack, channel=channel, app_token=slack_app_token(settings), groups=approvers.groups

@@ -91,7 +91,7 @@ def is_locked(directory: Path) -> bool:
 
 
 def holder_of(directory: Path) -> int | None:
-    """The pid of the process that holds the lock; None when it cannot be told for certain. A pid in the lock's file may
+    """The pid of the process that holds the lock; None when it is not known for certain. A pid in the lock's file may
     be that of another machine or container, and one of ours by chance: where the system can say it, the process must
     have the file open.
     """

@@ -1,8 +1,8 @@
 """The effects: each action done once, its outcome said to the loop, which journals it.
 
 Every effect has three outcomes. Done is journaled. Refused ends the process (the channel) or holds the run (a step).
-Unknown is left as it is: the intent stands in the journal, and the next round looks before it repeats. An edit that is
-refused is tried some times more, and then left: what it would have shown stands in the journal.
+Unknown is left as it is: the intent is in the journal, and the next round looks before it repeats. An edit that is
+refused is tried some times more, and then left: what it would have shown is in the journal.
 """
 
 from __future__ import annotations

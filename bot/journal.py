@@ -7,14 +7,14 @@ This module knows bytes and hashes, not meanings: what a record says is its writ
 without white space between tokens and with one newline at its end. `n` counts lines from 1. Where records belong
 together, `"more":2` behind `n` says how many lines of the group follow; the last of a group has none. `hash` is the
 SHA-256, in hex, over the hash of the line before (64 hex digits; nothing before line 1) followed by this line's bytes
-up to the comma before `"hash"`, closed by `}`. The hash is over the bytes as they stand, never over a parsed and
+up to the comma before `"hash"`, closed by `}`. The hash is over the bytes as they are, never over a parsed and
 rewritten form, so no byte of a line can change unseen, and `sha256sum` alone can check it.
 
 Rules. A record is believed when `append` has returned: written and fsynced. A last line without its newline was
 therefore never believed by anybody (the process died inside `append`), nor was a last group of which lines are missing;
 either is dropped whole, with a note. Any other break is damage, and then nothing is written at all. A failed append
 takes back what it wrote. What a chain cannot show is that
-whole lines are missing at its end: for that its head (last line's number and hash) is told to others.
+whole lines are missing at its end: for that its head (last line's number and hash) is given to others.
 
 Only one process may write, the one that holds the lock of the data directory (`bot.directory_lock`); reading needs no
 lock.
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
     @property
     def size(self) -> int:
-        """In bytes, with what stands around its content."""
+        """In bytes, with what is around its content."""
         return len(self.content) + _TAIL
 
     def record(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Logs: structured, one line each, to stderr, through one filter for secrets and personal data: JSON for programs, and
 only what is worth a person's look, in words, on a terminal.
 
-The filter (`bot.redaction`) stands at the last handler, so that what the libraries say (Bolt's, httpx's,
+The filter (`bot.redaction`) is at the last handler, so that what the libraries say (Bolt's, httpx's,
 apscheduler's) passes it too, and it knows every secret value that the settings hold.
 """
 

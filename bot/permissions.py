@@ -1,7 +1,7 @@
 """Who somebody is, as far as it matters: as much is asked of the channel as the word at hand needs, at that moment.
 
 A flood of words must not use up Slack's patience with questions: nothing is asked of whom nothing can come, and of who
-only wants to be told something only whether they are a member.
+only asks for information only whether they are a member.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ _ADDRESS = re.compile(r"^[a-z]+://(?:[^@/]*@)?([^/?#]*)", re.IGNORECASE)
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether it stands where a value is still to come, by itself or behind the beginning that all such values have."""
+    """Whether it marks a value that is still to come, by itself or behind the beginning that all such values have."""
     rest = _PREFIX.sub("", value.strip())
     return bool(_WHOLE.fullmatch(rest) or _WITHIN.search(rest))
 
 
 def names_no_host(url: str) -> bool:
-    """Whether the host of an address stands where one is still to come."""
+    """Whether the host of an address is still to come."""
     host = _ADDRESS.match(url)
     return host is not None and is_placeholder_name(host[1])
 

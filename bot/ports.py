@@ -49,8 +49,8 @@ class Headway:
     """How far a step has come, how fast it goes and how long it will take, as
     `bot.progress` makes it of what is reported.
 
-    `per_second` is in the progress's unit, None while it cannot be told, and 0.0 when nothing was done for a while.
-    `seconds_left` is None while it cannot be told, and never 0.
+    `per_second` is in the progress's unit, None while it is not known, and 0.0 when nothing was done for a while.
+    `seconds_left` is None while it is not known, and never 0.
     """
 
     progress: Progress
@@ -98,8 +98,8 @@ class Channel(Protocol):
         """
 
     async def find_reminder(self, run: Run) -> str | Finding | None:
-        """The id of the one that was left for that time, "" when it stands in the channel already; None when there is
-        none, and a finding when that cannot be told.
+        """The id of the one that was left for that time, "" when it is in the channel already; None when there is
+        none, and a finding when that is not known.
         """
 
     async def permission(self, user: str, team: str, approvers: Sequence[str], groups: Sequence[str]) -> Permission:
@@ -130,7 +130,7 @@ class Onlooker(Protocol):
         """Whatever the work at hand reports, often, in whichever thread it is done."""
 
     def named(self, channel: str) -> None:
-        """How people call the channel of the run; told before anything is seen."""
+        """How people call the channel of the run; given before anything is seen."""
 
 
 class Door(Protocol):
@@ -152,14 +152,14 @@ class Door(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """`frozen` when all layers of the freeze stand; `database_time` is the database's clock."""
+    """`frozen` when all layers of the freeze are set; `database_time` is the database's clock."""
 
     frozen: bool
     database_time: datetime
 
 
 class ThawRecord(BaseModel):
-    """What a thaw did without the bot, as it stands in `thaw.json`; `thawed_at` is by the clock of its machine, and
+    """What a thaw did without the bot, as it is in `thaw.json`; `thawed_at` is by the clock of its machine, and
     `restored_at` by the database's, from just before it restored what was set.
     """
 
@@ -180,7 +180,7 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """The hard guard as it stands: `since` is the database's clock, `unguarded` are tables that could not be locked."""
+    """The hard guard as it is: `since` is the database's clock, `unguarded` are tables that could not be locked."""
 
     since: datetime
     tables: int
@@ -189,7 +189,7 @@ class Guarded:
 
 class Source(Protocol):
     async def look(self) -> Look:
-        """Cheap (about a round trip). Until a freeze stands it also rewrites `freeze-prior.json`."""
+        """Cheap (about a round trip). Until a freeze is in place it also rewrites `freeze-prior.json`."""
 
     async def renew(self, run: Run) -> None:
         """Opens our long-lived sessions anew, because those from before the freeze count as old. Raises LockHeld when
@@ -209,7 +209,7 @@ class Source(Protocol):
 
     async def freeze(self) -> Sequence[Finding]:
         """Freezes as the kit does and ends older sessions, ours too, one by one. Safe to repeat. A failing finding
-        means that it does not stand, or that a session is left that can write. Raises CutoverError when nothing was
+        means that it is not in place, or that a session is left that can write. Raises CutoverError when nothing was
         frozen.
         """
 

@@ -6,8 +6,8 @@
         write_timings(data_directory, practised.timings)
 
 To the source it only reads, in sessions that cannot write; Supabase's API, Stack Auth and Slack are asked nothing. It
-leaves two things. The bundle stands in a directory of its own and says of itself that it is a practice; no run takes
-it. How long each part took stands in the data directory, as `practice/timings.json`, where the coming run finds it; it
+leaves two things. The bundle is in a directory of its own and says of itself that it is a practice; no run takes
+it. How long each part took is in the data directory, as `practice/timings.json`, where the coming run finds it; it
 stays when the bundle is deleted or runs are moved to the archive, and the next practice replaces it.
 
 A practice that fails or is told to stop removes all that it wrote, since it holds everybody's rows and nobody needs
@@ -63,7 +63,7 @@ class Practised:
 
 
 def directory_for(data_directory: Path, named: Path | None, now: datetime) -> Path:
-    """Where the bundle will stand: `named`, or a fresh directory within the data directory; nothing is made yet.
+    """Where the bundle will be: `named`, or a fresh directory within the data directory; nothing is made yet.
 
     Raises UsageError when it is not there for the practice alone: it may not even hold a file, since an export removes
     what an earlier one has left.

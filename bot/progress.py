@@ -1,4 +1,4 @@
-"""How fast the work at hand goes and how long it will still take, from what it says of itself. Pure: told the time.
+"""How fast the work at hand goes and how long it will still take, from what it says of itself. Pure: given the time.
 
     gauge = Gauge()
     gauge.hear(progress, now)            # as often as the work reports, and cheap

@@ -1,6 +1,6 @@
 """SQL files that psql runs as they are, and that psycopg executes.
 
-What a question needs stands in its file as one of psql's own variables:
+What a question needs is in its file as one of psql's own variables:
 
     :'tables'     a value: psql quotes it, psycopg sends it beside the statement
     :table        a part of the statement: a quoted name, an expression, a whole SELECT

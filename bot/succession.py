@@ -1,9 +1,9 @@
-"""From one run to the next: whether the run that is here has ended and told so, and whose run the channel shows.
+"""From one run to the next: whether the run that is here has ended and said so, and whose run the channel shows.
 
     no run here                        open one, unless the channel shows one that has not ended
     one that has not ended             go on with it; `--new` is refused
-    one that has ended, not all told   tell the channel the rest; only then may `--new` move it to archive/
-    one that has ended, all told       `--new` opens the next
+    one that has ended, not all posted tell the channel the rest; only then may `--new` move it to archive/
+    one that has ended, all posted     `--new` opens the next
 
 The channel's last header is ours when the run that it shows is here, is in the archive here, or was given up by the run
 that is here, which then has not posted its own yet. It decides nothing about what happens within a run.
@@ -33,7 +33,7 @@ _ENDED = frozenset({Phase.ABORTED, Phase.DONE})
 
 def nothing_is_left(run: Run | None, directory: Path, *, once: bool) -> int | None:
     """The exit code for a run that leaves nothing to do; None when there is something, be it only to tell the channel
-    what a bot that died then had not told yet. Raises CheckFailed for an aborted one, and for one that was purged.
+    what a bot that died then had not said yet. Raises CheckFailed for an aborted one, and for one that was purged.
     """
     receipt.refuse_purged(
         directory,
@@ -76,7 +76,7 @@ async def tell_the_rest(
     except ServiceError as error:
         if new:
             raise _not_told(run, error) from error
-        raise _aborted(run, "nothing was started, and Slack has not been told all yet") from error
+        raise _aborted(run, "nothing was started, and Slack does not have all of it yet") from error
     if not new:
         raise _aborted(run)
     must_have_ended(told)
@@ -109,7 +109,7 @@ async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: 
 
 def _not_told(run: Run, error: ServiceError) -> ServiceError:
     return ServiceError(
-        f"{error.happened}, and the channel has not been told all of run {run.run_id}, which has ended",
+        f"{error.happened}, and the channel does not have all of run {run.run_id}, which has ended",
         unchanged="nothing was moved or started",
         do="run `cutover run --new` again when Slack answers; where that channel is gone for good, give the next run "
         "another MIGRATION_DATA_DIR",

@@ -81,7 +81,7 @@ def tell(text: str = "", *, end: str = "\n", flush: bool = False) -> None:
 
 
 def finish() -> None:
-    """Whatever was told is out. Raises NobodyReads."""
+    """Whatever was printed is out. Raises NobodyReads."""
     with _to_a_reader():
         sys.stdout.flush()
 

@@ -1,6 +1,6 @@
 """The terms of a run: what of the settings it keeps from its opening to its end, whatever they say at a later start.
 
-`bot.settings.shape` says of each setting what a change of it does to an open run. What the run keeps stands in its
+`bot.settings.shape` says of each setting what a change of it does to an open run. What the run keeps is in its
 first event and is read from there alone: this module is the only one that reads these settings, once for that event,
 and at each later start to tell which of them say otherwise. All others are read where they are needed, and a change of
 them harms no open run.

@@ -4,9 +4,9 @@ The clock on the wall may be set by people and by time servers, hours back or ah
 has to come every so often is therefore counted by the loop's clock alone, from the end of its last turn, and arming a
 timer anew does not begin its interval anew: whatever happens meanwhile, and however often, it comes.
 
-apscheduler keeps dates by the clock on the wall. So it is told every few seconds how long each of them is still away,
+apscheduler keeps dates by the clock on the wall. So it is given every few seconds how long each of them is still away,
 by `now`, which must not jump either; a date that it calls too early is asked for and found not to be due, one that it
-would call too late is told to it again.
+would call too late is given to it again.
 
     timers = Timers(fire, clock.now)
     timers.start()
@@ -29,7 +29,7 @@ _DATES_TOLD_EVERY_SECONDS = 5.0
 
 
 class _Away(BaseTrigger):  # type: ignore[misc]  # apscheduler ships no types
-    """Once, so long after apscheduler was told, by whatever its clock says then."""
+    """Once, so long after apscheduler was given it, by whatever its clock says then."""
 
     def __init__(self, delay: timedelta) -> None:
         self._delay = max(delay, timedelta())

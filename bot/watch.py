@@ -1,8 +1,8 @@
 """The chores of the timers: they look, sweep and remind, and tell the conductor what they saw. They decide nothing.
 
 Which timers are armed follows from the run (`bot.plan.timetable`) after every event, so that a restart arms the same
-ones; `bot.timers` keeps their time. A look that fails, or that the source does not answer in time, is told when it has
-failed three times running, since a watch that cannot see must not look like one that sees nothing.
+ones; `bot.timers` keeps their time. A look that fails, or that the source does not answer in time, is reported when it
+has failed three times running, since a watch that cannot see must not look like one that sees nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Watch:
         self._conductor.on_change = self._arm
         self._arm(self._conductor.run)
         if self._timers.is_armed("watch"):
-            # Nobody watched while the bot was away: what moved then is told now, not after the first interval.
+            # Nobody watched while the bot was away: what moved then is reported now, not after the first interval.
             self._timers.hasten("watch")
 
     def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 In this order: the bot is told to stop and given time to reach a safe point; its lock is taken, and the abort journaled
 as if it had been said in the channel; Supabase is thawed and proven to write; then the users are named who are left in
-Stack Auth. What the channel should have been told is owed in the journal, and told when a bot next has the channel. A
+Stack Auth. What the channel should have seen is owed in the journal, and posted when a bot next has the channel. A
 bot that does not stop hinders no thaw: then the run is not marked, and `thaw.json` tells the bot.
 """
 

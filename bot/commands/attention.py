@@ -67,7 +67,7 @@ class _Listed:
             self.by_reason[entry.reason] += 1
             self.first.setdefault(entry.reason, entry)
             self.widths = [max(width, len(cell)) for width, cell in zip(self.widths, _row(entry), strict=True)]
-            self.users += entry.id != before  # a user's entries stand together
+            self.users += entry.id != before  # a user's entries are together
             before = entry.id
 
     def entries(self) -> Iterator[mapping.Attention]:

@@ -109,7 +109,7 @@ def _unrecorded(layers: Layers, rules: Rules) -> Run:
 def _no_time() -> Finding:
     return failed(
         "freeze-layers",
-        "The layers of the freeze stand; since when is not noted, so that old sessions cannot be told from new ones.",
+        "The layers of the freeze are set; since when is not noted, so that old sessions cannot be told from new ones.",
         "run the SQL of `cutover freeze-sql` once more; it is safe to repeat, and notes it",
     )
 

@@ -1,8 +1,8 @@
 """How the doctor's lines are shown: on a terminal, in a file or a pipe, and for other programs.
 
-On a terminal each service has its block. A block that is complete is printed whole, above; below it stand the services
+On a terminal each service has its block. A block that is complete is printed whole, above; below it are the services
 that are still being asked, each with a spinner and with what it has answered, a line cut to the width for each answer.
-Elsewhere each answer is a line as soon as it is there, under the name of its service, which stands anew whenever
+Elsewhere each answer is a line as soon as it is there, under the name of its service, which is repeated whenever
 another one answers.
 """
 
@@ -114,7 +114,7 @@ def tell_json(code: int, findings: Sequence[tuple[str, Finding]]) -> None:
 
 
 class Blocks:
-    """`services` in the order in which those that are still being asked stand below each other."""
+    """`services` in the order in which those that are still being asked are below each other."""
 
     def __init__(self, services: Sequence[Service], console: Console) -> None:
         self._console = console

@@ -28,7 +28,7 @@ _MOST_DECISIONS = 5
 
 
 def overview(run: Run, now: datetime, *, running: bool, pid: int | None, kept: Sequence[str] = ()) -> Iterator[str]:
-    """`running`: a bot works on it at this moment, `pid` is its process where that can be told. `kept` are the lines
+    """`running`: a bot works on it at this moment, `pid` is its process where that is known. `kept` are the lines
     that say until when what lies here is kept.
     """
     yield f"Run {run.run_id}, opened {run.opened.at:{_AT}}"

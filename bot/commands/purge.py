@@ -292,7 +292,7 @@ def _run_and_damage(directory: Path) -> tuple[Run | None, RecordDamaged | None]:
 
 
 def _account() -> str:
-    """Of this machine: nobody else can be told from here."""
+    """Of this machine: nobody else is known from here."""
     user = os.geteuid()
     try:
         return f"{pwd.getpwuid(user).pw_name} (uid {user})"

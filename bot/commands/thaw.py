@@ -73,7 +73,7 @@ async def thaw_services(chosen: WayBack) -> AsyncIterator[tuple[Database, Gatewa
 
 
 def leave_record(directory: Path, findings: Sequence[Finding]) -> list[Finding]:
-    """`thaw.json`; a directory that cannot be written to hinders no thaw, and is told."""
+    """`thaw.json`; a directory that cannot be written to hinders no thaw, and is reported."""
     try:
         write_thaw_record(data_directory.open_directory(directory) / files.THAW, findings, at=SystemClock().now())
     except UsageError as error:

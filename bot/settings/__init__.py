@@ -1,6 +1,6 @@
-"""Settings: the environment before `.env` before `cutover.toml`, frozen, every mistake told in one go.
+"""Settings: the environment before `.env` before `cutover.toml`, frozen, every mistake reported in one go.
 
-Secrets and addresses of services come from the environment (or `.env`); the rest stands in `cutover.toml`, each key
+Secrets and addresses of services come from the environment (or `.env`); the rest is in `cutover.toml`, each key
 of which can be overridden as `CUTOVER__SECTION__KEY`. Nothing is contacted here: only forms are checked, and a value is
 never shown, since it may be a secret in the wrong place.
 

@@ -1,7 +1,7 @@
 """The environment before `.env` before `cutover.toml`, and every mistake of all of them in one go.
 
 A command names what it needs, so that `cutover freeze-sql` asks for no Slack token. The way back needs the connection
-to the source and nothing else: there a mistake of another setting is told and hinders nothing.
+to the source and nothing else: there a mistake of another setting is reported and hinders nothing.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _Read:
     written: tuple[str, ...]
 
     def lacking(self, needs: frozenset[Need]) -> tuple[str, ...]:
-        """What is wrong is not missing too; what is missing may stand under a name that is hardly another one."""
+        """What is wrong is not missing too; what is missing may be under a name that is hardly another one."""
         lacks = missing_or_wrong(self.settings, needs, self.names)
         return tuple(self._misspelt(mistake) for mistake in lacks if not mistake.startswith(self.told))
 
@@ -126,7 +126,7 @@ def _about_the_plan(settings: Settings) -> Sequence[str]:
 def _by_other_names(
     given: Mapping[str, Any], written: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """With the values that stand under a setting's other name; which they are; and what is wrong with that."""
+    """With the values that are under a setting's other name; which they are; and what is wrong with that."""
     by_name = {name.upper(): value for name, value in written.items()}
     whole, names, mistakes = dict(given), {}, []
     for other, name in Settings.OTHER_NAMES.items():
@@ -147,7 +147,7 @@ def _refuse(mistakes: Sequence[str]) -> None:
 
 class _Variables(EnvSettingsSource):
     """Of variables of the environment and of `.env`, by their names as they are written. A value that is no JSON stays
-    the text it is, so that its mistake is told with all the others.
+    the text it is, so that its mistake is reported with all the others.
     """
 
     def __init__(self, written: Mapping[str, str]) -> None:

@@ -276,7 +276,7 @@ class Settings(BaseSettings):
 
 
 def _password_in(dsn: str) -> tuple[str, ...]:
-    """The password of a connection string, as it stands there and as it is meant; () when there is none to be seen."""
+    """The password of a connection string, as it is there and as it is meant; () when there is none to be seen."""
     if (found := re.search(r"://[^:/@]*:(.*)@", dsn)) is not None:
         return (found[1], unquote(found[1])) if found[1] else ()
     pair = re.search(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", dsn)

@@ -36,7 +36,7 @@ class Validated:
 
 
 def validated(given: Mapping[str, Any], filed: Mapping[str, Any]) -> Validated:
-    """`filed` is what of it stands in the file, so that a name is shown as its reader wrote it."""
+    """`filed` is what of it is in the file, so that a name is shown as its reader wrote it."""
     try:
         return Validated(settings=Settings(**given), wrong={}, unknown=())
     except ValidationError as error:
@@ -56,7 +56,7 @@ def validated(given: Mapping[str, Any], filed: Mapping[str, Any]) -> Validated:
 
 
 def _place(loc: _Place) -> tuple[str, ...]:
-    """The setting that a mistake is of: what stands before the number of an item."""
+    """The setting that a mistake is of: what comes before the number of an item."""
     numbers = [at for at, part in enumerate(loc) if isinstance(part, int)]
     return tuple(str(part) for part in loc[: min(numbers, default=len(loc))])
 

@@ -243,7 +243,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
             f"cutover: Run {run} was aborted already; nothing was changed; look with `cutover thaw --check`, and open "
             "the next with `cutover run --new`.\n",
         )
-        untold = "nothing was started, and Slack has not been told all yet"
+        untold = "nothing was started, and Slack does not have all of it yet"
         assert await _run_ends(night) == (3, _aborted(run, untold))
         await night.slack.start(port)
         assert await _run_ends(night) == (3, _aborted(run, "nothing was started"))

@@ -77,7 +77,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
         assert await ended(night) == 5
         assert (
             "cutover: The workspace forbids the bot to post a message (restricted_action_read_only_channel), and the "
-            f"channel has not been told all of run {old}, which has ended; nothing was moved or started; run `cutover "
+            f"channel does not have all of run {old}, which has ended; nothing was moved or started; run `cutover "
             "run --new` again when Slack answers; where that channel is gone for good, give the next run another "
             "MIGRATION_DATA_DIR."
         ) in night.log_file.read_text().splitlines()
