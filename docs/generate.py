@@ -3,7 +3,7 @@
     python -m docs.generate            writes them
     python -m docs.generate --check    ends with 1, naming the pages, when one is stale
 
-A part stands in its page between `<!-- generated: NAME -->` and `<!-- end -->`; everything around it is written by
+A part is in its page between `<!-- generated: NAME -->` and `<!-- end -->`; everything around it is written by
 hand. Nothing here asks a service or runs a command: tables of the code are read as they are, and the names of checks,
 which are arguments all over `bot/`, are found in its syntax.
 """
@@ -52,7 +52,7 @@ _NAMED_BY_OTHERS = {"bot/doctor.py"}
 
 
 def checks_in_code() -> dict[str, set[str]]:
-    """The verdicts that each check can give, by its name. Raises ValueError where a name cannot be told."""
+    """The verdicts that each check can give, by its name. Raises ValueError where a name is not known."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted((ROOT / "bot").rglob("*.py")):
         where = path.relative_to(ROOT).as_posix()
@@ -313,7 +313,7 @@ def _moves() -> str:
 
 
 def _of_the_plan(name: str) -> Any:
-    """A table of the plan, in whichever of its modules it stands."""
+    """A table of the plan, in whichever of its modules it is."""
     for module in pkgutil.walk_packages(bot.plan.__path__, "bot.plan."):
         if name in vars(found := importlib.import_module(module.name)):
             return vars(found)[name]

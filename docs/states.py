@@ -140,14 +140,14 @@ def _result(step: str, *, dry: bool) -> StepResult:
 
 
 def _said(run: Run, word: str) -> Run:
-    """By somebody who may say everything, of what stands in the channel."""
+    """By somebody who may say everything, of what is in the channel."""
     ts = _ts(run)
     heard = _happened(run, to.Hear(ts=ts, user=_SHE, team="T1", text=word, thread_ts=None, addressed=True))
     return _told(_happened(heard, to.Judge(ts=ts, permission=_MAY)))
 
 
 def _told(run: Run) -> Run:
-    """All that is owed to the channel stands there."""
+    """All that is owed to the channel is there."""
     while (post := next_actions(run).get("post")) is not None:
         run = _happened(run, to.ConfirmPost(key=post.key, ts=_ts(run), displayed_state=""))
     return run
