@@ -395,7 +395,7 @@ REPLIES: Mapping[str, Sequence[Reply]] = {
         nothing("in another channel", in_another_channel),
         nothing("in a direct message to the bot", lambda stage: stage.says(ADA, "frozen", channel=DIRECT)),
         refused(
-            "said before the checkpoint stood, delivered after",
+            "said before the checkpoint was posted, delivered after",
             lambda stage: stage.slack.redeliver(stage.early),
             sentences.older_than_offer(FREEZE),
         ),
