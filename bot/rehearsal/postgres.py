@@ -42,7 +42,13 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _PORT_ATTEMPTS = 5
 
-_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+_OF_THE_WHEEL = (
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    # Thousands of them slow down whoever guesses a short password. Ours cannot be guessed, and each session waits.
+    "--set=scram_iterations=1",
+)
+"""What initdb of older versions does not know."""
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
@@ -188,7 +194,7 @@ class EmbeddedPostgres:
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            *(_LOCALE if self._binaries is None else ()),
+            *(_OF_THE_WHEEL if self._binaries is None else ()),
             "--locale=C",
             "--wal-segsize=4",
             "--no-sync",
@@ -209,9 +215,15 @@ class EmbeddedPostgres:
         password_file.unlink()
 
     def _copy_cluster(self, binaries: Binaries, like: Resting) -> None:
-        shutil.copytree(like.data_dir, self.data_dir, symlinks=True, dirs_exist_ok=True)
-        for path in (self.data_dir, *self.data_dir.rglob("*")):
-            binaries.give(path)
+        """Contents and owner only, by plain names: a third of what copytree and paths take for a thousand files."""
+        for there, _, names in os.walk(like.data_dir):
+            here = self.data_dir / Path(there).relative_to(like.data_dir)
+            here.mkdir(mode=0o700, exist_ok=True)
+            binaries.give(here)
+            for name in names:
+                with open(f"{there}/{name}", "rb", 0) as original, open(f"{here}/{name}", "xb") as copy:  # noqa: PTH123
+                    copy.write(original.read())
+                binaries.give(f"{here}/{name}")
 
     def _launch(self, binaries: Binaries) -> None:
         for _ in range(_PORT_ATTEMPTS):

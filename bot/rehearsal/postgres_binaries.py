@@ -16,6 +16,7 @@ import pwd
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bot.errors import UsageError
@@ -37,13 +38,19 @@ class Binaries:
     @property
     def group(self) -> int | None:
         """Return the account's own group, None when we are that account."""
-        return pwd.getpwnam(self.account).pw_gid if self.account else None
+        return _ids(self.account)[1] if self.account else None
 
-    def give(self, path: Path) -> None:
+    def give(self, path: Path | str) -> None:
         """Make a file or directory the server's own."""
         if self.account:
-            owner = pwd.getpwnam(self.account)
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+            os.chown(path, *_ids(self.account))
+
+
+@cache
+def _ids(account: str) -> tuple[int, int]:
+    """Its own and its group's: to look them up is to read a file, and a cluster has a thousand files to give."""
+    found = pwd.getpwnam(account)
+    return found.pw_uid, found.pw_gid
 
 
 def find_binaries() -> Binaries:
