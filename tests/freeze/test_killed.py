@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache
@@ -20,17 +19,12 @@ from bot.supabase.freeze.apply import apply
 from bot.supabase.freeze.layers import read_layers
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.proof.probes import fresh_writes
+from tests import preloaded
 from tests.freeze.catalogs import world_of
 from tests.freeze.cutting import CutLine, When
 from tests.freeze.servers import VERSIONS, fresh, small_world
 
 _numbers = count(1)
-_FREEZES = """
-import asyncio, sys
-from bot.supabase.database import Database
-from bot.supabase.freeze.apply import apply
-asyncio.run(apply(Database(sys.argv[1])))
-"""
 _PRIOR = (
     "CREATE FUNCTION public.check_request() RETURNS void LANGUAGE sql AS 'SELECT'",
     "ALTER ROLE authenticator IN DATABASE {db} SET pgrst.db_pre_request = 'public.check_request'",
@@ -50,17 +44,13 @@ def template_of() -> Iterator[Callable[[str], Company]]:
         yield cache(lambda version: running.enter_context(small_world(version)))
 
 
-async def _process(what: str, dsn: str, directory: Path) -> asyncio.subprocess.Process:
-    command = ("-c", _FREEZES, dsn) if what == "freeze" else ("-m", "bot", "thaw")
+async def _process(what: str, dsn: str, directory: Path) -> preloaded.Forked:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command,
+    return await preloaded.start(
+        dsn if what == "freeze" else what,
         cwd=Path(__file__).parents[2],
         env={**kept, "SUPABASE_DB_URL": dsn, "MIGRATION_DATA_DIR": str(directory)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        module="tests.freeze.freezing" if what == "freeze" else "bot",
     )
 
 
@@ -91,7 +81,7 @@ async def _steps(template: Company, what: str, directory: Path) -> list[str]:
             _frozen(source)
         async with CutLine(source.dsn, 0, "before") as line:
             process = await _process(what, line.dsn, directory)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 assert await process.wait() == 0
             return line.asked
 
@@ -103,7 +93,7 @@ async def _killed(template: Company, what: str, nth: int, when: When, directory:
             _frozen(source)
         async with CutLine(source.dsn, nth, when) as line:
             process = await _process(what, line.dsn, directory)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 await line.reached.wait()
             process.kill()
             assert await process.wait() == -9
