@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import psycopg
+
 from bot.rehearsal.company import Company
 
 _SETTINGS = """
@@ -61,4 +63,5 @@ CATALOGS = {
 
 def world_of(source: Company) -> dict[str, list[tuple[Any, ...]]]:
     """By catalog, its rows, sorted."""
-    return {name: sorted(source.server.sql(question, source.dbname), key=repr) for name, question in CATALOGS.items()}
+    with psycopg.connect(source.admin_dsn, autocommit=True, application_name="rehearsal") as session:
+        return {name: sorted(session.execute(asked.encode()).fetchall(), key=repr) for name, asked in CATALOGS.items()}
