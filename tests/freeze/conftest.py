@@ -17,10 +17,12 @@ from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.rehearsal.standins.gateway import GatewayStandin
+from bot.supabase.api_client import PAUSE_SECONDS, TRIES
 from bot.supabase.database import Database, query
 from bot.supabase.gateway import Gateway
 
 _numbers = count(1)
+_WAITS = "PERFORM pg_sleep(2);"
 REF = "abcdefghijklmnopqrst"
 
 
@@ -63,8 +65,23 @@ async def standin(source: Company) -> AsyncIterator[GatewayStandin]:
 
 
 @pytest.fixture
-async def gateway(standin: GatewayStandin) -> AsyncIterator[Gateway]:
-    """Our client of it, with both keys."""
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is left the two seconds in which a gateway reads its settings before sessions are ended."""
+
+    def asked(name: str) -> str:
+        text = query(name)
+        assert (_WAITS in text) == (name == "sessions_end")
+        return text.replace(_WAITS, "PERFORM 1;")
+
+    monkeypatch.setattr("bot.supabase.sessions.query", asked)
+
+
+@pytest.fixture
+async def gateway(standin: GatewayStandin, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
+    """Our client of it, with both keys: as patient as any, but it asks again ten times as often."""
+    for module in ("bot.supabase.api_client", "bot.supabase.gateway"):
+        monkeypatch.setattr(f"{module}.PAUSE_SECONDS", PAUSE_SECONDS / 10)
+        monkeypatch.setattr(f"{module}.TRIES", TRIES * 10)
     async with Gateway(standin.url, standin.service_role_key, standin.anon_key) as made:
         yield made
 

@@ -25,6 +25,7 @@ from tests.freeze.catalogs import world_of
 from tests.freeze.priors import State, states
 from tests.freeze.servers import VERSIONS, as_superuser, fresh, small_world
 
+pytestmark = pytest.mark.usefixtures("hasty")
 _numbers = count(1)
 
 FREEZES = ("the bot", "the bot, twice", "pasted", "pasted, twice", "pasted, then the bot")

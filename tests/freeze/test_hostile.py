@@ -20,8 +20,9 @@ from bot.supabase.freeze.layers import Prior, read_layers, thaw_sql, thaw_sql_to
 from bot.supabase.freeze.thaw import DROP, thaw
 from bot.supabase.freeze.thaw_check import freeze_room
 from tests.freeze.catalogs import world_of
-from tests.freeze.servers import VERSIONS, as_superuser, fresh, small_world
+from tests.freeze.servers import as_superuser, fresh, small_world
 
+pytestmark = pytest.mark.usefixtures("hasty")
 _numbers = count(1)
 _SHADOWS = """
 CREATE TABLE public.loot (what text);
@@ -56,7 +57,7 @@ def template_of() -> Iterator[Callable[[str], Company]]:
         yield cache(lambda version: running.enter_context(small_world(version)))
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=["18", pytest.param("15", marks=pytest.mark.all)])
 def source(request: pytest.FixtureRequest, template_of: Callable[[str], Company]) -> Iterator[Company]:
     """A project of each version."""
     with fresh(template_of(request.param), f"hostile_{next(_numbers)}") as made:

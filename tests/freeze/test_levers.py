@@ -236,9 +236,11 @@ async def test_where_the_data_api_is_off_its_part_is_not_needed(
     proof: Proof,
     by_hand: Freeze,
     run_since: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The run can be opened, all is counted by SQL, and the default alone is a freeze; each says so as a warning."""
     standin.switch_data_api(on=False)
+    monkeypatch.setattr("bot.supabase.api_client.TRIES", 2)  # it stays off, however often it is asked
     assert (await identify(database, gateway)).ref == "abcdefghijklmnopqrst"
     assert await gateway.count("public", "orders") is Uncounted.OFF
     found = await looked(database, gateway)

@@ -56,7 +56,7 @@ def elsewhere(source: Company, template: Company) -> Company:
     return template.clone(f"{source.dbname}_elsewhere")
 
 
-@pytest.mark.parametrize("tries", [8, pytest.param(200, marks=pytest.mark.all)])
+@pytest.mark.parametrize("tries", [3, pytest.param(200, marks=pytest.mark.all)])
 async def test_nothing_is_called_moving_that_stands_still(
     tries: int,
     *,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 
 import psycopg
@@ -102,10 +102,12 @@ async def _found(way: Way, proof: Proof, source: Company, run: Run) -> None:
 
     began = time.monotonic()
     seconds, found = 0.0, dict[str, Finding]()
-    async for finding in proof.freeze_proof(run, report):
-        found[finding.check] = finding
-        if finding.check == way.caught_by:
-            seconds = time.monotonic() - began
+    async with aclosing(proof.freeze_proof(run, report)) as findings:
+        async for finding in findings:
+            found[finding.check] = finding
+            if finding.check == way.caught_by:
+                seconds = time.monotonic() - began
+                break
     await asyncio.gather(*acts)
     stopped = {check: finding.evidence for check, finding in found.items() if finding.verdict == "fail"}
     assert way.caught_by in found, stopped
