@@ -73,6 +73,7 @@ def middleman(answer: bytes, shown: Path | None = None) -> Iterator[Middleman]:
     """Offers TLS with the certificate `shown`, or none; then says `answer` to the startup, and no to a password."""
     with socket.create_server((ELSEWHERE, 0)) as listener:
         listening = Middleman(port=listener.getsockname()[1])
+        attending: list[threading.Thread] = []
 
         def serve() -> None:
             while True:
@@ -80,10 +81,15 @@ def middleman(answer: bytes, shown: Path | None = None) -> Iterator[Middleman]:
                     client, _ = listener.accept()
                 except OSError:
                     return
-                client.settimeout(5)
-                with suppress(OSError), ExitStack() as closing:
-                    closing.callback(client.close)
-                    _talk(client, closing, answer, shown, listening.told)
+                # Each in a thread of its own: who says nothing for a while keeps no other waiting.
+                attending.append(threading.Thread(target=attend, args=(client,), daemon=True))
+                attending[-1].start()
+
+        def attend(client: socket.socket) -> None:
+            client.settimeout(5)
+            with suppress(OSError), ExitStack() as closing:
+                closing.callback(client.close)
+                _talk(client, closing, answer, shown, listening.told)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -91,7 +97,8 @@ def middleman(answer: bytes, shown: Path | None = None) -> Iterator[Middleman]:
             yield listening
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            for each in (thread, *attending):
+                each.join(10)
 
 
 def _talk(client: socket.socket, closing: ExitStack, answer: bytes, shown: Path | None, told: bytearray) -> None:
