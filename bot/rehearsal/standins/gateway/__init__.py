@@ -3,9 +3,10 @@
 Goals
 - Freezing it is as hard as freezing the real one. REST opens `READ WRITE` by itself, so a database default does not
   stop it; it applies the settings of the role it assumes, and calls `pgrst.db_pre_request` before the main query; both
-  are read at the start and at `NOTIFY pgrst, 'reload config'`, never in between. The notice is heard by a session that
-  connects only where it may write by default; lost, it comes back after 1, 2, 4, … 32 s and all is read anew. Auth and
-  Storage open plain transactions. All sessions persist until the server ends them.
+  are read at the start and at `NOTIFY pgrst`, never in between: at `reload config`, and at the `reload schema` that the
+  platform sends with all DDL. The notice is heard by a session that connects only where it may write by default; lost,
+  it comes back after 1, 2, 4, … 32 s and all is read anew. Auth and Storage open plain transactions. All sessions
+  persist until the server ends them.
 - It says no as the services do: status, code and body, so that clients that others wrote raise what they raise.
 - It forgets its tokens at exit and keeps nothing of its own.
 

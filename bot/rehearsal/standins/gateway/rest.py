@@ -222,7 +222,7 @@ class Rest:
                     wait = _FIRST_RETRY_SECONDS
                     listening.set()
                     async for _ in session.notifies():
-                        # Both payloads, `reload config` and `reload schema`, cost one look each at little.
+                        # PostgREST reads its settings at `reload schema` too; tables at `reload config` cost little.
                         await self._reload()
             except (psycopg.OperationalError, SessionLost):
                 # A session that is lost while psycopg winds a cancellation up is raised in place of the cancellation.
