@@ -5,7 +5,7 @@ from typing import Any
 
 import certifi
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.plan import events as e
@@ -93,23 +93,27 @@ async def test_every_post_of_a_night_is_taken_by_slack(story: Any, channel: Any,
 _NAMES = st.text(max_size=200) | st.sampled_from(["<!channel>", "`code`", "\u202eright to left", "x" * 4_000, "a|b"])
 
 
-@given(
-    names=st.lists(_NAMES, min_size=60, max_size=200),
-    rows=st.integers(0, 10**15),
-    left_out=st.dictionaries(_NAMES.filter(bool), st.integers(1, 10**6), max_size=40),
-)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_however_many_tables_there_are_slack_takes_their_counts(
-    story: Any, names: list[str], rows: int, left_out: dict[str, int]
-) -> None:
+@pytest.mark.parametrize("examples", [25, pytest.param(100, marks=pytest.mark.all)])
+def test_however_many_tables_there_are_slack_takes_their_counts(story: Any, examples: int) -> None:
     """Whatever they are called and however large they are; what does not fit is counted."""
-    tables = tuple(TableTotal(name=name, rows=rows, bytes=rows) for name in names)
-    result = story.export_result(largest=tables, left_out=left_out, tables=len(names))
-    run = story.moved(whole_night(story), lambda run: [e.StepEnded(at=run.last_at, step="export", result=result)])
-    message = shown(run, next(reversed(run.deliveries)))
-    accepted_by_slack(message)
-    assert f"{len(names):,} tables" in message.text
-    assert "<!channel>" not in message.text
+    night = whole_night(story)
+
+    @given(
+        names=st.lists(_NAMES, min_size=60, max_size=200),
+        rows=st.integers(0, 10**15),
+        left_out=st.dictionaries(_NAMES.filter(bool), st.integers(1, 10**6), max_size=40),
+    )
+    @settings(max_examples=examples)
+    def are_taken(names: list[str], rows: int, left_out: dict[str, int]) -> None:
+        tables = tuple(TableTotal(name=name, rows=rows, bytes=rows) for name in names)
+        result = story.export_result(largest=tables, left_out=left_out, tables=len(names))
+        run = story.moved(night, lambda run: [e.StepEnded(at=run.last_at, step="export", result=result)])
+        message = shown(run, next(reversed(run.deliveries)))
+        accepted_by_slack(message)
+        assert f"{len(names):,} tables" in message.text
+        assert "<!channel>" not in message.text
+
+    are_taken()
 
 
 def test_the_header_is_the_whole_board(story: Any) -> None:
@@ -340,75 +344,86 @@ NASTY = st.text(max_size=300) | st.text(alphabet="<>&`*_~!@#|\n\r \u202e\u2028a"
 COUNT = st.integers(min_value=0, max_value=10**12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_nothing_foreign_breaks_a_message(story: Any, data: st.DataObject) -> None:
+@pytest.mark.parametrize("examples", [25, pytest.param(60, marks=pytest.mark.all)])
+def test_nothing_foreign_breaks_a_message(story: Any, examples: int) -> None:
     """Whatever databases, services and settings may hold, Slack takes the message and it mentions nobody new."""
-    name = data.draw(NASTY)
-    reasons = data.draw(st.dictionaries(NASTY, COUNT, max_size=30))
-    parties = e.Parties(source_ref=name, source_database=data.draw(NASTY), target_project=data.draw(NASTY))
-    run = story.begun(parties=parties)
-    finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), fix=name)
-    attention = {reason: Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
-    largest = tuple(TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
-    bodies = [
-        finding,
-        Prose(stacked(marked(data.draw(st.text(max_size=9_000))), say("{name}", name=name))),
-        story.export_result(largest=largest, left_out=reasons),
-        story.users_result(attention=attention),
-        story.handover_result(),
-    ]
-    posts = [run.deliveries[key].post for key in run.deliveries]
-    posts += [
-        Post(key="k", kind="cutover_summary", checkpoint="", status="done", thread=None, body=body) for body in bodies
-    ]
-    progress = Progress(step="export", done=data.draw(COUNT), total=data.draw(COUNT), unit="rows", note=name)
-    for post in posts:
-        message = render(run, post, Headway(progress=progress, per_second=3.0, seconds_left=7.0), HEAD)
-        accepted_by_slack(message)
-        assert set(_mentions(message)) <= {"<@U0ADA>"}
+
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def breaks_nothing(data: st.DataObject) -> None:
+        name = data.draw(NASTY)
+        reasons = data.draw(st.dictionaries(NASTY, COUNT, max_size=30))
+        parties = e.Parties(source_ref=name, source_database=data.draw(NASTY), target_project=data.draw(NASTY))
+        run = story.begun(parties=parties)
+        finding = Finding(check=name, verdict=data.draw(st.sampled_from(Verdict)), evidence=data.draw(NASTY), fix=name)
+        attention = {reason: Attention(count=count, digest="b" * 64, todo=name) for reason, count in reasons.items()}
+        largest = tuple(TableTotal(name=n, rows=c, bytes=c) for n, c in reasons.items())
+        bodies = [
+            finding,
+            Prose(stacked(marked(data.draw(st.text(max_size=9_000))), say("{name}", name=name))),
+            story.export_result(largest=largest, left_out=reasons),
+            story.users_result(attention=attention),
+            story.handover_result(),
+        ]
+        posts = [run.deliveries[key].post for key in run.deliveries]
+        posts += [
+            Post(key="k", kind="cutover_summary", checkpoint="", status="done", thread=None, body=body)
+            for body in bodies
+        ]
+        progress = Progress(step="export", done=data.draw(COUNT), total=data.draw(COUNT), unit="rows", note=name)
+        for post in posts:
+            message = render(run, post, Headway(progress=progress, per_second=3.0, seconds_left=7.0), HEAD)
+            accepted_by_slack(message)
+            assert set(_mentions(message)) <= {"<@U0ADA>"}
+
+    breaks_nothing()
 
 
-HOSTILE = st.sampled_from(
-    [
-        "<!channel>",
-        "<@U0EVE>",
-        "<https://evil.example|click>",
-        "*b* _i_ ~s~",
-        "`",
-        "a`<!here>`b",
-        "\u202etxt",
-        "x" * 4_000,
-    ]
+DEEDS = (
+    "<!channel>",
+    "<@U0EVE>",
+    "<https://evil.example|click>",
+    "*b* _i_ ~s~",
+    "`",
+    "a`<!here>`b",
+    "\u202etxt",
+    "x" * 4_000,
 )
+HOSTILE = st.sampled_from(DEEDS)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names=st.lists(HOSTILE | NASTY, min_size=1, max_size=40))
-def test_no_alarm_pings_or_formats_for_a_database(story: Any, names: list[str]) -> None:
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.all)])
+def test_no_alarm_pings_or_formats_for_a_database(story: Any, examples: int) -> None:
     """A table, a role or an error may be called anything: what an alarm and the header tell of it does nothing, and
     does not push out what people are to do.
     """
     run = whole_night(story)
     at = run.last_at
-    why = f"The table `{names[0]}` of {' and '.join(names)} went away."
-    for happened in (
-        e.DriftSeen(at=at, changes=tuple(names)),
-        e.StepFailed(at=at, step="export", why=why, unreadable=tuple(names)),
-        e.ThawFailed(at=at, why=why),
-        e.FreezeFailed(at=at, why=why),
-        e.WatchBlinded(at=at, why=why),
-        e.GuardLost(at=at, why=why),
-        e.GuardTaken(at=at, since=at, tables=3, unguarded=tuple(names)),
-    ):
-        for start in (story.begun(), run):
-            told = story.moved(start, lambda _, happened=happened: [happened])
-            for key in {*told.deliveries.keys() - start.deliveries.keys(), f"{RUN}/header"}:
-                message = shown(told, key)
-                accepted_by_slack(message)
-                assert set(_mentions(message)) <= {"<@U0ADA>"}
-                assert "\u202e" not in message.text
-                assert "alarm/drift" not in key or start is run or "Say `retry` to me" in message.text
+
+    @settings(max_examples=examples)
+    @given(names=st.lists(HOSTILE | NASTY, min_size=1, max_size=40))
+    @example(names=list(DEEDS))
+    def do_nothing(names: list[str]) -> None:
+        why = f"The table `{names[0]}` of {' and '.join(names)} went away."
+        for happened in (
+            e.DriftSeen(at=at, changes=tuple(names)),
+            e.StepFailed(at=at, step="export", why=why, unreadable=tuple(names)),
+            e.ThawFailed(at=at, why=why),
+            e.FreezeFailed(at=at, why=why),
+            e.WatchBlinded(at=at, why=why),
+            e.GuardLost(at=at, why=why),
+            e.GuardTaken(at=at, since=at, tables=3, unguarded=tuple(names)),
+        ):
+            for start in (story.begun(), run):
+                told = story.moved(start, lambda _, happened=happened: [happened])
+                for key in {*told.deliveries.keys() - start.deliveries.keys(), f"{RUN}/header"}:
+                    message = shown(told, key)
+                    accepted_by_slack(message)
+                    assert set(_mentions(message)) <= {"<@U0ADA>"}
+                    assert "\u202e" not in message.text
+                    assert "alarm/drift" not in key or start is run or "Say `retry` to me" in message.text
+
+    do_nothing()
 
 
 def _mentions(message: Message) -> list[str]:

@@ -557,32 +557,41 @@ any_row = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(st.tuples(any_row, identities, factors), min_size=1, max_size=3, unique_by=lambda user: user[0]["id"]))
-def test_every_row_becomes_a_request_that_the_service_takes(users):
+@pytest.mark.parametrize("examples", [50, pytest.param(200, marks=pytest.mark.all)])
+def test_every_row_becomes_a_request_that_the_service_takes(examples):
     """Whoever they are and in whatever company: a user is made, every reason is in the table, and nothing is kept of
     a row that JSON cannot hold.
     """
-    service = StackAuthStandin("p", "k", oauth_providers=set(PROVIDERS.values()))
-    everybody = []
-    for row, own_identities, own_factors in users:
-        read, cut = decoded(json.dumps(row).encode())
-        own = tuple(identity | {"user_id": row["id"], "id": str(n)} for n, identity in enumerate(own_identities))
-        everybody.append(ExportedUser(row=read, identities=own, factors=tuple(own_factors), cut=cut))
-    with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
-        conflicts = Conflicts.of(everybody, scratch)
-        translated = [translate(user, run_id="20260102-abcd", at=AT, conflicts=conflicts) for user in everybody]
-    for user, translation in zip(everybody, translated, strict=True):
-        assert len(set(translation.reasons)) == len(translation.reasons)
-        assert all(REASONS[reason].creates for reason in translation.reasons)
-        stored = service.add_user(json.loads(json.dumps(first_request(translation.body), allow_nan=False)))
-        assert stored.server_metadata["supabase"]["id"] == user.id
-        signs_in = bool(
-            stored.oauth_identities
-            or (stored.primary and stored.primary.used_for_auth and (stored.has_password or stored.otp_auth_enabled))
-        )
-        assert signs_in or translation.reasons, "nobody is locked out in silence"
-    assert len(service.users) == len(users)
+
+    @settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @given(
+        st.lists(st.tuples(any_row, identities, factors), min_size=1, max_size=3, unique_by=lambda user: user[0]["id"])
+    )
+    def taken(users):
+        service = StackAuthStandin("p", "k", oauth_providers=set(PROVIDERS.values()))
+        everybody = []
+        for row, own_identities, own_factors in users:
+            read, cut = decoded(json.dumps(row).encode())
+            own = tuple(identity | {"user_id": row["id"], "id": str(n)} for n, identity in enumerate(own_identities))
+            everybody.append(ExportedUser(row=read, identities=own, factors=tuple(own_factors), cut=cut))
+        with tempfile.TemporaryDirectory() as directory, Scratch(Path(directory)) as scratch:
+            conflicts = Conflicts.of(everybody, scratch)
+            translated = [translate(user, run_id="20260102-abcd", at=AT, conflicts=conflicts) for user in everybody]
+        for user, translation in zip(everybody, translated, strict=True):
+            assert len(set(translation.reasons)) == len(translation.reasons)
+            assert all(REASONS[reason].creates for reason in translation.reasons)
+            stored = service.add_user(json.loads(json.dumps(first_request(translation.body), allow_nan=False)))
+            assert stored.server_metadata["supabase"]["id"] == user.id
+            signs_in = bool(
+                stored.oauth_identities
+                or (
+                    stored.primary and stored.primary.used_for_auth and (stored.has_password or stored.otp_auth_enabled)
+                )
+            )
+            assert signs_in or translation.reasons, "nobody is locked out in silence"
+        assert len(service.users) == len(users)
+
+    taken()
 
 
 def test_every_reason_says_what_was_carried_and_what_to_do():
