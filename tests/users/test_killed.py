@@ -64,10 +64,12 @@ async def migrate(directory: Path, service: StackAuthStandin, *, users: int, kil
     return kills
 
 
-async def night_of_kills(directory: Path, generation: str, *, users: int, kill_every: float, share: float) -> None:
-    with EmbeddedPostgres() as server:
-        company = await asyncio.to_thread(build, server, users=users, rows=1_000, dbname="many")
-        tables = [await asyncio.to_thread(rows_of, company, name) for name in ("users", "identities", "mfa_factors")]
+async def night_of_kills(
+    server: EmbeddedPostgres, directory: Path, generation: str, *, users: int, kill_every: float, share: float
+) -> None:
+    company = await asyncio.to_thread(build, server, users=users, rows=1_000, dbname=f"kills_{generation}_{users}")
+    tables = [await asyncio.to_thread(rows_of, company, name) for name in ("users", "identities", "mfa_factors")]
+    company.drop()
     service = StackAuthStandin(PROJECT, KEY, generation=generation, conflict_seconds=0.05)
     await service.start()
     service.retry_after_seconds = 0
@@ -103,13 +105,17 @@ async def night_of_kills(directory: Path, generation: str, *, users: int, kill_e
     ("generation", "users"),
     [("new", 250), *(pytest.param(generation, 600, marks=pytest.mark.all) for generation in ("new", "old"))],
 )
-async def test_hundreds_of_users_and_a_kill_again_and_again(tmp_path: Path, generation: str, users: int) -> None:
+async def test_hundreds_of_users_and_a_kill_again_and_again(
+    server: EmbeddedPostgres, tmp_path: Path, generation: str, users: int
+) -> None:
     """Each is there exactly once, mapped, and holds what was exported."""
-    await night_of_kills(tmp_path, generation, users=users, kill_every=1.5, share=0.02)
+    await night_of_kills(server, tmp_path, generation, users=users, kill_every=1.5, share=0.02)
 
 
 @pytest.mark.all
 @pytest.mark.parametrize("generation", ["new", "old"])
-async def test_twenty_thousand_users_and_a_kill_every_three_seconds(tmp_path: Path, generation: str) -> None:
+async def test_twenty_thousand_users_and_a_kill_every_three_seconds(
+    server: EmbeddedPostgres, tmp_path: Path, generation: str
+) -> None:
     """The same, for as many as a company may have."""
-    await night_of_kills(tmp_path, generation, users=20_000, kill_every=3.0, share=0.02)
+    await night_of_kills(server, tmp_path, generation, users=20_000, kill_every=3.0, share=0.02)
