@@ -589,3 +589,22 @@ OVER_HTTP = (
     "two, delivered in the wrong order",
 )
 """Every form that Slack sends something in, and every way it comes: behind these both transports are the same code."""
+
+OTHER_SPELLINGS = (
+    "with a mention and a colon",
+    "“FROZEN!!”",
+    "“frozen…”",
+    "with white space around it",
+    "as a block of code",
+    "italic: `_frozen_`",
+    "at checkpoint 3: “Users mapped.”",
+    "at checkpoint 3: “users_mapped”",
+    "at checkpoint 3: “Users – Mapped”",
+    "at checkpoint 3: “users\u2011mapped”",
+    "“froze”",
+    "“frozen, I think”",
+    "struck out: `~frozen~`",
+)
+"""What is read as the word, or is near it, is shown of text alone by `tests/plan/test_signals.py`; that the rest of the
+bot goes by that is shown by the other replies, and by these where everything is played.
+"""

@@ -1,4 +1,6 @@
-"""Every kind of reply, and a sample over HTTP: what the table says is what comes of it, and nothing else does."""
+"""Every kind of reply, and a sample over HTTP: what the table says is what comes of it, and nothing else does. Other
+spellings of a word are played with `-m all`.
+"""
 
 import inspect
 from pathlib import Path
@@ -6,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal.standins.slack import Channel
-from tests.chat.replies import ADA, BUSY, DIRECT, ELSEWHERE, GRACE, OVER_HTTP, REPLIES, Reply, taken
+from tests.chat.replies import ADA, BUSY, DIRECT, ELSEWHERE, GRACE, OTHER_SPELLINGS, OVER_HTTP, REPLIES, Reply, taken
 from tests.chat.stage import TRANSPORTS, staged
 
 _CASES = [
-    pytest.param(reply, transport, id=f"{reply.kind}-{transport}")
+    pytest.param(
+        reply, transport, id=f"{reply.kind}-{transport}", marks=[pytest.mark.all] * (reply.kind in OTHER_SPELLINGS)
+    )
     for replies in REPLIES.values()
     for reply in replies
     for transport in (TRANSPORTS if reply.kind in OVER_HTTP else TRANSPORTS[:1])
@@ -46,7 +50,8 @@ def test_no_kind_is_named_twice() -> None:
     """Each stands for itself in the documentation."""
     kinds = [(group, reply.kind) for group, replies in REPLIES.items() for reply in replies]
     assert len(set(kinds)) == len(kinds)
-    assert set(OVER_HTTP) <= {kind for _, kind in kinds}
+    assert {*OVER_HTTP, *OTHER_SPELLINGS} <= {kind for _, kind in kinds}
+    assert not {*OVER_HTTP} & {*OTHER_SPELLINGS}
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
