@@ -247,7 +247,7 @@ class Night:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits until it holds, looking at every report."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(180):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
