@@ -7,9 +7,11 @@ open by an approver, and the list as it then is belongs to the evidence. Taking 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from bot.plan.changed import replace
 
 ItemState = Literal["open", "ticked", "accepted"]
 ITEM = "item-"

@@ -14,10 +14,11 @@ An approval lives through these states; only the first two are unspent, and `sta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from bot.plan.changed import replace
 from bot.plan.events import SignalAccepted
 
 OfferStatus = Literal["waiting", "verifying", "refused", "passed", "void"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from bot.plan import posts
+from bot.plan.changed import replace
 from bot.plan.delivery import Delivery
 from bot.plan.findings import Finding
 from bot.plan.offer import Offer

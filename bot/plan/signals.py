@@ -71,6 +71,7 @@ def words_of(plan: Plan) -> tuple[str, ...]:
 
 
 def _bare(text: str) -> str:
+    text = text.lstrip(" \t:,")
     before = None
     while before != text:
         before = text
@@ -106,7 +107,7 @@ def _near(text: str, plan: Plan) -> str | None:
 
 def may_signal(text: str, plan: Plan) -> bool:
     """True when it is a signal whoever it is said to."""
-    return isinstance(read(text, plan, addressed=False), Signal)
+    return _signal(_bare(text), plan) is not None
 
 
 def second_yes(text: str, plan: Plan) -> str:
@@ -119,7 +120,7 @@ def second_yes(text: str, plan: Plan) -> str:
 
 def read(text: str, plan: Plan, *, addressed: bool) -> Meaning:
     """The meaning of what a person said; `addressed` says that it was said to the bot."""
-    bare = _bare(text.lstrip(" \t:,"))
+    bare = _bare(text)
     if (checkpoint := _signal(bare, plan)) is not None:
         return Signal(checkpoint)
     if addressed:

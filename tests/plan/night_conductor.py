@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from hypothesis.stateful import RuleBasedStateMachine
 
 from bot.plan import display
-from docs.states import arrows
 
+from .drawn import drawn
 from .histories import (
     BOT,
     EVE,
@@ -152,7 +152,7 @@ class Conductor(Model, RuleBasedStateMachine):
             message = self.world.said[command.ts]
             word, _, argument = message.text.removeprefix(f"<@{BOT}> ").partition(" ")
             name = "a signal" if message.signal else f"{word} yes" if argument == "yes" else word
-        assert name in arrows()[before.phase, self.alive.phase], (before.phase, name, self.alive.phase)
+        assert name in drawn()[before.phase, self.alive.phase], (before.phase, name, self.alive.phase)
 
     def take_up(self, today: dict[str, int] | None = None) -> None:
         """A process begins with what the journal says and nothing else, but for how many approvals its settings ask."""

@@ -7,10 +7,10 @@ never fails on an event that `decide` can emit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from bot.plan import events as e
 from bot.plan import posts
+from bot.plan.changed import replace
 from bot.plan.fold import channel, gates, people, retention, source
 from bot.plan.fold.effect import effect
 from bot.plan.outbox import owe

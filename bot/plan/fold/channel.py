@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from bot.plan import events as e
+from bot.plan.changed import replace
 from bot.plan.fold.effect import effect
 from bot.plan.outbox import owe, tell_findings
 from bot.plan.posts import Attached, Body, Post, Prose, Verbatim, header_key

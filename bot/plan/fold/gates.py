@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.plan import events as e
 from bot.plan import posts, window
+from bot.plan.changed import replace
 from bot.plan.checklist import Checklist, Item
 from bot.plan.fold.effect import effect
 from bot.plan.gate import Gate

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.plan import events as e
+from bot.plan.changed import replace
 from bot.plan.fold.effect import effect
 from bot.plan.outbox import tell_findings
 from bot.plan.reminder import Reminder
