@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import pytest
@@ -24,6 +24,17 @@ from tests.plan.histories import BOT, EVE, START, result_of
 _EFFECTS = ("post", "redraw", "pin", "permission", "examine", "step", "leave_reminder")
 _WAY_OUT = 30
 """Lines, after which a night is as any other."""
+_EACH = pytest.mark.parametrize(
+    "each", [False, pytest.param(True, marks=pytest.mark.all)], ids=["of each sort", "each"]
+)
+
+
+def _some(sorts: Sequence[str], *, each: bool) -> list[int]:
+    """Those to try, counted from 1: of each sort the first and the last, or each."""
+    numbered = list(enumerate(sorts, 1))
+    first = {sort: n for n, sort in reversed(numbered)}
+    last = {sort: n for n, sort in numbered}
+    return [n for n, sort in numbered if each or n in {first[sort], last[sort]}]
 
 
 def _clean_night() -> World:
@@ -40,20 +51,22 @@ def test_a_night_without_trouble_goes_through(clean: World) -> None:
     assert set(clean.effects) == {*_EFFECTS, "append"}
 
 
+@_EACH
 @pytest.mark.parametrize("deadly", [False, True], ids=["an error", "a death"])
 @pytest.mark.parametrize("happens", [False, True], ids=["did not happen", "happened"])
 @pytest.mark.parametrize("effect", _EFFECTS)
-def test_every_effect_may_fail_at_any_time(clean: World, effect: str, happens: bool, deadly: bool) -> None:
+def test_every_effect_may_fail_at_any_time(clean: World, effect: str, happens: bool, deadly: bool, each: bool) -> None:
     """Failed and did not happen, failed and happened all the same; with an answer lost or with the process killed: the
     night ends as well as without, each key was posted once, and the channel shows what the disk says.
     """
-    for nth in range(1, clean.effects[effect] + 1):
+    for nth in _some(clean.sorts[effect], each=each):
         _goes_through(Trouble(effect, nth, happens, deadly))
 
 
-def test_the_process_may_die_before_any_append_to_the_journal(clean: World) -> None:
+@_EACH
+def test_the_process_may_die_before_any_append_to_the_journal(clean: World, each: bool) -> None:
     """Between an effect and the append of what it came to: nothing is asked or done again that the journal knows of."""
-    for nth in range(1, clean.effects["append"] + 1):
+    for nth in _some(clean.sorts["append"], each=each):
         _goes_through(Trouble("append", nth, happens=False, deadly=True))
 
 
@@ -67,13 +80,14 @@ def _goes_through(trouble: Trouble) -> None:
     assert (happened["checkpoint-passed"], happened["step-ended"], happened["run-aborted"]) == (3, 3, 0), trouble
 
 
+@_EACH
 @pytest.mark.parametrize("place", ["held", "drifted", "aborting", "thaw failed"])
-def test_the_process_may_die_at_any_line_of_the_way_out_of_trouble(place: str) -> None:
+def test_the_process_may_die_at_any_line_of_the_way_out_of_trouble(place: str, each: bool) -> None:
     """Whatever was decided and not yet written is decided anew by the next process."""
     aborts = place in {"aborting", "thaw failed"}
     undisturbed = World(place)
     assert turning(undisturbed.play())[0] == (3 if aborts else 0)
-    for nth in range(1, min(undisturbed.effects["append"], _WAY_OUT) + 1):
+    for nth in _some(undisturbed.sorts["append"][:_WAY_OUT], each=each):
         world = World(place, Trouble("append", nth, happens=False, deadly=True))
         code, run = turning(world.play())
         assert (code, run.phase) == ((3, Phase.ABORTED) if aborts else (0, Phase.DONE)), nth

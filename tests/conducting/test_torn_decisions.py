@@ -289,14 +289,16 @@ def _shapes_of_histories() -> set[_Shape]:
     return {_shape(decision) for night in nights for decision in night.decisions[1:] if len(decision) > 1}
 
 
-def test_an_opening_that_is_cut_at_any_byte_opened_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.all)], ids=["some", "every"])
+def test_an_opening_that_is_cut_at_any_byte_opened_nothing(tmp_path: Path, stride: int) -> None:
     """There is no run then, and the next process opens one."""
     [opening, *_] = Night().decisions
     assert len(opening) > 1
     with contextlib.closing(EventRecord.open(tmp_path)) as record:
         record.append(opening)
     whole = (tmp_path / "journal.jsonl").read_bytes()
-    for length in range(len(whole)):
+    edges = [n + 1 for n, byte in enumerate(whole[:-1]) if byte == ord("\n")]
+    for length in sorted({*range(0, len(whole), stride), *edges, len(whole) - 1}):
         (tmp_path / "journal.jsonl").write_bytes(whole[:length])
         with contextlib.closing(EventRecord.open(tmp_path)) as record:
             assert (record.run(), record.head) == (None, (0, ""))

@@ -111,6 +111,8 @@ class World:
         self.now = night.now
         self.trouble = trouble
         self.effects: Counter[str] = Counter()
+        self.sorts: dict[str, list[str]] = {}
+        """By effect, of what sort each was: the kind of a post, the gate that was examined, the events of an append."""
         self.posted: list[str] = []
         """Keys, in the order of posting."""
         self.deleted: list[str] = []
@@ -169,9 +171,13 @@ class World:
             raise Died
         return True
 
-    async def effect(self, name: str, do: Callable[[], _T], error: CutoverError, *, of: str = "") -> _T:
+    def counts(self, effect: str, sort: str) -> None:
+        self.effects[effect] += 1
+        self.sorts.setdefault(effect, []).append(sort)
+
+    async def effect(self, name: str, do: Callable[[], _T], error: CutoverError, *, of: str = "", sort: str = "") -> _T:
         """Does it, unless there is trouble before; and answers, unless there is trouble after. `of` is a post's key."""
-        self.effects[name] += 1
+        self.counts(name, sort)
         for place in (name, f"{name} {of}"):
             if place in self.always:
                 seconds, trouble = self.always[place]
@@ -317,7 +323,7 @@ class _Disk:
         world = self.world
         if world.full:
             raise UsageError("the disk is full", unchanged="nothing was added to it", do="make room")
-        world.effects["append"] += 1
+        world.counts("append", " ".join(dict.fromkeys(event.type for event in events)))
         world._meets("append", happens=False)
         world.disk.extend(events)
         world._meets("append", happens=True)
@@ -345,7 +351,7 @@ class _Channel:
             self.world.shown[post.key] = displayed_state
             return ts
 
-        return await self.world.effect("post", store, LOST, of=post.key)
+        return await self.world.effect("post", store, LOST, of=post.key, sort=post.kind)
 
     async def find(self, run: Run, key: str) -> str | None:
         return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
@@ -360,7 +366,7 @@ class _Channel:
             self.world.shown[post.key] = displayed_state
             self.world.progress.append(headway)
 
-        await self.world.effect("redraw", store, LOST, of=post.key)
+        await self.world.effect("redraw", store, LOST, of=post.key, sort=post.kind)
 
     async def pin(self, ts: str) -> Finding | None:
         if ts not in self.world._ts.values():
@@ -454,7 +460,7 @@ class _Examiners(dict[str, Any]):
         async def examine(run: Run, report: Report) -> AsyncIterator[Finding]:
             good = next(f for f in good_findings(run.gate.name, self._world.now) if f.check == name)
             found = self._world.findings.get(name, lambda: good)
-            yield await self._world.effect("examine", found, AWAY)
+            yield await self._world.effect("examine", found, AWAY, sort=run.gate.name)
 
         return examine
 
@@ -469,7 +475,7 @@ class _Steps(dict[str, Any]):
             if name in self._world.steps:
                 return await self._world.steps[name](report)
             report(Progress(step=name, done=1, total=2, unit="parts"))
-            result = await self._world.effect("step", lambda: result_of(name), AWAY)
+            result = await self._world.effect("step", lambda: result_of(name), AWAY, sort=name)
             self._world.log.append(f"{name} done")
             return result
 

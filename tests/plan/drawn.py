@@ -1,5 +1,5 @@
-"""The picture of a run's states as docs/states.md shows it to people. That it is what the decisions do is the promise of
-`tests/house/test_docs.py`; to draw it anew takes seconds.
+"""The picture of a run's states as docs/states.md shows it to people. That it is what the decisions do is what
+`tests/house/test_docs.py` shows; to draw it anew takes seconds.
 """
 
 from __future__ import annotations
