@@ -18,6 +18,12 @@ from tests.night.playing import fast_night
 WITHIN = 180
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A night before the browser is the longest of all tests: begun last, it would be waited for alone."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
 @dataclass
 class World:
     """No bot is started until a test asks for one."""
