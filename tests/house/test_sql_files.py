@@ -12,7 +12,7 @@ import pytest
 
 import bot
 from bot.psql_files import with_parameters
-from bot.rehearsal.company import Company, build
+from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.postgres_binaries import find_binaries
 
@@ -28,20 +28,21 @@ CREATE SCHEMA net; CREATE TABLE net.http_request_queue (id bigint);
 
 
 @pytest.fixture(scope="module")
-def company(server: EmbeddedPostgres) -> Company:
+def asked_of(server: EmbeddedPostgres, company: Company) -> Iterator[Company]:
     """A company, with the tables that a few questions are asked about only where they are."""
-    made = build(server, users=44, rows=200, dbname="psql_company")
+    made = company.clone(f"psql_{next(_numbers)}")
     server.sql(_ASKED_WHERE_THERE, made.dbname)
-    return made
+    yield made
+    made.drop()
 
 
 @pytest.fixture
-def source(server: EmbeddedPostgres, company: Company, path: Path) -> Iterator[Company]:
+def source(server: EmbeddedPostgres, asked_of: Company, path: Path) -> Iterator[Company]:
     """The company, or a copy that the file may change."""
     if path.stem not in CHANGING:
-        yield company
+        yield asked_of
         return
-    copy = company.clone(f"psql_{next(_numbers)}")
+    copy = asked_of.clone(f"psql_{next(_numbers)}")
     yield copy
     server.sql("ALTER ROLE authenticator RESET ALL")
     copy.drop()
