@@ -86,18 +86,19 @@ async def start(
     *arguments: str,
     cwd: Path,
     env: Mapping[str, str],
+    stdin: IO[bytes] | None = None,
     stdout: int | IO[bytes] = DEVNULL,
     stderr: int | IO[bytes] = DEVNULL,
     module: str = "bot",
 ) -> Forked:
-    """`python -m bot`, or another module, with these arguments and nothing to read. Streams are DEVNULL, PIPE or a
-    file, stderr also STDOUT.
+    """`python -m bot`, or another module, with these arguments, and nothing to read unless a file is given. The other
+    streams are DEVNULL, PIPE or a file, stderr also STDOUT.
     """
     pipes = dict[str, int]()
     with contextlib.ExitStack() as open_until_it_runs:
         nothing = os.open(os.devnull, os.O_RDWR)
         open_until_it_runs.callback(os.close, nothing)
-        streams = [nothing]
+        streams = [nothing if stdin is None else stdin.fileno()]
         for name, stream in (("stdout", stdout), ("stderr", stderr)):
             if stream == PIPE:
                 pipes[name], end = os.pipe()

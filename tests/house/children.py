@@ -1,5 +1,8 @@
-"""The real command as a child process, and a service that it may wait for for ever."""
+"""The real command as a child process, started or forked (`tests/preloaded.py`), and a service that it may wait for for
+ever.
+"""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -7,9 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from tests import preloaded
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 180
@@ -65,6 +71,35 @@ def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
         process.kill()
         raise
     return process.returncode, out, err
+
+
+async def forked(
+    directory: Path, *arguments: str, stdin: IO[bytes] | None = None, **environment: str
+) -> preloaded.Forked:
+    """As `started`, where the start is not what is tested."""
+    pipe = asyncio.subprocess.PIPE
+    ours = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
+    return await preloaded.start(*arguments, cwd=directory, env=ours, stdin=stdin, stdout=pipe, stderr=pipe)
+
+
+async def to_its_end(process: preloaded.Forked) -> tuple[int, str, str]:
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), WITHIN)
+    except TimeoutError:
+        process.kill()
+        raise
+    return await process.wait(), out.decode(), err.decode()
+
+
+@contextlib.asynccontextmanager
+async def asked_to_abort(directory: Path, **environment: str) -> AsyncIterator[tuple[preloaded.Forked, IO[bytes]]]:
+    """`cutover abort` that waits for its yes, and where that is written."""
+    read, write = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
+    with read, write:
+        process = await forked(directory, "abort", stdin=read, **environment)
+        assert process.stdout is not None
+        await process.stdout.readuntil(b"Type yes to abort: ")
+        yield process, write
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

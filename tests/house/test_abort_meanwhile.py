@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.record import EventRecord
-from tests.house.children import WITHIN, settings, silent_server, started
+from tests.house.children import asked_to_abort, settings, silent_server, to_its_end
 from tests.plan.histories import RUN_ID, night_at
 
 _OVER = (
@@ -21,7 +21,7 @@ _ABORTED = (
 
 
 @pytest.mark.parametrize(("place", "sentence"), [("done", _OVER), ("aborted", _ABORTED)])
-def test_a_run_that_ends_while_it_asks(tmp_path: Path, place: str, sentence: str) -> None:
+async def test_a_run_that_ends_while_it_asks(tmp_path: Path, place: str, sentence: str) -> None:
     """Nothing is thawed and nothing journaled; what to do instead is said."""
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
@@ -32,15 +32,13 @@ def test_a_run_that_ends_while_it_asks(tmp_path: Path, place: str, sentence: str
         with contextlib.closing(EventRecord.open(data)) as record:
             for decision in decisions[:asked_at]:
                 record.append(decision)
-            with started(tmp_path, "abort", **settings(source, silence.port, data)) as process:
-                assert process.stdout is not None
-                asked = ""
-                while not asked.endswith("Type yes to abort: "):
-                    asked += process.stdout.read(1)
+            async with asked_to_abort(tmp_path, **settings(source, silence.port, data)) as (process, answer):
                 for decision in decisions[asked_at:]:
                     record.append(decision)
                 whole = (data / "journal.jsonl").read_bytes()
-                _, complaint = process.communicate("yes\n", timeout=WITHIN)
-        assert (process.returncode, complaint) == (3, sentence)
+                answer.write(b"yes\n")
+                answer.close()
+                code, _, complaint = await to_its_end(process)
+        assert (code, complaint) == (3, sentence)
         assert (data / "journal.jsonl").read_bytes() == whole
         assert not silence.connected.is_set(), "nobody asked the source for anything"
