@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -60,35 +61,55 @@ def told(read: object) -> object:
     return facts
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    rows=st.lists(st.binary(max_size=40).map(lambda b: b"{" + b.hex().encode() + b"}"), max_size=30),
-    how=st.sampled_from(DAMAGES),
-    chance=st.tuples(st.integers(1, 4), st.integers()),
-)
-def test_several_readers_say_what_one_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[bytes], how: str, chance: tuple[int, int]
-) -> None:
-    """Count, digest and SHA-256, or the line and kind of the damage."""
-    path, (cores, seed) = tmp_path / "t.json", chance
+@dataclass(frozen=True)
+class Written:
+    """A table's file as it is or as it became, and of how many cores its readers know."""
+
+    content: bytes
+    cores: int
+
+
+@st.composite
+def files(draw: st.DrawFn) -> Written:
+    rows = draw(st.lists(st.binary(max_size=40).map(lambda b: b"{" + b.hex().encode() + b"}"), max_size=30))
     whole = b"[\n" + b",\n".join(rows) + (b"\n" if rows else b"") + b"]\n"
-    path.write_bytes(damaged(whole, how, random.Random(seed)))
-    one = told(row_by_row(path))
-    assert told(tables.facts(path)) == one  # one reader, and then several
+    content = damaged(whole, draw(st.sampled_from(DAMAGES)), random.Random(draw(st.integers())))
+    return Written(content, draw(st.integers(1, 4)))
 
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(written=files())
+def test_the_fast_reader_says_what_a_plain_one_says(tmp_path: Path, written: Written) -> None:
+    """Count, digest and SHA-256, or the line and kind of the damage."""
+    path = tmp_path / "t.json"
+    path.write_bytes(written.content)
+    assert told(tables.facts(path)) == told(row_by_row(path))
+
+
+@pytest.mark.parametrize("examples", [6, pytest.param(50, marks=pytest.mark.all)])
+def test_several_readers_say_what_one_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
+    """The same, from a process for each core."""
+    path = tmp_path / "t.json"
     monkeypatch.setattr(tables, "_LARGE_BYTES", 0)
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
-    assert told(tables.facts(path)) == one
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(written=files())
+    def read_by_several(written: Written) -> None:
+        path.write_bytes(written.content)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "cpu_count", lambda: written.cores)
+            assert told(tables.facts(path)) == told(row_by_row(path))
+
+    read_by_several()
 
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of 27 MB, which is a large one here, read by three processes."""
+    """A file of 3 MB, which is a large one here, read in some twenty parts by three processes."""
     path = tmp_path / "t.json"
-    path.write_bytes(b"[\n" + b'{"a":1},\n' * 3_000_000 + b'{"a":1}\n]\n')
+    path.write_bytes(b"[\n" + b'{"a":1},\n' * 300_000 + b'{"a":1}\n]\n')
     monkeypatch.setattr(tables, "_LARGE_BYTES", 0)
-    monkeypatch.setattr(tables, "_PART_BYTES", 1 << 20)
+    monkeypatch.setattr(tables, "_PART_BYTES", 1 << 17)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     return path
 
@@ -123,7 +144,7 @@ def test_a_reader_that_is_killed_takes_its_processes_with_it(large: Path) -> Non
         "from pathlib import Path\n"
         "from bot.artifacts import tables\n"
         "if __name__ == '__main__':\n"
-        "    tables._LARGE_BYTES, tables._PART_BYTES = 0, 1 << 20\n"
+        "    tables._LARGE_BYTES, tables._PART_BYTES = 0, 1 << 17\n"
         "    reading = tables.facts(Path(sys.argv[1]))\n"
         "    next(reading)\n"
         "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
