@@ -19,6 +19,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,6 +45,7 @@ from tests.users.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
 VERDICTS = {"passed": "pass", "warned": "warn", "failed": "fail"}
+_MAY_BE_FINDING = re.compile(rf"\b(?:{'|'.join(VERDICTS)})\b")
 _NAMED_BY_OTHERS = {"bot/doctor.py"}
 """Where a finding takes the name of an edge that could not be asked at all."""
 
@@ -54,18 +56,29 @@ _NAMED_BY_OTHERS = {"bot/doctor.py"}
 def checks_in_code() -> dict[str, set[str]]:
     """The verdicts that each check can give, by its name. Raises ValueError where a name is not known."""
     found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted((ROOT / "bot").rglob("*.py")):
-        where = path.relative_to(ROOT).as_posix()
+    for where, told, call in _findings_in_code():
         if where.startswith("bot/rehearsal/") or where in _NAMED_BY_OTHERS:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if told is None:
+            raise ValueError(f"{where}:{call.lineno} gives a finding whose check's name is no constant")
+        found[told].add(VERDICTS[getattr(call.func, "id", "")])
+    return dict(found)
+
+
+@cache
+def _findings_in_code() -> tuple[tuple[str, str | None, ast.Call], ...]:
+    """By module: the check that each call names whose result is a finding, if that is a constant."""
+    found = list[tuple[str, str | None, ast.Call]]()
+    for path in sorted((ROOT / "bot").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if not _MAY_BE_FINDING.search(text):  # most modules, and reading their syntax takes long
+            continue
+        tree = ast.parse(text)
         for scope, call in _findings(tree, _constants(tree.body)):
             name = call.args[0]
             told = name.value if isinstance(name, ast.Constant) else scope.get(getattr(name, "id", ""))
-            if not isinstance(told, str):
-                raise ValueError(f"{where}:{call.lineno} gives a finding whose check's name is no constant")
-            found[told].add(VERDICTS[getattr(call.func, "id", "")])
-    return dict(found)
+            found.append((path.relative_to(ROOT).as_posix(), told if isinstance(told, str) else None, call))
+    return tuple(found)
 
 
 def _findings(node: ast.AST, scope: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], ast.Call]]:
@@ -93,13 +106,9 @@ def waivable_in_code() -> dict[str, set[bool]]:
     found: dict[str, set[bool]] = defaultdict(set)
     for name, check in CHECKS.items():
         found[name].add(check.waivable is not None)
-    for path in sorted((ROOT / "bot").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for scope, call in _findings(tree, _constants(tree.body)):
-            name = call.args[0]
-            told = name.value if isinstance(name, ast.Constant) else scope.get(getattr(name, "id", ""))
-            if isinstance(told, str) and getattr(call.func, "id", "") == "failed":
-                found[told].add(any(keyword.arg == "waivable" for keyword in call.keywords))
+    for _, told, call in _findings_in_code():
+        if told is not None and getattr(call.func, "id", "") == "failed":
+            found[told].add(any(keyword.arg == "waivable" for keyword in call.keywords))
     return found
 
 
