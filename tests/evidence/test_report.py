@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot import cli
@@ -114,21 +114,26 @@ def test_the_page_needs_nothing_else() -> None:
     assert b'<html lang="en">' in html
 
 
-@given(
-    st.text(max_size=300)
-    | st.sampled_from(
-        ["</td><script>alert(1)</script>", "{{ run }}", "\u202egnp.exe", "&lt;img src=x onerror=y&gt;", "a" * 4_000]
-    )
-)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_people_and_databases_write_is_text(why: str) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(50, marks=pytest.mark.all)])
+def test_whatever_people_and_databases_write_is_text(examples: int) -> None:
     """It makes no element, turns no line round, and stands on the page as what it is."""
     known = _Page(_made(night_of_detours())).tags
-    html = _made(night_of_detours(f"because {why} so"))
-    read = _Page(html)
-    assert read.tags == known
-    assert not {"\u202e", "\u2066", "\x00"} & set(html.decode())
-    assert "because" in read.text
+
+    @example("</td><script>alert(1)</script>")
+    @example("{{ run }}")
+    @example("\u202egnp.exe")
+    @example("&lt;img src=x onerror=y&gt;")
+    @example("a" * 4_000)
+    @given(st.text(max_size=300))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def stands_as_text(why: str) -> None:
+        html = _made(night_of_detours(f"because {why} so"))
+        read = _Page(html)
+        assert read.tags == known
+        assert not {"\u202e", "\u2066", "\x00"} & set(html.decode())
+        assert "because" in read.text
+
+    stands_as_text()
 
 
 _HOSTILE = st.text(max_size=80) | st.sampled_from(
