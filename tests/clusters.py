@@ -1,7 +1,8 @@
-"""Clusters at rest that tests begin theirs from. Each is made once a session, by the worker that first needs it."""
+"""What is made once a session, by the worker that first needs it: clusters at rest that tests begin theirs from."""
 
 import fcntl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -42,12 +43,19 @@ def of_two_companies() -> Resting:
 
 def made_once(name: str, make: Callable[[], EmbeddedPostgres], fill: Callable[[EmbeddedPostgres], object]) -> Resting:
     """The cluster of that name: what `make` gives, started and filled, unless a worker has done it before."""
-    [shelf] = _shelf
-    password, data_dir = shelf / f"{name}.password", shelf / name
-    with (shelf / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(name) as shelf:
+        password, data_dir = shelf / f"{name}.password", shelf / name
         if not password.exists():
             with make() as server:
                 fill(server)
                 password.write_text(server.save(data_dir).password)
     return Resting(data_dir=data_dir, password=password.read_text())
+
+
+@contextmanager
+def alone(name: str) -> Iterator[Path]:
+    """The directory that all workers share, while no other of them makes what has this name."""
+    [shelf] = _shelf
+    with (shelf / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shelf

@@ -1,4 +1,4 @@
-"""Locales that are made for a test, as an environment for a child process or for a while in this one."""
+"""Locales that are made for tests, once a session: an environment for a child process, or for a while in this one."""
 
 import contextlib
 import locale
@@ -10,25 +10,33 @@ from pathlib import Path
 
 import pytest
 
+from tests import clusters
+
 _MADE_OF = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1")}
 
 
-def environment_of(name: str, directory: Path) -> dict[str, str]:
-    """With the locale compiled into `directory`; the test is skipped where the machine cannot."""
+def environment_of(name: str, own: Path | None = None) -> dict[str, str]:
+    """With the locale compiled, into the directory `own` for whoever may not read what the session keeps; the test is
+    skipped where the machine cannot.
+    """
     territory, charset = _MADE_OF[name]
     if shutil.which("localedef") is None:
         pytest.skip("no localedef here")
-    command = ["localedef", "-i", territory, "-f", charset, str(directory / name)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not (directory / name / "LC_CTYPE").exists():
-        pytest.skip(f"localedef makes no {name} here: {made.stderr}")
+    with clusters.alone("locales") as shelf:
+        directory = own or shelf / "locales"
+        if not (directory / name / "LC_CTYPE").exists():
+            directory.mkdir(exist_ok=True)
+            command = ["localedef", "-i", territory, "-f", charset, str(directory / name)]
+            made = subprocess.run(command, capture_output=True, text=True, check=False)
+            if not (directory / name / "LC_CTYPE").exists():
+                pytest.skip(f"localedef makes no {name} here: {made.stderr}")
     return {"LOCPATH": str(directory), "LC_ALL": name}
 
 
 @contextlib.contextmanager
-def spoken_here(name: str, directory: Path) -> Iterator[None]:
+def spoken_here(name: str) -> Iterator[None]:
     """This process classifies letters as there, as one started under that locale does."""
-    environment, before = environment_of(name, directory), locale.setlocale(locale.LC_CTYPE)
+    environment, before = environment_of(name), locale.setlocale(locale.LC_CTYPE)
     had = {key: os.environ.get(key) for key in environment}
     os.environ.update(environment)
     try:

@@ -76,10 +76,10 @@ async def test_everybody_is_carried_over(night, rows):
     assert night.progress[-1].done == night.progress[-1].total == 24
 
 
-async def test_everybody_is_carried_over_under_a_turkish_locale(night, rows, tmp_path):
+async def test_everybody_is_carried_over_under_a_turkish_locale(night, rows):
     """Nothing of the step hangs on what the C library says of letters: I is another letter's capital there."""
     night.export(*crowd(rows))
-    with spoken_here("tr_TR.UTF-8", tmp_path):
+    with spoken_here("tr_TR.UTF-8"):
         result = await night.migrate()
     assert (result.users, result.created, result.attention_users) == (24, 24, 6)
     night.assert_everybody_once()
