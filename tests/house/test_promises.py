@@ -159,7 +159,8 @@ def test_the_events_of_the_journal() -> None:
     union = events.KINDS
     assert {event.model_fields["type"].default for event in union} == {
         "abort-asked", "abort-confirmed", "answered", "bot-left", "bot-started", "checkpoint-offered",
-        "checkpoint-passed", "checkpoint-refused", "checkpoint-voided", "drift-seen", "finding-made", "freeze-gone",
+        "checkpoint-passed", "checkpoint-refused", "checkpoint-voided", "checklist-reminder-due", "drift-seen",
+        "finding-made", "freeze-gone",
         "freeze-seen", "header-pinned", "message-heard", "post-edited", "post-intended", "post-lost", "posted",
         "reason-accepted",
         "reminder-due", "retry-asked", "run-aborted", "run-opened", "signal-accepted", "step-began", "step-ended",
