@@ -90,9 +90,12 @@ async def start(
     stdout: int | IO[bytes] = DEVNULL,
     stderr: int | IO[bytes] = DEVNULL,
     module: str = "bot",
+    umask: int = -1,
+    user: int = -1,
 ) -> Forked:
     """`python -m bot`, or another module, with these arguments, and nothing to read unless a file is given. The other
-    streams are DEVNULL, PIPE or a file, stderr also STDOUT.
+    streams are DEVNULL, PIPE or a file, stderr also STDOUT. `umask` and `user` (whose group has the same number) are
+    the worker's unless given.
     """
     pipes = dict[str, int]()
     with contextlib.ExitStack() as open_until_it_runs:
@@ -108,7 +111,7 @@ async def start(
                 streams.append(streams[1])
             else:
                 streams.append(nothing if isinstance(stream, int) else stream.fileno())
-        process = Forked(*_stock().fork([module, *arguments], cwd, env, streams))
+        process = Forked(*_stock().fork([module, *arguments], cwd, env, streams, umask=umask, user=user))
     for name, end in pipes.items():
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
@@ -154,11 +157,20 @@ class _Stock:
         atexit.register(self._end)
 
     def fork(
-        self, command: list[str], cwd: Path, env: Mapping[str, str], streams: list[int]
+        self,
+        command: list[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: list[int],
+        *,
+        umask: int = -1,
+        user: int = -1,
     ) -> tuple[int, socket.socket]:
         """The process id of the command, and where its wait status comes when it has ended."""
         ours, theirs = socket.socketpair()
-        wanted = json.dumps({"command": command, "directory": str(cwd), "environment": dict(env)})
+        wanted = json.dumps(
+            {"command": command, "directory": str(cwd), "environment": dict(env), "umask": umask, "user": user}
+        )
         with theirs, self._lock:
             request = f"{wanted}\n".encode()
             sent = socket.send_fds(self._socket, [request], [*streams, theirs.fileno()])
@@ -246,6 +258,12 @@ def _become(wanted: dict[str, Any], streams: list[int]) -> None:
     sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     os.setsid()
+    if wanted["umask"] >= 0:
+        os.umask(wanted["umask"])
+    if wanted["user"] >= 0:
+        os.setgroups([])
+        os.setgid(wanted["user"])
+        os.setuid(wanted["user"])
     os.chdir(wanted["directory"])
     os.environ.clear()
     os.environ.update(wanted["environment"])

@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+import psycopg
 
 from bot.record import read_run
 from bot.rehearsal.night import PEOPLE, Night, until
@@ -13,6 +16,7 @@ from tests.night.pairs import Row
 from tests.night.playing import SIGNALS, alarm, as_platform, header_shows, journal, passed, post_of, posts, shows, texts
 
 OUTSIDER = PEOPLE["linus"].id
+_WORKERS = "SELECT application_name FROM pg_stat_activity WHERE application_name ~ '^cutover/.*/export-[0-9]+$'"
 
 
 @dataclass(kw_only=True)
@@ -69,16 +73,14 @@ class Cast:
 
     async def play(self) -> Acted:
         """From a bot that has been started to its end."""
-        watching = asyncio.create_task(self._count_workers())
-        try:
-            await self._start()
-            await self._freeze()
-            for gate in ("freeze", "export") if self._row["users"] == "dry-run" else SIGNALS:
-                await self._open(gate)
-            await self._end()
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        await self._start()
+        await self._freeze()
+        async with self._workers_counted():
+            await self._open("freeze")
+            await shows(self._night, "export", "waiting")
+        for gate in ("export",) if self._row["users"] == "dry-run" else ("export", "users"):
+            await self._open(gate)
+        await self._end()
         return self.acted
 
     async def _start(self) -> None:
@@ -155,11 +157,25 @@ class Cast:
             os.kill(night.bot.pid, signal.SIGTERM)
         self.acted.code = await night.bot_ends(60)
 
-    async def _count_workers(self) -> None:
-        while True:
-            seen = await asyncio.to_thread(_workers, self._night)
-            self.acted.workers = max(self.acted.workers, seen, key=len)
-            await asyncio.sleep(0.1)
+    @asynccontextmanager
+    async def _workers_counted(self) -> AsyncIterator[None]:
+        """Ten times a second, in one session: a new one each time would cost more than the bot itself."""
+
+        async def count(session: psycopg.AsyncConnection[tuple[str]]) -> None:
+            while True:
+                found = await session.execute(_WORKERS)
+                self.acted.workers = max(self.acted.workers, {name for (name,) in await found.fetchall()}, key=len)
+                await asyncio.sleep(0.1)
+
+        dsn = self._night.company.admin_dsn
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, application_name="platform") as session:
+            counting = asyncio.create_task(count(session))
+            try:
+                yield
+            finally:
+                counting.cancel()
+                [ended] = await asyncio.gather(counting, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), ended
 
 
 def _locks(night: Night) -> int:
@@ -178,11 +194,3 @@ def _count(night: Night, select: str) -> int:
     with as_platform(night) as session:
         [[count]] = session.execute(select.encode()).fetchall()
     return int(count)
-
-
-def _workers(night: Night) -> set[str]:
-    with as_platform(night) as session:
-        found = session.execute(
-            "SELECT application_name FROM pg_stat_activity WHERE application_name ~ '^cutover/.*/export-[0-9]+$'"
-        ).fetchall()
-    return {name for (name,) in found}

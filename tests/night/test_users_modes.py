@@ -56,11 +56,8 @@ async def test_a_night_that_creates_the_users(tmp_path: Path) -> None:
         assert {outcome for outcome, _ in mapped(night.directory).values()} == {"created"}
 
 
-@pytest.mark.all
 async def test_a_night_that_only_matches_the_users(tmp_path: Path) -> None:
-    """Who is there is found, nobody is created, and everybody else is unmapped by a reason that people accept. The
-    third night of `test_every_setting.py` is one.
-    """
+    """Who is there is found, nobody is created, and everybody else is unmapped by a reason that people accept."""
     async with _small(tmp_path / "night", "match") as night:
         there = _some_are_there(night)
         await night.start_bot()
