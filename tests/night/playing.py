@@ -92,8 +92,8 @@ async def pass_gate(night: Night, gate: str) -> None:
     await shows(night, gate, "waiting", "refused", "verifying", "passed")
     while not passed(night, gate):
         run = read_run(night.directory)
-        for reason in run.open_reasons if run else ():
-            await night.answer_to(night.says("grace", f"@cutover accept {reason}"), timeout=180)
+        if run is not None and run.open_reasons:
+            await night.answer_to(night.says("grace", f"@cutover accept {' '.join(run.open_reasons)}"), timeout=180)
         answer = await night.answer_to(night.says("ada", SIGNALS[gate]), timeout=180)
         if answer.payload["status"] == "done":
             await shows(night, gate, "passed", "refused")

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.rehearsal.night import Night
+from bot.rehearsal.night import Night, until
 from bot.rehearsal.standins.slack import Message
+from tests import clusters
 from tests.night.playing import (
     assert_handed_over,
     assert_nothing_twice,
     fast_night,
     journal,
+    mapped,
     pass_gate,
     play,
     play_on,
@@ -24,6 +26,7 @@ from tests.night.playing import (
 )
 
 Wanted = Callable[[Message], bool]
+_A_FEW = 5
 
 
 def _lose_answers(night: Night, *wanted: Wanted, kill: tuple[Wanted, ...] = ()) -> list[str]:
@@ -86,11 +89,11 @@ async def _heard_after_a_gap(night: Night) -> None:
 
 
 async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Path) -> None:
-    """Lost events, lost answers, errors, HTML, rate limits, a kill right after a post, a header and a
-    checkpoint deleted by somebody: each post stands once.
+    """Lost events, lost answers, errors, HTML, rate limits, kills right after a post, as the export begins and among
+    the users, a header and a checkpoint deleted by somebody: each post stands once, each user is there once.
     """
     reminders = {"CUTOVER__REMINDERS__MINUTES": "0.02"}
-    async with fast_night(tmp_path / "night", posts_per_second=8, settings=reminders) as night:
+    async with fast_night(tmp_path / "night", posts_per_second=8, settings=reminders, **clusters.SMALL_NIGHT) as night:
         slack = night.slack
         lost = _lose_answers(
             night,
@@ -114,6 +117,7 @@ async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Pat
         slack.redeliver(said)
 
         async with restarted(night):
+            await night.kill_bot()
             for gate, fault in (("export", "html_500"), ("users", "text_503")):
                 await shows(night, gate, "waiting")
                 slack.fail_next("chat.postMessage", "ratelimited")
@@ -122,8 +126,12 @@ async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Pat
                     for kind in ("run", "checkpoint"):
                         slack.delete([m for m in slack.messages if m.event_type == f"cutover_{kind}"][-1].ts)
                 await pass_gate(night, gate)
+                if gate == "export":
+                    await until(lambda: len(night.stack.users) > _A_FEW, 180)
+                    await night.kill_bot()
             code = await play_on(night)
         await assert_handed_over(night, code, users=night.users)
+        assert {outcome for outcome, _ in mapped(night.directory).values()} == {"created"}
         assert len(lost) == 8
         assert {m.payload["key"].split("/")[1] for m in slack.messages if m.deleted and m.payload} == {
             "header",

@@ -86,8 +86,8 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
         await night.sends("grace", "exported")
         await shows(night, "users", "waiting")
         run = read_run(night.directory)
-        for reason in run.open_reasons if run else ():
-            await night.sends("grace", f"accept {reason}")
+        assert run is not None
+        await night.sends("grace", f"accept {' '.join(run.open_reasons)}")
         night.presses("ada")
         await night.slack.wait_for(lambda m: m.event_type == "cutover_summary" and not m.payload["checkpoint"], 180)
         code = await night.bot_ends(60)
