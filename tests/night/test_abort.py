@@ -13,6 +13,7 @@ import pytest
 
 from bot.rehearsal.night import Night, until
 from bot.supabase.freeze.thaw import read_thaw_record
+from tests import clusters
 from tests.evidence.auditing import audited
 from tests.night.playing import (
     WRITES,
@@ -182,7 +183,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
     """It asks first; it stops the bot, thaws and proves; the channel is told when there is one again. The users that
     were created are removed when that is asked for, and not while the run needs them.
     """
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         before = settings_of(night)
         theirs = night.stack.add_user({"primary_email": "somebody@elsewhere.example"})
         night.directory.mkdir(mode=0o700)
@@ -283,7 +284,7 @@ async def _undo_users(night: Night, run: str, theirs: str) -> None:
 
 async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
     """Supabase is thawed all the same, and told so; once the bot is gone, the abort is marked."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()

@@ -8,6 +8,7 @@ import pytest
 from bot.errors import CheckFailed
 from bot.rehearsal.night import Night, until
 from bot.succession import must_be_ours
+from tests import clusters
 from tests.night.playing import (
     ended,
     fast_night,
@@ -31,7 +32,7 @@ def _kinds(night: Night) -> list[str]:
 
 async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_posted(tmp_path: Path) -> None:
     """The channel still shows the one that was given up, and the journal knows by whom."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.kill_bot()
@@ -55,7 +56,7 @@ async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_poste
 @pytest.mark.all
 async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(tmp_path: Path) -> None:
     """The bot died before its closing was posted: `--new` posts it first, and moves nothing while Slack refuses."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()
@@ -110,7 +111,7 @@ async def test_groups_with_too_few_people_for_the_gates_open_no_run(tmp_path: Pa
         "The night takes 3 different approvers, and of the 2 in approvers.users and the user groups only 2 could open "
         "a gate"
     )
-    async with fast_night(tmp_path / "night", settings=rules) as night:
+    async with fast_night(tmp_path / "night", settings=rules, **clusters.SMALL_NIGHT) as night:
         night.slack.groups["S0OPS"] = ["U0ADA", "U0GRACE"]
         await night.start_bot()
         assert await ended(night) == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.rehearsal.night import Night
-from tests import preloaded
+from tests import clusters, preloaded
 from tests.evidence.auditing import audited
 from tests.night.playing import (
     WRITES,
@@ -64,7 +64,7 @@ async def _found(night: Night, checkpoint: str, check: str) -> tuple[str, str]:
 
 async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> None:
     """`cutover thaw` beside the bot, twice: the bot journals what it did, and the run goes back to the first gate."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         before = settings_of(night)
         await night.start_bot()
         await shows(night, "freeze", "waiting")
@@ -103,7 +103,7 @@ async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> No
 @pytest.mark.all
 async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp_path: Path) -> None:
     """Thawed behind the bot's back at the last gate, it is drift at once, and the freeze gate is asked anew."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         before = settings_of(night)
         await night.start_bot()
         await shows(night, "freeze", "waiting")
@@ -162,7 +162,7 @@ async def test_a_thaw_by_command_stops_the_night_and_the_next_freeze_goes_on(tmp
 @pytest.mark.all
 async def test_a_row_changed_behind_the_freeze(tmp_path: Path) -> None:
     """A superuser's write at gate 2 refuses the gate, the watch holds the run, and the night ends with the new row."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.freeze()

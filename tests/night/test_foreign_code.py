@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from bot.rehearsal.night import Night
+from tests import clusters
 from tests.night.playing import (
     as_platform,
     assert_handed_over,
@@ -48,7 +49,7 @@ _INDEXES = "CREATE INDEX ON app.a ((id + app.step(1))); CREATE INDEX ON app.b ((
 
 @contextlib.asynccontextmanager
 async def hostile(directory: Path) -> AsyncIterator[Night]:
-    async with fast_night(directory) as night:
+    async with fast_night(directory, **clusters.SMALL_NIGHT) as night:
         with as_platform(night) as session:
             session.execute(_TABLES)
             session.execute(_CODE)
@@ -104,11 +105,11 @@ async def test_foreign_code_stops_the_freeze_gate_until_it_is_accepted_and_gains
 @pytest.mark.all
 async def test_no_byte_differs_from_the_same_night_without_foreign_code(tmp_path: Path) -> None:
     """A whole night with it, and one with the same tables without: the same files, the same rights, nothing sent."""
-    async with fast_night(tmp_path / "plain") as plain:
+    async with fast_night(tmp_path / "plain", **clusters.SMALL_NIGHT) as plain:
         with as_platform(plain) as session:
             session.execute(_TABLES)
         await plain.start_bot()
-        await assert_handed_over(plain, await play(plain), users=120)
+        await assert_handed_over(plain, await play(plain), users=plain.users)
     async with hostile(tmp_path / "hostile") as night:
         before = rights(night)
         await night.start_bot()
@@ -116,7 +117,7 @@ async def test_no_byte_differs_from_the_same_night_without_foreign_code(tmp_path
         await night.freeze()
         with nothing_sent(night):
             await waive(night)
-            await assert_handed_over(night, await play_on(night), users=120)
+            await assert_handed_over(night, await play_on(night), users=night.users)
         assert rights(night) == before
         with psycopg.connect(night.company.admin_dsn) as session:
             assert session.execute("SELECT pg_has_role('app_role', 'service_role', 'MEMBER')").fetchone() == (False,)

@@ -9,6 +9,7 @@ import pytest
 
 from bot.record import read_run
 from bot.rehearsal.night import Night, until
+from tests import clusters
 from tests.night.playing import (
     WRITES,
     alarm,
@@ -144,7 +145,7 @@ async def test_settings_that_were_edited_meanwhile_are_told_and_count(tmp_path: 
     """A bot that is started again with stricter settings says so in the channel, and holds the gate to both."""
     stricter = tmp_path / "stricter.toml"
     stricter.write_text("[checkpoints.freeze]\napprovals = 2\n")
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.kill_bot()

@@ -3,12 +3,13 @@
 import resource
 from pathlib import Path
 
+from tests import clusters
 from tests.night.playing import ended, fast_night, shows
 
 
 async def test_a_bot_that_cannot_keep_a_word_ends_with_two_and_the_next_one_hears_it(tmp_path: Path) -> None:
     """The word comes over Slack's socket, whose library swallows what its listeners raise."""
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()
         await shows(night, "freeze", "waiting")
         await night.slack.wait_until(lambda: bool(night.slack.pins), 180)
