@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -102,7 +103,9 @@ async def _decide_each(night: Night) -> None:
 
 
 async def _accept_each(night: Night) -> None:
-    for reason in (await night.status())["openReasons"]:
+    """Those that the refusal of the last word names."""
+    refused = await night.answer_to(night.last_said)
+    for reason in re.findall(r"`accept ([a-z-]+)`", refused.text):
         await _expect(night, Says("ada", f"@cutover accept {reason}", "done"))
 
 
