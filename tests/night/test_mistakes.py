@@ -370,7 +370,7 @@ def _sessions(world: World, name: str) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.all)])
 async def test_a_bot_that_is_told_to_stop_goes_on_when_started_again(
     world: World, tmp_path: Path, number: signal.Signals
 ) -> None:
