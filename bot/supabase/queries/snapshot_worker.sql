@@ -3,4 +3,3 @@
 SET synchronize_seqscans = off;
 SET max_parallel_workers_per_gather = 0;
 SET enable_indexonlyscan = off;
-SET jit = off;
