@@ -45,8 +45,10 @@ class Found:
     suspects: tuple[Suspect, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Column:
+    """Each is itself alone: to compare what is known of its table would take longer than to look at its values."""
+
     table: Table
     layout: Layout
     name: str

@@ -63,6 +63,7 @@ class TableRecord:
         assert done is not None
         if done.rows != self.counted:
             raise Broken(table, f"{done.rows} rows came where {self.counted} were counted in the same snapshot")
+        unseen = {column.name for column in self.unseen}
         return metadata.Table(
             row_count=done.rows,
             duration_ms=done.duration_ms,
@@ -73,7 +74,7 @@ class TableRecord:
             sha256=done.sha256,
             row_digest=str(done.row_digest),
             columns=tuple(
-                _column(column, done.as_text, non_null=column not in self.unseen) for column in table.columns
+                _column(column, done.as_text, non_null=column.name not in unseen) for column in table.columns
             ),
             primary_key=table.primary_key,
             foreign_keys=table.foreign_keys,
