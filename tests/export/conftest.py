@@ -1,10 +1,12 @@
 """An export of the test's own company, and a run that stands behind gate `freeze`."""
 
+import asyncio
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.supabase.database import Database
 from bot.supabase.export import Export
 from tests.export.homes import Homes
-from tests.freeze.servers import server_of
+from tests.freeze.servers import small_world
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -63,6 +65,8 @@ class Taken:
     said: list[Progress] = field(default_factory=list)
     dsn: str = ""
     """Of another role than the company's own, when given."""
+    result: ExportResult = field(init=False)
+    """Of the last export."""
 
     def export(self, **settings: Any) -> Export:
         values: dict[str, Any] = {"workers": 2, "tool_version": "9.9"}
@@ -78,7 +82,8 @@ class Taken:
     ) -> ExportResult:
         """By `run`, or by one that was opened to take these."""
         rules = e.Rules(include_schemas=tuple(include_schemas), exclude_tables=tuple(exclude_tables))
-        return await self.export(**settings)(run or make_run(rules=rules), self.said.append)
+        self.result = await self.export(**settings)(run or make_run(rules=rules), self.said.append)
+        return self.result
 
     @property
     def metadata(self) -> metadata.Metadata:
@@ -104,6 +109,14 @@ def taken(database: Company, tmp_path: Path) -> Taken:
     return Taken(database, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def exported(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """The whole company, of which every `database` is a copy, by one worker. Look at it, but change nothing in it."""
+    taken = Taken(company, tmp_path_factory.mktemp("exported"))
+    asyncio.run(taken.take(workers=1))
+    return taken
+
+
 @pytest.fixture
 def beside(database: Company, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Taken]:
     """Makes another empty data directory for the same company."""
@@ -121,16 +134,22 @@ def refrozen() -> Run:
     return make_run("2026-01-02T05:00:00Z")
 
 
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[Callable[[str], Company]]:
+    """The small database by version, each on a server that starts when first asked for. Copy it, never change it."""
+    with contextlib.ExitStack() as running:
+        yield cache(lambda version: running.enter_context(small_world(version)))
+
+
 @pytest.fixture(scope="module")
-def homes(server: EmbeddedPostgres) -> Iterator[Callable[[str], Homes]]:
+def homes(server: EmbeddedPostgres, worlds: Callable[[str], Company]) -> Iterator[Callable[[str], Homes]]:
     """By version, each made when first asked for."""
     made: dict[str, Homes] = {}
     with contextlib.ExitStack() as stack:
 
         def of(version: str) -> Homes:
             if version not in made:
-                running = server if version == "18" else stack.enter_context(server_of(version))
-                made[version] = Homes(version, running)
+                made[version] = Homes(version, server if version == "18" else worlds(version).server)
                 stack.callback(made[version].drop)
             return made[version]
 

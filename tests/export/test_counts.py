@@ -1,8 +1,7 @@
 """Rows counted again by a method that shares nothing with the export."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -10,17 +9,25 @@ from bot.obstacles import DATABASE_SETTINGS
 from bot.plan.findings import Finding, Verdict
 from bot.plan.run import Run
 from bot.ports import Progress
+from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.supabase.database import Database
 from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.proof.counts import CountsExaminer
+from tests.export.conftest import Taken
 
 EXPOSED = ("public",)
 _BY_SQL = "so SQL counted everything"
 
 
 @pytest.fixture
-async def gateway(taken: Any) -> AsyncIterator[Gateway]:
+def taken(database: Company, exported: Taken) -> Taken:
+    """What was exported of a company with the same rows as the test's own."""
+    return Taken(database, exported.directory)
+
+
+@pytest.fixture
+async def gateway(taken: Taken) -> AsyncIterator[Gateway]:
     """The real client at a stand-in that exposes `public` only."""
     standin = GatewayStandin(
         taken.database.authenticator_dsn,
@@ -34,7 +41,7 @@ async def gateway(taken: Any) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def examine(taken: Any, gateway: Gateway, run: Run) -> dict[str, Finding]:
+async def examine(taken: Taken, gateway: Gateway, run: Run) -> dict[str, Finding]:
     said: list[Progress] = []
     examiner = CountsExaminer(Database(taken.database.dsn), gateway, taken.directory)
     findings = {finding.check: finding async for finding in examiner(run, said.append)}
@@ -42,10 +49,8 @@ async def examine(taken: Any, gateway: Gateway, run: Run) -> dict[str, Finding]:
     return findings
 
 
-async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Any, gateway: Gateway, run: Run) -> None:
+async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Taken, gateway: Gateway, run: Run) -> None:
     """Exposed tables through the API, the rest by SQL; a table that others inherit from counts with them."""
-    await taken.take()
-
     found = await examine(taken, gateway, run)
 
     tables = taken.metadata.tables.values()
@@ -64,9 +69,8 @@ async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Any, gatewa
     )
 
 
-async def test_another_number_fails_and_names_the_table_with_both(taken: Any, gateway: Gateway, run: Run) -> None:
+async def test_another_number_fails_and_names_the_table_with_both(taken: Taken, gateway: Gateway, run: Run) -> None:
     """A row added after the snapshot is found by either method."""
-    await taken.take()
     before = {name: table.row_count for name, table in taken.metadata.tables.items()}
     taken.database.server.sql(
         "INSERT INTO public.todos (title) VALUES ('late'); DELETE FROM billing.payments", taken.database.dbname
@@ -90,9 +94,8 @@ async def test_another_number_fails_and_names_the_table_with_both(taken: Any, ga
     )
 
 
-async def test_a_table_that_is_gone_fails(taken: Any, gateway: Gateway, run: Run) -> None:
+async def test_a_table_that_is_gone_fails(taken: Taken, gateway: Gateway, run: Run) -> None:
     """It is named, and the others are counted all the same."""
-    await taken.take()
     taken.database.server.sql("DROP TABLE public.settings", taken.database.dbname)
     examiner = CountsExaminer(Database(taken.database.dsn), gateway, taken.directory)
 
@@ -104,14 +107,14 @@ async def test_a_table_that_is_gone_fails(taken: Any, gateway: Gateway, run: Run
     )
 
 
-async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: Any, gateway: Gateway, run: Run) -> None:
+async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(
+    taken: Taken, gateway: Gateway, run: Run
+) -> None:
     """A large table must not stop the night, and people see which method was gone."""
 
     class GivesUpOnMessages(Gateway):
         async def count(self, schema: str, table: str) -> int | Uncounted:
             return Uncounted.TIMED_OUT if table == "messages" else await gateway.count(schema, table)
-
-    await taken.take()
 
     found = await examine(taken, GivesUpOnMessages(gateway.url, "unused"), run)
 
@@ -122,7 +125,7 @@ async def test_where_the_api_gives_up_sql_counts_and_that_is_a_warning(taken: An
 
 
 async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant_is_named(
-    taken: Any, gateway: Gateway, run: Run
+    taken: Taken, beside: Callable[[], Taken], gateway: Gateway, run: Run
 ) -> None:
     """Supabase grants new tables to nobody: neither a warning nor a word about a wrong key."""
     taken.database.server.sql(
@@ -131,6 +134,7 @@ async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant
         REVOKE ALL ON public."_prisma_migrations" FROM service_role, anon, authenticated""",
         taken.database.dbname,
     )
+    taken = beside()
     await taken.take()
 
     found = await examine(taken, gateway, run)
@@ -147,15 +151,13 @@ async def test_a_table_that_the_api_may_not_read_is_counted_by_sql_and_its_grant
 
 
 async def test_a_table_on_which_the_api_fails_though_it_may_read_it_is_a_warning(
-    taken: Any, gateway: Gateway, run: Run
+    taken: Taken, gateway: Gateway, run: Run
 ) -> None:
     """A right that is there is not what is in the way."""
 
     class RefusesMessages(Gateway):
         async def count(self, schema: str, table: str) -> int | Uncounted:
             return Uncounted.NOT_GRANTED if table == "messages" else await gateway.count(schema, table)
-
-    await taken.take()
 
     found = await examine(taken, RefusesMessages(gateway.url, "unused"), run)
 
@@ -165,10 +167,9 @@ async def test_a_table_on_which_the_api_fails_though_it_may_read_it_is_a_warning
 
 @pytest.mark.parametrize(("at_opening", "verdict"), [(True, "fail"), (None, "fail"), (False, "warn")])
 async def test_an_api_that_does_not_take_the_key_may_be_let_pass_since_sql_counts_everything(
-    taken: Any, gateway: Gateway, run: Run, at_opening: bool | None, verdict: str
+    taken: Taken, gateway: Gateway, run: Run, at_opening: bool | None, verdict: str
 ) -> None:
     """Where it counted when the run was opened, or nobody knows; else it is a warning. The key is named."""
-    await taken.take()
     opened = run.opened.model_copy(update={"api_counts": at_opening})
 
     async with Gateway(gateway.url, "not-the-key") as wrong:
@@ -186,7 +187,7 @@ async def test_an_api_that_does_not_take_the_key_may_be_let_pass_since_sql_count
 
 @pytest.mark.parametrize(("at_opening", "verdict"), [(True, "fail"), (False, "warn")])
 async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening(
-    taken: Any, run: Run, at_opening: bool, verdict: str
+    taken: Taken, run: Run, at_opening: bool, verdict: str
 ) -> None:
     """It may be let pass, since SQL has counted everything; one that never showed anything is a warning."""
 
@@ -194,7 +195,6 @@ async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening
         async def count(self, schema: str, table: str) -> int | Uncounted:
             return Uncounted.NOT_EXPOSED
 
-    await taken.take()
     opened = run.opened.model_copy(update={"api_counts": at_opening})
 
     found = await examine(taken, ShowsNothing("http://127.0.0.1:9", "unused"), replace(run, opened=opened))
@@ -209,9 +209,8 @@ async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening
     assert found["counts-by-sql"].verdict is Verdict.PASS
 
 
-async def test_nothing_of_the_database_is_ever_let_pass(taken: Any, gateway: Gateway, run: Run) -> None:
+async def test_nothing_of_the_database_is_ever_let_pass(taken: Taken, gateway: Gateway, run: Run) -> None:
     """Where SQL cannot count, no other finding stands in for it."""
-    await taken.take()
     wrong = Database(taken.database.dsn.replace(taken.database.server.password, "no"))
     examiner = CountsExaminer(wrong, gateway, taken.directory)
 

@@ -1,7 +1,7 @@
 """A database that is not in UTF-8: the files are, and the sums are over their bytes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bot.supabase.proof.encoding import database_encoding
 from tests.export.conftest import Taken, make_run
 from tests.export.loading import psql
 from tests.export.test_unreadable import leaving_out
-from tests.freeze.servers import VERSIONS, small_world
+from tests.freeze.servers import VERSIONS
 
 _USERS = """
 CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
@@ -36,9 +36,8 @@ INSERT INTO public."grösse" SELECT n, repeat('é', n % 50), NULL, 'null', NULL 
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
-    with small_world(request.param) as template:
-        yield template.server
+def server(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> EmbeddedPostgres:
+    return worlds(request.param).server
 
 
 @contextmanager
@@ -69,7 +68,19 @@ async def asked(source: Company, *left_out: str) -> Finding | None:
         return await database_encoding(database, session, catalog)
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "LATIN2", "SQL_ASCII"])
+@pytest.mark.parametrize(
+    ("server", "encoding"),
+    [
+        ("18", "LATIN1"),
+        ("18", "LATIN2"),
+        ("18", "SQL_ASCII"),
+        ("15", "SQL_ASCII"),
+        pytest.param("15", "LATIN1", marks=pytest.mark.all),
+        pytest.param("15", "LATIN2", marks=pytest.mark.all),
+    ],
+    indirect=["server"],
+    scope="module",
+)
 async def test_files_are_utf8_sums_are_over_their_bytes_and_all_comes_back(
     server: EmbeddedPostgres, tmp_path: Path, encoding: str
 ) -> None:

@@ -1,7 +1,7 @@
 """Each row of the source is in exactly one file, or what holds it is told by name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from bot.supabase.gateway import Gateway, Uncounted
 from bot.supabase.proof.counts import CountsExaminer
 from bot.supabase.proof.examiner import select_rights
 from tests.export.conftest import Taken
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 HYPERTABLE = """
 CREATE SCHEMA _timescaledb_internal;
@@ -99,8 +100,8 @@ CREATE TABLE public.members_a PARTITION OF public.members FOR VALUES FROM (0) TO
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "every_row_template") as template:
         template.server.sql(
             "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY);"
             "GRANT USAGE ON SCHEMA auth TO postgres;"
@@ -183,6 +184,7 @@ async def counted(taken: Taken, run: Run) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("made", [made_by_owner, made_by_platform])
+@on_the_newest
 async def test_the_chunks_of_a_hypertable_are_tables_of_their_own(
     source: Company, taken: Taken, run: Run, made: Any
 ) -> None:
@@ -204,6 +206,7 @@ async def test_the_chunks_of_a_hypertable_are_tables_of_their_own(
     }
 
 
+@on_the_newest
 async def test_a_table_of_a_schema_that_is_left_out_goes_with_what_it_inherits_from(
     source: Company, taken: Taken
 ) -> None:
@@ -217,6 +220,7 @@ async def test_a_table_of_a_schema_that_is_left_out_goes_with_what_it_inherits_f
     assert told(taken)["_timescaledb_internal.bgw_stat"] == "it is the platform's own"
 
 
+@on_the_newest
 async def test_whoever_leaves_out_a_hypertable_leaves_out_its_chunks(source: Company, taken: Taken) -> None:
     """They are the extension's then like everything else in its schema, and told by name with their rows."""
     made_by_platform(source, HYPERTABLE + OF_AN_EXTENSION.format("_timescaledb_internal"))
@@ -235,6 +239,7 @@ async def test_whoever_leaves_out_a_hypertable_leaves_out_its_chunks(source: Com
     ]
 
 
+@on_the_newest
 async def test_columns_of_ones_own_and_two_parents_lose_no_row_and_double_none(
     source: Company, taken: Taken, run: Run
 ) -> None:
@@ -264,6 +269,7 @@ async def test_columns_of_ones_own_and_two_parents_lose_no_row_and_double_none(
     }
 
 
+@on_the_newest
 async def test_the_second_count_notices_rows_that_are_in_no_file(source: Company, taken: Taken, run: Run) -> None:
     """Whatever the bundle says of the tables that hold them, unless people have left them out by name."""
     made_by_owner(source, HYPERTABLE)
@@ -284,6 +290,7 @@ async def test_the_second_count_notices_rows_that_are_in_no_file(source: Company
     )
 
 
+@on_the_newest
 async def test_the_second_count_by_sql_notices_it_too(source: Company, taken: Taken, run: Run) -> None:
     """Where the API does not reach, in a schema of one's own."""
     made_by_owner(source, HYPERTABLE.replace("public.metrics", "_timescaledb_internal.metrics"))
@@ -301,6 +308,7 @@ async def test_the_second_count_by_sql_notices_it_too(source: Company, taken: Ta
 
 
 @pytest.mark.parametrize("made", [made_by_owner, made_by_platform])
+@on_the_newest
 async def test_a_companys_own_schemas_are_exported_whatever_they_are_called(
     source: Company, taken: Taken, made: Any
 ) -> None:
@@ -321,6 +329,7 @@ async def test_a_companys_own_schemas_are_exported_whatever_they_are_called(
     assert told(taken) == {}
 
 
+@on_the_newest
 async def test_schemas_of_services_and_extensions_are_the_platforms(source: Company, taken: Taken) -> None:
     """By their owner, by their extension, or, where both tell nothing, by the very tables."""
     made_by_platform(
@@ -387,6 +396,7 @@ async def test_a_partition_whose_detaching_was_cut_off_is_a_table_of_its_own(
     }
 
 
+@on_the_newest
 async def test_such_a_partition_can_be_left_out_by_name(source: Company, taken: Taken) -> None:
     """Its parts are told with it, and its parent is exported as before."""
     made_by_owner(source, DETACHED)
@@ -402,6 +412,7 @@ async def test_such_a_partition_can_be_left_out_by_name(source: Company, taken: 
     }
 
 
+@on_the_newest
 async def test_a_table_that_would_be_in_no_file_or_in_two_is_refused_and_can_be_left_out(
     source: Company, taken: Taken
 ) -> None:
@@ -478,6 +489,7 @@ async def test_every_ordinary_table_is_read_or_named(source: Company, taken: Tak
     assert {"archive.trucks", "public.members_a", "repack.orders"} <= told(taken).keys()
 
 
+@on_the_newest
 async def test_a_key_of_a_single_partition_is_its_tables_at_both_ends(source: Company) -> None:
     """In the order of import, in cycles and on the paths to users; copies of a key are none of their own."""
     made_by_owner(source, LEAF_KEYS)

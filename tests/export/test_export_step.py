@@ -6,6 +6,7 @@ import resource
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,38 +17,35 @@ from bot.errors import ServiceRefused, ServiceUnreachable, UsageError
 from bot.plan.run import Run
 from bot.ports import Progress
 from bot.rehearsal.company import Company
+from tests.export.conftest import Taken
 
 Beside = Callable[[], Any]
 
 
-async def test_a_file_is_an_array_with_a_row_on_each_line(taken: Any) -> None:
+def test_a_file_is_an_array_with_a_row_on_each_line(exported: Taken) -> None:
     """One JSON document, readable by line; without rows only the brackets."""
-    await taken.take()
-
-    assert (taken.directory / "settings.json").read_text() == (
+    assert (exported.directory / "settings.json").read_text() == (
         '[\n{"name":"site","value":"a company"},\n{"name":"motto","value":"we \\"move\\"\\nhouse"}\n]\n'
     )
-    assert (taken.directory / "waiting_list.json").read_text() == "[\n]\n"
-    assert (taken.directory / "no_columns.json").read_text() == "[\n{},\n{}\n]\n"
-    assert json.loads((taken.directory / "order.json").read_text())[0]["t"] == "a column named t"
+    assert (exported.directory / "waiting_list.json").read_text() == "[\n]\n"
+    assert (exported.directory / "no_columns.json").read_text() == "[\n{},\n{}\n]\n"
+    assert json.loads((exported.directory / "order.json").read_text())[0]["t"] == "a column named t"
 
 
-async def test_every_file_is_what_metadata_says(taken: Any) -> None:
+def test_every_file_is_what_metadata_says(exported: Taken) -> None:
     """Size, SHA-256, rows, and the digest that SQL computed in the same snapshot."""
-    await taken.take()
-
-    for table in taken.metadata.tables.values():
-        *_, facts = tables.facts(taken.directory / table.file)
+    for table in exported.metadata.tables.values():
+        *_, facts = tables.facts(exported.directory / table.file)
         assert facts == (table.bytes, table.row_count, table.sha256, table.row_digest)
-        assert stat.S_IMODE((taken.directory / table.file).stat().st_mode) == 0o600
-    assert set(taken.files()) == {table.file for table in taken.metadata.tables.values()}
+        assert stat.S_IMODE((exported.directory / table.file).stat().st_mode) == 0o600
+    assert set(exported.files()) == {table.file for table in exported.metadata.tables.values()}
 
 
-async def test_metadata_tells_the_whole_story(taken: Any) -> None:
+def test_metadata_tells_the_whole_story(exported: Taken) -> None:
     """Freeze, snapshot, source, tool, sequences, order, cycles, extensions, what is left out, totals."""
-    result = await taken.take()
+    result = exported.result
 
-    found = taken.metadata
+    found = exported.metadata
     assert (found.version, found.practice, found.run_id) == ("2.0.0", False, "20260102-abcd")
     assert (found.tool.name, found.tool.version, found.target.project_id) == ("cutover", "9.9", "target")
     assert (found.source.ref, found.source.database) == ("refofproject", "postgres")
@@ -66,41 +64,42 @@ async def test_metadata_tells_the_whole_story(taken: Any) -> None:
     assert [(r.column, r.found) for r in found.tables["orders"].user_references] == [("customer_id", "key path")]
     assert found.auth_users.row_count == 132 == found.tables["auth_users"].row_count
     assert {entry.kind for entry in found.left_out} == {"view", "materialized view", "table", "column", "storage files"}
-    raw = json.loads((taken.directory / "metadata.json").read_text())
+    raw = json.loads((exported.directory / "metadata.json").read_text())
     assert raw["tables"]["orders"]["exportMethod"] == "snapshot-copy"
     assert raw["authUsers"]["file"] == "auth_users.json"
     assert (result.tables, result.rows, result.auth_users) == (found.totals.tables, found.totals.rows, 132)
 
 
-async def test_the_result_counts_what_is_not_in_the_bundle(taken: Any) -> None:
+def test_the_result_counts_what_is_not_in_the_bundle(exported: Taken) -> None:
     """Reasons with their numbers, and files in Storage with their size."""
-    result = await taken.take()
+    result = exported.result
 
-    [[files, size]] = taken.database.server.sql(
-        "SELECT count(*), sum((metadata ->> 'size')::int) FROM storage.objects", taken.database.dbname
+    [[files, size]] = exported.database.server.sql(
+        "SELECT count(*), sum((metadata ->> 'size')::int) FROM storage.objects", exported.database.dbname
     )
     assert (result.storage_objects, result.storage_bytes) == (files, size)
     assert result.left_out["a one-time token is worth nothing elsewhere"] == 7
-    [entry] = [entry for entry in taken.metadata.left_out if entry.kind == "storage files"]
+    [entry] = [entry for entry in exported.metadata.left_out if entry.kind == "storage files"]
     assert entry.name == f"{files} files in Storage, {size} bytes"
     assert [t.bytes for t in result.largest] == sorted((t.bytes for t in result.largest), reverse=True)
 
 
-async def test_a_retaken_export_of_a_still_source_is_the_same_to_the_byte(taken: Any, beside: Beside) -> None:
+async def test_a_retaken_export_of_a_still_source_is_the_same_to_the_byte(
+    company: Company, exported: Taken, tmp_path: Path
+) -> None:
     """Whatever the number of workers."""
-    other = beside()
-    await taken.take(workers=1)
+    other = Taken(company, tmp_path)
     await other.take(workers=4)
 
-    assert other.files() == taken.files()
+    assert other.files() == exported.files()
 
 
-async def test_progress_is_told_in_rows_and_names_the_table(taken: Any) -> None:
+def test_progress_is_told_in_rows_and_names_the_table(exported: Taken) -> None:
     """It never goes back, and ends with all of them."""
-    result = await taken.take(workers=1)
+    result = exported.result
 
-    reading, counting = ([p for p in taken.said if p.step == step] for step in ("export", "counts"))
-    assert taken.said == reading + counting
+    reading, counting = ([p for p in exported.said if p.step == step] for step in ("export", "counts"))
+    assert exported.said == reading + counting
     for told, verb in ((reading, "reading "), (counting, "counting ")):
         done = [progress.done for progress in told]
         assert done == sorted(done)
@@ -114,7 +113,7 @@ async def test_a_session_that_is_ended_in_the_middle_ends_the_export_in_a_senten
 ) -> None:
     """A worker's or the snapshot's own: no metadata.json vouches for what there is, and the next attempt is whole."""
     with psycopg.connect(taken.database.admin_dsn, autocommit=True) as session:
-        session.execute("CREATE TABLE public.big AS SELECT i AS id, md5(i::text) FROM generate_series(1, 200000) i")
+        session.execute("CREATE TABLE public.big AS SELECT i AS id, md5(i::text) FROM generate_series(1, 60000) i")
         ended: list[bool] = []
 
         def end(progress: Progress) -> None:
@@ -151,10 +150,8 @@ async def test_an_export_that_is_whole_is_not_taken_again(taken: Any, run: Run) 
     assert taken.said == []
 
 
-async def test_leavings_of_a_crash_are_cleared_away(taken: Any, beside: Beside) -> None:
+async def test_leavings_of_a_crash_are_cleared_away(taken: Any, exported: Taken) -> None:
     """Files without metadata.json are believed by nobody, and none of them stays beside the new export."""
-    clean = beside()
-    await clean.take()
     for name, content in (
         ("orders.json", "[\n{}\n]\n"),
         ("dropped_meanwhile.json", "[\n]\n"),
@@ -167,7 +164,7 @@ async def test_leavings_of_a_crash_are_cleared_away(taken: Any, beside: Beside) 
     await taken.take()
 
     kept = {"freeze-prior.json": b"{}", "journal.jsonl": b""}
-    assert taken.files() == clean.files() | kept
+    assert taken.files() == exported.files() | kept
     assert not (taken.directory / "archive").exists()
 
 
@@ -199,7 +196,7 @@ async def test_an_export_with_a_damaged_file_is_taken_again(taken: Any) -> None:
 
 
 async def test_cancelled_in_the_middle_it_leaves_no_half_and_goes_on_from_there(
-    taken: Any, beside: Beside, refrozen: Run
+    taken: Any, exported: Taken, refrozen: Run
 ) -> None:
     """No metadata.json, no partial file, no session left behind; the next attempt is whole."""
     heard = asyncio.Event()
@@ -217,10 +214,8 @@ async def test_cancelled_in_the_middle_it_leaves_no_half_and_goes_on_from_there(
     assert not (taken.directory / "metadata.json").exists()
     assert [path.name for path in taken.directory.glob("*.partial")] == ["export.partial"]
     await until_alone(taken.database)
-    clean = beside()
-    await clean.take(refrozen)
     await taken.take(refrozen)
-    assert taken.files() == clean.files()
+    assert taken.files() == exported.files()
 
 
 async def until_alone(database: Company) -> None:

@@ -2,7 +2,7 @@
 value that we read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from bot.supabase.proof.foreign import foreign_code
 from bot.supabase.proof.write_paths import write_paths
 from bot.supabase.reading import reading
 from tests.export.conftest import Taken
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 _USERS = """
 CREATE SCHEMA auth;
@@ -64,8 +65,8 @@ BEGIN IF current_user = 'postgres' THEN RAISE 'it ran'; END IF; RETURN true; END
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "foreign_code_template") as template:
         template.server.sql("DROP ROLE IF EXISTS app_role; CREATE ROLE app_role", "template1")
         template.server.sql(_USERS, template.dbname)
         yield template
@@ -108,6 +109,7 @@ async def take(taken: Taken) -> dict[str, bytes]:
     return taken.files()
 
 
+@on_the_newest
 async def test_code_in_an_index_changes_no_value_and_gains_no_right(source: Company, tmp_path: Path) -> None:
     """Every file is byte for byte what it is without that code; nobody is a member of more roles, nothing was sent."""
     as_app(source, *(TABLE.format(name) for name in "abp"), STEP)
@@ -132,6 +134,7 @@ async def test_code_in_an_index_changes_no_value_and_gains_no_right(source: Comp
     assert heard == []
 
 
+@on_the_newest
 async def test_settings_that_change_while_a_table_is_read_end_the_export_by_its_name(taken: Taken) -> None:
     """What planning first does not settle, as with statistics, is found behind the last row: no file is believed."""
     as_app(
@@ -158,6 +161,7 @@ async def test_settings_that_change_while_a_table_is_read_end_the_export_by_its_
     assert b"0.3333333333333333" in taken.files()["app_b.json"]
 
 
+@on_the_newest
 async def test_a_large_table_read_in_spans_is_not_believed_either(taken: Taken) -> None:
     """Chunks are written as they come; the file gets its name only when the settings were found unchanged."""
     as_app(
@@ -176,6 +180,7 @@ async def test_a_large_table_read_in_spans_is_not_believed_either(taken: Taken) 
     assert not (taken.directory / "app_big.json").exists()
 
 
+@on_the_newest
 async def test_a_domains_check_never_runs_to_look_at_a_value(taken: Taken) -> None:
     """A value is taken apart, and never read back, to know whether it comes back."""
     as_app(
@@ -195,6 +200,7 @@ async def test_a_domains_check_never_runs_to_look_at_a_value(taken: Taken) -> No
     )
 
 
+@on_the_newest
 async def test_a_view_called_cron_job_is_not_pg_crons_table(source: Company) -> None:
     """Nor is a table of somebody else: neither is read."""
     source.server.sql(
@@ -274,6 +280,7 @@ async def test_foreign_code_is_listed_by_name_and_owner(source: Company) -> None
     )
 
 
+@on_the_newest
 async def test_a_source_without_foreign_code_passes_and_a_superuser_is_warned(source: Company) -> None:
     """Nothing holds such code where the connection string is a superuser's."""
     for dsn, verdicts in ((source.dsn, ["pass"]), (source.admin_dsn, ["pass", "warn"])):
@@ -284,6 +291,7 @@ async def test_a_source_without_foreign_code_passes_and_a_superuser_is_warned(so
     assert found[-1].check == "superuser-role"
 
 
+@on_the_newest
 async def test_the_snapshot_is_never_held_by_a_session_that_reads_tables(source: Company) -> None:
     """Whoever reads borrows it; what they meet cannot end it or change what it sees."""
     as_app(source, STEP, TABLE.format("a"), "CREATE INDEX ON app.a ((id + app.step(1)))")

@@ -9,6 +9,7 @@ import pytest
 from bot.artifacts import tables
 from bot.rehearsal.company import Company
 from bot.supabase.database import query
+from tests.export.conftest import Taken
 from tests.export.every_type import original, restored
 
 Session = psycopg.Connection[tuple[Any, ...]]
@@ -22,26 +23,22 @@ def reader(database: Company) -> Iterator[Session]:
         yield session
 
 
-async def test_every_table_of_the_company_comes_back_whole(taken: Any, reader: Session) -> None:
+def test_every_table_of_the_company_comes_back_whole(exported: Taken, reader: Session) -> None:
     """All its awkward types and values: none is lost, none is changed."""
-    await taken.take()
-
-    described = taken.metadata
+    described = exported.metadata
     assert described.totals.tables > 45
     for key, table in described.tables.items():
-        lines = [line.decode() for line in tables.rows(taken.directory / table.file)]
+        lines = [line.decode() for line in tables.rows(exported.directory / table.file)]
         back = sorted(row for [row] in reader.execute(restored(table), [lines]))
         there = sorted(row for [row] in reader.execute(original(table, partitioned=table.table == "events")))
         assert back == there, key
 
 
-async def test_only_what_needs_it_is_written_as_text(taken: Any) -> None:
+def test_only_what_needs_it_is_written_as_text(exported: Taken) -> None:
     """Ordinary jsonb and arrays stay readable."""
-    await taken.take()
-
     as_text = {
         f"{key}.{column.name}"
-        for key, table in taken.metadata.tables.items()
+        for key, table in exported.metadata.tables.items()
         for column in table.columns
         if column.encoding == "text"
     }
@@ -63,7 +60,7 @@ async def test_json_with_raw_newlines_stays_one_line_a_row(taken: Any, reader: S
         "INSERT INTO public.pretty VALUES (1, E'{\\n  \"a\": 1\\n}', ARRAY[E'[\\r\\n1]'::json]), (2, NULL, NULL)"
     )
 
-    await taken.take()
+    await taken.take(include_schemas=["public"])
 
     assert [line.decode() for line in tables.rows(taken.directory / "pretty.json")] == [
         r'{"id":1,"doc":"{\n  \"a\": 1\n}","docs":"{\"[\r\n1]\"}"}',

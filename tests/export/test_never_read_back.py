@@ -1,6 +1,6 @@
 """Values whose types run code or raise when they are read: looking at them does neither, and they come out whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,7 +12,8 @@ from bot.rehearsal.company import Company
 from tests.export.conftest import Taken
 from tests.export.every_type import original
 from tests.export.loading import psql
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 _TYPES = """
 CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY);
@@ -62,8 +63,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA app TO postgres;
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "never_read_back_template") as template:
         server, dbname = template.server, template.dbname
         server.sql("CREATE ROLE gone", dbname)
         for statements in (_TYPES, _BLOCKS, _NOT_NULL, _NESTED):
@@ -93,6 +94,7 @@ async def test_looking_at_a_value_runs_no_rule_and_never_raises(source: Company,
     )
 
 
+@on_the_newest
 async def test_what_json_would_lose_is_found_at_any_depth_and_comes_back(source: Company, tmp_path: Path) -> None:
     """In arrays of a domain over an array, and in composites of composites; what loses nothing stays readable."""
     taken = Taken(source, tmp_path)

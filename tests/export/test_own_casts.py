@@ -1,6 +1,6 @@
 """A type with casts of its own, or of a superuser's: they may say anything, and the value comes back all the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from bot.rehearsal.company import Company
 from tests.export.conftest import Taken
 from tests.export.every_type import original
 from tests.export.loading import psql
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 _TYPES = """
 CREATE SCHEMA app;
@@ -69,8 +70,8 @@ CAST = {
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "own_casts_template") as template:
         template.server.sql("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY)", template.dbname)
         template.server.sql(
             "GRANT USAGE ON SCHEMA auth TO postgres; GRANT SELECT ON auth.users TO postgres", template.dbname
@@ -117,6 +118,7 @@ async def test_the_files_hold_what_the_types_write_and_not_what_their_casts_say(
     }  # fmt: skip
 
 
+@on_the_newest
 async def test_the_printed_sql_puts_every_value_back_whatever_its_casts_say(source: Company, tmp_path: Path) -> None:
     """Each is read by its type's input function, and the digest of the restored table is that of the file."""
     taken = Taken(source, tmp_path)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.export.conftest import Taken
+
 READER = """
 const fs = require('fs'), path = require('path'), dir = process.argv[1]
 const metadata = JSON.parse(fs.readFileSync(path.join(dir, 'metadata.json'), 'utf8'))
@@ -42,25 +44,23 @@ def strictly(path: Path) -> Any:
     return found
 
 
-async def test_every_file_is_an_array_of_as_many_objects_as_metadata_counts(taken: Any) -> None:
+def test_every_file_is_an_array_of_as_many_objects_as_metadata_counts(exported: Taken) -> None:
     """By the keys of `tables`, which are the files' names."""
-    await taken.take()
-
-    metadata = strictly(taken.directory / "metadata.json")
+    metadata = strictly(exported.directory / "metadata.json")
     assert len(metadata["tables"]) > 45
     for name, table in metadata["tables"].items():
-        rows = strictly(taken.directory / f"{name}.json")
+        rows = strictly(exported.directory / f"{name}.json")
         assert isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         assert len(rows) == table["rowCount"]
-    assert len(strictly(taken.directory / "auth_users.json")) == metadata["authUsers"]["rowCount"]
+    assert len(strictly(exported.directory / "auth_users.json")) == metadata["authUsers"]["rowCount"]
     assert metadata["exportedAt"].endswith("Z")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node; the test above reads the same in Python")
-async def test_a_script_in_node_reads_them(taken: Any) -> None:
+async def test_a_script_in_node_reads_them(exported: Taken) -> None:
     """With JSON.parse itself."""
-    await taken.take()
-
-    node = await asyncio.create_subprocess_exec("node", "-e", READER, taken.directory, stdout=asyncio.subprocess.PIPE)
+    node = await asyncio.create_subprocess_exec(
+        "node", "-e", READER, exported.directory, stdout=asyncio.subprocess.PIPE
+    )
     told, _ = await node.communicate()
     assert json.loads(told) == []

@@ -16,6 +16,7 @@ from bot.commands.restore_sql import restore_sql
 from bot.errors import RecordDamaged, UsageError
 from bot.rehearsal.company import Company
 from bot.supabase.database import query
+from tests.export.conftest import Taken
 from tests.export.every_type import original
 from tests.export.loading import psql
 
@@ -47,6 +48,12 @@ def rows_of(company: Company, metadata: Any) -> dict[str, list[bytes]]:
             key: sorted(row for [row] in session.execute(original(table, partitioned=table.table == "events")))
             for key, table in metadata.tables.items()
         }
+
+
+@pytest.fixture
+def bundle(exported: Taken, tmp_path: Path) -> Taken:
+    """The company's, which a test may damage."""
+    return Taken(exported.database, Path(shutil.copytree(exported.directory, tmp_path / "bundle")))
 
 
 @pytest.fixture
@@ -94,11 +101,10 @@ async def test_every_table_is_loaded_into_an_empty_copy_of_the_schema(taken: Any
 
 
 @pytest.mark.parametrize("damage", ["a row less", "another value", "a row there before"])
-async def test_what_is_not_the_export_is_not_loaded(taken: Any, emptied: Company, damage: str) -> None:
+async def test_what_is_not_the_export_is_not_loaded(bundle: Taken, emptied: Company, damage: str) -> None:
     """Count and digest are compared at the end, and all is undone."""
-    await taken.take(include_schemas=["public"])
-    described = taken.metadata
-    file = taken.directory / "settings.json"
+    described = bundle.metadata
+    file = bundle.directory / "settings.json"
     if damage == "a row less":
         file.write_text('[\n{"name":"site","value":"a company"}\n]\n')
     elif damage == "another value":
@@ -114,12 +120,11 @@ async def test_what_is_not_the_export_is_not_loaded(taken: Any, emptied: Company
 
 
 async def test_the_command_prints_it_for_a_bundle_wherever_it_lies(
-    taken: Any, emptied: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    exported: Taken, emptied: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its path may hold spaces and quotes; what psql cannot be told is refused, as is a table that is not there."""
-    await taken.take(include_schemas=["public"])
     moved = tmp_path / "a 'bundle' \\ of \"ours\""
-    await asyncio.to_thread(shutil.copytree, taken.directory, moved)
+    await asyncio.to_thread(shutil.copytree, exported.directory, moved)
 
     assert restore_sql(None, "public.settings", moved) == restore_sql(None, "settings", moved) == 0
 
@@ -127,21 +132,20 @@ async def test_the_command_prints_it_for_a_bundle_wherever_it_lies(
     assert by_name == by_key
     assert await psql(emptied.admin_dsn, by_key) == (0, "")
     assert emptied.server.sql("SELECT count(*) FROM public.settings", emptied.dbname) == [
-        (taken.metadata.tables["settings"].row_count,)
+        (exported.metadata.tables["settings"].row_count,)
     ]
     with pytest.raises(UsageError, match="The bundle has no table nowhere; nothing was printed"):
         restore_sql(None, "nowhere", moved)
     with pytest.raises(UsageError, match="contains a line break"):
-        restore.restore_sql(taken.metadata, taken.metadata.tables["settings"], "a\nb")
+        restore.restore_sql(exported.metadata, exported.metadata.tables["settings"], "a\nb")
     (moved / "metadata.json").write_text("{")
     with pytest.raises(RecordDamaged, match=r"metadata\.json is damaged"):
         restore_sql(None, "settings", moved)
 
 
-async def test_a_type_that_is_none_is_not_printed(taken: Any) -> None:
+def test_a_type_that_is_none_is_not_printed(exported: Taken) -> None:
     """A bundle from somebody else cannot make psql do anything but load."""
-    await taken.take(include_schemas=["public"])
-    described = taken.metadata
+    described = exported.metadata
     table = described.tables["settings"]
     for of in (
         "text); DROP TABLE public.orders; --",

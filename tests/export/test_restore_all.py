@@ -1,6 +1,6 @@
 """A whole bundle is loaded into an empty copy of its schema by somebody who owns the copy and is nothing more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from bot.errors import UsageError
 from bot.rehearsal.company import Company
 from tests.export.conftest import Taken
 from tests.export.loading import psql
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 _ROLE = "plain_owner"
 _SCHEMA = """
@@ -75,9 +76,9 @@ _TABLES = (
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
     """Without a row: the schema as its owner has it."""
-    with small_world(request.param) as template:
+    with fresh(worlds(request.param), "restore_all_template") as template:
         server, dbname = template.server, template.dbname
         server.sql(f"DROP ROLE IF EXISTS {_ROLE}; CREATE ROLE {_ROLE} LOGIN PASSWORD '{server.password}'")
         server.sql(
@@ -164,6 +165,7 @@ async def test_a_plain_owner_restores_everything(taken: Taken, source: Company, 
     assert shape(empty) == before == shape(source)
 
 
+@on_the_newest
 async def test_a_copy_without_a_schema_takes_the_rest(taken: Taken, source: Company, empty: Company) -> None:
     """As a new home without Supabase's own schemas: neither the tables of `auth` nor the keys to them are there."""
     await taken.take()
@@ -176,6 +178,7 @@ async def test_a_copy_without_a_schema_takes_the_rest(taken: Taken, source: Comp
     assert rows(empty, tables) == rows(source, tables)
 
 
+@on_the_newest
 async def test_an_error_anywhere_leaves_the_copy_as_it_was(taken: Taken, empty: Company) -> None:
     """A row that a key does not allow: the key is named, nothing is loaded and everything is in force again."""
     before = shape(empty)
@@ -196,6 +199,7 @@ async def test_an_error_anywhere_leaves_the_copy_as_it_was(taken: Taken, empty: 
     assert not any(rows(empty).values())
 
 
+@on_the_newest
 async def test_the_command_prints_all_of_a_bundle(
     taken: Taken, source: Company, empty: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,6 @@
 """Every sequence goes on where it was, by its own name, whoever owns it and whatever was set and not handed out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from tests.export.conftest import Taken
 from tests.export.loading import psql
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 CASE = Path(__file__).with_name("two_sequences.sql")
 
@@ -52,8 +53,8 @@ ALTER TABLE public.parted ATTACH PARTITION public.was_alone FOR VALUES FROM (0) 
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "sequences_template") as template:
         template.server.sql(_SOURCE, template.dbname)
         with psycopg.connect(template.dsn, autocommit=True) as owner:
             owner.execute(CASE.read_bytes())
@@ -96,6 +97,7 @@ def states(company: Company) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         }  # fmt: skip
 
 
+@on_the_newest
 async def test_each_is_exported_as_it_holds_itself(source: Company, tmp_path: Path) -> None:
     """Also one in a schema without tables, and one whose value was set and not handed out; none twice under one key."""
     taken = Taken(source, tmp_path)
@@ -127,6 +129,7 @@ async def test_each_goes_on_where_it_was_after_a_restore(source: Company, copy: 
     assert states(copy) == states(source)
 
 
+@on_the_newest
 async def test_the_sql_of_one_table_sets_those_that_its_columns_own(
     source: Company, copy: Company, tmp_path: Path
 ) -> None:
@@ -145,6 +148,7 @@ async def test_the_sql_of_one_table_sets_those_that_its_columns_own(
     assert after == {name: wanted[name] if name in owned else before[name] for name in before}
 
 
+@on_the_newest
 async def test_one_that_is_not_there_stops_the_restore(source: Company, copy: Company, tmp_path: Path) -> None:
     """In a sentence that names it, and no row is loaded."""
     taken = Taken(source, tmp_path)
@@ -162,6 +166,7 @@ async def test_one_that_is_not_there_stops_the_restore(source: Company, copy: Co
     assert copy.server.sql("SELECT count(*) FROM public.orders", copy.dbname) == [(0,)]
 
 
+@on_the_newest
 async def test_one_that_our_role_may_not_read_comes_with_the_grant(source: Company) -> None:
     """And with that for its schema, though no table is in it."""
     source.server.sql(

@@ -1,6 +1,6 @@
 """What the metadata say of a type beyond its name, of the table's CHECKs, and of whether a column has any value."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import pytest
 from bot.artifacts.metadata import Check, Column, CompositeField
 from bot.rehearsal.company import Company
 from tests.export.conftest import Taken
-from tests.freeze.servers import VERSIONS, fresh, small_world
+from tests.export.versions import on_the_newest
+from tests.freeze.servers import VERSIONS, fresh
 
 _SOURCE = """
 CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY);
@@ -48,8 +49,8 @@ CREATE TABLE app.big AS
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def small(request: pytest.FixtureRequest) -> Iterator[Company]:
-    with small_world(request.param) as template:
+def small(request: pytest.FixtureRequest, worlds: Callable[[str], Company]) -> Iterator[Company]:
+    with fresh(worlds(request.param), "type_details_template") as template:
         template.server.sql(_SOURCE, template.dbname)
         yield template
 
@@ -104,6 +105,7 @@ async def test_types_and_checks_are_told_in_full(source: Company, tmp_path: Path
     assert taken.metadata.tables["app_bare"].checks == ()
 
 
+@on_the_newest
 async def test_whether_a_column_has_any_value_is_known_of_every_row(source: Company, tmp_path: Path) -> None:
     """Of small tables, big ones and partitions; a composite of NULLs and a JSON null are values."""
     taken = Taken(source, tmp_path)
