@@ -243,20 +243,38 @@ def table_of_all(reader: Session) -> Session:
     return reader
 
 
-@settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck))
-@given(pools=st.tuples(*(st.lists(texts, min_size=4, max_size=8) for texts in BASES.values())), seed=st.integers())
-def test_any_values_come_back(
-    table_of_all: Session, beside: Callable[[], Any], pools: tuple[list[str], ...], seed: int
-) -> None:
-    """Some twenty thousand in all, of 24 types in five shapes each."""
+def assert_come_back(table_of_all: Session, taken: Any, pools: tuple[list[str], ...], seed: int) -> None:
     chance = random.Random(seed)
     table_of_all.execute("TRUNCATE every.all_of_them")
     for _ in range(ROWS):
         texts = {f"{shape}_{n}": text for n, pool in enumerate(pools) for shape, text in made_of(chance, pool).items()}
         insert(table_of_all, "all_of_them", {name: (COLUMNS[name], text) for name, text in texts.items()})
 
-    taken = beside()
     asyncio.run(taken.take(include_schemas=["every"]))
 
     assert assert_back(table_of_all, taken) == ROWS * len(COLUMNS)
     asyncio.run(assert_loaded(table_of_all, taken))
+
+
+any_values = given(
+    pools=st.tuples(*(st.lists(texts, min_size=4, max_size=8) for texts in BASES.values())), seed=st.integers()
+)
+
+
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@any_values
+def test_any_values_come_back(
+    table_of_all: Session, beside: Callable[[], Any], pools: tuple[list[str], ...], seed: int
+) -> None:
+    """Some six thousand in all, of 24 types in five shapes each."""
+    assert_come_back(table_of_all, beside(), pools, seed)
+
+
+@pytest.mark.all
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@any_values
+def test_many_values_come_back(
+    table_of_all: Session, beside: Callable[[], Any], pools: tuple[list[str], ...], seed: int
+) -> None:
+    """The same, some sixty thousand."""
+    assert_come_back(table_of_all, beside(), pools, seed)
