@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from bot.rehearsal.company import Company, build
-from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.company import Company
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from tests import preloaded
 from tests.preloaded import Forked
 
 ROOT = Path(__file__).parents[2]
-KILLS = 5
+KILLS = 3
 ALL_KILLS = 50
 MOVES = (
     "INSERT INTO public.big SELECT max(id) + 1, 'one more' FROM public.big",
@@ -29,15 +29,15 @@ MOVES = (
 
 
 @pytest.fixture(scope="module")
-def alone() -> Iterator[Company]:
+def alone(two_companies: Resting) -> Iterator[Company]:
     """A server on which nobody else takes transaction ids, with tables enough for an export to take a while."""
-    with EmbeddedPostgres(settings={"autovacuum": "off"}) as server:
-        company = build(server, users=132, rows=600, dbname="company")
-        for name, rows in (("big", 120_000), ("middle", 30_000)):
+    with EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies) as server:
+        company = Company(server=server, dbname="small_company")
+        for name, rows in (("big", 40_000), ("middle", 10_000)):
             server.sql(
                 f"CREATE TABLE public.{name} AS SELECT i AS id, repeat(md5(i::text), 8) AS body"
                 f" FROM generate_series(1, {rows}) i",
-                "company",
+                company.dbname,
             )
         yield company
 

@@ -10,8 +10,8 @@ import pytest
 from psycopg import sql
 
 from bot.errors import ServiceRefused, ServiceUnreachable
-from bot.rehearsal.company import Company, build
-from bot.rehearsal.postgres import EmbeddedPostgres
+from bot.rehearsal.company import Company
+from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from bot.supabase.export import snapshot as held
@@ -226,18 +226,21 @@ async def test_its_locks_are_gone_when_it_is_given_back(database: Company, write
     await writer.execute("ALTER TABLE public.orders ADD COLUMN later integer")
 
 
-def make_tables(server: EmbeddedPostgres, number: int) -> None:
+def make_tables(company: Company, number: int) -> None:
     """In a schema of their own, a few at a time: making them takes locks as well."""
-    server.sql(f"CREATE SCHEMA many_{number}")
+    server, dbname = company.server, company.dbname
+    server.sql(f"CREATE SCHEMA many_{number}", dbname)
     for first in range(0, number, 50):
-        server.sql("".join(f"CREATE TABLE many_{number}.t_{n} (id integer);" for n in range(first, first + 50)))
+        tables = "".join(f"CREATE TABLE many_{number}.t_{n} (id integer);" for n in range(first, first + 50))
+        server.sql(tables, dbname)
 
 
-async def test_a_server_without_room_for_the_locks_is_one_sentence() -> None:
+async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies: Resting) -> None:
     """With what fixes it; and with a little more room, fewer sessions than asked for are enough."""
-    with EmbeddedPostgres(settings={"max_locks_per_transaction": "10", "max_connections": "20"}) as server:
-        company = build(server, users=60, rows=100)
-        make_tables(server, 400)
+    few_locks = {"max_locks_per_transaction": "10", "max_connections": "20"}
+    with EmbeddedPostgres(settings=few_locks, like=two_companies) as server:
+        company = Company(server=server, dbname="small_company")
+        make_tables(company, 400)
         database = Database(company.dsn)
         async with hold_snapshot(
             database, partial(read_catalog, selection=Selection(include_schemas=["storage"], exclude_tables=[]))
@@ -247,7 +250,7 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence() -> None:
             assert many.most_sessions == 1
             async with many.borrow("export-1"):
                 pass
-        make_tables(server, 3_000)
+        make_tables(company, 3_000)
         with pytest.raises(ServiceRefused) as caught:
             async with hold_snapshot(database, read_catalog):
                 raise AssertionError("no snapshot may come of it")
