@@ -15,7 +15,6 @@ from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
 from tests import preloaded
 
-pytestmark = pytest.mark.usefixtures("hasty")
 Prove = Callable[[], Awaitable[tuple[int, dict[str, str]]]]
 Doctor = Callable[..., Awaitable[tuple[int, str]]]
 _HOLDS = {

@@ -23,7 +23,6 @@ from bot.supabase.locks import SourceLock
 from bot.supabase.source import SupabaseSource
 from tests.freeze.catalogs import world_of
 
-pytestmark = pytest.mark.usefixtures("hasty")
 STAYS = (
     "The schema cutover_freeze is left. Its hook allows everything. Whether the API has reloaded is not known: no "
     "key is set."
