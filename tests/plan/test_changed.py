@@ -1,10 +1,14 @@
 """A value with some of its fields changed."""
 
 import dataclasses
+import functools
+import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 
+import bot.plan
 from bot.plan.changed import replace
 
 from .histories import night_at
@@ -24,3 +28,13 @@ def test_a_field_that_is_none_is_refused() -> None:
     slip: dict[str, Any] = {"hapened": 7}
     with pytest.raises(TypeError, match=r"^Run has no fields \['hapened'\]$"):
         replace(night_at("opened").run, **slip)
+
+
+def test_a_value_of_the_core_is_nothing_but_its_fields() -> None:
+    """Nothing is checked or computed when one is made, and nothing is kept beside the fields: they can be copied."""
+    for found in pkgutil.walk_packages(bot.plan.__path__, "bot.plan."):
+        for name, value in vars(importlib.import_module(found.name)).items():
+            if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == found.name:
+                own = vars(value)
+                assert not {"__post_init__", "__slots__"} & own.keys(), name
+                assert not any(isinstance(attribute, functools.cached_property) for attribute in own.values()), name
