@@ -201,9 +201,10 @@ def _urgency(run: Run, post: posts.Post) -> int:
 def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader | LeaveReminder]:
     """`header` is False while a gate, an alarm or a summary is to be posted: the header shows where they are."""
     board, *others = run.deliveries.values()
-    for delivery in sorted(others, key=lambda d: d.post.key != run.gate_key):
-        if _is_stale(run, delivery):
-            yield _redraw(run, delivery)
+    gate = run.gate_key
+    stale = [delivery for delivery in others if _is_stale(run, delivery)]
+    for delivery in sorted(stale, key=lambda d: d.post.key != gate):
+        yield _redraw(run, delivery)
     if board.stands and not run.pinned:
         yield PinHeader(key=f"{board.post.key}/pin", ts=board.ts)
     if retention.owes_reminder(run):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.plan.plan import Plan
@@ -97,12 +98,20 @@ def _near(text: str, plan: Plan) -> str | None:
     if not words or len(words) > _NEAR_MISS_WORDS:
         return None
     runs = {"-".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(i + 2, len(words)) + 1)}
-    close = {
-        signal: max(difflib.SequenceMatcher(a=run, b=signal, autojunk=False).ratio() for run in runs)
-        for signal in plan.signals
-    }
+    close = {signal: _likeness(runs, signal) for signal in plan.signals}
     best = max(close, key=lambda signal: close[signal])
     return plan.signals[best].name if close[best] >= _NEAR_ENOUGH else None
+
+
+def _likeness(runs: Collection[str], signal: str) -> float:
+    """Of the one that is most like it."""
+    matcher = difflib.SequenceMatcher(b=signal, autojunk=False)
+    best = 0.0
+    for run in runs:
+        matcher.set_seq1(run)
+        if matcher.quick_ratio() > best:  # no ratio is above it
+            best = max(best, matcher.ratio())
+    return best
 
 
 def may_signal(text: str, plan: Plan) -> bool:

@@ -51,7 +51,7 @@ MAY = (ADA, OPS)
 RUN = "20261127-ab12"
 SECRET = "the-signing-secret-of-a-stage"
 TRANSPORTS = ("Socket Mode", "HTTP")
-_SECONDS = 20
+_SECONDS = 180
 
 
 class _Wall:

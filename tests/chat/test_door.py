@@ -65,7 +65,7 @@ async def strangers(http: HttpListener, number: int, *said: bytes) -> AsyncItera
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(180):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -86,7 +86,7 @@ async def test_a_flood_of_half_requests_keeps_slack_from_nothing(http: HttpListe
         for n in range(3):
             message = MESSAGE | {"event": MESSAGE["event"] | {"ts": f"1700000002.00000{n}"}}  # type: ignore[operator]
             body = json.dumps(message).encode()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 assert (await sent(http, body, signed(body)))[0] == 200
             assert http.connections <= MOST
     assert len(ear.heard) == 3

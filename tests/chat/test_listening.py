@@ -55,7 +55,7 @@ class Ear:
         self._stirred.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(180):
             while not condition():
                 self._stirred.clear()
                 await self._stirred.wait()
@@ -214,7 +214,7 @@ async def test_what_ends_the_guard_of_the_socket_is_told(
         raise bug
 
     monkeypatch.setattr(listener, "_answers", broken)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(180):
         while not ear.failures:  # noqa: ASYNC110  # the guard tells nobody else
             await asyncio.sleep(0.01)
     assert ear.failures == [bug]

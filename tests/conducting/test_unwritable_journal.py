@@ -66,7 +66,7 @@ def test_while_a_gate_waits(happening: Happening) -> None:
         before, world.full = conductor.run, True
         with contextlib.suppress(CutoverError):
             await happening(world, conductor, watch)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(180):
             with pytest.raises(UsageError, match=_FULL):
                 await conducting
         assert conductor.run == before

@@ -362,7 +362,7 @@ async def _started(world: World) -> AsyncIterator[Conductor]:
 
 
 async def _in_real_time(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(180):
         await until(condition)
 
 

@@ -120,7 +120,7 @@ async def test_who_holds_what_must_be_set_ends_the_thaw_in_a_sentence(
     freeze()
     frozen = world_of(source)
     with held("LOCK TABLE pg_db_role_setting IN SHARE MODE"):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(180):
             with pytest.raises(ServiceRefused) as refused:
                 await thaw(database)
     assert str(refused.value) == (
@@ -160,7 +160,7 @@ async def test_a_schema_in_use_is_left_and_said(
     before = world_of(source)
     freeze()
     with held("CREATE TABLE cutover_freeze.mine ()"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             findings = await thaw(database, None, gateway)
     assert [(finding.check, finding.verdict) for finding in findings] == [
         ("thaw-restored", "pass"),
