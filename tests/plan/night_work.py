@@ -77,8 +77,10 @@ class WorkRules(SourceRules):
         gate = self.world.gate
         if self.world.chart.is_before_the_freeze(gate) or gate not in WORDS:
             return [passed("attested", "So it is said.")]
-        if gate == "stable" and len(source.movements) > self.live_since:
-            return [failed("still-since-live", "The source moved.", "Look at it.", waivable=True)]
+        if gate == "stable":  # what moved before is none of its questions
+            if len(source.movements) > self.live_since:
+                return [failed("still-since-live", "The source moved.", "Look at it.", waivable=True)]
+            return [passed("still-since-live", "Nothing moved.")]
         if gate == "live" and (not source.frozen or not self.witness.is_still):
             moved = list(self.changes()) if run.watched else []
             return [failed("freeze-holds", "The source is not as it was.", "Say `abort`.", moved=moved)]
