@@ -17,6 +17,7 @@ from bot.settings import Settings
 from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
 from docs import generate, screens
+from tests.plan.drawn import drawn
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -44,13 +45,11 @@ def test_what_can_be_accepted_and_what_is_checked_have_different_names() -> None
 
 def test_the_picture_of_the_states_has_every_phase() -> None:
     """docs/states.md draws what the decisions do: each phase is come to, and none but `aborted` is final."""
-    page = (ROOT / "docs/states.md").read_text(encoding="utf-8")  # which is fresh, as another test shows
-    arrows = re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.MULTILINE)
-    drawn = {(Phase(before), Phase(then)): tuple(names.split(", ")) for before, then, names in arrows}
-    assert {then for _, then in drawn} == set(Phase)
-    assert {before for before, _ in drawn} == set(Phase) - {Phase.ABORTED}
-    assert drawn[Phase.DONE, Phase.THAWING] == ("thaw yes",)
-    assert "hold" in drawn[Phase.WAITING, Phase.HELD]
+    picture = drawn()  # of the page, which is fresh, as another test shows
+    assert {then for _, then in picture} == set(Phase)
+    assert {before for before, _ in picture} == set(Phase) - {Phase.ABORTED}
+    assert picture[Phase.DONE, Phase.THAWING] == ("thaw yes",)
+    assert "hold" in picture[Phase.WAITING, Phase.HELD]
 
 
 def test_the_readme_names_every_word_and_every_signal() -> None:

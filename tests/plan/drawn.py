@@ -16,7 +16,7 @@ _ARROW = re.compile(r"^    (\w+) --> (\w+): (.+)$", re.MULTILINE)
 
 
 @cache
-def drawn() -> Mapping[tuple[Phase, Phase], list[str]]:
+def drawn() -> Mapping[tuple[Phase, Phase], tuple[str, ...]]:
     """What leads from one phase to the other: words and reports."""
     arrows = _ARROW.findall(_PAGE.read_text(encoding="utf-8"))
-    return {(Phase(before), Phase(then)): names.split(", ") for before, then, names in arrows}
+    return {(Phase(before), Phase(then)): tuple(names.split(", ")) for before, then, names in arrows}
