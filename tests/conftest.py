@@ -22,6 +22,7 @@ from tests.cost import (  # noqa: F401  # hooks
     pytest_runtest_makereport,
     pytest_terminal_summary,
 )
+from tests.workers import pytest_collection, pytest_collection_modifyitems  # noqa: F401  # hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,47 @@
+"""How a run of tests starts: its workers share what each would else do alone, and what was loaded is kept light."""
+
+from __future__ import annotations
+
+import gc
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """What is loaded stays to the end, so the collector of garbage need not look at it, now or later."""
+    gc.disable()
+    _load_together(session.config)
+    outcome = yield
+    gc.freeze()
+    gc.enable()
+    return outcome
+
+
+def _load_together(config: pytest.Config) -> None:
+    """In a worker of a whole run, all files of tests, each worker from another one on: in a fresh clone pytest rewrites
+    the assertions of each and Hypothesis looks for its constants, and both keep what they found for whoever comes next.
+    """
+    workers = getattr(config, "workerinput", None)
+    if workers is None or config.args != config.getini("testpaths"):
+        return
+    files = sorted(Path(__file__).parent.glob("*/test_*.py"))
+    begin = len(files) * int(workers["workerid"].removeprefix("gw")) // workers["workercount"]
+    for file in files[begin:] + files[:begin]:
+        import_module(".".join(file.relative_to(_ROOT).with_suffix("").parts))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A person's pace in a browser takes longest: whatever the order, those tests begin first, that nobody waits for
+    them alone at the end.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
