@@ -193,7 +193,7 @@ class Conductor:
         if self._stale and "edit" not in self._lanes:
             header = next(iter(self.run.deliveries.values()))
             progress = do.Redraw(key=f"{header.post.key}/progress", delivery=header)
-            if header.stands and progress.rests_as not in self._rests.names:
+            if header.visible and progress.rests_as not in self._rests.names:
                 self._stale = False
                 self._start("edit", progress.key, self._effects.perform(progress))
 

@@ -205,7 +205,7 @@ def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader | LeaveRemi
     stale = [delivery for delivery in others if _is_stale(run, delivery)]
     for delivery in sorted(stale, key=lambda d: d.post.key != gate):
         yield _redraw(run, delivery)
-    if board.stands and not run.pinned:
+    if board.visible and not run.pinned:
         yield PinHeader(key=f"{board.post.key}/pin", ts=board.ts)
     if retention.owes_reminder(run):
         yield LeaveReminder(key=f"{run.run_id}/retention-reminder", look_first=run.reminder.post_at is not None)
@@ -214,7 +214,7 @@ def _edits(run: Run, *, header: bool) -> Iterator[Redraw | PinHeader | LeaveRemi
 
 
 def _is_stale(run: Run, delivery: Delivery) -> bool:
-    return delivery.stands and delivery.shown != display.displayed_state(run, delivery.post)
+    return delivery.visible and delivery.shown != display.displayed_state(run, delivery.post)
 
 
 def _redraw(run: Run, delivery: Delivery) -> Redraw:

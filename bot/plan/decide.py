@@ -226,13 +226,13 @@ def _confirm_edit(run: Run, command: ConfirmEdit, now: datetime) -> Decision:
 
 def _lose_post(run: Run, command: LosePost, now: datetime) -> Decision:
     delivery = run.deliveries.get(command.key)
-    if delivery is None or not delivery.stands or delivery.ts != command.ts:
+    if delivery is None or not delivery.visible or delivery.ts != command.ts:
         return Refusal(sentence=say("This post is not in the channel"))
     return [e.PostLost(at=now, key=command.key, ts=command.ts)]
 
 
 def _report_deletion(run: Run, command: ReportDeletion, now: datetime) -> Decision:
-    lost = [key for key, delivery in run.deliveries.items() if delivery.stands and delivery.ts == command.ts]
+    lost = [key for key, delivery in run.deliveries.items() if delivery.visible and delivery.ts == command.ts]
     return [e.PostLost(at=now, key=key, ts=command.ts) for key in lost]
 
 

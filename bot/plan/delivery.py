@@ -40,5 +40,6 @@ class Delivery:
         return body if isinstance(body, Attached) and self.ts.startswith(_FILE) else None
 
     @property
-    def stands(self) -> bool:
+    def visible(self) -> bool:
+        """It is in the channel."""
         return bool(self.ts) and not self.gone

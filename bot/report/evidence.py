@@ -265,6 +265,6 @@ def _reasons(run: Run, accepted: Mapping[str, e.ReasonAccepted]) -> list[Reason]
     reasons = []
     for name, attention in sorted(run.users.attention.items(), key=lambda item: (-item[1].count, item[0])):
         by = accepted.get(name)
-        stands = by if by is not None and by.set_digest == attention.digest else None
-        reasons.append(Reason(name=name, count=attention.count, todo=attention.todo, accepted=stands))
+        current = by if by is not None and by.set_digest == attention.digest else None
+        reasons.append(Reason(name=name, count=attention.count, todo=attention.todo, accepted=current))
     return reasons

@@ -33,7 +33,7 @@ class Channel:
 
     def post(self, key: str) -> str:
         delivery = self._run.deliveries.get(key)
-        if delivery is None or not delivery.stands:
+        if delivery is None or not delivery.visible:
             return ""
         parent = self._run.deliveries.get(delivery.post.thread or "")
         # A parent that was deleted and posted anew has two threads; Slack finds a message of either by itself.

@@ -94,7 +94,7 @@ class SlackChannel:
 
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         parent = run.deliveries[post.thread] if post.thread is not None else None
-        place = {"thread_ts": parent.ts} if parent is not None and parent.stands else {}
+        place = {"thread_ts": parent.ts} if parent is not None and parent.visible else {}
         if isinstance(post.body, Attached):
             shared = await self._attach(run, post.key, post.body, place.get("thread_ts"))
             if isinstance(shared, str):

@@ -122,10 +122,10 @@ class Guard:
         )
 
 
-async def stands(session: Session) -> bool:
+async def is_set(session: Session) -> bool:
     """Somebody of ours holds the guard: a probe that touches a table would wait for it."""
     with translated("whether the hard guard is set could not be looked up"):
-        row = await (await session.execute(query("guard_stands"))).fetchone()
+        row = await (await session.execute(query("guard_is_set"))).fetchone()
     return row == (True,)
 
 

@@ -331,7 +331,7 @@ def test_whoever_deletes_every_header_has_the_last_word() -> None:
 
     def delete(run: Run) -> None:
         ts = run.deliveries[header].ts
-        if ts and world.stands(header, ts):
+        if ts and world.shows(header, ts):
             world.delete(header)
         goes_on(run)
 

@@ -202,7 +202,7 @@ class World:
 
     # The channel
 
-    def stands(self, key: str, ts: str) -> bool:
+    def shows(self, key: str, ts: str) -> bool:
         return self._ts.get(key) == ts
 
     def delete(self, key: str) -> None:
@@ -340,7 +340,7 @@ class _Channel:
     async def post(self, run: Run, post: Post, headway: Headway | None, head: tuple[int, str]) -> str:
         displayed_state = display.displayed_state(run, post)
         parent = run.deliveries[post.thread] if post.thread is not None else None
-        if parent is not None and parent.stands and not self.world.stands(parent.post.key, parent.ts):
+        if parent is not None and parent.visible and not self.world.shows(parent.post.key, parent.ts):
             raise LOST_MESSAGE
 
         def store() -> str:
@@ -357,7 +357,7 @@ class _Channel:
         return await self.world.effect("find", lambda: self.world._ts.get(key), AWAY)
 
     async def redraw(self, run: Run, post: Post, ts: str, headway: Headway | None, head: tuple[int, str]) -> None:
-        if not self.world.stands(post.key, ts):
+        if not self.world.shows(post.key, ts):
             raise LOST_MESSAGE
         displayed_state = display.displayed_state(run, post)
         self.world.edited.append((post.key, asyncio.get_running_loop().time()))

@@ -420,7 +420,7 @@ def test_the_report_of_a_purged_run_says_so(planted: Planted, capsys: Any) -> No
     assert report(None, None) == 0
     page = (planted.directory / files.REPORT).read_text()
     assert "The data of people was removed from this directory on" in page
-    assert "not told any more: undo.jsonl was purged" in page
+    assert "not known any more: undo.jsonl was purged" in page
     assert WHY in page
     assert found(planted.directory, planted.values) == set()
 

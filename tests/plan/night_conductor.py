@@ -220,16 +220,16 @@ class Conductor(Model, RuleBasedStateMachine):
                     self.dispatch(IntendPost(key=key))
                 displayed_state = display.displayed_state(self.alive, delivery.post)
                 parent = self.alive.deliveries.get(delivery.post.thread or "")
-                if parent is not None and parent.stands and not self.stands(parent):
+                if parent is not None and parent.visible and not self.shows(parent):
                     self.lose(parent, told=arrives and told)
                 elif arrives:
-                    self.witness.stands(delivery.post, self.tick())
+                    self.witness.posted(delivery.post, self.tick())
                     self.world.channel[key] = self.new_ts()
                     self.world.stood.setdefault(key, self.world.channel[key])
                     if told:
                         self.dispatch(ConfirmPost(key=key, ts=self.world.channel[key], displayed_state=displayed_state))
             case do.Redraw(delivery=delivery):
-                if not self.stands(delivery):
+                if not self.shows(delivery):
                     self.lose(delivery, told=arrives and told)
                 elif arrives and told:
                     self.dispatch(
@@ -242,7 +242,7 @@ class Conductor(Model, RuleBasedStateMachine):
             case do.PinHeader(ts=ts):
                 header = self.alive.deliveries[f"{RUN_ID}/header"]
                 assert ts == header.ts
-                if not self.stands(header):
+                if not self.shows(header):
                     self.lose(header, told=arrives and told)
                 elif arrives and told:
                     self.dispatch(ConfirmPin())
@@ -255,7 +255,7 @@ class Conductor(Model, RuleBasedStateMachine):
         if self.world.reminders and told:
             self.dispatch(ConfirmReminder(id="Q1"))
 
-    def stands(self, delivery: do.Delivery) -> bool:
+    def shows(self, delivery: do.Delivery) -> bool:
         return self.world.channel.get(delivery.post.key) == delivery.ts
 
     def lose(self, delivery: do.Delivery, *, told: bool) -> None:

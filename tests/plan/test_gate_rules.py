@@ -595,7 +595,7 @@ def _guard_timers(night: Night) -> list[str]:
     return [timer.name for timer in timers(night.run, timedelta(minutes=15)) if timer.chore == "guard"]
 
 
-def test_the_guard_stands_from_the_proof_to_the_check_of_the_export() -> None:
+def test_the_guard_is_set_from_the_proof_to_the_check_of_the_export() -> None:
     """Only where the settings want it; a loss and its end are told once each."""
     night = _night(hold_locks=True)
     stands = ReportGuard(since=START, tables=40, unguarded=("auth.secrets",))

@@ -462,7 +462,7 @@ def test_a_list_that_was_deleted_is_posted_anew_also_while_its_gate_is_on_offer(
     key = posts.checklist_key(night.run.run_id, "readiness", 1)
     night.do(ReportDeletion(ts=night.run.deliveries[key].ts))
     night.talk()
-    assert night.run.deliveries[key].stands
+    assert night.run.deliveries[key].visible
 
 
 def test_a_reminder_is_over_with_the_offer_that_it_was_about() -> None:

@@ -122,7 +122,7 @@ class Notes:
         (self.members_word.add if member else self.members_word.discard)(ts)
         (self.approvers_word.add if approver else self.approvers_word.discard)(ts)
 
-    def stands(self, post: Post, now: datetime) -> None:
+    def posted(self, post: Post, now: datetime) -> None:
         """A post came to stand in the channel."""
         self.holds("no-effect-twice", post.key not in self.stood or post.key in self.deleted, post.key)
         self.deleted.discard(post.key)

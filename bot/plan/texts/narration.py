@@ -309,7 +309,7 @@ def now(run: Run, channel: str) -> Text:
 
 def _is_posted(run: Run) -> bool:
     post = run.deliveries.get(run.gate_key)
-    return post is not None and (post.stands or post.gone)
+    return post is not None and (post.visible or post.gone)
 
 
 def _waits(run: Run, channel: str) -> Text:

@@ -115,7 +115,7 @@ def pressed(body: Mapping[str, Any], *, channel: str, run_id: str) -> Hear | Non
     """What somebody said by pressing a button in `channel`; None, with a line in the log, when it is not about this
     run or makes no sense.
 
-    It stands in no thread: the answer goes to the gate at hand, also when an old button was pressed.
+    It is in no thread: the answer goes to the gate at hand, also when an old button was pressed.
     """
     try:
         press = Press.model_validate(body)

@@ -1,4 +1,4 @@
-"""The header of a run, the one post that is edited all night: where the run stands, what comes next, and the way back.
+"""The header of a run, the one post that is edited all night: what the run is doing, what comes next, and the way back.
 Pure.
 """
 

@@ -1,7 +1,7 @@
 """How every post looks: a view of the run as blocks, as the same in plain text, and as metadata. Pure.
 
 `render` is called when a post is made and again whenever it moves, and reads nothing but the run: so a message can
-always be drawn anew. What people need in order to decide stands in the message itself; `text` says all of it too.
+always be drawn anew. What people need in order to decide is in the message itself; `text` says all of it too.
 The metadata is for machines and keeps its names: run_id, key, checkpoint, status, and the counts where they apply.
 """
 

@@ -60,7 +60,7 @@ async def api_refuses(session: Session, gateway: Gateway | None, layers: Layers)
         text = "The public API was not tested: no key is set."
         return Api(finding=warned(check, text, "Set SUPABASE_SERVICE_ROLE_KEY."), refuses=False)
     try:
-        guarded = await guard.stands(session)
+        guarded = await guard.is_set(session)
         answers = await api_writes(session, gateway, guarded=guarded)
         for _ in range(_RELOAD_TRIES if layers.hook == GATE and not guarded else 0):
             if answers is None or set(answers.codes.values()) <= {READ_ONLY}:

@@ -46,7 +46,7 @@ async def fresh_writes(database: Database) -> dict[str, str]:
     the hard guard would let it wait, the first only.
     """
     async with database.session("probe", may_write=True) as session:
-        candidates = [] if await guard.stands(session) else [one for one in await _candidates(session) if one.quiet]
+        candidates = [] if await guard.is_set(session) else [one for one in await _candidates(session) if one.quiet]
         probes = {"temp-table": sql.Composed([_TEMP_TABLE])}
         if candidates:
             schema, table, column, *_ = candidates[0]
@@ -116,7 +116,7 @@ async def storage_write(database: Database, session: Session, gateway: Gateway) 
     """How Storage answers when a bucket that exists is to be made again: "read-only", "duplicate", or its code; None
     where there is no bucket, or where the hard guard would let it wait.
     """
-    if await guard.stands(session):
+    if await guard.is_set(session):
         return None
     with translated("a bucket for the probe could not be chosen"):
         table = "SELECT FROM pg_class WHERE oid = to_regclass('storage.buckets') AND relkind = 'r'"

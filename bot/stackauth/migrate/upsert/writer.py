@@ -82,8 +82,8 @@ class UserWriter:
         """The user is settled in users.jsonl when this returns."""
         state = self._states.get(user.id)
         became = await self._written(user, maybe_sent=state is not None and state.outcome == "unknown")
-        stands = self._states.get(user.id)
-        if stands is None or became[1:-1] != stands[:-1]:  # else it stays as old as it is
+        earlier = self._states.get(user.id)
+        if earlier is None or became[1:-1] != earlier[:-1]:  # else it stays as old as it is
             await self._outcomes.add(became)
 
     async def _written(self, user: Translation, *, maybe_sent: bool) -> Settled:
