@@ -6,6 +6,7 @@ nothing has begun that could be left half done. So nothing of ours is imported h
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -25,9 +26,15 @@ def _end(number: int, frame: object) -> None:
 def main() -> None:
     for signal_ in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_, _end)
+    gc.disable()  # What is loaded stays: to look through it for garbage again and again is a sixth of a start.
     from bot import cli  # noqa: PLC0415  # under the handlers
 
-    cli.main()
+    cli.main(_all_is_loaded)
+
+
+def _all_is_loaded() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":

@@ -293,12 +293,14 @@ def _rehearse(
     return _Chosen("rehearse", None, rehearse)
 
 
-def main() -> None:
+def main(is_loaded: Callable[[], None] = lambda: None) -> None:
     """The command `cutover`. Errors of `bot.errors` end with their sentence and code; anything else is a bug and ends
-    with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point.
+    with 1. TERM interrupts as INT does, also where no bot is yet that could stop at a safe point. `is_loaded` is called
+    once the command is.
     """
     prepare()
     chosen = _parsed()
+    is_loaded()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
