@@ -19,8 +19,11 @@ from bot.artifacts.verify import verify_bundle
 from bot.commands.report import report
 from bot.plan.findings import blocks
 from bot.record import read_run
+from bot.rehearsal import script
+from bot.rehearsal.night import Night
+from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.stackauth import StoredUser
-from tests import preloaded
+from tests import clusters, preloaded
 from tests.evidence.auditing import Audit
 from tests.night.killing import play_with_kills
 from tests.night.playing import SIGNALS, ForkedNight, fast_night, play, posts
@@ -233,11 +236,40 @@ def test_a_night_with_kills_ends_as_if_there_were_none(played: Played, tmp_path:
     asyncio.run(play_with_kills(tmp_path / "night", [4.5, 2.5], played.directory))
 
 
-def test_the_rehearsal_plays_the_whole_night(tmp_path: Path) -> None:
-    """`cutover rehearse --auto` plays all mistakes and both kills, ends with 0, and says last where the files are."""
+async def test_the_rehearsal_plays_the_whole_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`cutover rehearse --auto` plays all mistakes and both kills, ends with 0, and says last where the files are. Its
+    bots and its commands are forked here, and Slack is patient; the next test starts them.
+    """
+    directory = tmp_path / "rehearsed"
+    nights = list[Night]()
+
+    def night(where: Path, *, users: int, rows: int, posts_per_second: float) -> Night:
+        assert posts_per_second < 100
+        like = clusters.of_a_night(users, rows)
+        server = EmbeddedPostgres(like=like)
+        nights.append(ForkedNight(where, users=users, rows=rows, posts_per_second=100, server=server))
+        return nights[-1]
+
+    monkeypatch.setenv("MIGRATION_DATA_DIR", str(directory))
+    monkeypatch.setattr(script, "Night", night)
+    code = await script.play(**clusters.SMALL_NIGHT)
+    _must_be_rehearsed(code, *capsys.readouterr(), directory)
+    [played_once] = nights
+    assert played_once.starts == 3
+
+
+@pytest.mark.all
+def test_the_command_rehearse_plays_the_whole_night(tmp_path: Path) -> None:
+    """The same from the command line, at its own pace, on a company of its own; all that it starts is started."""
     directory = tmp_path / "rehearsed"
     small = ("--users", "60", "--rows", "1500")
-    code, out, err = _cutover("rehearse", "--auto", *small, MIGRATION_DATA_DIR=str(directory))
+    told = _cutover("rehearse", "--auto", *small, MIGRATION_DATA_DIR=str(directory))
+    _must_be_rehearsed(*told, directory)
+
+
+def _must_be_rehearsed(code: int, out: str, err: str, directory: Path) -> None:
     assert code == 0, out[-3000:] + err
     assert out.splitlines()[-1] == str(directory)
     assert "handed over" in out
