@@ -23,6 +23,7 @@ from bot.plan.quorum import people_needed
 from bot.rehearsal.night import NOTICE_TEXT, Night
 from bot.settings.shape import Checkpoints
 from bot.stackauth.users.reasons import REASONS
+from tests import clusters
 from tests.night.pairs import Choice, Row
 
 ANOTHER = 65534
@@ -131,6 +132,10 @@ _SECTIONS = {
 _MEMBERS = ("U0ONE", "U0TWO", "U0THREE", "U0FOUR", "U0FIVE", "U0SIX")
 
 
+_READS = "import bot.cli, psycopg, pydantic_core, importlib.metadata as m; assert m.version('cutover')"
+"""Our code, and packages that are built for one Python alone; `import bot.app` would take as long as a night's start."""
+
+
 @functools.cache
 def interpreter_for_another() -> str:
     """What another user may start Python by, with our packages in its path; "" when there is nothing, or when we may
@@ -140,7 +145,7 @@ def interpreter_for_another() -> str:
         return ""
     same = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{same}", f"/usr/local/bin/{same}"):
-        command = [python, "-c", "import bot.app, importlib.metadata as m; assert m.version('cutover')"]
+        command = [python, "-c", _READS]
         try:
             tried = subprocess.run(
                 command,
@@ -291,7 +296,7 @@ def environment(row: Row) -> dict[str, str]:
 
 
 def size(row: Row) -> dict[str, int]:
-    return {"users": 250, "rows": 9_000} if row["source"] == "large" else {"users": 60, "rows": 1_500}
+    return clusters.NIGHT if row["source"] == "large" else clusters.SMALL_NIGHT
 
 
 def prepare(row: Row, night: Night) -> list[str]:

@@ -36,19 +36,38 @@ def covering(factors: Factors, impossible: Iterable[frozenset[Choice]], *, seed:
     """
     chance, never = random.Random(seed), frozenset(impossible)
     open_pairs, rows = to_meet(factors, never), list[Row]()
+    choices = [(factor, value) for factor, values in factors.items() for value in values]
+    bits = {choice: 1 << n for n, choice in enumerate(choices)}
+    apart = _partners(bits, never)
     while open_pairs or len(rows) < at_least:
         begins = sorted(sorted(pair) for pair in open_pairs)
-        made = [_row(factors, never, open_pairs, chance, begins) for _ in range(_CANDIDATES)]
-        best = max((row for row in made if row is not None), key=lambda row: len(met(row) & open_pairs))
+        new = _partners(bits, open_pairs)
+        made = [_row(factors, bits, apart, new, chance, begins) for _ in range(_CANDIDATES)]
+        best = max((row for row in made if row is not None), key=lambda row: _gain(row, bits, new))
         rows.append(best)
         open_pairs -= met(best)
     return rows
 
 
+def _partners(bits: Mapping[Choice, int], pairs: Iterable[frozenset[Choice]]) -> dict[Choice, int]:
+    """For each choice those that it is paired with, as a set of bits: what is counted a million times is one `&`."""
+    partners = dict.fromkeys(bits, 0)
+    for one, other in pairs:
+        partners[one] |= bits[other]
+        partners[other] |= bits[one]
+    return partners
+
+
+def _gain(row: Row, bits: Mapping[Choice, int], new: Mapping[Choice, int]) -> int:
+    chosen = sum(bits[choice] for choice in row.items())
+    return sum((new[choice] & chosen).bit_count() for choice in row.items()) // 2
+
+
 def _row(
     factors: Factors,
-    never: frozenset[frozenset[Choice]],
-    open_pairs: set[frozenset[Choice]],
+    bits: Mapping[Choice, int],
+    apart: Mapping[Choice, int],
+    new: Mapping[Choice, int],
     chance: random.Random,
     begins: Sequence[Sequence[Choice]],
 ) -> Row | None:
@@ -56,13 +75,16 @@ def _row(
     row = dict(chance.choice(begins)) if begins else {}
     rest = [factor for factor in factors if factor not in row]
     chance.shuffle(rest)
+    chosen = sum(bits[choice] for choice in row.items())
     for factor in rest:
-        gains: dict[str, int] = {}
-        for value in factors[factor]:
-            pairs = {frozenset(((factor, value), chosen)) for chosen in row.items()}
-            if not pairs & never:
-                gains[value] = len(pairs & open_pairs)
+        gains = {
+            value: (new[factor, value] & chosen).bit_count()
+            for value in factors[factor]
+            if not apart[factor, value] & chosen
+        }
         if not gains:
             return None
-        row[factor] = chance.choice([value for value, gain in gains.items() if gain == max(gains.values())])
+        most = max(gains.values())
+        row[factor] = chance.choice([value for value, gain in gains.items() if gain == most])
+        chosen |= bits[factor, row[factor]]
     return {factor: row[factor] for factor in factors}
