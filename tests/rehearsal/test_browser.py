@@ -10,6 +10,7 @@ from bot.artifacts.verify import verify_bundle
 from bot.rehearsal.night import Night
 from bot.rehearsal.page.play import staged
 from bot.rehearsal.plans import settings_of
+from tests import clusters
 from tests.night.playing import assert_nothing_twice, fast_night, passed, post_of, posts
 from tests.rehearsal.browsing import Keyboard, Pointer, browser_at, chromium, looked_at
 
@@ -22,11 +23,19 @@ def _browser() -> None:
     chromium()
 
 
-async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "closely", [False, pytest.param(True, marks=pytest.mark.all)], ids=["gates", "whatever is opened"]
+)
+async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path: Path, closely: bool) -> None:
     """Words of the wrong person, too early, misspelt, behind a soft freeze; a bot killed; a dialog thought better of.
-    At every gate the page is looked at in each size. At the end the report opens, and the bundle verifies.
+    At every gate the page is looked at in each size, and so is, `closely`, whatever is opened between them. At the end
+    the report opens, and the bundle verifies.
     """
-    async with fast_night(tmp_path / "night") as night, staged(night) as stage:
+
+    async def glanced_at(page: Page, what: str) -> None:
+        await looked_at(page, what, most_of_it=not closely)
+
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night, staged(night) as stage:
         await stage.hosting.start()
         async with browser_at(stage.page.address) as page:
             keys = Keyboard(page)
@@ -42,13 +51,13 @@ async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path:
             await expect(page.locator("#hint-says")).to_contain_text("Refused")
             await keys.press("#messages .replies", back=True)
             await expect(page.locator("#thread-name")).to_be_focused()
-            await looked_at(page, "thread")
+            await glanced_at(page, "thread")
             await page.keyboard.press("Escape")
             await expect(page.locator("#thread")).to_be_hidden()
 
             await _put_into_the_editor(keys, "Soft freeze")
             await expect(page.locator("#panel-supabase .state")).to_contain_text("Soft freeze")
-            await looked_at(page, "supabase")
+            await glanced_at(page, "supabase")
             await keys.say("Ada", "Frozen!")
             await _shows(night, page, "freeze", "refused", attempt=2)
             await _put_into_the_editor(keys, "Undo soft freeze")
@@ -58,7 +67,7 @@ async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path:
             await keys.show("notice")
             await keys.press("#notice-switch")
             await expect(page.locator(".visitors")).to_contain_text("Back soon")
-            await looked_at(page, "notice")
+            await glanced_at(page, "notice")
             await keys.say("Ada", "frozen")
             await _shows(night, page, "freeze", "passed")
 
@@ -70,7 +79,7 @@ async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path:
             await looked_at(page, "export")
             said = len(night.slack.messages)
             await keys.press("button.slack[data-key=cutover_signal]")
-            await looked_at(page, "confirm")
+            await glanced_at(page, "confirm")
             await page.keyboard.press("Escape")
             await expect(page.locator("#dialog")).to_be_hidden()
             await expect(page.locator("button.slack[data-key=cutover_signal]")).to_be_focused()
@@ -108,7 +117,7 @@ async def test_the_night_is_played_by_keyboard_alone_mistakes_included(tmp_path:
             await keys.press("#dialog button.primary")
             await expect(page.locator("#dialog")).to_be_hidden()
             await keys.show("faults")
-            await looked_at(page, "faults")
+            await glanced_at(page, "faults")
         assert stage.hosting.code == 0, night.log_file.read_text()[-3000:]
         assert night.starts == 2
         assert_nothing_twice(night)
