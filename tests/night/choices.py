@@ -133,7 +133,7 @@ _MEMBERS = ("U0ONE", "U0TWO", "U0THREE", "U0FOUR", "U0FIVE", "U0SIX")
 
 
 _READS = "import bot.cli, psycopg, pydantic_core, importlib.metadata as m; assert m.version('cutover')"
-"""Our code, and packages that are built for one Python alone; `import bot.app` would take as long as a night's start."""
+"""Our code, and packages that are built for one Python alone; `import bot.app` takes as long as a night's start."""
 
 
 @functools.cache

@@ -42,7 +42,7 @@ def covering(factors: Factors, impossible: Iterable[frozenset[Choice]], *, seed:
     while open_pairs or len(rows) < at_least:
         begins = sorted(sorted(pair) for pair in open_pairs)
         new = _partners(bits, open_pairs)
-        made = [_row(factors, bits, apart, new, chance, begins) for _ in range(_CANDIDATES)]
+        made = [_row(factors, bits, apart, new, chance=chance, begins=begins) for _ in range(_CANDIDATES)]
         best = max((row for row in made if row is not None), key=lambda row: _gain(row, bits, new))
         rows.append(best)
         open_pairs -= met(best)
@@ -68,6 +68,7 @@ def _row(
     bits: Mapping[Choice, int],
     apart: Mapping[Choice, int],
     new: Mapping[Choice, int],
+    *,
     chance: random.Random,
     begins: Sequence[Sequence[Choice]],
 ) -> Row | None:
