@@ -13,7 +13,7 @@ import pytest
 
 from bot.rehearsal.night import Night, until
 from bot.supabase.freeze.thaw import read_thaw_record
-from tests import clusters
+from tests import clusters, preloaded
 from tests.evidence.auditing import audited
 from tests.night.playing import (
     WRITES,
@@ -254,6 +254,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
         assert [f["status"] for f in posts(night, "cutover_finding") if f["check"].startswith("thaw")] == ["passed"] * 3
         assert_nothing_twice(night)
         created = len(night.stack.users) - 1
+        night.stack.latency_seconds = 0.003
         await _undo_users(night, run, theirs.id)
         page = audited(night.directory)
         assert page.terms("afterwards")["Users removed again"].startswith(f"{created} of {created}, from ")
@@ -307,13 +308,13 @@ async def test_an_abort_beside_a_bot_that_hangs(tmp_path: Path) -> None:
         assert {finding.verdict for finding in record.findings} == {"pass"}
         assert "abort-confirmed" not in {event["type"] for event in journal(night)}
         await night.kill_bot()
-        asked = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "abort"),
-            env=night.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        told = (await asked.communicate(b"yes\n"))[0].decode()
+        answer = tmp_path / "answer"
+        answer.write_text("yes\n")
+        with answer.open("rb") as typed_in:
+            asked = await preloaded.start(
+                "abort", cwd=night.directory, env=night.environment, stdin=typed_in, stdout=asyncio.subprocess.PIPE
+            )
+            told = (await asked.communicate())[0].decode()
         assert asked.returncode == 0
         assert f"Run {run} is aborted. Supabase is unfrozen and writes work.\nStack Auth was not touched.\n" in told
         assert await writes(night) == WRITES
