@@ -13,7 +13,19 @@ from bot.record import read_run
 from bot.rehearsal.night import PEOPLE, Night, until
 from tests.night import choices
 from tests.night.pairs import Row
-from tests.night.playing import SIGNALS, alarm, as_platform, header_shows, journal, passed, post_of, posts, shows, texts
+from tests.night.playing import (
+    SIGNALS,
+    alarm,
+    as_platform,
+    header_shows,
+    journal,
+    journal_tells,
+    passed,
+    post_of,
+    posts,
+    shows,
+    texts,
+)
 
 OUTSIDER = PEOPLE["linus"].id
 _WORKERS = "SELECT application_name FROM pg_stat_activity WHERE application_name ~ '^cutover/.*/export-[0-9]+$'"
@@ -102,7 +114,7 @@ class Cast:
             night.notice.maintenance = True
         else:
             await night.freeze()
-        await until(lambda: bool((run := read_run(night.directory)) and run.frozen_since), 60)
+        await journal_tells(night, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
 
     async def _open(self, gate: str) -> None:
         night, word = self._night, SIGNALS[gate]
@@ -150,7 +162,7 @@ class Cast:
         if self._row["ends"] == "stays":
             await self.refused(OUTSIDER, "release")
             await self.done(self._approvers[0], "release")
-            await until(lambda: any(event["type"] == "released" for event in journal(night)), 30)
+            await journal_tells(night, lambda: any(event["type"] == "released" for event in journal(night)))
             assert night.bot is not None
             assert night.bot.returncode is None, "without --once it stays"
             assert post_of(night, "freeze") is not None

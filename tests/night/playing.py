@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +17,7 @@ import psycopg
 from bot.artifacts.verify import verify_bundle
 from bot.plan.gates import BEFORE
 from bot.record import read_run
-from bot.rehearsal.night import Night
+from bot.rehearsal.night import Night, until
 from bot.rehearsal.postgres import EmbeddedPostgres
 from bot.rehearsal.standins.slack import Message
 from tests import clusters, preloaded
@@ -201,6 +201,18 @@ def mapped(directory: Path) -> dict[str, tuple[str, str]]:
     mapping = json.loads((directory / "user-mapping.json").read_text())
     there = {m["supabaseUserId"]: (m["outcome"], m["email"] or "") for m in mapping["mappings"]}
     return there | {u["supabaseUserId"]: ("unmapped", u["reason"]) for u in mapping["unmapped"]}
+
+
+async def journal_tells(night: Night, what: Callable[[], bool], within: float = 180) -> None:
+    """Waits for what is read in the journal, and reads it again only once it is longer."""
+    file, size = night.directory / "journal.jsonl", -1
+
+    def tells() -> bool:
+        nonlocal size
+        before, size = size, file.stat().st_size if file.exists() else 0
+        return size != before and what()
+
+    await until(tells, within)
 
 
 def journal(night: Night) -> list[dict[str, Any]]:

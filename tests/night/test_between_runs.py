@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CheckFailed
-from bot.rehearsal.night import Night, until
+from bot.rehearsal.night import Night
 from bot.succession import must_be_ours
 from tests import clusters
 from tests.night.playing import (
     ended,
     fast_night,
     journal,
+    journal_tells,
     pass_gate,
     posts,
     shows,
@@ -41,7 +42,7 @@ async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_poste
 
         night.slack.fail_next("chat.postMessage", "hang", 20)
         await night.start_bot("--once", "--new", "--abandon", lost)
-        await until(lambda: "post-intended" in _kinds(night), 30)
+        await journal_tells(night, lambda: "post-intended" in _kinds(night))
         await night.kill_bot()
         night.slack.heal("chat.postMessage")
         opened = journal(night)[0]
@@ -67,7 +68,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
             await told(night, "grace", f"@cutover accept {reason}")
         night.slack.fail_next("chat.postMessage", "hang", 100)
         night.says("ada", "users-mapped")
-        await until(lambda: _kinds(night).count("step-ended") == 3, 60)
+        await journal_tells(night, lambda: _kinds(night).count("step-ended") == 3)
         await night.kill_bot()
         old = journal(night)[0]["run_id"]
         there = {path.name: path.read_bytes() for path in night.directory.iterdir() if path.suffix == ".json"}

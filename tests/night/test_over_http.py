@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot.record import read_run
-from bot.rehearsal.night import PEOPLE, until
+from bot.rehearsal.night import PEOPLE
 from bot.rehearsal.standins.slack import Message
 from tests import clusters
 from tests.night.playing import (
@@ -13,6 +13,7 @@ from tests.night.playing import (
     free_port,
     heard_over_http,
     journal,
+    journal_tells,
     passed,
     post_of,
     posts,
@@ -71,7 +72,7 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
             lambda: any(post["check"] == "freeze-applied" for post in posts(night, "cutover_finding")), 60
         )
         night.notice.maintenance = True
-        await until(lambda: bool((run := read_run(night.directory)) and run.frozen_since), 30)
+        await journal_tells(night, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
         night.presses("ada")
         await shows(night, "export", "waiting")
         assert passed(night, "freeze")
