@@ -114,7 +114,7 @@ class Cast:
             night.notice.maintenance = True
         else:
             await night.freeze()
-        await journal_tells(night, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
+        await journal_tells(night.directory, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
 
     async def _open(self, gate: str) -> None:
         night, word = self._night, SIGNALS[gate]
@@ -162,7 +162,7 @@ class Cast:
         if self._row["ends"] == "stays":
             await self.refused(OUTSIDER, "release")
             await self.done(self._approvers[0], "release")
-            await journal_tells(night, lambda: any(event["type"] == "released" for event in journal(night)))
+            await journal_tells(night.directory, lambda: any(event["type"] == "released" for event in journal(night)))
             assert night.bot is not None
             assert night.bot.returncode is None, "without --once it stays"
             assert post_of(night, "freeze") is not None

@@ -203,9 +203,9 @@ def mapped(directory: Path) -> dict[str, tuple[str, str]]:
     return there | {u["supabaseUserId"]: ("unmapped", u["reason"]) for u in mapping["unmapped"]}
 
 
-async def journal_tells(night: Night, what: Callable[[], bool], within: float = 180) -> None:
-    """Waits for what is read in the journal, and reads it again only once it is longer."""
-    file, size = night.directory / "journal.jsonl", -1
+async def journal_tells(directory: Path, what: Callable[[], bool], within: float = 180) -> None:
+    """Waits for what is read in the journal there, and reads it again only once it is longer."""
+    file, size = directory / "journal.jsonl", -1
 
     def tells() -> bool:
         nonlocal size

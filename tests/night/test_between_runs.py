@@ -42,7 +42,7 @@ async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_poste
 
         night.slack.fail_next("chat.postMessage", "hang", 20)
         await night.start_bot("--once", "--new", "--abandon", lost)
-        await journal_tells(night, lambda: "post-intended" in _kinds(night))
+        await journal_tells(night.directory, lambda: "post-intended" in _kinds(night))
         await night.kill_bot()
         night.slack.heal("chat.postMessage")
         opened = journal(night)[0]
@@ -68,7 +68,7 @@ async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(
             await told(night, "grace", f"@cutover accept {reason}")
         night.slack.fail_next("chat.postMessage", "hang", 100)
         night.says("ada", "users-mapped")
-        await journal_tells(night, lambda: _kinds(night).count("step-ended") == 3)
+        await journal_tells(night.directory, lambda: _kinds(night).count("step-ended") == 3)
         await night.kill_bot()
         old = journal(night)[0]["run_id"]
         there = {path.name: path.read_bytes() for path in night.directory.iterdir() if path.suffix == ".json"}

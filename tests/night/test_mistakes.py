@@ -24,7 +24,7 @@ from bot.record import EventRecord, read_run
 from bot.rehearsal.night import Night, until
 from bot.rehearsal.standins.slack import Channel
 from tests import clusters, preloaded
-from tests.night.playing import fast_night
+from tests.night.playing import fast_night, journal_tells
 from tests.plan.histories import night_at
 from tests.preloaded import Forked
 
@@ -125,7 +125,7 @@ async def _waits_at_gate_1(directory: Path, starts: int = 0) -> Run:
         run = read_run(directory) if directory.exists() else None
         return run is not None and run.pinned and run.starts == starts and all(d.ts for d in run.deliveries.values())
 
-    await until(settled, 60)
+    await journal_tells(directory, settled)
     run = read_run(directory)
     assert run is not None
     return run

@@ -72,7 +72,7 @@ async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -
             lambda: any(post["check"] == "freeze-applied" for post in posts(night, "cutover_finding")), 60
         )
         night.notice.maintenance = True
-        await journal_tells(night, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
+        await journal_tells(night.directory, lambda: bool((run := read_run(night.directory)) and run.frozen_since))
         night.presses("ada")
         await shows(night, "export", "waiting")
         assert passed(night, "freeze")
