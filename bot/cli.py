@@ -1,7 +1,5 @@
 """argv -> command -> exit code. Here is also the one place where an error becomes a sentence and an exit code."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
