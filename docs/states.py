@@ -87,8 +87,8 @@ def _moves(opened: Run) -> Iterator[tuple[Run, str, Run]]:
         run = ahead.popleft()
         for name, then in _next(run):
             yield run, name, then
-            if _alike(then) not in seen:
-                seen.add(_alike(then))
+            if (like := _alike(then)) not in seen:
+                seen.add(like)
                 ahead.append(then)
 
 
@@ -96,7 +96,7 @@ def _next(run: Run) -> Iterator[tuple[str, Run]]:
     run = _told(run)
     for word in (run.gate.signal, *_WORDS):
         name = "a signal" if word == run.gate.signal else word.removesuffix(" it")
-        first = _said(run, word.removesuffix(" yes")) if word.endswith(" yes") else run
+        first = _told(_said(run, word.removesuffix(" yes"))) if word.endswith(" yes") else run
         yield name, _said(first, "hold it is late" if word == "hold" else word)
     for command in _reports(run):
         yield type(command).__name__, _happened(run, command)
@@ -143,12 +143,13 @@ def _said(run: Run, word: str) -> Run:
     """By somebody who may say everything, of what is in the channel."""
     ts = _ts(run)
     heard = _happened(run, to.Hear(ts=ts, user=_SHE, team="T1", text=word, thread_ts=None, addressed=True))
-    return _told(_happened(heard, to.Judge(ts=ts, permission=_MAY)))
+    return _happened(heard, to.Judge(ts=ts, permission=_MAY))
 
 
 def _told(run: Run) -> Run:
     """All that is owed to the channel is there."""
-    while (post := next_actions(run).get("post")) is not None:
+    while not all(delivery.ts for delivery in run.deliveries.values()):
+        post = next_actions(run)["post"]
         run = _happened(run, to.ConfirmPost(key=post.key, ts=_ts(run), displayed_state=""))
     return run
 
