@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterable
 
 _PERSONAL = re.compile(
-    r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]+\.[\w-]+\.[\w-]* | \bsb_(?:secret|publishable)_\w+
+    r"""xox[a-z]-[\w-]+ | xapp-[\w-]+ | \bssk_\w+ | \beyJ[\w-]++\.[\w-]++\.[\w-]* | \bsb_(?:secret|publishable)_\w+
       | (?<=ticket=)[\w-]+ | (?<=password=)(?:'[^']*'|\S+)
       | \$2[abxy]\$[./\w$]+ | \$(?:argon2\w*|fbscrypt)\$[^\s"'<>]+
       | (?<=://)[^\s/@:"'<>]*:[^\s"'<>]+(?=@)
-      | [^\s@<>"(,;:=]+@[^\s@<>"'),;]+\.[^\s@<>"'),;]+""",
+      | [^\s@<>"(,;:=]{1,256}@[^\s@<>"'),;]+\.[^\s@<>"'),;]+""",
     re.VERBOSE,
 )
+"""What is before an @ is four times as long as it may be in any address, and no longer: from each letter of a word
+without end it would else be looked for to the end of the word, ten seconds for what fits into one message.
+"""
 _REMOVED = "[removed]"
 _known: list[str] = []
 
