@@ -16,21 +16,23 @@ _MADE_OF = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "IS
 
 
 def environment_of(name: str, own: Path | None = None) -> dict[str, str]:
-    """With the locale compiled, into the directory `own` for whoever may not read what the session keeps; the test is
-    skipped where the machine cannot.
+    """With the locale compiled, and copied into the directory `own` for whoever may not read what the session keeps; the
+    test is skipped where the machine cannot.
     """
     territory, charset = _MADE_OF[name]
     if shutil.which("localedef") is None:
         pytest.skip("no localedef here")
     with clusters.alone("locales") as shelf:
-        directory = own or shelf / "locales"
+        directory = shelf / "locales"
         if not (directory / name / "LC_CTYPE").exists():
             directory.mkdir(exist_ok=True)
             command = ["localedef", "-i", territory, "-f", charset, str(directory / name)]
             made = subprocess.run(command, capture_output=True, text=True, check=False)
             if not (directory / name / "LC_CTYPE").exists():
                 pytest.skip(f"localedef makes no {name} here: {made.stderr}")
-    return {"LOCPATH": str(directory), "LC_ALL": name}
+    if own is not None:
+        shutil.copytree(directory / name, own / name, dirs_exist_ok=True)
+    return {"LOCPATH": str(own or directory), "LC_ALL": name}
 
 
 @contextlib.contextmanager
