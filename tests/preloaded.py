@@ -4,10 +4,11 @@
     code = await process.wait()
     code, out, err = preloaded.run("verify", cwd=directory, env={})
 
-Most of what a short command costs is the loading of its libraries, and the suite starts hundreds. So each worker keeps
-one process that has loaded them, with one thread and nothing open; a command is a fork of that, in a directory, an
-environment and a session of its own, with its own streams. It runs `bot` from its first line and ends as any
-interpreter does. It is a process like any other: it can be stopped and killed.
+Most of what a short command costs is the loading of its libraries, and the suite starts hundreds. So the workers of a
+session share one process that has loaded them, with one thread and nothing open; a command is a fork of that, in a
+directory, an environment and a session of its own, with its own streams. It runs `bot` from its first line and ends as
+any interpreter does, except that what was loaded is not taken apart. It is a process like any other: it can be stopped
+and killed.
 
 It is no start. Tests about starting (interrupts while loading, what is loaded, locales, another user) use the real
 command, and so do some whole nights.
@@ -23,6 +24,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,10 +155,21 @@ class _Stock:
     """The process that commands are forked from, as the worker sees it."""
 
     def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair()
+        from tests import clusters  # noqa: PLC0415  # the process that commands are forked from needs none of it
+
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()
-        with theirs:
-            self._process = subprocess.Popen([sys.executable, "-m", "tests.preloaded"], cwd=_ROOT, stdin=theirs)
+        with clusters.alone("commands") as shelf:
+            address = shelf / "commands.address"
+            if not address.exists():
+                path = str(Path(tempfile.mkdtemp(prefix="commands-")) / "asked")  # short enough for a socket
+                with socket.socket(socket.AF_UNIX) as asked:
+                    asked.bind(path)
+                    asked.listen()
+                    self._process = subprocess.Popen([sys.executable, "-m", "tests.preloaded"], cwd=_ROOT, stdin=asked)
+                address.write_text(path)
+            self._socket.connect(address.read_text())
         atexit.register(self._end)
 
     def fork(
@@ -184,7 +197,8 @@ class _Stock:
 
     def _end(self) -> None:
         self._socket.close()
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()  # for all other workers
 
 
 @cache
@@ -196,7 +210,7 @@ def _stock() -> _Stock:
 
 
 def _serve() -> None:
-    """Forks until the worker has gone, and returns in each command."""
+    """Forks until the last worker has gone, and returns in each command."""
     from bot import cli, commands, web  # noqa: F401, PLC0415
 
     for name in (*(f"bot.commands.{name}" for name in commands.__all__), *_LOADED):
@@ -204,47 +218,71 @@ def _serve() -> None:
     web.certificates(trust_env=False)
     gc.collect()
     gc.freeze()  # what is never looked at by the collector is never copied
-    asked = socket.socket(fileno=os.dup(0))
+    door = socket.socket(fileno=os.dup(0))
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    ends = dict[int, int]()
+    ends = dict[int, tuple[int, socket.socket]]()
+    workers = set[socket.socket]()
     while True:
-        ready, _, _ = select.select([asked, woken], [], [])
+        ready, _, _ = select.select([door, woken, *workers], [], [])
         if woken in ready:
             os.read(woken, 64)
             _tell_who_has_ended(ends)
-        if asked in ready:
-            request, handed, _, _ = socket.recv_fds(asked, 1 << 16, 4)
-            while request and not request.endswith(b"\n"):
-                request += asked.recv(1 << 16)
+        if door in ready:
+            workers.add(door.accept()[0])
+        for asked in workers.intersection(ready):
+            request, handed = _request(asked)
             if not request:
-                for pid in ends:
-                    os.kill(pid, signal.SIGKILL)
-                sys.exit()
+                workers.remove(asked)
+                _let_go(asked, ends)
+                if not workers:
+                    shutil.rmtree(Path(door.getsockname()).parent)
+                    sys.exit()
+                continue
             *streams, end = handed
             if pid := os.fork():
-                ends[pid] = end
+                ends[pid] = end, asked
                 for stream in streams:
                     os.close(stream)
-                asked.send(str(pid).encode())
+                with contextlib.suppress(BrokenPipeError):  # it has just gone
+                    asked.send(str(pid).encode())
             else:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                asked.close()
-                for other in (*ends.values(), end, woken, wake):
+                for one in (door, *workers):
+                    one.close()
+                for other in (*(end for end, _ in ends.values()), end, woken, wake):
                     os.close(other)
                 _become(json.loads(request), streams)
                 return
 
 
-def _tell_who_has_ended(ends: dict[int, int]) -> None:
+def _request(worker: socket.socket) -> tuple[bytes, list[int]]:
+    """What a command is to be and its streams; nothing from a worker that has gone."""
+    request, handed = b"", list[int]()
+    with contextlib.suppress(ConnectionResetError):
+        request, handed, _, _ = socket.recv_fds(worker, 1 << 16, 4)
+        while request and not request.endswith(b"\n"):
+            request += worker.recv(1 << 16)
+    return request, handed
+
+
+def _let_go(worker: socket.socket, ends: dict[int, tuple[int, socket.socket]]) -> None:
+    """It has gone, and its commands go with it."""
+    worker.close()
+    for pid, (_, of) in ends.items():
+        if of is worker:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _tell_who_has_ended(ends: dict[int, tuple[int, socket.socket]]) -> None:
     while ends:
         pid, status, used = os.wait4(-1, os.WNOHANG)
         if not pid:
             return
-        end = ends.pop(pid)
+        end, _ = ends.pop(pid)
         with contextlib.suppress(BrokenPipeError):  # whoever started it waits no longer
             os.write(end, f"{status} {used.ru_utime + used.ru_stime}".encode())
         os.close(end)

@@ -16,8 +16,8 @@ _MADE_OF = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "IS
 
 
 def environment_of(name: str, own: Path | None = None) -> dict[str, str]:
-    """With the locale compiled, and copied into the directory `own` for whoever may not read what the session keeps; the
-    test is skipped where the machine cannot.
+    """With the locale compiled, and copied into the directory `own` for whoever may not read what the session keeps;
+    the test is skipped where the machine cannot.
     """
     territory, charset = _MADE_OF[name]
     if shutil.which("localedef") is None:

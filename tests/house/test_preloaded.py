@@ -47,6 +47,20 @@ async def test_a_forked_command_can_be_killed_and_stopped(tmp_path: Path, number
         assert await second.wait() == -9
 
 
+async def test_the_commands_of_a_worker_end_with_it(tmp_path: Path) -> None:
+    """They share the process that is forked, but nothing of another worker goes on when that has gone, or stops."""
+    with silent_server() as server, Path(os.devnull).open("r+b") as nothing:  # noqa: ASYNC230
+        env = {"SUPABASE_DB_URL": f"postgresql://postgres:x@127.0.0.1:{server.port}/postgres"}
+        ours = await preloaded.start("thaw", cwd=tmp_path, env=env)
+        another = preloaded._Stock()
+        _, end = another.fork(["bot", "thaw"], tmp_path, env, [nothing.fileno()] * 3)
+        another._end()
+        assert preloaded._exit_code(end) == -9
+        assert ours.returncode is None
+        ours.kill()
+        assert await ours.wait() == -9
+
+
 async def test_who_waits_for_a_bot_that_has_ended_waits_no_longer(tmp_path: Path) -> None:
     """The failure has the exit code, and what the bot said last."""
     with pytest.raises(BotEnded, match="the bot ended early with 2") as failed:
