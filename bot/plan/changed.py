@@ -17,8 +17,10 @@ else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """The same with these fields changed. Raises TypeError for a name that is no field."""
-        if unknown := changes.keys() - value.__dataclass_fields__.keys():
-            raise TypeError(f"{type(value).__name__} has no fields {sorted(unknown)}")
+        values = value.__dict__ | changes
+        if len(values) > len(value.__dict__):
+            unknown = sorted(changes.keys() - value.__dataclass_fields__.keys())
+            raise TypeError(f"{type(value).__name__} has no fields {unknown}")
         changed = object.__new__(type(value))
-        changed.__dict__.update(value.__dict__, **changes)
+        object.__setattr__(changed, "__dict__", values)  # a frozen value refuses its own way of setting
         return changed

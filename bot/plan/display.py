@@ -8,6 +8,9 @@ from bot.plan import posts
 from bot.plan.posts import Post
 from bot.plan.run import Phase, Run
 
+_MOVING = (posts.Header, posts.Gate, posts.Checklist)
+"""Beside alarms, the posts whose status follows the run; all others, which are most, show their own for good."""
+
 
 def header_status(run: Run) -> str:
     match run.phase:
@@ -41,7 +44,7 @@ def status_of(run: Run, post: Post) -> str:
 def _status_of_list(run: Run, checkpoint: str, number: int) -> str:
     """`passed` once the gate is on offer; `void` when a newer list or an earlier gate has taken its place."""
     checklist = run.checklists[checkpoint]
-    if checklist.number != number or run.plan.gate(checkpoint) in run.plan.behind(run.gate.name):
+    if checklist.number != number or run.plan.position(checkpoint) > run.plan.position(run.gate.name):
         return "void"
     return "passed" if checklist.is_complete else "waiting"
 
@@ -49,13 +52,18 @@ def _status_of_list(run: Run, checkpoint: str, number: int) -> str:
 def displayed_state(run: Run, post: Post) -> str:
     """What the post must show of the run now: when it differs from what is shown, the message is edited. A gate
     that is refused again has another state, so that readers see that something happened.
+
+    It is asked of every post of the run whenever anything has happened.
     """
+    if post.alarm is None and not isinstance(post.body, _MOVING):
+        return post.status
     status = status_of(run, post)
     match post.body:
         case posts.Gate(checkpoint, offer):
             shown = run.offers[checkpoint, offer]
             more = f" {len(shown.by)} of {shown.needed}" if status == "waiting" and shown.by else ""
-            return f"{status} {shown.attempt}{more}{_window(run) if run.plan.gate(checkpoint).freezes else ''}"
+            window = _window(run) if run.lengthenings and run.plan.gate(checkpoint).freezes else ""
+            return f"{status} {shown.attempt}{more}{window}"
         case posts.Checklist(checkpoint, _) if status != "void":
             return " ".join([status, *(item.state for item in run.checklists[checkpoint].items.values())])
         case posts.Header():

@@ -62,8 +62,10 @@ def _after(run: Run | None, event: e.Event) -> Run:
         raise ValueError("a run begins with RunOpened")
     if isinstance(event, e.PersonalEvent) and event.name:
         run = replace(run, names={**run.names, event.user: event.name})
-    run = replace(effect(event, run), last_at=event.at, happened=run.happened + 1)
-    return replace(run, acted_on=run.acted_on | {event.ts or ""}) if isinstance(event, _ACTS) else run
+    place = run.happened + 1
+    run = effect(event, run)
+    acted_on = run.acted_on | {event.ts or ""} if isinstance(event, _ACTS) else run.acted_on
+    return replace(run, last_at=event.at, happened=place, acted_on=acted_on)
 
 
 def fold(events: Iterable[e.Event]) -> Run | None:
