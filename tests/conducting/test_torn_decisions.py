@@ -243,28 +243,54 @@ def _played(scene: Scene, directory: Path, cut: Cut | None = None) -> tuple[Disk
     return world, _end(world, code, run)
 
 
+_Plain = Mapping[str, tuple[DiskWorld, tuple[Any, ...]]]
+"""By scene."""
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> _Plain:
+    """Every scene as it goes when nothing dies, and its end. Read it, but never change it."""
+    directory = tmp_path_factory.mktemp("plain")
+    return {name: _played(scene, directory / name) for name, scene in _SCENES.items()}
+
+
+def _new_shapes(plain: _Plain, wanted: str) -> list[int]:
+    """The decisions of the scene, counted from 1, whose shape neither it nor a scene before it had until then; of a
+    scene without such, the first.
+    """
+    seen = set[_Shape]()
+    for name, (world, _) in plain.items():
+        new = list[int]()
+        for n, (decision, _, _) in enumerate(world.decisions, 1):
+            if _shape(decision) not in seen:
+                seen.add(_shape(decision))
+                new.append(n)
+        if name == wanted:
+            return new or [1]
+    raise KeyError(wanted)
+
+
 @pytest.mark.parametrize("name", _SCENES)
 @pytest.mark.parametrize("is_whole", [False, pytest.param(True, marks=pytest.mark.all)], ids=["short", "whole"])
-def test_a_decision_that_is_torn_ends_as_one_that_is_not(tmp_path: Path, name: str, is_whole: bool) -> None:
-    """Each decision of the scene (of each shape the first, in the short form), torn in its first line, in the middle
-    and before its last byte; every event is believed with the others of its decision or not at all.
+def test_a_decision_that_is_torn_ends_as_one_that_is_not(
+    tmp_path: Path, plain: _Plain, name: str, is_whole: bool
+) -> None:
+    """Each decision of the scene (in the short form of each shape the first of all scenes), torn in its first line, in
+    the middle and before its last byte; every event is believed with the others of its decision or not at all.
     """
-    plain, undisturbed = _played(_SCENES[name], tmp_path / "plain")
-    first: dict[_Shape, int] = {}
-    for n, (decision, _, _) in enumerate(plain.decisions, 1):
-        first.setdefault(_shape(decision), n)
-    for n in range(1, len(plain.decisions) + 1) if is_whole else first.values():
+    world, undisturbed = plain[name]
+    for n in range(1, len(world.decisions) + 1) if is_whole else _new_shapes(plain, name):
         for share in (0.0, 0.5, 1.0) if is_whole else ((n % 3) / 2,):
             _, end = _played(_SCENES[name], tmp_path / f"{n}-{share}", Cut(n, share))
-            assert end == undisturbed, (n, share, _shape(plain.decisions[n - 1][0]))
+            assert end == undisturbed, (n, share, _shape(world.decisions[n - 1][0]))
 
 
 @pytest.mark.parametrize("stride", [211, pytest.param(1, marks=pytest.mark.all)], ids=["some", "every"])
-def test_a_decision_that_is_cut_at_any_byte_is_dropped_whole(tmp_path: Path, stride: int) -> None:
+def test_a_decision_that_is_cut_at_any_byte_is_dropped_whole(tmp_path: Path, plain: _Plain, stride: int) -> None:
     """Of each shape one: the chain ends where the decision began, and so does the run that is opened."""
     seen = set[_Shape]()
-    for name, scene in _SCENES.items():
-        world, _ = _played(scene, tmp_path / name)
+    file = tmp_path / "journal.jsonl"
+    for world, _ in plain.values():
         whole = world.file.read_bytes()
         for decision, begins, ends in world.decisions:
             if _shape(decision) in seen:
@@ -273,13 +299,13 @@ def test_a_decision_that_is_cut_at_any_byte_is_dropped_whole(tmp_path: Path, str
             lines = whole[:begins].count(b"\n")
             edges = [begins + n + 1 for n, byte in enumerate(whole[begins : ends - 1]) if byte == ord("\n")]
             for length in sorted({begins, *range(begins, ends, stride), *edges, ends - 1}):
-                world.file.write_bytes(whole[:length])
-                assert sum(1 for _ in read_chain(world.file, torn_tail_allowed=True)) == lines
-            with contextlib.closing(EventRecord.open(world.file.parent)) as record:
+                file.write_bytes(whole[:length])
+                assert sum(1 for _ in read_chain(file, torn_tail_allowed=True)) == lines
+            with contextlib.closing(EventRecord.open(tmp_path)) as record:
                 assert bool(record.torn_note) == (ends - 1 > begins)
                 assert record.head[0] == lines
                 assert record.run() == fold(world.disk[:lines])
-            assert world.file.read_bytes() == whole[:begins]
+            assert file.read_bytes() == whole[:begins]
     assert seen >= _shapes_of_histories()
 
 
