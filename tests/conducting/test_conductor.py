@@ -24,17 +24,22 @@ from tests.plan.histories import BOT, EVE, START, result_of
 _EFFECTS = ("post", "redraw", "pin", "permission", "examine", "step", "leave_reminder")
 _WAY_OUT = 30
 """Lines, after which a night is as any other."""
+_PLACES = ("held", "drifted", "aborting", "thaw failed")
 _EACH = pytest.mark.parametrize(
     "each", [False, pytest.param(True, marks=pytest.mark.all)], ids=["of each sort", "each"]
 )
 
 
-def _some(sorts: Sequence[str], *, each: bool) -> list[int]:
-    """Those to try, counted from 1: of each sort the first and the last, or each."""
-    numbered = list(enumerate(sorts, 1))
-    first = {sort: n for n, sort in reversed(numbered)}
-    last = {sort: n for n, sort in numbered}
-    return [n for n, sort in numbered if each or n in {first[sort], last[sort]}]
+def _some(sorts: Sequence[str], *, each: bool, turn: int) -> list[int]:
+    """Those to try, counted from 1: each, or of each sort the first or the last, by turns; with the next `turn` it is
+    the other one.
+    """
+    numbers = range(1, len(sorts) + 1)
+    if each:
+        return list(numbers)
+    first = {sort: n for n, sort in zip(reversed(numbers), reversed(sorts), strict=True)}
+    last = dict(zip(sorts, numbers, strict=True))
+    return [(first, last)[(place + turn) % 2][sort] for place, sort in enumerate(last)]
 
 
 def _clean_night() -> World:
@@ -59,14 +64,14 @@ def test_every_effect_may_fail_at_any_time(clean: World, effect: str, happens: b
     """Failed and did not happen, failed and happened all the same; with an answer lost or with the process killed: the
     night ends as well as without, each key was posted once, and the channel shows what the disk says.
     """
-    for nth in _some(clean.sorts[effect], each=each):
+    for nth in _some(clean.sorts[effect], each=each, turn=happens + deadly):
         _goes_through(Trouble(effect, nth, happens, deadly))
 
 
 @_EACH
 def test_the_process_may_die_before_any_append_to_the_journal(clean: World, each: bool) -> None:
     """Between an effect and the append of what it came to: nothing is asked or done again that the journal knows of."""
-    for nth in _some(clean.sorts["append"], each=each):
+    for nth in _some(clean.sorts["append"], each=each, turn=0):
         _goes_through(Trouble("append", nth, happens=False, deadly=True))
 
 
@@ -81,13 +86,13 @@ def _goes_through(trouble: Trouble) -> None:
 
 
 @_EACH
-@pytest.mark.parametrize("place", ["held", "drifted", "aborting", "thaw failed"])
+@pytest.mark.parametrize("place", _PLACES)
 def test_the_process_may_die_at_any_line_of_the_way_out_of_trouble(place: str, each: bool) -> None:
     """Whatever was decided and not yet written is decided anew by the next process."""
     aborts = place in {"aborting", "thaw failed"}
     undisturbed = World(place)
     assert turning(undisturbed.play())[0] == (3 if aborts else 0)
-    for nth in _some(undisturbed.sorts["append"][:_WAY_OUT], each=each):
+    for nth in _some(undisturbed.sorts["append"][:_WAY_OUT], each=each, turn=_PLACES.index(place)):
         world = World(place, Trouble("append", nth, happens=False, deadly=True))
         code, run = turning(world.play())
         assert (code, run.phase) == ((3, Phase.ABORTED) if aborts else (0, Phase.DONE)), nth
