@@ -190,7 +190,8 @@ async def end(session: Session) -> None:
             with suppress(psycopg.Error, OSError):
                 pgconn.send_query(b"ROLLBACK; " + _END if begun else _END)
                 # Not `execute`, which would ask a server that hangs for a cancel, and wait for that as well.
-                await waiting.wait_async(_ended(pgconn), pgconn.socket, timeout=_END_SECONDS)
+                # Without an interval it would ask the socket again and again without a pause.
+                await waiting.wait_async(_ended(pgconn), pgconn.socket, interval=_END_SECONDS, timeout=_END_SECONDS)
     finally:
         await session.close()
 

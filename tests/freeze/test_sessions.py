@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -140,11 +141,20 @@ async def test_a_reader_that_is_cut_off_in_the_middle_of_its_rows_leaves_no_sess
         await gone(source)
 
 
-async def test_a_server_that_hangs_does_not_hang_us(source: Company) -> None:
-    """Ending a session has a deadline of two seconds."""
+async def test_a_server_that_hangs_does_not_hang_us(source: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ending a session has a deadline of two seconds, and until then it waits without looking again and again."""
+    loop, timers = asyncio.get_running_loop(), list[float]()
+    call_later = loop.call_later
+
+    def counted(delay: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        timers.append(delay)
+        return call_later(delay, *arguments, **options)
+
     async with lending(source) as (database, pooler):
         session = await database.connect("look")
         pooler.passes.clear()
+        monkeypatch.setattr(loop, "call_later", counted)
         async with asyncio.timeout(180):
             await end(session)
         assert session.closed
+    assert 0 < len(timers) < 20
