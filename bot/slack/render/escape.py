@@ -8,6 +8,7 @@ something. What nobody sees or what turns a line round is taken out here once mo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from bot.plan.text import ITEM, TICK, Code, Foreign, Group, Line, Part, Person, Strong, Text
 
@@ -27,6 +28,7 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+@lru_cache(maxsize=1024)  # whether a message fits is measured piece by piece, half a dozen times over
 def harmless(text: str) -> str:
     """The text on one line, of which nothing is formatted, linked or notified."""
     return _OUTER_UNDERSCORE.sub("\uff3f", escaped(on_one_line(text)).translate(_MARKS))
@@ -46,17 +48,24 @@ def line(line: Line) -> str:
 
 def part(part: Part) -> str:
     match part:
-        case str() | Foreign():
-            return harmless(part if isinstance(part, str) else part.text)
+        case str():
+            return harmless(part)
+        case Foreign(text):
+            return harmless(text)
         case Code(text):
-            code = escaped(on_one_line(text)).replace("`", TICK)
-            return f"`{code}`" if code.strip() else _EMPTY
+            return _code(text)
         case Strong(text):
             return f"*{strong}*" if (strong := harmless(text).strip()) else ""
         case Person(id_, call, name):
             return f"<@{id_}>" if call else f"{harmless(name)} (`{id_}`)" if name else f"`{id_}`"
         case Group(id_, call):
             return f"<!subteam^{id_}>" if call else f"`{id_}`"
+
+
+@lru_cache(maxsize=1024)
+def _code(text: str) -> str:
+    code = escaped(on_one_line(text)).replace("`", TICK)
+    return f"`{code}`" if code.strip() else _EMPTY
 
 
 def channel(id_: str) -> str:
