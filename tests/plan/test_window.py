@@ -141,10 +141,17 @@ def test_no_window_is_lengthened_that_is_over() -> None:
     assert _answer(night, "window 600") == "Nothing was changed: the run is handed over."
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 90), st.integers(-5, 400)), max_size=6))
-def test_the_window_is_never_shorter_than_agreed_nor_than_what_has_passed(said: list[tuple[int, int]]) -> None:
+_SAID = st.lists(st.tuples(st.integers(0, 90), st.integers(-5, 400)), max_size=6)
+"""After how many minutes, and how long the window is to be."""
+
+
+@pytest.mark.parametrize("examples", [25, pytest.param(100, marks=pytest.mark.all)])
+def test_the_window_is_never_shorter_than_agreed_nor_than_what_has_passed(examples: int) -> None:
     """Whatever is said and when; and of each length only parts are told that have passed."""
+    settings(max_examples=examples)(given(_SAID)(_keeps_its_window))()
+
+
+def _keeps_its_window(said: list[tuple[int, int]]) -> None:
     night = _night()
     night.pass_gate()
     for wait, minutes in said:
