@@ -159,60 +159,58 @@ async def test_an_open_transaction_that_may_write_is_movement(
     )
 
 
-@pytest.mark.parametrize(
-    ("statement", "told"),
-    [
-        ("INSERT INTO public.settings VALUES ('cheat', 'x')", "1 row inserted in public.settings"),
-        ("DELETE FROM public.notifications", "rows deleted in public.notifications"),
-        ("TRUNCATE public.session_cache", "public.session_cache was truncated or rewritten"),
-        ("SELECT nextval('public.ticket_numbers')", "the sequence public.ticket_numbers moved from "),
-        (
-            "SELECT setval('public.never_used_numbers', 1)",
-            "the sequence public.never_used_numbers moved from 1 (not handed out) to 1",
-        ),
-        ("INSERT INTO public.events (occurred_at, name) VALUES (now(), 'x')", "1 row inserted in public.events"),
-    ],
-)
+_COMMITTED = {
+    "INSERT INTO public.settings VALUES ('cheat', 'x')": "1 row inserted in public.settings",
+    "DELETE FROM public.notifications": "rows deleted in public.notifications",
+    "TRUNCATE public.session_cache": "public.session_cache was truncated or rewritten",
+    "SELECT nextval('public.ticket_numbers')": "the sequence public.ticket_numbers moved from ",
+    "SELECT setval('public.never_used_numbers', 1)": (
+        "the sequence public.never_used_numbers moved from 1 (not handed out) to 1"
+    ),
+    "INSERT INTO public.events (occurred_at, name) VALUES (now(), 'x')": "1 row inserted in public.events",
+}
+"""What is committed within the window, and what is said of it."""
+
+
 async def test_a_committed_write_is_movement(
-    *,
-    source: Company,
-    database: Database,
-    gateway: Gateway,
-    proof: Proof,
-    freeze: Freeze,
-    run_since: RunSince,
-    statement: str,
-    told: str,
+    *, source: Company, database: Database, gateway: Gateway, proof: Proof, freeze: Freeze, run_since: RunSince
 ) -> None:
-    """Each kind of write that overrides the default within the window is caught, and the table named; and at later
-    gates it is a drift from the record.
+    """Each kind of write that overrides the default within the window is caught, and the table named, one window after
+    the other; and at later gates it is a drift from the record.
     """
     since = freeze()
     proven = await _prove(proof, run_since(since))
     record = proven["quiet-window"].facts
     slow = Proof(database, gateway, quiet_seconds=1.2, late_counters=0.3)
 
-    async def cheat() -> None:
+    async def cheat(statement: str) -> None:
         # After the first look, which is a few milliseconds, and well before the last.
         await asyncio.sleep(0.4)
         async with await psycopg.AsyncConnection.connect(source.dsn, autocommit=True) as writer:
             await writer.execute(f"BEGIN READ WRITE; {statement}; COMMIT".encode())
 
-    tasks: list[asyncio.Task[None]] = []
+    for n, (statement, told) in enumerate(_COMMITTED.items(), 1):
+        tasks: list[asyncio.Task[None]] = []
 
-    def report(progress: Progress) -> None:
-        if "nothing moves" in progress.note:
-            tasks.append(asyncio.create_task(cheat()))
+        def report(progress: Progress, statement: str = statement, tasks: list[asyncio.Task[None]] = tasks) -> None:
+            if "nothing moves" in progress.note:
+                tasks.append(asyncio.create_task(cheat(statement)))
 
-    findings = await _all(slow.freeze_proof(run_since(since), report))
-    await asyncio.gather(*tasks)
-    assert findings["quiet-window"].verdict == "fail"
-    assert told in findings["quiet-window"].evidence
-    async with database.session("test") as session:
-        [sentence] = [clause for clause in (await drift(session, record)).changes if told in clause]
+        findings = await _all(slow.freeze_proof(run_since(since), report))
+        await asyncio.gather(*tasks)
+        assert findings["quiet-window"].verdict == "fail"
+        assert _told_in(findings["quiet-window"].evidence) == [told]
+        async with database.session("test") as session:
+            drifted = (await drift(session, record)).changes
+        assert len([clause for clause in drifted if told in clause]) == 1
+        assert _told_in(*drifted) == list(_COMMITTED.values())[:n]
     held = await _all(proof.freeze_holds(run_since(since, record), lambda _: None))
     assert _failing(held) == {"no-drift"}
-    assert sentence in held["no-drift"].evidence
+    assert _told_in(held["no-drift"].evidence) == list(_COMMITTED.values())
+
+
+def _told_in(*sentences: str) -> list[str]:
+    return [told for told in _COMMITTED.values() if any(told in sentence for sentence in sentences)]
 
 
 async def test_a_prepared_transaction_is_caught(
