@@ -97,15 +97,17 @@ async def _frozen(traffic: Traffic, http: httpx.AsyncClient) -> None:
 async def _heard(traffic: Traffic, http: httpx.AsyncClient, source: Company) -> None:
     """Once the settings are restored, the gateway soon calls the hook no more."""
 
-    settings = "SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) AS entry WHERE entry LIKE '%cutover_fr%'"
-
-    async def restored() -> bool:
-        return source.server.sql(settings, source.dbname) == [(0,)]
+    settings = b"SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) AS entry WHERE entry LIKE '%cutover_fr%'"
 
     async def calls_it_no_more() -> bool:
         return await traffic.ask(http, "GET", _CALLED) == ""
 
-    await _until(restored)
+    with psycopg.connect(source.admin_dsn, autocommit=True) as session:  # one, since it is asked a hundred times
+
+        async def restored() -> bool:
+            return session.execute(settings).fetchone() == (0,)
+
+        await _until(restored)
     await _until(calls_it_no_more)
 
 
