@@ -162,14 +162,16 @@ class _Stock:
         self._lock = threading.Lock()
         with clusters.alone("commands") as shelf:
             address = shelf / "commands.address"
-            if not address.exists():
+            try:
+                self._socket.connect(address.read_text())
+            except OSError:  # nobody has needed one yet, or all who have are gone, and it with them
                 path = str(Path(tempfile.mkdtemp(prefix="commands-")) / "asked")  # short enough for a socket
                 with socket.socket(socket.AF_UNIX) as asked:
                     asked.bind(path)
                     asked.listen()
                     self._process = subprocess.Popen([sys.executable, "-m", "tests.preloaded"], cwd=_ROOT, stdin=asked)
                 address.write_text(path)
-            self._socket.connect(address.read_text())
+                self._socket.connect(path)
         atexit.register(self._end)
 
     def fork(

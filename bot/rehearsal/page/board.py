@@ -52,7 +52,7 @@ class Board:
         self._source = Source()
         self._open_reasons: list[str] | None = None
         self._to_decide: list[tuple[str, str]] = []
-        self._told_of = 0
+        self._status_of = 0
         self._ended_at: float | None = None
         self._verified = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -227,23 +227,23 @@ class Board:
                 self._source = await self._console.look()
             gate = next((m for m in reversed(self._night.slack.messages) if m.event_type == "cutover_checkpoint"), None)
             if gate is None or gate.payload["checkpoint"] != "users" or gate.payload["status"] == "passed":
-                self._open_reasons, self._to_decide, self._told_of = None, [], 0
+                self._open_reasons, self._to_decide, self._status_of = None, [], 0
             elif self._hosting.state == "running" and gate.payload["status"] != "verifying":
                 await self._ask_status()
             self.stir(look=False)
 
     async def _ask_status(self) -> None:
-        """Unless the journal is as long as when it was told last: the command takes most of a second of a core."""
+        """Unless the journal has not grown since the last answer: the command takes most of a second of a core."""
         journal = self._night.directory / "journal.jsonl"
         size = journal.stat().st_size if journal.exists() else 0
-        if size == self._told_of:
+        if size == self._status_of:
             return
         code, out, _ = await self._night.command("status", "--json")
         if code == 0:
-            self._told_of = size
-            told = json.loads(out)
-            self._open_reasons = [str(reason) for reason in told["openReasons"]]
-            self._to_decide = [(source, found[0]) for source, found in told["toDecide"].items() if found]
+            self._status_of = size
+            status = json.loads(out)
+            self._open_reasons = [str(reason) for reason in status["openReasons"]]
+            self._to_decide = [(source, found[0]) for source, found in status["toDecide"].items() if found]
 
     async def _see_the_end(self) -> None:
         """Once the plan is at its end, the bundle is verified and the report written."""
