@@ -271,7 +271,7 @@ def test_fifty_a_second_are_held_from_the_first_second_on():
     assert len(simulation.refused) <= 0.005 * len(simulation.served)
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(30, marks=pytest.mark.all)])
+@pytest.mark.parametrize("examples", [8, pytest.param(30, marks=pytest.mark.all)])
 def test_any_limit_is_found_and_kept(examples):
     """Whether or not the service says when to come again."""
 
@@ -292,8 +292,8 @@ def test_any_limit_is_found_and_kept(examples):
 
 def test_a_limit_is_probed_rarely_and_ever_more_rarely():
     """After one minute, two, four, up to ten."""
-    simulation = Simulation(Window(50, told=(1.0,)))
-    simulation.run(4000.0, workers=16)
+    simulation = Simulation(Window(10, told=(1.0,)))
+    simulation.run(4000.0, workers=4)
     rounds = [at for n, at in enumerate(simulation.refused) if n == 0 or at - simulation.refused[n - 1] > 1]
     waits = [later - earlier for earlier, later in pairwise(rounds)]
     assert waits[:4] == pytest.approx([60, 120, 240, 480], rel=0.2)
@@ -327,7 +327,7 @@ def test_a_limit_that_is_lowered_is_found_again(told):
 # -- refusals that have nothing to do with the rate -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(10, marks=pytest.mark.all)])
+@pytest.mark.parametrize("examples", [2, pytest.param(10, marks=pytest.mark.all)])
 def test_refusals_by_chance_slow_nothing_down(examples):
     """Two in a hundred, without a word: the rate neither stays low nor decays. One minute in thousands has so many of
     them at once that they look like a limit; so it is judged over some minutes.

@@ -557,7 +557,7 @@ any_row = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("examples", [50, pytest.param(200, marks=pytest.mark.all)])
+@pytest.mark.parametrize("examples", [30, pytest.param(200, marks=pytest.mark.all)])
 def test_every_row_becomes_a_request_that_the_service_takes(examples):
     """Whoever they are and in whatever company: a user is made, every reason is in the table, and nothing is kept of
     a row that JSON cannot hold.

@@ -14,6 +14,7 @@ from bot.artifacts.user_log import Intent, UserLog
 from bot.errors import RecordDamaged, ServiceRefused, ServiceUnreachable
 from bot.plan.results import Attention
 from bot.stackauth.migrate.result import set_digest
+from bot.stackauth.migrate.upsert.failures import TRIES
 from bot.stackauth.users.reasons import REASONS
 from tests.house.locales import spoken_here
 
@@ -488,7 +489,7 @@ async def test_a_user_that_cannot_be_created_at_all(night, rows):
     night.service.faults.when(
         lambda body: "500-before" if isinstance(body, dict) and rows.id(3) in json.dumps(body) else None
     )
-    result = await night.migrate(first_wait_seconds=0.001)
+    result = await night.migrate(first_wait_seconds=0.001, tries_per_user=3)
     assert (result.created, result.unmapped) == (4, 1)
     assert night.attention() == {(rows.id(3), "not-created")}
     assert night.unmapped() == [
@@ -506,8 +507,8 @@ async def test_a_user_that_cannot_be_created_is_tried_again_by_every_retry(night
     night.service.faults.when(
         lambda body: "500-before" if isinstance(body, dict) and any(id_ in json.dumps(body) for id_ in never) else None
     )
-    first = await night.migrate(first_wait_seconds=0.001)
-    again = await night.migrate(first_wait_seconds=0.001)
+    first = await night.migrate(first_wait_seconds=0.001, tries_per_user=3)
+    again = await night.migrate(first_wait_seconds=0.001, tries_per_user=3)
     assert (again.created, again.unmapped, again.attention) == (18, 6, first.attention)
     assert {night.outcomes()[id_] for id_ in never} == {"unmapped"}
     night.service.faults.clear()
@@ -515,8 +516,10 @@ async def test_a_user_that_cannot_be_created_is_tried_again_by_every_retry(night
     night.assert_everybody_once()
 
 
-@pytest.mark.parametrize("fault", ["drop-before", "502-html", "drop-after", "hang-after"])
-async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
+@pytest.mark.parametrize(
+    ("fault", "tries"), [("drop-before", TRIES), ("502-html", 4), ("drop-after", TRIES), ("hang-after", TRIES)]
+)
+async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault, tries):
     """Others are served: after some tries, each with a look at the list, and as many with less, an empty user stands
     for the id; where the request has its effect all the same, the look finds it. Nobody is created twice.
     """
@@ -526,17 +529,19 @@ async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault):
         return fault if isinstance(body, dict) and body.get("display_name") == "Person 3" else None
 
     night.service.faults.when(fails)
-    result = await night.migrate(first_wait_seconds=0.001, timeout_seconds=0.3, settle_seconds=0.001)
+    result = await night.migrate(
+        first_wait_seconds=0.001, timeout_seconds=0.3, settle_seconds=0.001, tries_per_user=tries
+    )
     assert (result.created, result.unmapped) == (5, 0)
     lost = fault in {"drop-before", "502-html"}
     assert night.attention() == ({(rows.id(3), "refused-by-target")} if lost else set())
-    assert night.service.requests["POST", "/api/v1/users"] == (5 + 20 if lost else 5)
+    assert night.service.requests["POST", "/api/v1/users"] == (5 + 2 * tries if lost else 5)
     night.assert_everybody_once()
     assert (stored(night, rows.id(3)).primary is None) == lost
 
 
-@pytest.mark.parametrize("fault", ["drop-before", "502-html", "500-before"])
-async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault):
+@pytest.mark.parametrize(("fault", "tries"), [("drop-before", 4), ("502-html", TRIES), ("500-before", 4)])
+async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault, tries):
     """Nor the lesser one: it stands in `unmapped`, and the step comes to its end, also where nobody else is left whom
     the service could serve meanwhile.
     """
@@ -549,10 +554,10 @@ async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault):
     night.service.faults.when(
         lambda body: fault if isinstance(body, dict) and body and rows.id(4) in json.dumps(body) else None
     )
-    result = await night.migrate(first_wait_seconds=0.001, settle_seconds=0.001, concurrency=1)
+    result = await night.migrate(first_wait_seconds=0.001, settle_seconds=0.001, concurrency=1, tries_per_user=tries)
     assert (result.created, result.unmapped) == (4, 1)
     assert night.attention() == {(rows.id(4), "not-created")}
-    assert night.service.requests["POST", "/api/v1/users"] == 3 + 30 + 1
+    assert night.service.requests["POST", "/api/v1/users"] == 3 + 3 * tries + 1
 
 
 @pytest.mark.parametrize(
