@@ -163,7 +163,8 @@ async def _take(
                 await session.execute(_BEGIN)
             if await _lock(session, before.tables):
                 facts = await _export(session)
-                inside = await _catalog(session, read)
+                with _naming_missing_room(before.tables):
+                    inside = await _catalog(session, read)
                 if _places(inside) == _places(before):
                     return Snapshot(
                         database=database, holder=session, lock_seconds=lock_seconds, catalog=inside, **facts
@@ -225,18 +226,27 @@ def _places(catalog: Catalog) -> set[tuple[int, str, tuple[int, ...]]]:
 
 async def _lock(session: Session, tables: Sequence[Table]) -> bool:
     """Locks all of them; False when one of them has gone meanwhile."""
-    with translated("the tables could not be locked for reading"):
+    with _naming_missing_room(tables), translated("the tables could not be locked for reading"):
         try:
             await lock_tables(session, tables, "ACCESS SHARE")
         except (pg.UndefinedTable, pg.InvalidSchemaName, pg.WrongObjectType):
             return False
-        except pg.OutOfMemory as error:
-            raise ServiceRefused(
-                f"the server has no room for locks on {len(tables):,} tables at once (53200)",
-                unchanged="nothing was exported",
-                do="raise max_locks_per_transaction to 1024, restart the server and try again",
-            ) from error
     return True
+
+
+@contextmanager
+def _naming_missing_room(tables: Sequence[Table]) -> Iterator[None]:
+    """Whoever locks them, or has and asks on, is told what gives the server room for that."""
+    try:
+        yield
+    except ServiceRefused as error:
+        if not isinstance(error.__cause__, pg.OutOfMemory):
+            raise
+        raise ServiceRefused(
+            f"the server has no room for locks on {len(tables):,} tables at once (53200)",
+            unchanged="nothing was exported",
+            do="raise max_locks_per_transaction to 1024, restart the server and try again",
+        ) from error.__cause__
 
 
 @asynccontextmanager
