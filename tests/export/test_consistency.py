@@ -166,7 +166,7 @@ async def test_a_table_cut_off_or_reshaped_in_the_middle_is_never_silently_empty
     purses: Company, taken: Any, tmp_path: Path
 ) -> None:
     """Every bundle has all rows in the shape that metadata.json tells; or there is none, and one sentence."""
-    await export_among_changes(taken, tmp_path, 8)
+    await export_among_changes(taken, tmp_path, 5)
 
 
 @pytest.mark.all

@@ -33,7 +33,7 @@ def alone(two_companies: Resting) -> Iterator[Company]:
     """A server on which nobody else takes transaction ids, with tables enough for an export to take a while."""
     with EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies) as server:
         company = Company(server=server, dbname="small_company")
-        for name, rows in (("big", 40_000), ("middle", 10_000)):
+        for name, rows in (("big", 20_000), ("middle", 5_000)):
             server.sql(
                 f"CREATE TABLE public.{name} AS SELECT i AS id, repeat(md5(i::text), 8) AS body"
                 f" FROM generate_series(1, {rows}) i",

@@ -19,7 +19,7 @@ def alone(two_companies: Resting) -> Iterator[Company]:
     with EmbeddedPostgres(settings={"autovacuum": "off"}, like=two_companies) as server:
         company = Company(server=server, dbname="small_company")
         server.sql(
-            "CREATE TABLE public.last_of_all AS SELECT i AS id, md5(i::text) AS word FROM generate_series(1, 30000) i",
+            "CREATE TABLE public.last_of_all AS SELECT i AS id, md5(i::text) AS word FROM generate_series(1, 5000) i",
             company.dbname,
         )
         yield company
