@@ -45,8 +45,7 @@ def encoded(server: EmbeddedPostgres, encoding: str, statements: str) -> Iterato
     """A database in this encoding, dropped afterwards; the statements reach it as UTF-8."""
     name = f"in_{encoding.lower()}"
     server.sql(
-        f"CREATE DATABASE {name} OWNER postgres ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
-        " STRATEGY file_copy",
+        f"CREATE DATABASE {name} OWNER postgres ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0 STRATEGY file_copy",
         "template1",
     )
     company = Company(server=server, dbname=name)
