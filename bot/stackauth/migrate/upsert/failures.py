@@ -1,7 +1,8 @@
 """One user over whom the service fails, while it may serve others.
 
 Requests about one user fail, or end without the service's own answer. If the service serves others meanwhile, the user
-is the matter, and has had enough tries after some of them; if it serves nobody, that is waited out.
+is the matter, and has had enough tries after some of them; if it serves nobody, that is waited out. It serves others
+meanwhile if it did before the last try and after it: at the end of an outage the try fails, and others are served.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class UserFailures:
         self._failures = 0
         self._since: float | None = None
         self._answered_then = 0
+        self._served_others = False
 
     @property
     def any(self) -> bool:
@@ -59,9 +61,11 @@ class UserFailures:
         serves_others, self._answered_then = answered > self._answered_then, answered
         self._failures += 1
         lasted = now - self._since
-        slow = self._failures >= _FEWEST_TRIES and lasted >= _SECONDS
-        if (slow or self._failures >= self._tries) and (serves_others or await self._takes_changes()):
-            self._failures = 0
+        next_is_last = self._failures >= (_FEWEST_TRIES if lasted >= _SECONDS else self._tries) - 1
+        served_before = self._served_others
+        self._served_others = next_is_last and (serves_others or await self._takes_changes())
+        if served_before and self._served_others:
+            self._failures, self._served_others = 0, False
             return False
         if lasted > self._client.give_up_seconds:
             raise error
