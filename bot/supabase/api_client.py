@@ -60,7 +60,8 @@ _SERVICE = Service(
     redirect=obstacles.API_ANSWER,
 )
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
-TIMED_OUT = "57014"
+NO_ANSWER = "no answer"
+"""What is told for a code when the time was up here, whatever the database has come to meanwhile."""
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
 _OFF = "PGRST002"
 """What the gateway says to everything where the project's Data API is switched off."""
@@ -126,7 +127,7 @@ class ApiClient:
             except httpx.ConnectTimeout as error:
                 raise unreachable(web.why(error)) from error
             except httpx.TimeoutException as error:
-                raise Refusal(TIMED_OUT) from error
+                raise Refusal(NO_ANSWER) from error
             except httpx.HTTPError as error:
                 raise unreachable(web.why(error)) from error
             except httpx.InvalidURL as error:

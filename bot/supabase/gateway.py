@@ -28,9 +28,9 @@ from bot.errors import ServiceRefused, ServiceUnintelligible, ServiceUnreachable
 from bot.supabase.api_client import (
     ABSENT_TABLE,
     AWAY,
+    NO_ANSWER,
     NO_SUCH_TABLE,
     PAUSE_SECONDS,
-    TIMED_OUT,
     TRIES,
     ApiClient,
     DataApiOff,
@@ -49,7 +49,7 @@ _UNQUOTED = re.compile(r"[\w$]*")
 """Names of columns that PostgREST reads without quotes."""
 _NOT_EXPOSED = {"PGRST106", "PGRST125", NO_SUCH_TABLE, "42P01", "404", "406"}
 _NOT_GRANTED = {"403", "42501"}
-_TIMED_OUT = {"57014", "500", "504"}
+_TIMED_OUT = {NO_ANSWER, "57014", "500", "504"}
 
 
 class Uncounted(StrEnum):
@@ -108,8 +108,8 @@ class Gateway:
         """
         for key in self.keys:
             code = await self._refusal(key, _ask_nothing)
-            if code == TIMED_OUT or re.fullmatch(r"5\d\d", code):
-                raise unreachable("no answer in time" if code == TIMED_OUT else f"HTTP {code}")
+            if code == NO_ANSWER or re.fullmatch(r"5\d\d", code):
+                raise unreachable("no answer in time" if code == NO_ANSWER else f"HTTP {code}")
             if not _OWN_CODE.fullmatch(code):
                 raise ServiceUnintelligible(
                     "what answers at SUPABASE_URL is not a project's API",

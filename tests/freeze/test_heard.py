@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psycopg
@@ -16,6 +17,7 @@ from bot.plan.run import Run
 from bot.rehearsal.company import Company
 from bot.rehearsal.standins.gateway import GatewayStandin
 from bot.rehearsal.standins.gateway.rest import Rest
+from bot.supabase.api_client import NO_ANSWER
 from bot.supabase.database import Database
 from bot.supabase.freeze.apply import apply
 from bot.supabase.freeze.kit import freeze_sql
@@ -25,6 +27,7 @@ from bot.supabase.gateway import Gateway
 from bot.supabase.guard import Guard
 from bot.supabase.locks import SourceLock
 from bot.supabase.proof.examiner import Proof
+from bot.supabase.proof.probes import hook_is_called
 from bot.supabase.source import SupabaseSource
 from tests.freeze.pooler import NAME, SessionPooler
 
@@ -169,6 +172,36 @@ async def test_beside_a_gateway_that_never_reloads_the_hook_stays_and_lets_all_p
         "calls it.",
         f"Restart the project's API in the dashboard. Run the thaw again. It is safe to repeat. Or drop it: {DROP}",
     )
+
+
+@dataclass
+class _Reads:
+    """A gateway that answers reads with these codes, one after the other."""
+
+    codes: list[str]
+
+    async def try_read(self, schema: str, table: str, column: str, header: str) -> str:
+        assert (schema, header) == ("public", *_CALLED)
+        return self.codes.pop(0)
+
+
+async def test_what_a_read_says_of_the_hook(database: Database) -> None:
+    """The hook answers before the table is looked at, so one table that is locked says it for all of them. A gateway
+    that says nothing in its time is not asked for eight tables in turn.
+    """
+    said = {
+        ("CUT00",): True,
+        ("",): False,
+        ("57014",): False,
+        ("55P03",): False,
+        ("PGRST205", "42501", ""): False,
+        (NO_ANSWER,): None,
+    }
+    async with database.session("test") as session:
+        for codes, called in said.items():
+            reads = _Reads(list(codes))
+            assert await hook_is_called(session, cast(Gateway, reads)) is called
+            assert reads.codes == []
 
 
 @contextmanager

@@ -10,7 +10,8 @@ as the reason. Its steps, and what a crash after each leaves:
 
 The gateway calls the hook until it has read its settings again, and a hook that is gone fails every request, reads too.
 So the hook first lets everything pass, and is dropped once the gateway is seen to call it no more: asked with a header
-that only the hook answers to, a read comes through. A write that succeeds would prove nothing, since the hook lets it.
+that only the hook answers to, a read comes through, or waits for a table that somebody has locked. A write that
+succeeds would prove nothing, since the hook lets it.
 
 `thaw_plan` says beforehand what `queries/thaw_restore.sql` will do, by the same rules.
 """

@@ -21,7 +21,7 @@ from bot.errors import CutoverError
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.supabase import guard
-from bot.supabase.api_client import DataApiOff, KeyName
+from bot.supabase.api_client import NO_ANSWER, DataApiOff, KeyName
 from bot.supabase.catalog.platform import platform_schemas
 from bot.supabase.database import READ_ONLY, Session, query, translated
 from bot.supabase.formatting import listed, shown
@@ -34,7 +34,7 @@ from bot.supabase.proof.refusals import HOW_TO_FREEZE
 _RELOAD_TRIES = 10
 _RELOAD_PAUSE = 0.5
 _NO_RIGHT = "42501"
-_WAITS = {"55P03", "57014"}
+_WAITS = {"55P03", "57014", NO_ANSWER}
 """A lock was not to be had in time, or the time was up."""
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _NOT_A_HOOKS_WORD = ("08", "22", "23", "40", "42", "53", "54", "55", "57", "58", "F0", "XX", "3D", "3F")

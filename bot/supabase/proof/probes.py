@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from bot.supabase import guard
-from bot.supabase.api_client import KeyName
+from bot.supabase.api_client import NO_ANSWER, KeyName
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.gateway import METHODS, Gateway, Method
 from bot.supabase.reading import reading
@@ -28,6 +28,8 @@ _TEMP_TABLE = sql.SQL("CREATE TEMP TABLE cutover_probe (probe integer)")
 _NOT_EXPOSED = {"PGRST106", "PGRST125", "PGRST205", "42P01"}
 _ASKS_THE_HOOK, _THE_HOOK = "x-cutover-reload", "CUT00"
 """The header by which a thawed hook knows our question, and its answer (`queries/thaw_restore.sql`)."""
+_WAITED = {"55P03", "57014"}
+"""A lock was not to be had in time, or the database's own time was up."""
 _LOST = {"57P01", "57P02", "57P03", None}
 
 
@@ -87,29 +89,38 @@ async def api_writes(session: Session, gateway: Gateway, *, guarded: bool) -> Ap
 async def api_takes_writes(session: Session, gateway: Gateway) -> dict[KeyName, str]:
     """By key, "" when the public API accepts a write of no row to some table; else how it refused the last of them."""
     answers: dict[KeyName, str] = {}
-    async for schema, table, column in _exposed(session, gateway):
+    for one in await _to_ask_for(session):
         for key in gateway.keys:
-            if answers.get(key) != "":
-                answers[key] = await gateway.try_write(key, schema, table, column)
-        if "42501" not in answers.values():  # no right to that table, perhaps to another
+            if answers.get(key) != "" and (code := await gateway.try_write(key, *one)) not in _NOT_EXPOSED:
+                answers[key] = code
+        if answers and "42501" not in answers.values():  # no right to that table, perhaps to another
             break
     return answers
 
 
 async def hook_is_called(session: Session, gateway: Gateway) -> bool | None:
-    """Whether the gateway calls the hook that a thaw has left; None when no read was answered either way."""
-    async for schema, table, column in _exposed(session, gateway):
-        code = await gateway.try_read(schema, table, column, _ASKS_THE_HOOK)
-        if code in {"", _THE_HOOK}:
+    """Whether the gateway calls the hook that a thaw has left; None when no read says so either way. The hook answers
+    before the table is looked at: a read that has waited in vain for its table was answered by no hook.
+    """
+    for one in await _to_ask_for(session):
+        code = await gateway.try_read(*one, _ASKS_THE_HOOK)
+        if code in {"", _THE_HOOK, *_WAITED}:
             return code == _THE_HOOK
+        if code == NO_ANSWER:
+            return None
     return None
 
 
 async def _exposed(session: Session, gateway: Gateway) -> AsyncIterator[tuple[str, str, str]]:
-    """Tables that the gateway knows, each with a column that is NOT NULL."""
-    for one in await _candidates(session):
-        if one.not_null and await gateway.try_read(*one[:3]) not in _NOT_EXPOSED:
-            yield one[:3]
+    """Those of `_to_ask_for` that the gateway knows."""
+    for one in await _to_ask_for(session):
+        if await gateway.try_read(*one) not in _NOT_EXPOSED:
+            yield one
+
+
+async def _to_ask_for(session: Session) -> list[tuple[str, str, str]]:
+    """Tables that the gateway may know, each with a column that is NOT NULL."""
+    return [one[:3] for one in await _candidates(session) if one.not_null]
 
 
 async def storage_write(database: Database, session: Session, gateway: Gateway) -> str | None:
