@@ -59,7 +59,7 @@ def told_of_settings(chosen: WayBack) -> list[Finding]:
         found.append(warned("other-settings", f"The thaw needed none of the settings that are wrong: {told}", correct))
     if chosen.api_mistakes:
         told = " ".join(in_sentences(chosen.api_mistakes))
-        evidence = f"Whether the public API writes again is not known, since it could not be asked: {told}"
+        evidence = f"Whether the public API accepts writes again is not known, since it could not be asked: {told}"
         again = "correct that and run the thaw again, which is safe to repeat; or write through your app once"
         found.append(warned("thaw-api", evidence, again, **{UNASKED: True}))
     return found

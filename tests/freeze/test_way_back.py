@@ -97,7 +97,7 @@ _ENVIRONMENTS: dict[str, tuple[dict[str, str], int, str]] = {
         {"SUPABASE_URL": "http://example.com", "SUPABASE_SERVICE_ROLE_KEY": "sb_publishable_pl4nted"},
         5,
         f"{_UNKNOWN}, since it could not be asked: SUPABASE_URL is an http:// address of another machine, which would "
-        "be sent the key unencrypted; write https://; SUPABASE_SERVICE_ROLE_KEY holds a publishable key "
+        "be sent the key unencrypted; write https://. SUPABASE_SERVICE_ROLE_KEY holds a publishable key "
         "(sb_publishable_…) and takes the secret key (or legacy service_role key).",
     ),
     "an address without its key": (
