@@ -1,7 +1,8 @@
-"""Long reading at the end of a step: `hold`, TERM and `abort` end it within seconds, and the second try passes.
+"""Long reading at the end of a step: `hold`, TERM and `abort` end it long before it would end by itself, and the second
+try passes.
 
-A file of the bundle is made so long that reading it takes a minute (it is sparse, and takes no room), and is put back
-as it was before the try that is to pass.
+A file of the bundle is made so long that reading it takes a quarter of an hour (it is sparse, and takes no room), and
+is put back as it was before the try that is to pass.
 """
 
 import asyncio
@@ -29,8 +30,8 @@ from tests.night.playing import (
     writes,
 )
 
-_WITHIN = 10
-_LONG = 40 << 30
+_WITHIN = 180
+_LONG = 1 << 40
 
 
 def _begun(night: Night, step: str) -> int:
@@ -38,13 +39,13 @@ def _begun(night: Night, step: str) -> int:
 
 
 async def _runs(night: Night, step: str, times: int) -> None:
-    await until(lambda: _begun(night, step) == times, 60)
+    await until(lambda: _begun(night, step) == times, 180)
     await asyncio.sleep(0.5)  # it is under way, and no sign of that leaves the process
     assert journal(night)[-1]["type"] not in {"step-ended", "step-failed"}
 
 
 def _table_file(night: Night) -> Path:
-    """Of a table without references to users, which the users gate does not read."""
+    """Of a table without references to users, which the users gate reads once only."""
     tables = json.loads((night.directory / "metadata.json").read_text())["tables"].values()
     table = min((t for t in tables if not t.get("userReferences")), key=lambda t: t["file"])
     return night.directory / table["file"]
@@ -58,6 +59,28 @@ def _long(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        os.truncate(path, size)
+
+
+@contextmanager
+def _long_for_the_handover(night: Night) -> Iterator[None]:
+    """From when the users gate has read all files and asks Stack Auth for the users; as it was when this ends."""
+    path = _table_file(night)
+    size = path.stat().st_size
+
+    def are_read() -> bool:
+        made = [event for event in journal(night) if event["type"] == "finding-made"]
+        return ("users", "files-whole") in {(event["checkpoint"], event["finding"]["check"]) for event in made}
+
+    def lengthen(_: object) -> None:
+        if path.stat().st_size == size and are_read():
+            os.truncate(path, _LONG)
+
+    night.stack.faults.when(lengthen)
+    try:
+        yield
+    finally:
+        night.stack.faults.clear()
         os.truncate(path, size)
 
 
@@ -75,22 +98,21 @@ async def _held_and_stopped(night: Night, step: str) -> None:
     assert "step-failed" not in {event["type"] for event in journal(night)}
 
 
-async def _to_the_handover(night: Night) -> Path:
-    """It runs, over a file that takes a minute."""
+async def _to_the_users_gate(night: Night) -> None:
     await night.start_bot()
     await shows(night, "freeze", "waiting")
     await night.freeze()
     await pass_gate(night, "freeze")
     await pass_gate(night, "export")
     await shows(night, "users", "waiting")
-    return _table_file(night)
 
 
 @pytest.mark.all
 async def test_a_handover_that_is_held_and_stopped(tmp_path: Path) -> None:
     """The next one hands over what is there, and `verify` has nothing to say."""
     async with fast_night(tmp_path / "night") as night:
-        with _long(await _to_the_handover(night)):
+        await _to_the_users_gate(night)
+        with _long_for_the_handover(night):
             await pass_gate(night, "users")
             await _runs(night, "handover", 1)
             await _held_and_stopped(night, "handover")
@@ -103,14 +125,15 @@ async def test_a_handover_that_is_held_and_stopped(tmp_path: Path) -> None:
 async def test_a_handover_that_is_aborted(tmp_path: Path) -> None:
     """Supabase writes again before the file would have been read."""
     async with fast_night(tmp_path / "night") as night:
-        os.truncate(await _to_the_handover(night), _LONG)
-        await pass_gate(night, "users")
-        await _runs(night, "handover", 1)
-        assert (await told(night, "ada", "@cutover abort"))[0] == "done"
-        async with asyncio.timeout(_WITHIN):
-            assert (await told(night, "grace", "@cutover abort yes"))[0] == "done"
-            await until(lambda: any(event["type"] == "thawed" for event in journal(night)), _WITHIN)
-        assert await ended(night) == 3
+        await _to_the_users_gate(night)
+        with _long_for_the_handover(night):
+            await pass_gate(night, "users")
+            await _runs(night, "handover", 1)
+            assert (await told(night, "ada", "@cutover abort"))[0] == "done"
+            async with asyncio.timeout(_WITHIN):
+                assert (await told(night, "grace", "@cutover abort yes"))[0] == "done"
+                await until(lambda: any(event["type"] == "thawed" for event in journal(night)), _WITHIN)
+            assert await ended(night) == 3
         assert await writes(night) == WRITES
         assert not (night.directory / "SHA256SUMS").exists()
 
