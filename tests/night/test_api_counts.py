@@ -45,7 +45,7 @@ async def test_counts_that_the_api_does_not_give_are_made_by_sql_or_let_pass_by_
         failing = [p["check"] for p in posts(night, "cutover_finding") if p["status"] == "refused"]
         assert failing == ["counts-by-api"]
         for who in ("ada", "grace"):
-            assert (await told(night, who, "@cutover accept counts-by-api SQL has counted all"))[0] == "done"
+            assert (await told(night, who, "@cutover accept counts-by-api: SQL has counted all"))[0] == "done"
         await told(night, "ada", "exported")
         await shows(night, "export", "passed")
         code = await play_on(night)

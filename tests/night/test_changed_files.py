@@ -32,7 +32,7 @@ async def test_a_changed_file_opens_no_gate_until_it_is_put_back(tmp_path: Path)
                 await told(night, "grace", f"@cutover accept {reason}")
                 answer = await told(night, "ada", word)
             await shows(night, gate, "refused")
-            assert any(f"{name} is not what was exported" in text for text in texts(night, "cutover_finding"))
+            assert any(f"{name} differs from the export" in text for text in texts(night, "cutover_finding"))
             refused = [p["check"] for p in posts(night, "cutover_finding") if p["status"] == "refused"]
             assert refused[-1] == "files-whole" or "files-whole" in refused
             assert gate != "export" or not night.stack.users

@@ -60,7 +60,7 @@ async def _retried(night: Night, step: str, why: str) -> None:
     refused = await told(night, "linus", "@cutover retry")
     assert refused[0] == "refused"
     status, text = await told(night, "grace", "@cutover retry")
-    assert (status, text) == ("done", f"Going on: the step `{step}` is running.")
+    assert (status, text) == ("done", f"Continuing: the step `{step}` is running.")
 
 
 @pytest.mark.all

@@ -18,7 +18,7 @@ def _overrides(night: Night, role: str) -> None:
 async def _refused(night: Night, attempt: int) -> None:
     assert (await told(night, "ada", "frozen"))[0] == "done"
     await night.slack.wait_until(
-        lambda: (post := post_of(night, "freeze")) is not None and f"refused at attempt {attempt}:" in post.text, 60
+        lambda: (post := post_of(night, "freeze")) is not None and f"refused at attempt {attempt}:" in post.text, 180
     )
 
 
@@ -41,7 +41,10 @@ async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_p
         for who in ("ada", "grace"):
             status, answer = await told(night, who, "@cutover accept overrides: it only reads")
             assert status == "done", answer
-        assert answer.startswith("Accepted: the gate may pass in spite of what `overrides` found.")
+        assert answer == (
+            "Accepted: what `overrides` found no longer stops the checkpoint; anything else it finds does. Recorded "
+            "under your name, and shown at every later checkpoint. Say `frozen` again."
+        )
 
         _overrides(night, "billing")  # after both have spoken
         await _refused(night, 2)
@@ -49,8 +52,7 @@ async def test_a_waiver_opens_the_gate_for_the_finding_that_was_read_alone(tmp_p
         status, answer = await told(night, "grace", "@cutover accept overrides: billing is stopped")
         assert (status, answer) == (
             "done",
-            "Accepted by you: `overrides`. It takes another approver, who says the same; until then the gate stays "
-            "shut.",
+            "Accepted by you: `overrides`. Another approver must accept it too; the checkpoint waits.",
         )
         await _refused(night, 3)
         await told(night, "ada", "@cutover accept overrides: billing is stopped")

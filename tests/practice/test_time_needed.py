@@ -192,7 +192,7 @@ async def test_a_night_after_a_practice_goes_as_that_one_said(tmp_path: Path) ->
         sentence = plain(time_needed(run.opened, run.offers["freeze", 1].at))
         assert f" by the practice of {timings.taken_at:%Y-%m-%d}: export " in sentence
         assert f"*Time needed:* {sentence} The window is 8 h from the freeze on.\n" in gate.text
-        assert f"  time needed: {sentence}\n" in status
+        assert f"  window    8 h from the freeze on; time needed: {sentence}\n" in status
         assert (run.export.tables, run.export.rows) == (timings.tables, timings.rows)
         said = " ".join(out.split())
         foretold = {name: int(count) for count, name in re.findall(r"(\d+) × ([a-z-]+)[:,] ", said)}
