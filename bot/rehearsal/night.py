@@ -250,10 +250,10 @@ class Night:
         self.last_said = self.slack.say(PEOPLE[who].id, mentioned, thread_ts)
         return self.last_said
 
-    async def answer_to(self, ts: str, timeout: float = 90) -> Message:
+    async def answer_to(self, ts: str, timeout: float = 180) -> Message:
         return await self.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(f"/answer/{ts}"), timeout)
 
-    async def checkpoint(self, name: str, *statuses: str, timeout: float = 90) -> Message:
+    async def checkpoint(self, name: str, *statuses: str, timeout: float = 180) -> Message:
         """The checkpoint's message, as soon as it shows one of the statuses and began to after the last word."""
         said = float(self.last_said)
         return await self.slack.wait_for(

@@ -125,7 +125,7 @@ class Cast:
                 await alarm(night, "has waited for `exported`")
         await self.refused(OUTSIDER, word)
         if gate == "users":
-            await until(lambda: _locks(night) == 0, 60)
+            await until(lambda: _locks(night) == 0, 180)
             await self._accept()
         opens = await self._who_opens(gate)
         for n, who in enumerate(opens, 1):

@@ -89,12 +89,17 @@ async def play_on(night: Night, *, within: float = 300) -> int:
 
 async def pass_gate(night: Night, gate: str) -> None:
     """Says the word of a gate, and accepts what is open, until the gate's newest post shows that it has passed."""
+    async with asyncio.timeout(300):
+        await _pass(night, gate)
+
+
+async def _pass(night: Night, gate: str) -> None:
     await shows(night, gate, "waiting", "refused", "verifying", "passed")
     while not passed(night, gate):
         run = read_run(night.directory)
         if run is not None and run.open_reasons:
-            await night.answer_to(night.says("grace", f"@cutover accept {' '.join(run.open_reasons)}"), timeout=180)
-        answer = await night.answer_to(night.says("ada", SIGNALS[gate]), timeout=180)
+            await night.answer_to(night.says("grace", f"@cutover accept {' '.join(run.open_reasons)}"))
+        answer = await night.answer_to(night.says("ada", SIGNALS[gate]))
         if answer.payload["status"] == "done":
             await shows(night, gate, "passed", "refused")
         if gate == "freeze" and not passed(night, gate):

@@ -346,7 +346,7 @@ async def test_a_second_bot_is_refused_and_names_the_first(world: World, data: P
         "this one another MIGRATION_DATA_DIR.",
         "",
     )
-    await until(lambda: _sessions(world, "cutover/-/lock") == 2, 60)
+    await until(lambda: _sessions(world, "cutover/-/lock") == 2, 180)
     impatient.send_signal(signal.SIGTERM)
     assert (await world.ended(impatient)).code == 130
     told = await world.ended(patient)

@@ -162,9 +162,9 @@ async def test_the_gates_around_are_opened_over_http_by_buttons_too(tmp_path: Pa
             await pass_gate(night, gate)
         await shows(night, "dns-switch", "waiting")
         night.presses("linus", "cutover_item_1")
-        await until(lambda: (run := read_run(night.directory)) is not None and run.open_items == ("moved",), 30)
+        await until(lambda: (run := read_run(night.directory)) is not None and run.open_items == ("moved",), 180)
         night.presses("linus", "cutover_item_2")
-        await until(lambda: (run := read_run(night.directory)) is not None and run.offer is not None, 30)
+        await until(lambda: (run := read_run(night.directory)) is not None and run.offer is not None, 180)
         offered = "/checkpoint/dns-switch/1"
         await night.slack.wait_for(lambda m: str(m.payload.get("key", "")).endswith(offered), 180)
         night.presses("ada", "cutover_signal")

@@ -24,7 +24,7 @@ async def test_every_checkpoint_and_finding_is_posted_once(tmp_path: Path) -> No
 
         breaking = asyncio.create_task(break_sockets())
         await night.start_bot()
-        code = await play(night, within=200)
+        code = await play(night)
         breaking.cancel()
         await asyncio.gather(breaking, return_exceptions=True)
         await assert_handed_over(night, code, users=night.users)
