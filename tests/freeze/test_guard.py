@@ -126,7 +126,15 @@ async def test_nobody_writes_whatever_they_override(
 async def test_the_proof_passes_beside_it(
     tries: int, *, guard: Guard, source: Company, database: Database, gateway: Gateway, run_since: Callable[..., Run]
 ) -> None:
-    """No question of the proof touches a table and waits behind it."""
+    """No question of ours touches a table and waits behind it; a write through the API waits until its role's own time
+    is up, which is eight seconds, and a fifth of one where the proof is made two hundred times.
+    """
+    if tries > 2:
+        await as_platform(
+            source,
+            f"ALTER ROLE authenticator IN DATABASE {source.dbname} SET lock_timeout = '200ms'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'authenticator'",
+        )
     proof = Proof(database, gateway, quiet_seconds=0.05, late_counters=0.05)
     [(since,)] = source.server.sql("SELECT clock_timestamp() - interval '1 minute'", source.dbname)
     for _ in range(tries):
