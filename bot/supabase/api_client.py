@@ -61,7 +61,7 @@ _SERVICE = Service(
 )
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 NO_ANSWER = "no answer"
-"""What is told for a code when the time was up here, whatever the database has come to meanwhile."""
+"""In place of a code where our own time was up: the database may have come to anything."""
 _WRONG_KEY = {"401", "PGRST301", "PGRST302", "PGRST303"}
 _OFF = "PGRST002"
 """What the gateway says to everything where the project's Data API is switched off."""

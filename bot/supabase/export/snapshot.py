@@ -236,7 +236,7 @@ async def _lock(session: Session, tables: Sequence[Table]) -> bool:
 
 @contextmanager
 def _naming_missing_room(tables: Sequence[Table]) -> Iterator[None]:
-    """Whoever locks them, or has and asks on, is told what gives the server room for that."""
+    """No room for locks on them, or for what is asked behind those, becomes a sentence that names the setting."""
     try:
         yield
     except ServiceRefused as error:
