@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _ROOT = Path(__file__).parents[1]
+_WHOLE_NIGHTS = ("night", "rehearsal")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,8 +41,20 @@ def _load_together(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A person's pace in a browser takes longest: whatever the order, those tests begin first, that nobody waits for
-    them alone at the end.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole nights, in which most is waiting, are what each worker begins with, and the one in a browser is the first:
+    else all wait for the last of them at the end. They are dealt out by file, whose tests may share a night, over the
+    shares that xdist makes of the list.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    nights = [item for item in items if item.path.parent.name in _WHOLE_NIGHTS]
+    others = [item for item in items if item.path.parent.name not in _WHOLE_NIGHTS]
+    files = sorted({item.path for item in nights}, key=lambda path: (path.name != "test_browser.py", path))
+    dealt = list[pytest.Item]()
+    for worker in range(workers):
+        share = (len(items) - len(dealt)) // (workers - worker)
+        first = [item for item in nights if item.path in files[worker::workers]]
+        more = max(0, share - len(first))
+        dealt += first + others[:more]
+        others = others[more:]
+    items[:] = dealt + others
