@@ -38,7 +38,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-_LOADED = ("aiohttp.web",)
+_LOADED = (
+    "aiohttp.web",
+    "anyio._backends._asyncio",
+    "anyio.to_thread",
+    "apscheduler.executors.asyncio",
+    "encodings.idna",
+    "httpcore",
+    "rich.status",
+    "typer._adapters",
+)
 """What commands load only when they come to use it; beside these, all of them."""
 _ROOT = Path(__file__).parents[1]
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[1]
 _WHOLE_NIGHTS = ("night", "rehearsal")
+_RARELY = 10_000
+"""Objects before the collector looks for garbage, of which tests leave little; 700 unless told."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,6 +25,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     _load_together(session.config)
     outcome = yield
     gc.freeze()
+    gc.set_threshold(_RARELY)
     gc.enable()
     return outcome
 

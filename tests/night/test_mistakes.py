@@ -119,10 +119,10 @@ def data(begun: Path, tmp_path: Path) -> Path:
 
 
 async def _waits_at_gate_1(directory: Path, starts: int = 0) -> Run:
-    """Everything that is to be told is told."""
+    """Everything that is to be posted is, and the first look at the source has left its file."""
 
     def settled() -> bool:
-        run = read_run(directory) if directory.exists() else None
+        run = read_run(directory) if (directory / "freeze-prior.json").exists() else None
         return run is not None and run.pinned and run.starts == starts and all(d.ts for d in run.deliveries.values())
 
     await journal_tells(directory, settled)
