@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bot.record import read_run
 from bot.rehearsal.night import PEOPLE
 from bot.rehearsal.standins.slack import Message
@@ -52,6 +54,7 @@ class _OverHttp(ForkedNight):
         return answers()[0]
 
 
+@pytest.mark.all
 async def test_a_night_by_buttons_and_slash_commands_over_http(tmp_path: Path) -> None:
     """The bot freezes on its button; a member's press is refused; it is handed over as any other night, and a bot that
     was killed in between goes on where it was.

@@ -11,6 +11,7 @@ from typing import Any
 from bot.artifacts import receipt
 from bot.rehearsal.night import Night
 from bot.rehearsal.standins.slack import File
+from tests import clusters
 from tests.evidence.planted import found
 from tests.night.playing import as_platform, fast_night, header_shows, journal, play, posts, told
 
@@ -66,11 +67,11 @@ async def test_a_night_is_reminded_of_and_purged(tmp_path: Path) -> None:
     reason, removes every value of a person, deletes our file and the reminder in Slack, and leaves what proves the
     night. Afterwards no command takes the directory for a bundle.
     """
-    async with fast_night(tmp_path / "night") as night:
+    async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         with as_platform(night) as source:
             source.execute(
                 "UPDATE auth.users SET raw_user_meta_data = coalesce(raw_user_meta_data, '{}') || (SELECT"
-                " jsonb_object_agg('planted' || n, format('planted %s of %s', n, id)) FROM generate_series(1, 9) AS n)"
+                " jsonb_object_agg('planted' || n, format('planted %s of %s', n, id)) FROM generate_series(1, 24) AS n)"
                 " WHERE jsonb_typeof(coalesce(raw_user_meta_data, '{}')) = 'object'"
             )
         await night.start_bot()

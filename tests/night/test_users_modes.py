@@ -1,4 +1,4 @@
-"""One whole night in each `users.mode`: the real bot, to its end."""
+"""One whole night in each `users.mode`: the real bot, to its end. By default only the one that no other test plays."""
 
 from pathlib import Path
 
@@ -56,6 +56,7 @@ async def test_a_night_that_creates_the_users(tmp_path: Path) -> None:
         assert {outcome for outcome, _ in mapped(night.directory).values()} == {"created"}
 
 
+@pytest.mark.all
 async def test_a_night_that_only_matches_the_users(tmp_path: Path) -> None:
     """Who is there is found, nobody is created, and everybody else is unmapped by a reason that people accept."""
     async with _small(tmp_path / "night", "match") as night:

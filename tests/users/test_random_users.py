@@ -273,7 +273,7 @@ async def play(world, make, another_night, *, as_text, **settings):
     ("users", "settings"),
     [
         (180, {"generation": "new"}),
-        (120, {"generation": "old", "otp_enabled": False}),
+        pytest.param(120, {"generation": "old", "otp_enabled": False}, marks=pytest.mark.all),
         pytest.param(5_000, {"generation": "new"}, marks=pytest.mark.all),
     ],
     ids=["new", "old", "five thousand"],
