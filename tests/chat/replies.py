@@ -2,7 +2,7 @@
 `test_replies.py`, with a sample over HTTP, and printed in `docs/replies.md`.
 
 A case begins with checkpoint 1 waiting in the channel. Ada is an approver by name, Grace by a user group, Bob is a
-member and no approver. `answers` are the bot's, in order, as they stand in the channel; `{digest}` is the evidence's.
+member and no approver. `answers` are the bot's, in order, as they are in the channel; `{digest}` is the evidence's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def taken(user: str = ADA) -> str:
 
 
 def _to(user: str, text: Text) -> str:
-    """As it is told somebody who spoke, and is therefore known by name."""
+    """As it is said to somebody who spoke, and is therefore known by name."""
     return mrkdwn(named(text, {user: NAMES[user]}))
 
 

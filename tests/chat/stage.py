@@ -60,7 +60,7 @@ class _Wall:
 
 
 class _Source:
-    """A source that freezes when it is told to, and otherwise stands still."""
+    """A source that freezes when it is told to, and otherwise does not change."""
 
     async def look(self) -> Look:
         return Look(frozen=False, database_time=datetime.now(UTC))
@@ -171,7 +171,7 @@ class Stage:
                 await asyncio.sleep(0.01)
 
     async def settles(self) -> None:
-        """All that was sent is acknowledged, hence on disk; all that is on disk is answered, and the answers stand in
+        """All that was sent is acknowledged, hence on disk; all that is on disk is answered, and the answers are in
         the channel.
         """
         await self.until(lambda: all(delivery.acked or delivery.given_up for delivery in self.slack.deliveries))
@@ -189,7 +189,7 @@ class Stage:
 
     @property
     def answers(self) -> list[str]:
-        """As they stand in the channel."""
+        """As they are in the channel."""
         return [self.slack.message(ts).text for ts in self._answers()][self._before :]
 
     def forget(self) -> None:

@@ -115,7 +115,7 @@ async def _begun(listed: Begun, **options: object) -> Listed:
     return await listed(**options)  # type: ignore[misc, no-any-return]
 
 
-async def test_the_list_stands_in_the_thread_of_its_gate_without_addresses(listed: Begun) -> None:
+async def test_the_list_is_in_the_thread_of_its_gate_without_addresses(listed: Begun) -> None:
     """A file of id, reason, what was migrated and what to do; the journal keeps its id."""
     night = await _begun(listed)
     await night.tried()
@@ -180,7 +180,7 @@ async def test_the_list_is_shared_once_whatever_becomes_of_a_call(
     assert uploads(night.night.run) == (night.slack.files[0].id,)
 
 
-async def test_without_the_scope_the_words_stand_alone(listed: Begun) -> None:
+async def test_without_the_scope_the_words_are_alone(listed: Begun) -> None:
     """The night goes on, and the thread says why there is no file and where the list is."""
     scopes = {"channels:history", "channels:read", "chat:write", "users:read", "pins:write", "commands"}
     night = await _begun(listed, scopes=scopes)

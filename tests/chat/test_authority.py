@@ -35,7 +35,7 @@ async def test_an_approver_may_say_the_word(channel: SlackChannel) -> None:
     assert to_them(await channel.permission(ADA, OWN, [ADA], [])) == Permission(known=True, member=True, approver=True)
 
 
-async def test_a_member_who_is_not_listed_is_told_so(channel: SlackChannel) -> None:
+async def test_a_member_who_is_not_listed_gets_that_answer(channel: SlackChannel) -> None:
     """A full member may ask, and is no approver."""
     permission = to_them(await channel.permission(BOB, OWN, [ADA], []))
     assert permission == Permission(known=True, member=True, approver=False, why="you are not among the approvers")
@@ -275,7 +275,7 @@ async def test_the_doctor_names_a_group_that_slack_does_not_tell_of(slack: Any) 
     ],
 )
 async def test_it_is_said_of_them_too(channel: SlackChannel, slack: Any, flags: dict[str, Any], reason: str) -> None:
-    """As a clause about somebody else: it stands in the channel when an approval lapsed."""
+    """As a clause about somebody else: it is in the channel when an approval lapsed."""
     slack.people[BOB] = replace(slack.people[BOB], **flags)
     permission = await channel.permission(BOB, OWN, [ADA], [])
     assert (permission.approver, permission.reason, permission.open) == (False, reason, False)
@@ -306,7 +306,7 @@ async def grid(slack: Any, client: Any) -> SlackChannel:
     return SlackChannel(client, channel=slack.channel.id, identity=identity)
 
 
-@pytest.mark.parametrize("home", ["", "-", SISTER], ids=["ours", "none told", "another workspace"])
+@pytest.mark.parametrize("home", ["", "-", SISTER], ids=["ours", "none named", "another workspace"])
 @pytest.mark.parametrize("on_the_message", ["", OWN, ORG, SISTER])
 async def test_whoever_has_our_workspace_among_theirs_belongs_to_us(
     grid: SlackChannel, slack: Any, home: str, on_the_message: str
@@ -362,7 +362,7 @@ async def _groups_found(slack: Any, *groups: str, people_needed: int = 1) -> tup
 
 
 async def test_the_doctor_names_groups_that_would_give_nobody_a_say(start: Any) -> None:
-    """Days before, and not when the first of them says the word; that a group can be edited is told all the same."""
+    """Days before, and not when the first of them says the word; that a group can be edited is reported too."""
     slack = await start(groups={"S0OPS": [BOB], "S0OLD": [BOB]})
     slack.disabled_groups.add("S0OLD")
     assert await _groups_found(slack, "S0OPS", "S0OLD", "S0TYPO") == (

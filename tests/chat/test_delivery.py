@@ -95,7 +95,7 @@ async def test_a_gate_that_has_passed_is_shown_as_passed_though_slack_fails_to_e
         assert failed.count("update_failed") == 2
 
 
-async def test_a_rival_on_our_token_is_told_in_the_channel_and_so_is_its_end(tmp_path: Path) -> None:
+async def test_a_rival_on_our_token_is_reported_in_the_channel_and_so_is_its_end(tmp_path: Path) -> None:
     """Somebody's forgotten bot takes events away; what was typed is found all the same."""
     async with staged("Socket Mode", tmp_path, ear={"ping_seconds": 0.1}) as stage:
         async with _second_instance(stage.slack), _second_instance(stage.slack):

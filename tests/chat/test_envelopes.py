@@ -46,7 +46,7 @@ COMMAND: Body = {"command": "/cutover", "api_app_id": "A0CUTOVER", "team_id": "T
     ],
 )
 def test_what_is_ours_is_taken(body: Body) -> None:
-    """Also as a workspace of an organisation is told it."""
+    """Also as a workspace of an organisation gets it."""
     assert envelope.foreign(body, OURS, "A0CUTOVER") == ""
     assert envelope.foreign(body | {"api_app_id": "A0OTHER"}, OURS, "") == "", "nobody told which app is ours"
 
@@ -63,7 +63,7 @@ def test_what_is_ours_is_taken(body: Body) -> None:
     ],
 )
 def test_what_is_not_ours_is_not_taken(body: Body, change: Body, why: str) -> None:
-    """Whatever is wrong, and whoever stands in it."""
+    """Whatever is wrong, and whoever is named in it."""
     assert envelope.foreign(body | change, OURS, "A0CUTOVER") == why
 
 

@@ -33,7 +33,7 @@ def test_each_part_has_its_look() -> None:
     ],
 )
 def test_what_was_typed_is_read_without_markup(text: str, heard: str, addressed: bool) -> None:
-    """Mentions of the bot are taken out and remembered; entities and links are what they stand for."""
+    """Mentions of the bot are taken out and remembered; entities and links are what they mean."""
     assert typed(text, bot_user=BOT) == (heard, addressed)
 
 

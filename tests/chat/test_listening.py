@@ -203,7 +203,7 @@ async def test_it_comes_back_and_says_so(slack: Any, ear: Ear, listen: Open, how
     assert set(ear.second_instances) <= {1}
 
 
-async def test_what_ends_the_guard_of_the_socket_is_told(
+async def test_what_ends_the_guard_of_the_socket_is_reported(
     slack: Any, ear: Ear, listen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug in it must not leave a bot behind that nobody can reach and that does not know it."""
@@ -246,7 +246,7 @@ async def test_another_process_on_the_same_token_is_noticed(slack: Any, ear: Ear
     assert ear.second_instances == [1, 2]
 
 
-async def test_a_message_that_somebody_deletes_is_told(slack: Any, client: Any, ear: Ear, listen: Open) -> None:
+async def test_a_message_that_somebody_deletes_is_reported(slack: Any, client: Any, ear: Ear, listen: Open) -> None:
     """One of ours too, whether it has replies and leaves a tombstone or not; and an edit is no deletion."""
     await listen(slack)
     alone, parent = [(await client.chat_postMessage(channel=slack.channel.id, text=text))["ts"] for text in "ab"]
@@ -401,7 +401,7 @@ async def test_a_message_that_could_not_be_kept_is_not_acknowledged_over_http(ht
     assert (await sent(http, body, signed(body)))[0] == 500
 
 
-async def test_a_port_that_is_taken_is_told(http: HttpListener) -> None:
+async def test_a_port_that_is_taken_is_reported(http: HttpListener) -> None:
     """The sentence names the setting."""
     second = HttpListener(
         Identity(team="T1", bot_user="U1", bot_id="B1", scopes=frozenset()),
@@ -481,7 +481,7 @@ APP_TOKEN = "an app-level token with the scope connections:write (xapp-…, unde
         ),
     ],
 )
-async def test_what_is_wrong_is_told_with_its_fix(start: Any, wrong: dict[str, Any], sentence: str) -> None:
+async def test_what_is_wrong_is_reported_with_its_fix(start: Any, wrong: dict[str, Any], sentence: str) -> None:
     """One sentence each, before anything was heard or said."""
 
     slack = await start(scopes=DEFAULT_SCOPES - {wrong.get("without", "")})

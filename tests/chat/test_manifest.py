@@ -61,7 +61,7 @@ def test_the_stand_in_asks_for_the_same_scopes() -> None:
     assert {scope.name for scope in SCOPES if scope.methods} <= methods.DEFAULT_SCOPES
 
 
-def test_a_token_is_told_what_it_lacks() -> None:
+def test_what_a_token_lacks_is_reported() -> None:
     """For this kind of channel only, and for groups only where there are any."""
     have = {"chat:write", "channels:history", "channels:read", "users:read", "pins:write", "files:write", "files:read"}
     assert [scope.name for scope in lacking(have, private=False, groups=False)] == ["commands"]

@@ -172,7 +172,7 @@ def test_the_freeze_gate_says_that_the_source_is_not_proven(story: Any) -> None:
 
 
 def test_a_gate_shows_what_became_of_it(story: Any) -> None:
-    """Waiting, verifying, passed, refused, void: each is said, and stands in the metadata."""
+    """Waiting, verifying, passed, refused, void: each is said, and is in the metadata."""
     run = story.begun()
     key = run.gate_key
     said = e.SignalAccepted(at=run.last_at, checkpoint="freeze", digest="x", user="U0ADA", ts="1.000001")

@@ -32,7 +32,7 @@ def reading(slack: Any, since: int) -> list[str]:
     return [call.method for call in slack.calls[since:] if call.method.startswith("conversations.")]
 
 
-async def test_nothing_is_missed_before_the_header_stands(night: Any, slack: Any) -> None:
+async def test_nothing_is_missed_before_the_header_is_there(night: Any, slack: Any) -> None:
     """Without a header there is nothing that anybody could answer."""
     slack.say(ADA, "frozen")
     assert await missed(night) == []
@@ -99,7 +99,7 @@ async def test_a_sweep_at_rest_is_one_call_however_many_threads_there_are(night:
 
 
 async def test_a_thread_that_cannot_be_read_makes_nobody_else_unheard(night: Any, slack: Any) -> None:
-    """What was read is handed over, the trouble is told, and the thread is read the next time."""
+    """What was read is handed over, the trouble is reported, and the thread is read the next time."""
     await night.post_all()
     header, gate = (delivery.ts for delivery in night.run.deliveries.values())
     first = slack.say(ADA, "frozen", header)
@@ -125,7 +125,7 @@ async def test_whoever_could_not_keep_what_was_read_gets_it_again(night: Any, sl
 
 
 async def test_a_deleted_checkpoint_takes_only_its_thread_along(night: Any, slack: Any) -> None:
-    """What stands elsewhere is found all the same."""
+    """What is elsewhere is found all the same."""
     await night.post_all()
     slack.delete(night.run.deliveries[night.run.gate_key].ts)
     ts = slack.say(ADA, "frozen")
@@ -133,7 +133,7 @@ async def test_a_deleted_checkpoint_takes_only_its_thread_along(night: Any, slac
 
 
 async def test_what_was_said_below_a_checkpoint_before_it_was_deleted_is_heard(night: Any, slack: Any) -> None:
-    """It leaves a tombstone, below which the replies stand."""
+    """It leaves a tombstone, below which the replies are."""
     await night.post_all()
     gate = night.run.deliveries[night.run.gate_key].ts
     ts = slack.say(ADA, "frozen", gate)

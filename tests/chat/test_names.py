@@ -28,7 +28,7 @@ def _rename(stage: Stage, user: str, name: str) -> None:
 
 async def test_an_approval_keeps_the_name_it_was_given_under(tmp_path: Path) -> None:
     """Whoever is renamed later approved as who they were: in the answer, at the gate, in the account, in `status`, and
-    all of it from the journal alone. What they are told from then on has the new name.
+    all of it from the journal alone. What they read from then on has the new name.
     """
     async with staged("Socket Mode", tmp_path, **TWO) as stage:
         _rename(stage, ADA, "Ada Lovelace")

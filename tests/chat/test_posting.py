@@ -26,8 +26,8 @@ def posts(slack: Any) -> list[Any]:
     return [message for message in slack.messages if message.bot_id == slack.bot_id]
 
 
-async def test_a_post_stands_where_it_belongs_and_says_what_it_is(night: Any, slack: Any) -> None:
-    """The header and a checkpoint stand at top level, with the metadata that other tools read."""
+async def test_a_post_is_where_it_belongs_and_says_what_it_is(night: Any, slack: Any) -> None:
+    """The header and a checkpoint are at top level, with the metadata that other tools read."""
     await night.post_all()
     header, gate = posts(slack)
     run_id = "20241124-ab12"
@@ -47,7 +47,7 @@ async def test_a_post_stands_where_it_belongs_and_says_what_it_is(night: Any, sl
     assert header.thread_ts is None and gate.thread_ts is None
 
 
-async def test_a_finding_stands_in_the_thread_of_its_checkpoint(night: Any, slack: Any, story: Any) -> None:
+async def test_a_finding_is_in_the_thread_of_its_checkpoint(night: Any, slack: Any, story: Any) -> None:
     """Details do not crowd the channel."""
     await night.post_all()
     night.happens(*story.gate_passes(night.run, story.frozen))
@@ -290,7 +290,7 @@ async def test_an_edit_that_fails_in_passing_is_not_taken_for_done(night: Any, s
     ],
 )
 async def test_a_header_that_cannot_be_pinned_is_a_warning(night: Any, slack: Any, code: str, why: str) -> None:
-    """The night goes on, and people are told why and what they can do."""
+    """The night goes on, and people read why and what they can do."""
     ts = await night.post("20241124-ab12/header")
     slack.fail_next("pins.add", code)
     finding = await night.channel.pin(ts)
@@ -334,7 +334,7 @@ async def test_the_channel_is_what_the_conductor_needs(channel: SlackChannel) ->
 
 
 async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, slack: Any, story: Any) -> None:
-    """What belongs into its thread stands below the new one. A reply that Slack put into the channel instead, since the
+    """What belongs into its thread is below the new one. A reply that Slack put into the channel instead, since the
     parent was gone just then, is found there and not posted twice.
     """
     await night.post_all()
@@ -361,9 +361,7 @@ async def test_a_checkpoint_that_somebody_deleted_is_posted_anew(night: Any, sla
     assert [hear.ts async for hear in night.channel.missed(night.run)] == [said]
 
 
-async def test_what_belongs_below_a_post_that_stays_away_stands_in_the_channel(
-    night: Any, slack: Any, story: Any
-) -> None:
+async def test_what_belongs_below_a_post_that_stays_away_is_in_the_channel(night: Any, slack: Any, story: Any) -> None:
     """Once, also when no answer came."""
     await night.post_all()
     gate = night.run.gate_key
@@ -408,7 +406,7 @@ async def test_a_header_that_was_stored_though_no_answer_came_is_found_whatever_
 async def test_a_message_that_can_no_longer_be_edited_is_lost_and_not_found_again(
     night: Any, slack: Any, code: str
 ) -> None:
-    """It still stands there, and is not taken for the one that takes its place."""
+    """It is still there, and is not taken for the one that takes its place."""
     ts = await night.post("20241124-ab12/header")
     header = night.run.deliveries["20241124-ab12/header"]
     slack.fail_next("chat.update", code)

@@ -1,4 +1,4 @@
-"""A Slack that takes no edits, or is talked to all the time: what people need stands in the channel all the same."""
+"""A Slack that takes no edits, or is talked to all the time: what people need is in the channel all the same."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def _stands(stage: Stage, key: str) -> None:
 )
 async def test_a_whole_gate_goes_through_a_slack_that_takes_no_edits(tmp_path: Path, fault: str) -> None:
     """Whatever it calls the trouble, or when it answers nothing at all: the alarm, the findings and the next gate
-    stand in the channel within seconds, and each post stands there once.
+    are in the channel within seconds, and each post is there once.
     """
     async with staged("Socket Mode", tmp_path) as stage:
         stage.slack.fail_next("chat.update", fault, times=10_000)

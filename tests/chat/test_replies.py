@@ -47,7 +47,7 @@ async def test_what_comes_of_a_reply(reply: Reply, transport: str, tmp_path: Pat
 
 
 def test_no_kind_is_named_twice() -> None:
-    """Each stands for itself in the documentation."""
+    """Each has its own place in the documentation."""
     kinds = [(group, reply.kind) for group, replies in REPLIES.items() for reply in replies]
     assert len(set(kinds)) == len(kinds)
     assert {*OVER_HTTP, *OTHER_SPELLINGS} <= {kind for _, kind in kinds}
@@ -56,7 +56,7 @@ def test_no_kind_is_named_twice() -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_two_at_the_same_instant(transport: str, tmp_path: Path) -> None:
-    """Whoever is heard first opens the gate, once; the other is told that it is being checked."""
+    """Whoever is heard first opens the gate, once; the other reads that it is being checked."""
     async with staged(transport, tmp_path) as stage:
         said = {ADA: stage.says(ADA, "frozen"), GRACE: stage.says(GRACE, "frozen")}
         await stage.settles()

@@ -69,7 +69,7 @@ async def test_of_an_unknown_outcome_it_is_found_by_time_and_run(
 async def test_one_that_has_come_while_the_bot_was_away_is_not_left_again(
     channel: SlackChannel, slack: SlackStandin
 ) -> None:
-    """It stands in the channel, and Slack's list knows it no more."""
+    """It is in the channel, and Slack's list knows it no more."""
     at = datetime.now(UTC) + timedelta(seconds=30)
     await channel.leave_reminder(_run(at))
     slack.pass_time(at.timestamp())

@@ -176,7 +176,7 @@ def test_an_examiner_that_says_nothing_passes_no_gate() -> None:
 
 
 def test_a_bug_in_an_examiner_passes_no_gate() -> None:
-    """It ends the process, and the gate stands as it stood: being checked."""
+    """It ends the process, and the gate is as it was: being checked."""
 
     def broken() -> Finding:
         raise ZeroDivisionError
@@ -309,7 +309,7 @@ def test_progress_is_shown_by_the_newest_edit_alone() -> None:
 
 
 def test_a_header_and_a_checkpoint_that_somebody_deletes_are_posted_anew() -> None:
-    """Each once, the header pinned again; the findings of the gate stand below the new one, and the night goes on."""
+    """Each once, the header pinned again; the findings of the gate are below the new one, and the night goes on."""
     world = World()
     conductor = world.with_people(world.conductor())
     goes_on = conductor.on_change
@@ -347,7 +347,7 @@ def test_whoever_deletes_every_header_has_the_last_word() -> None:
 
 
 def test_an_append_that_fails_changes_nothing() -> None:
-    """Whoever brought the message is told by the error, so that Slack delivers it again; the run is as it was."""
+    """Whoever brought the message gets the error, so that Slack delivers it again; the run is as it was."""
     world = World("freeze waits")
     conductor = world.conductor()
     before, on_disk = conductor.run, list(world.disk)
@@ -362,7 +362,7 @@ def test_an_append_that_fails_changes_nothing() -> None:
 
 
 def test_a_full_disk_ends_the_process_with_its_sentence() -> None:
-    """Nothing more is told to Slack than the disk knows; once there is room, the night goes on."""
+    """Slack gets nothing that the disk does not know; once there is room, the night goes on."""
     world = World("freeze waits")
 
     async def play() -> None:
@@ -552,7 +552,7 @@ async def _ended(conducting: "asyncio.Task[int]") -> None:
     await asyncio.wait([conducting])
 
 
-def test_a_header_that_cannot_be_pinned_stops_nothing_and_is_told_once() -> None:
+def test_a_header_that_cannot_be_pinned_stops_nothing_and_is_reported_once() -> None:
     """Its finding is posted in the gate's thread, and no later start tries again."""
     world = World()
     world.pin_refused = warned("slack-pins", "The header of this run is not pinned.", "Pin it yourself.")

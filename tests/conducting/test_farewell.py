@@ -43,7 +43,7 @@ def _ends_with(world: World, error: BaseException) -> Run:
     ids=["told to stop", "an error", "a bug"],
 )
 def test_a_bot_that_ends_under_a_freeze_says_so_in_the_channel(error: BaseException, why: str) -> None:
-    """Whatever ended it, before it ends: an alarm that stands until a bot is there again."""
+    """Whatever ended it, before it ends: an alarm that stays until a bot is there again."""
     world = World("export waits")
     run = _ends_with(world, error)
     assert _left(world) == [why]

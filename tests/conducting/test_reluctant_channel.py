@@ -32,7 +32,7 @@ async def _conducted(conductor: Conductor) -> None:
 
 @TROUBLES
 def test_a_channel_that_takes_no_edits_gets_every_post(seconds: float, error: CutoverError) -> None:
-    """Through a whole gate: its findings, an alarm raised meanwhile and the next gate stand there at once."""
+    """Through a whole gate: its findings, an alarm raised meanwhile and the next gate are there at once."""
     world = World("freeze waits")
     world.always["redraw"] = (seconds, error)
 
@@ -95,7 +95,7 @@ def test_an_edit_that_fails_holds_back_no_other(seconds: float, error: CutoverEr
 @pytest.mark.parametrize("seconds", [0.1, 20])
 def test_a_post_that_fails_holds_back_no_other(seconds: float) -> None:
     """A finding that Slack does not take is tried again, the later the more often, and looked for each time; what
-    comes behind it is posted meanwhile. In the end it stands there once.
+    comes behind it is posted meanwhile. In the end it is there once.
     """
     world = World("freeze is checked")
     finding = f"{RUN_ID}/finding/freeze/2/1"
@@ -120,7 +120,7 @@ def test_a_post_that_fails_holds_back_no_other(seconds: float) -> None:
 
 def test_a_flood_of_words_delays_no_gate_and_no_alarm() -> None:
     """Three hundred in a minute, no two alike, of several people: the word that counts is taken at once, the gate is
-    checked, an alarm and the next gate stand in the channel, and the answers come behind, each once.
+    checked, an alarm and the next gate are in the channel, and the answers come behind, each once.
     """
     world = World("freeze waits")
 

@@ -58,7 +58,7 @@ class DiskWorld(World):
         self._words = words
         self._cut = cut
         self.decisions: list[tuple[list[e.Event], int, int]] = []
-        """Those of several events, with the bytes of the file from which and up to which they stand."""
+        """Those of several events, with the bytes of the file where they begin and end."""
         with contextlib.closing(EventRecord.open(directory)) as record:
             record.append(self.disk)
 

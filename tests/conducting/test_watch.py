@@ -32,8 +32,8 @@ def _types(world: World, of: str) -> int:
     return sum(event.type == of for event in world.disk)
 
 
-def test_three_blind_looks_running_are_told_once_and_seeing_ends_it() -> None:
-    """Two are nothing; from the third on one alarm stands, until a look succeeds; the count then begins anew."""
+def test_three_blind_looks_running_are_reported_once_and_seeing_ends_it() -> None:
+    """Two are nothing; from the third on there is one alarm, until a look succeeds; the count then begins anew."""
     world = World("freeze waits")
     world.looks = [AWAY, AWAY, _THAWED, AWAY, AWAY, AWAY, AWAY, _THAWED, AWAY, AWAY, _THAWED]
     conductor = world.conductor()
@@ -88,7 +88,7 @@ def test_the_first_look_that_finds_the_freeze_is_its_time_and_renews_our_session
 
 
 def test_a_source_that_moved_holds_the_run() -> None:
-    """The drift is told once, with what moved; the next look compares with what the source was then."""
+    """The drift is reported once, with what moved; the next look compares with what the source was then."""
     world = World("export waits")
     compared_with = []
 
@@ -130,7 +130,7 @@ def test_a_failed_renewal_is_made_up_for_by_the_next_look() -> None:
     assert world.log == ["sessions renewed"]
 
 
-def test_a_thaw_beside_the_bot_is_told_while_slack_and_the_source_hang() -> None:
+def test_a_thaw_beside_the_bot_is_reported_while_slack_and_the_source_hang() -> None:
     """`thaw.json` has a timer of its own: it asks nobody but the disk."""
     world = World("export waits")
     world.always["missed"] = (10_000, AWAY)
@@ -221,7 +221,7 @@ def test_a_bug_in_a_chore_ends_the_bot(chore: Chore) -> None:
 
 def test_no_flood_of_words_keeps_the_watch_from_looking() -> None:
     """A word every few seconds, each of which has the gate checked and refused: the looks come every half minute, as
-    they do in silence, and what a look sees is told at once.
+    they do in silence, and what a look sees is reported at once.
     """
     world = World("export waits")
     world.findings["files"] = lambda: failed("files", "A file is damaged.", "Export again.")
@@ -262,7 +262,7 @@ def test_no_flood_of_words_keeps_the_watch_from_looking() -> None:
     assert all(29.9 < seconds < 30.5 for seconds in apart), apart
 
 
-def test_a_check_that_sees_the_source_moved_is_told_as_drift_at_once() -> None:
+def test_a_check_that_sees_the_source_moved_is_reported_as_drift_at_once() -> None:
     """By the finding itself, in the middle of the checks: those that were still to come are not asked any more."""
     world = World("export waits")
     moved = {MOVED: list(_MOVED)}

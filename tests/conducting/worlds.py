@@ -143,7 +143,7 @@ class World:
         """What the source answers when our sessions are to be renewed."""
         self.thaw_record: ThawRecord | None = None
         self.guarding: Guarded | CutoverError = Guarded(since=START, tables=3, unguarded=())
-        """How the hard guard stands when it is asked."""
+        """The state of the hard guard when it is asked."""
         self.said: list[Hear] = []
         """What the history of the channel holds."""
         self.changes: Callable[[Run], Awaitable[Sequence[str]]] = _nothing_moved

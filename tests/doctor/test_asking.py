@@ -67,7 +67,7 @@ async def test_what_is_said_of_silence() -> None:
     assert exit_code([line]) == 5
 
 
-async def test_a_fault_is_told_once_and_what_it_keeps_from_others_by_name() -> None:
+async def test_a_fault_is_reported_once_and_what_it_keeps_from_others_by_name() -> None:
     """The same service is asked nothing more; of another one the question says which answer it lacks."""
     dead = service("dead", question("door", AWAY), question("window", well("window")))
     other = service("other", question("own", well("own")), question("both", well("both"), needs=("window",)))

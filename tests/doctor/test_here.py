@@ -54,7 +54,7 @@ def test_what_is_said_of_two_clocks(seconds: float, told: str) -> None:
     assert compared.told("the database's") == told
 
 
-def test_a_name_that_is_no_reason_is_told_with_the_nearest() -> None:
+def test_a_name_that_is_no_reason_is_reported_with_the_nearest() -> None:
     """Days before: at the gate it would accept nothing."""
     assert accepted_reasons((), REASONS) is None
     finding = accepted_reasons(("banned", "sso-users", "banned", "quite-another"), REASONS)
@@ -76,7 +76,7 @@ def test_a_directory_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ephemeral_ok", "verdict"), [(False, "fail"), (True, "warn")])
-def test_a_directory_that_a_restart_loses_is_told(tmp_path: Path, ephemeral_ok: bool, verdict: str) -> None:
+def test_a_directory_that_a_restart_loses_is_reported(tmp_path: Path, ephemeral_ok: bool, verdict: str) -> None:
     """Unless that was accepted, and then as a warning."""
     finding = data_directory(tmp_path, dyno=True, ephemeral_ok=ephemeral_ok)
     assert finding.verdict == verdict
@@ -86,7 +86,7 @@ def test_a_directory_that_a_restart_loses_is_told(tmp_path: Path, ephemeral_ok: 
     )
 
 
-def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_reported(tmp_path: Path) -> None:
     """And so is anything that this user may not write to."""
     (tmp_path / "file").write_text("")
     finding = data_directory(tmp_path / "file" / "data", dyno=False, ephemeral_ok=True)
@@ -97,7 +97,7 @@ def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_without_a_right_to_write_is_told(tmp_path: Path) -> None:
+def test_a_directory_without_a_right_to_write_is_reported(tmp_path: Path) -> None:
     """Before a run would end there."""
     tmp_path.chmod(0o500)
     assert data_directory(tmp_path / "data", dyno=False, ephemeral_ok=True).evidence == (

@@ -51,7 +51,7 @@ class Planted:
 
 
 def found(directory: Path, values: list[str]) -> set[str]:
-    """Which of the values stand in any byte of any file below the directory, or in a name."""
+    """Which of the values are in any byte of any file below the directory, or in a name."""
     whole = b"\0".join([*_bytes(directory), *(str(p).encode() for p in directory.rglob("*"))])
     return {value for value in values if value.encode() in whole}
 

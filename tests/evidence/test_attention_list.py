@@ -126,7 +126,7 @@ def _records(out: Iterator[str]) -> list[list[str]]:
     st.sampled_from(["", "=", "+", "-", "@", "\t", "\r"]),
 )
 def test_no_cell_is_a_formula_and_nothing_is_lost(text: str, begins: str) -> None:
-    """Whatever stands in an address: a cell that would be one has an apostrophe before it, and any other is itself."""
+    """Whatever is in an address: a cell that would be one has an apostrophe before it, and any other is itself."""
     [_, [_, email, *_]] = _records(as_csv([_entry("u1", "sso-user", "x", email=begins + text)], ALL_COLUMNS))
     assert not email.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert email.removeprefix("'") == (begins + text).removeprefix("'") or email == f"'{begins}{text}"

@@ -25,7 +25,7 @@ def silent(progress: Progress) -> None:
     pass
 
 
-async def test_whole_files_pass_and_progress_is_told(bundle: Any) -> None:
+async def test_whole_files_pass_and_progress_is_reported(bundle: Any) -> None:
     """Every file is read again and the last progress is all of it."""
     seen: list[Progress] = []
     assert await told(BundleExaminers(bundle.directory).examine_files(bundle.run, seen.append)) == [
@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[Callable[[str], str], str, str]] = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-async def test_a_wrong_mapping_is_told_in_one_sentence(bundle: Any, how: str) -> None:
+async def test_a_wrong_mapping_is_reported_in_one_sentence(bundle: Any, how: str) -> None:
     """Each way in which a mapping can be wrong fails under its own check."""
     change, check, sentence = WRONG[how]
     path = bundle.directory / files.MAPPING

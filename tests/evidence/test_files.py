@@ -214,7 +214,7 @@ def test_a_lock_that_was_taken_back_locks_nobody(tmp_path: Path) -> None:
     assert held == [f"{os.getpid()}\n"]
 
 
-def test_a_directory_that_is_gone_is_told_and_ends_with_2(tmp_path: Path) -> None:
+def test_a_directory_that_is_gone_is_reported_and_ends_with_2(tmp_path: Path) -> None:
     """Not as damage: nobody changed the journal, and how the freeze is taken back is in the sentence."""
     directory = tmp_path / "data"
     directory.mkdir()

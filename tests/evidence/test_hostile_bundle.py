@@ -160,7 +160,7 @@ def test_a_file_is_named_inside_the_bundle(bundle: Any, file: str) -> None:
 
 
 def texts(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Where in a document a text stands."""
+    """Where in a document a text is."""
     if isinstance(value, str):
         yield place
     elif isinstance(value, dict | list):

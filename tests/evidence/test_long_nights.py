@@ -108,7 +108,7 @@ def test_what_went_wrong_is_on_the_timeline(audit: Audit, word: str, type_: str,
     assert audit.cell(told[0], "Event").startswith(said)
 
 
-def test_a_window_that_was_lengthened_is_told_twice(audit: Audit) -> None:
+def test_a_window_that_was_lengthened_is_reported_twice(audit: Audit) -> None:
     """In its place on the timeline, behind the alarm that came first, and with the rules that it changed."""
     assert [audit.cell(row, "Event") for row in audit.rows("window")] == [
         "50 % of the window had passed.",
@@ -131,7 +131,7 @@ def test_the_timeline_goes_by_the_journal_and_marks_the_closing(audit: Audit) ->
     assert "Closed: the digest covers what is above." in audit.timeline[divider].text
 
 
-def test_each_thing_stands_in_its_place(audit: Audit) -> None:
+def test_each_thing_is_in_its_place(audit: Audit) -> None:
     """Ticks with the checklist, a waiver with its finding, beside the reason why a gate is void."""
     text = audit.section("checkpoints")
     readiness, freeze, export = (text.index(f"{n} {title}: passed") for n, title in
@@ -195,7 +195,7 @@ def test_an_aborted_night_says_where_it_ended(audit_of_the_abort: Audit) -> None
 
 
 def test_messages_that_are_not_there_have_no_link(audit: Audit) -> None:
-    """An alarm that was deleted in Slack is told, without an address that leads nowhere."""
+    """An alarm that was deleted in Slack is reported, without an address that leads nowhere."""
     told, lengthened = audit.rows("window")
     assert not told.all("a")
     assert len(lengthened.all("a")) == 2
@@ -204,7 +204,7 @@ def test_messages_that_are_not_there_have_no_link(audit: Audit) -> None:
     said, alarm = (audit.ts_of(a.attributes["href"]) for a in hold.all("a"))
     assert said == heard["ts"]
     assert alarm in {line["ts"] for line in _the(audit, "posted") if "/alarm/held/" in str(line["key"])}
-    assert "thread_ts" in hold.all("a")[1].attributes["href"], "the alarm stands in the thread of the gate"
+    assert "thread_ts" in hold.all("a")[1].attributes["href"], "the alarm is in the thread of the gate"
 
 
 def test_what_a_button_or_a_command_started_links_to_the_answer() -> None:
@@ -310,7 +310,7 @@ def test_a_freeze_found_anew_before_its_proof_counts_from_then() -> None:
 # -- afterwards -------------------------------------------------------------------------------------------------------
 
 
-def test_what_came_after_the_handover_is_told(ended: Path, tmp_path: Path) -> None:
+def test_what_came_after_the_handover_is_reported(ended: Path, tmp_path: Path) -> None:
     """Users removed again, a thaw that no bot saw, a purge with its receipt; each only where its file is."""
     directory = shutil.copytree(ended, tmp_path / "data")
     before = Audit(directory)
@@ -374,7 +374,7 @@ def test_a_bundle_that_nobody_approved_is_named_first(ended: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_gate_says_where_it_stands(place: str, tmp_path: Path) -> None:
+def test_every_gate_says_its_state(place: str, tmp_path: Path) -> None:
     """Passed, void for a reason, waiting for so many, refused by these checks, or not reached: wherever a night is."""
     night = night_at(place)
     record = EventRecord.open(tmp_path)
@@ -405,7 +405,7 @@ def test_a_receipt_of_any_form_makes_a_page(ended: Path, tmp_path: Path, receipt
 
 
 def test_a_damaged_undo_has_no_page(ended: Path, tmp_path: Path) -> None:
-    """It is a chain like the journal: what does not hang together is not told as if it did."""
+    """It is a chain like the journal: what is not intact is not shown as if it were."""
     directory = shutil.copytree(ended, tmp_path / "data")
     before = (directory / files.REPORT).read_bytes()
     with Journal.open(directory / files.UNDO) as undo:

@@ -39,7 +39,7 @@ def at(document: Any, path: str) -> Any:
 
 
 @pytest.mark.parametrize("place", FIELDS)
-def test_fields_stand_in_the_promised_order(bundle: Any, place: str) -> None:
+def test_fields_are_in_the_promised_order(bundle: Any, place: str) -> None:
     """Names and order are what other tools were written for."""
     document = json.loads((bundle.directory / files.METADATA).read_bytes())
     assert list(at(document, place)) == FIELDS[place].split()

@@ -415,7 +415,7 @@ def test_what_is_put_back_is_purged_again(planted: Planted) -> None:
 
 
 def test_the_report_of_a_purged_run_says_so(planted: Planted, capsys: Any) -> None:
-    """When, by whom, and why; what the run was is told as before."""
+    """When, by whom, and why; what the run was is reported as before."""
     purge(None, now=WHY)
     assert report(None, None) == 0
     page = (planted.directory / files.REPORT).read_text()

@@ -1,4 +1,4 @@
-"""The evidence page: everything that an auditor asks stands on it, and nothing on it is more than text."""
+"""The evidence page: everything that an auditor asks is on it, and nothing on it is more than text."""
 
 import re
 import shutil
@@ -116,7 +116,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 @pytest.mark.parametrize("examples", [4, pytest.param(50, marks=pytest.mark.all)])
 def test_whatever_people_and_databases_write_is_text(examples: int) -> None:
-    """It makes no element, turns no line round, and stands on the page as what it is."""
+    """It makes no element, turns no line round, and is on the page as what it is."""
     known = _Page(_made(night_of_detours())).tags
 
     @example("</td><script>alert(1)</script>")
@@ -155,7 +155,7 @@ def _with_texts(source: str, evidence: str, fix: str, word: str) -> _Page:
 
 @pytest.mark.parametrize("examples", [15, pytest.param(100, marks=pytest.mark.all)])
 def test_names_and_findings_are_text(examples: int) -> None:
-    """The same elements stand on the page, in the same order, whatever a source, a finding or a refused word says."""
+    """The same elements are on the page, in the same order, whatever a source, a finding or a refused word says."""
     known = _with_texts("s", "e", "m", "w")
 
     @given(source=_HOSTILE, evidence=_HOSTILE, fix=_HOSTILE, word=_HOSTILE)
@@ -168,7 +168,7 @@ def test_names_and_findings_are_text(examples: int) -> None:
 
 
 def test_a_night_over_midnight_is_dated() -> None:
-    """Every time stands with its day, in UTC, whichever zone it was written in."""
+    """Every time is shown with its day, in UTC, whichever zone it was written in."""
     night = Night()
     night.later(hours=3)
     tokyo = timezone(timedelta(hours=9))
@@ -185,7 +185,7 @@ def test_a_night_over_midnight_is_dated() -> None:
     )
 
 
-def test_a_word_that_was_refused_stands_with_the_reason() -> None:
+def test_a_word_that_was_refused_is_shown_with_the_reason() -> None:
     """Who said it, what was said, and what they were told."""
     night = Night()
     night.talk()
@@ -197,7 +197,7 @@ def test_a_word_that_was_refused_stands_with_the_reason() -> None:
     assert f"{EVE} frozen {plain(refused.why)}" in _Page(page(evidence)).text
 
 
-def test_an_approval_that_lapsed_is_told_with_its_reason() -> None:
+def test_an_approval_that_lapsed_is_reported_with_its_reason() -> None:
     """Whose it was, why it counted no longer, and that the checks had passed by then."""
     night = Night()
     night.talk()
@@ -211,7 +211,7 @@ def test_an_approval_that_lapsed_is_told_with_its_reason() -> None:
     assert set(_STATES) == set(get_args(ApprovalState)), "every state has its words"
 
 
-def test_code_and_bold_are_told_apart_from_stars() -> None:
+def test_code_and_bold_are_distinguished_from_stars() -> None:
     """What we made strong or code becomes plain writing; what somebody wrote stays as it is."""
     assert plain(say("say *now* `frozen`")) == "say now ‘frozen’"
     assert plain(marked("2*3*4, `x` and a ` alone")) == "2*3*4, ‘x’ and a ` alone"
@@ -234,8 +234,8 @@ def test_addresses_and_secrets_are_not_on_the_page() -> None:
     assert b"ada@example.com" not in html
 
 
-def test_every_kind_of_event_is_told() -> None:
-    """But for how messages come into the channel; and what is told stands on the timeline or elsewhere, not on both."""
+def test_every_kind_of_event_is_reported() -> None:
+    """But for how messages come into the channel; and what is reported is on the timeline or elsewhere, not on both."""
     kinds = set(e.KINDS)
     assert {*TOLD, *DELIVERY} == kinds
     assert not set(TOLD) & set(DELIVERY)

@@ -144,7 +144,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_the_kind_of_damage_is_told(bundle: Any, kind: str) -> None:
+def test_the_kind_of_damage_is_reported(bundle: Any, kind: str) -> None:
     """File, line where there is one, and what is wrong with it, in one sentence."""
     path = bundle.closed().directory / "orders.json"
     old, new, sentence = DAMAGE[kind]
@@ -257,7 +257,7 @@ def test_a_torn_line_before_handover_is_a_warning(bundle: Any) -> None:
     )
 
 
-def test_results_of_a_gate_offered_anew_no_longer_stand(bundle: Any) -> None:
+def test_results_of_a_gate_offered_anew_are_no_longer_valid(bundle: Any) -> None:
     """After the source has moved, the next export is not held against the former one's sum."""
     with Journal.open(bundle.directory / files.JOURNAL) as journal:
         journal.append(
@@ -319,7 +319,7 @@ def test_verify_writes_nothing(bundle: Any) -> None:
 
 
 def test_handing_over_twice_gives_the_same(bundle: Any) -> None:
-    """After a crash the sums that are there stand, with the journal's head of then."""
+    """After a crash the sums that are there still apply, with the journal's head of then."""
     first = handed_over(bundle.directory, bundle.run, bundle.head)
     before = (bundle.directory / files.SUMS).read_bytes()
     (bundle.directory / files.THAW).write_text("{}")

@@ -1,4 +1,4 @@
-"""An export of the test's own company, and a run that stands behind gate `freeze`."""
+"""An export of the test's own company, and a run that is behind gate `freeze`."""
 
 import asyncio
 import contextlib

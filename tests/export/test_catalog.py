@@ -18,7 +18,7 @@ async def catalog_of(company: Company, *, include: tuple[str, ...] = (), exclude
         return await read_catalog(session, Selection(include_schemas=include, exclude_tables=exclude))
 
 
-async def test_every_table_is_taken_or_told(company: Company) -> None:
+async def test_every_table_is_taken_or_reported(company: Company) -> None:
     """Nothing that could hold rows is passed over in silence."""
     catalog = await catalog_of(company)
 
@@ -94,7 +94,7 @@ async def test_sequences_are_those_that_are_not_the_platforms(company: Company) 
 
 
 async def test_one_time_tokens_are_no_columns_of_the_export(company: Company) -> None:
-    """They are left out, and each is told."""
+    """They are left out, and each is reported."""
     catalog = await catalog_of(company)
 
     users = next(table for table in catalog.tables if table.relation == "auth.users")
@@ -128,7 +128,7 @@ def reader(server: EmbeddedPostgres) -> Iterator[str]:
     server.sql("DROP ROLE reader")
 
 
-async def test_what_may_not_be_read_comes_with_the_statement_that_mends_it(reader: str, database: Company) -> None:
+async def test_what_may_not_be_read_comes_with_the_statement_that_fixes_it(reader: str, database: Company) -> None:
     """Table, schema, sequence and row security, each in its own words."""
     server = database.server
     server.sql(
@@ -184,7 +184,7 @@ async def test_users_cannot_be_excluded(company: Company) -> None:
     )
 
 
-async def test_an_excluded_table_is_told(company: Company) -> None:
+async def test_an_excluded_table_is_reported(company: Company) -> None:
     """With the reason that the settings say so."""
     catalog = await catalog_of(company, exclude=("audit_trail",))
 

@@ -49,7 +49,7 @@ async def examine(taken: Taken, gateway: Gateway, run: Run) -> dict[str, Finding
     return findings
 
 
-async def test_equal_counts_pass_in_one_finding_for_each_road(taken: Taken, gateway: Gateway, run: Run) -> None:
+async def test_equal_counts_pass_in_one_finding_for_each_way(taken: Taken, gateway: Gateway, run: Run) -> None:
     """Exposed tables through the API, the rest by SQL; a table that others inherit from counts with them."""
     found = await examine(taken, gateway, run)
 
@@ -210,7 +210,7 @@ async def test_an_api_that_shows_nothing_any_more_is_another_than_at_the_opening
 
 
 async def test_nothing_of_the_database_is_ever_let_pass(taken: Taken, gateway: Gateway, run: Run) -> None:
-    """Where SQL cannot count, no other finding stands in for it."""
+    """Where SQL cannot count, no other finding takes its place."""
     wrong = Database(taken.database.dsn.replace(taken.database.server.password, "no"))
     examiner = CountsExaminer(wrong, gateway, taken.directory)
 

@@ -1,4 +1,4 @@
-"""However a table is divided among workers, every block is read once and every row stands where it stood."""
+"""However a table is divided among workers, every block is read once and every row is where it was."""
 
 import asyncio
 import random
@@ -117,7 +117,7 @@ async def test_a_file_that_is_given_up_keeps_nobody_waiting_and_leaves_nothing(t
     assert left_in(tmp_path) == []
 
 
-async def test_a_disk_that_fails_in_the_thread_is_told_to_the_writer(
+async def test_a_disk_that_fails_in_the_thread_is_reported_to_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the next row at the latest, and nothing is there under the name."""

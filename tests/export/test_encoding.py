@@ -34,7 +34,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("oid", [3, 4, 5, 6, 13, 24, 43, 45, 46])
-def test_json_and_types_that_are_read_back_otherwise_are_text_wherever_they_stand(oid: int) -> None:
+def test_json_and_types_that_are_read_back_otherwise_are_text_wherever_they_are(oid: int) -> None:
     """json inside anything, hstore, geometry and arrays of arrays never travel as JSON."""
     assert judge(TYPES, oid) is Encoding.TEXT
 

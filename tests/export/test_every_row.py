@@ -1,4 +1,4 @@
-"""Each row of the source is in exactly one file, or what holds it is told by name."""
+"""Each row of the source is in exactly one file, or what holds it is reported by name."""
 
 import json
 from collections.abc import Callable, Iterator

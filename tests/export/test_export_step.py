@@ -94,7 +94,7 @@ async def test_a_retaken_export_of_a_still_source_is_the_same_to_the_byte(
     assert other.files() == exported.files()
 
 
-def test_progress_is_told_in_rows_and_names_the_table(exported: Taken) -> None:
+def test_progress_is_reported_in_rows_and_names_the_table(exported: Taken) -> None:
     """It never goes back, and ends with all of them."""
     result = exported.result
 
@@ -169,7 +169,7 @@ async def test_leavings_of_a_crash_are_cleared_away(taken: Any, exported: Taken)
 
 
 async def test_an_export_of_an_earlier_freeze_moves_to_the_archive(taken: Any, refrozen: Run) -> None:
-    """It was vouched for once, so it is kept; the new one stands in its place."""
+    """It was vouched for once, so it is kept; the new one is in its place."""
     first = await taken.take()
     old = (taken.directory / "metadata.json").read_bytes()
 

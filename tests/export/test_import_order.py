@@ -17,8 +17,8 @@ def test_a_table_comes_after_what_it_refers_to() -> None:
     assert order.cycles == ()
 
 
-def test_tables_that_need_each_other_are_told_as_a_cycle_and_stand_together() -> None:
-    """No order can help such tables, so the import is told."""
+def test_tables_that_need_each_other_are_reported_as_a_cycle_and_kept_together() -> None:
+    """No order can help such tables, so they are named for the import."""
     order = import_order({"teams": ["members"], "members": ["teams", "people"], "people": [], "badges": ["members"]})
 
     assert order.tables == ("people", "members", "teams", "badges")
@@ -43,7 +43,7 @@ def test_a_chain_of_thousands_of_tables_is_ordered() -> None:
 
 
 @given(GRAPHS)
-def test_every_table_stands_once_and_only_cycles_look_ahead(graph: dict[str, set[str]]) -> None:
+def test_every_table_is_there_once_and_only_cycles_look_ahead(graph: dict[str, set[str]]) -> None:
     """For any tables: all are there, and whatever refers forward is in a cycle with it."""
     order = import_order(graph)
 

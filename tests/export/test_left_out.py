@@ -24,7 +24,7 @@ def _left(*names: str, kind: str = "table") -> list[LeftOut]:
     return [LeftOut(name=name, kind=kind, reason=PLATFORM) for name in names]
 
 
-async def test_every_table_of_the_platform_is_told_with_its_rows(taken: Any) -> None:
+async def test_every_table_of_the_platform_is_reported_with_its_rows(taken: Any) -> None:
     """Each in metadata.json, and those that hold rows at the export gate, what customers keep there first."""
     taken.database.server.sql(
         "INSERT INTO vault.secrets (name, secret) VALUES ('stripe', 'x'), ('mail', 'y');"
@@ -89,7 +89,7 @@ def test_a_number_says_how_sure_it_is(table: LeftRows, told: str) -> None:
     assert table.told == told
 
 
-def test_only_tables_that_may_hold_rows_are_told() -> None:
+def test_only_tables_that_may_hold_rows_are_reported() -> None:
     """An empty one is in metadata.json and not on the screen."""
     empty = LeftOut(name="auth.instances", kind="table", reason=PLATFORM, row_count=0, counted="exact")
     unknown = LeftOut(name="auth.hidden", kind="table", reason=PLATFORM, counted="unknown")

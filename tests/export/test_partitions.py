@@ -80,7 +80,7 @@ async def test_a_partition_whose_detaching_was_cut_off_is_a_table_of_its_own(
 
 @on_the_newest
 async def test_such_a_partition_can_be_left_out_by_name(source: Company, taken: Taken) -> None:
-    """Its parts are told with it, and its parent is exported as before."""
+    """Its parts are named with it, and its parent is exported as before."""
     made_by_owner(source, DETACHED)
     cut_off_detaching(source, "public.events_2024")
 

@@ -166,7 +166,7 @@ def test_a_type_that_is_none_is_not_printed(exported: Taken) -> None:
 
 
 async def test_the_page_shows_how_ids_are_rewritten(emptied: Company, tmp_path: Path) -> None:
-    """Its example, as it stands there, between the temporary table and the last one."""
+    """Its example, as it is there, between the temporary table and the last one."""
     page = (Path(__file__).parents[2] / "docs" / "restore.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     at = datetime(2026, 1, 2, tzinfo=UTC)

@@ -203,7 +203,7 @@ async def test_an_error_anywhere_leaves_the_copy_as_it_was(taken: Taken, empty: 
 async def test_the_command_prints_all_of_a_bundle(
     taken: Taken, source: Company, empty: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The directory may stand alone; a table beside --all, or neither, is refused with nothing printed."""
+    """The directory may be given alone; a table beside --all, or neither, is refused with nothing printed."""
     await taken.take()
 
     assert restore_sql.chosen(None, str(taken.directory), None, whole=True) == 0

@@ -93,7 +93,7 @@ def test_the_settings_exclude_by_full_name_or_by_a_bare_one_in_public() -> None:
     assert not selection.excludes("billing", "orders")
 
 
-def test_with_schemas_included_the_others_are_told() -> None:
+def test_with_schemas_included_the_others_are_reported() -> None:
     """A schema not named is left out for that reason, and one of the platform's may be named."""
     selection = Selection(include_schemas=["billing", "cron"], exclude_tables=[], platform=PLATFORM)
 

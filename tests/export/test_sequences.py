@@ -189,7 +189,7 @@ async def test_one_that_our_role_may_not_read_comes_with_the_grant(source: Compa
     )
 
 
-async def test_one_that_is_not_taken_is_told(source: Company) -> None:
+async def test_one_that_is_not_taken_is_reported(source: Company) -> None:
     """It goes with the table that it numbers; the platform's own are not worth a line."""
     async with Database(source.dsn).session("test") as session:
         of_schema = await read_catalog(session, Selection(include_schemas=["counters", "auth"], exclude_tables=()))

@@ -1,4 +1,4 @@
-"""One snapshot, held and lent, on a source that does not stand still."""
+"""One snapshot, held and lent, on a source that keeps changing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -109,7 +109,7 @@ async def test_a_truncate_waits_until_the_snapshot_is_given_back(database: Compa
     assert await number(writer, "SELECT count(*) FROM public.todos") == 0
 
 
-async def test_whoever_borrows_behind_a_waiting_truncate_is_told_who_waits(database: Company, writer: Writer) -> None:
+async def test_whoever_borrows_behind_a_waiting_truncate_hears_who_waits(database: Company, writer: Writer) -> None:
     """The queue at a lock is fair, so our own worker would wait for one who waits for us."""
     pid = writer.info.backend_pid
     async with hold_snapshot(Database(database.dsn), read_catalog, lock_seconds=0.2) as snapshot:
@@ -154,7 +154,7 @@ async def test_a_table_that_cannot_be_locked_is_named_with_whoever_holds_it(data
     )
 
 
-async def test_a_table_that_may_not_be_read_is_told_before_anything_is_exported(database: Company) -> None:
+async def test_a_table_that_may_not_be_read_is_reported_before_anything_is_exported(database: Company) -> None:
     """With the GRANT that fixes it."""
     database.server.sql(
         "CREATE TABLE public.closed (); ALTER TABLE public.closed OWNER TO supabase_admin", database.dbname

@@ -70,7 +70,7 @@ def named(of: Any) -> dict[str, Any]:
     return {name: value for name, value in of if value is not None}
 
 
-async def test_types_and_checks_are_told_in_full(source: Company, tmp_path: Path) -> None:
+async def test_types_and_checks_are_described_in_full(source: Company, tmp_path: Path) -> None:
     """Through any number of domains and arrays; types with their modifiers, labels and fields in their order."""
     taken = Taken(source, tmp_path)
     await taken.take()

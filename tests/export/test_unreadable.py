@@ -71,7 +71,7 @@ async def test_what_cannot_be_read_is_named_and_then_left_out_by_name(half_blind
 
 
 async def test_users_are_never_left_out(half_blind: Any, run: Run) -> None:
-    """Without them nobody can be created; the GRANT is told, and nothing else is offered."""
+    """Without them nobody can be created; the GRANT is named, and nothing else is offered."""
     server, dbname = half_blind.database.server, half_blind.database.dbname
     server.sql(f"REVOKE SELECT ON auth.users, auth.identities FROM {ROLE}", dbname)
 
@@ -82,7 +82,7 @@ async def test_users_are_never_left_out(half_blind: Any, run: Run) -> None:
     assert "GRANT SELECT ON TABLE auth.users TO half_blind" in str(caught.value)
 
 
-async def test_a_right_that_is_taken_away_in_the_middle_is_told_in_the_same_way(half_blind: Any, run: Run) -> None:
+async def test_a_right_that_is_taken_away_in_the_middle_is_reported_in_the_same_way(half_blind: Any, run: Run) -> None:
     """Though the snapshot was taken with it."""
     server, dbname = half_blind.database.server, half_blind.database.dbname
     accepted = leaving_out(run, *UNREADABLE)

@@ -57,7 +57,7 @@ def test_a_key_to_another_column_of_users_is_none() -> None:
 
 
 def test_both_ways_at_once_count_as_the_direct_one() -> None:
-    """A column with two keys is told once, by the stronger evidence."""
+    """A column with two keys is reported once, by the stronger evidence."""
     found = user_references(
         {
             "public.profiles": [key("id", "auth.users", "id")],

@@ -31,7 +31,7 @@ def _sessions(source: Company) -> list[tuple[Any, ...]]:
     )
 
 
-async def test_applied_it_stands_and_leaves_no_old_session(
+async def test_applied_it_is_in_place_and_leaves_no_old_session(
     source: Company, database: Database, gateway: Gateway
 ) -> None:
     """An app's session is ended, and the one that froze, which could still write; SQL and the API both refuse."""
@@ -83,7 +83,7 @@ async def test_a_session_that_cannot_be_ended_is_named(source: Company, database
 
 
 async def test_beside_a_person_who_freezes_at_the_same_moment(source: Company, database: Database) -> None:
-    """Neither stumbles over the other for good: both are told that it stands, and what was noted is what was there."""
+    """Neither stumbles over the other for good: both read that it is in place, and what was noted is what was there."""
 
     def by_hand() -> None:
         with psycopg.connect(source.dsn, autocommit=True, application_name="cutover/-/person") as session:

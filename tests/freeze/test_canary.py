@@ -97,7 +97,7 @@ async def test_without_a_canary_or_the_public_key_it_says_that_nothing_was_tried
         ("banned_until = 'infinity'", "The canary is banned in Supabase, so it cannot sign in."),
     ],
 )
-async def test_what_keeps_it_out_is_told(
+async def test_what_keeps_it_out_is_reported(
     database: Database, source: Company, canary: Canary, columns: str, told: str
 ) -> None:
     """Each with what to do."""
@@ -105,7 +105,7 @@ async def test_what_keeps_it_out_is_told(
     assert await found(database, canary) == (Verdict.FAIL, told)
 
 
-async def test_a_second_factor_is_told(database: Database, source: Company, canary: Canary) -> None:
+async def test_a_second_factor_is_reported(database: Database, source: Company, canary: Canary) -> None:
     """Supabase lets the canary in by its password; Stack Auth will ask for the code."""
     with psycopg.connect(source.admin_dsn, autocommit=True) as session:
         session.execute(
@@ -122,7 +122,7 @@ async def test_a_second_factor_is_told(database: Database, source: Company, cana
     )
 
 
-async def test_a_wrong_public_key_or_address_is_told(database: Database, canary: Canary) -> None:
+async def test_a_wrong_public_key_or_address_is_reported(database: Database, canary: Canary) -> None:
     """By the setting that is wrong."""
     assert await found(database, replace(canary, anon_key="nobody's")) == (
         Verdict.FAIL,

@@ -111,7 +111,7 @@ def test_every_way_is_tried() -> None:
         pytest.param([t for t in TROUBLES if t.name not in _SHORT], id="whole", marks=pytest.mark.all),
     ],
 )
-async def test_what_is_in_the_way_of_a_check_is_told_with_a_step_that_leads_on(
+async def test_what_is_in_the_way_of_a_check_is_reported_with_a_step_that_leads_on(
     frozen: Frozen, troubles: list[Trouble]
 ) -> None:
     """The finding has the check's name and the step; the gate stays shut, but where the table spares it; after the step

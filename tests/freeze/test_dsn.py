@@ -87,7 +87,7 @@ _NO_FORM = (
          "leads to the project's direct host, where the user is postgres, and names the pooler's user postgres.REF"),
     ],
 )  # fmt: skip
-def test_a_malformed_dsn_is_told_without_being_shown(dsn: str, problem: str) -> None:
+def test_a_malformed_dsn_is_reported_without_being_shown(dsn: str, problem: str) -> None:
     """Each mistake has its clause, and no part of the DSN but a parameter's known name is in it."""
     assert check_dsn(dsn) == problem
     assert "pl4nted" not in problem
@@ -204,7 +204,7 @@ def test_what_the_dsn_says_goes_before(said: str, options: dict[str, str], verdi
     assert _proven(found).verdict == verdict
 
 
-def test_a_server_that_is_not_proven_is_told_with_where_its_certificate_is() -> None:
+def test_a_server_that_is_not_proven_is_reported_with_where_its_certificate_is() -> None:
     """Encrypted is not proven; and not encrypted is said as that."""
     where = (
         "download the project's certificate from the dashboard (Database, Settings, SSL Configuration) and add "

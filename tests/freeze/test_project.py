@@ -27,7 +27,7 @@ from tests.freeze.looking import looked
 REF = "abcdefghijklmnopqrst"
 
 
-async def test_both_roads_lead_to_one_project(database: Database, gateway: Gateway, source: Company) -> None:
+async def test_both_ways_lead_to_one_project(database: Database, gateway: Gateway, source: Company) -> None:
     """Where no ref can be read on both, the rows of three tables agree."""
     found = await identify(database, gateway)
     assert (found.ref, found.database) == (REF, source.dbname)
@@ -61,7 +61,7 @@ async def test_our_clock_is_compared_with_the_databases(database: Database) -> N
     assert [await verdict(seconds) for seconds in (0, 60, -60)] == ["pass", "warn", "warn"]
 
 
-async def test_two_projects_are_told_apart_by_their_rows(
+async def test_two_projects_are_distinguished_by_their_rows(
     database: Database, gateway: Gateway, source: Company, template: Company
 ) -> None:
     """The settings of another project are refused before anything is done, naming table and numbers."""
@@ -131,7 +131,7 @@ async def test_refs_that_differ_are_refused_without_asking(standin: GatewayStand
     )
 
 
-def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
+def test_refs_are_read_where_they_are(standin: GatewayStandin) -> None:
     """In the direct host, the pooler's user, the address and the key's claim; nowhere else."""
     gateway = Gateway("https://ref1.supabase.co", "sb_secret_x")
     pooled = Database("postgresql://postgres.ref1:pw@aws-0-eu-west-1.pooler.supabase.com:5432/postgres")
@@ -141,7 +141,7 @@ def test_refs_are_read_where_they_stand(standin: GatewayStandin) -> None:
     assert host_ref("https://api.example.com") is None
 
 
-async def test_a_role_without_rights_is_told_what_it_lacks(source: Company, gateway: Gateway) -> None:
+async def test_what_a_role_without_rights_lacks_is_reported(source: Company, gateway: Gateway) -> None:
     """Days before the night, each right by name."""
     findings = await looked(Database(source.storage_dsn), gateway)
     assert findings["freeze-right"].evidence == (
@@ -211,7 +211,7 @@ def frozen_run(freeze: Callable[[], datetime], run_since: Callable[..., Run]) ->
     return lambda: run_since(freeze())
 
 
-async def test_a_disk_without_room_is_told_before_anybody_is_locked_out(
+async def test_a_disk_without_room_is_reported_before_anybody_is_locked_out(
     database: Database,
     gateway: Gateway,
     frozen_run: Callable[[], Run],

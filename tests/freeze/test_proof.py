@@ -45,7 +45,7 @@ def _soft(source: Company) -> None:
 
 
 async def test_nothing_frozen_is_refused(proof: Proof, run_since: RunSince) -> None:
-    """`frozen` on a living database is told what is missing and how to freeze."""
+    """`frozen` on a living database gets an answer with what is missing and how to freeze."""
     findings = await _prove(proof, run_since(None))
     assert _failing(findings) == {
         "freeze-layers", "session-refuses-writes", "api-refuses-writes", "api-hook", "storage-refuses-writes",

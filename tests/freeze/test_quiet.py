@@ -57,7 +57,7 @@ def elsewhere(source: Company, template: Company) -> Company:
 
 
 @pytest.mark.parametrize("tries", [3, pytest.param(200, marks=pytest.mark.all)])
-async def test_nothing_is_called_moving_that_stands_still(
+async def test_nothing_is_called_moving_that_does_not_move(
     tries: int,
     *,
     source: Company,

@@ -21,7 +21,7 @@ from tests.freeze.catalogs import world_of
 async def test_looks_follow_the_source_until_it_is_frozen(
     source: Company, database: Database, freeze: Callable[[], datetime], tmp_path: Path
 ) -> None:
-    """Each look gives the database's clock and copies what a freeze would overwrite, until one stands."""
+    """Each look gives the database's clock and copies what a freeze would overwrite, until one is in place."""
     prior = tmp_path / "freeze-prior.json"
     seen = SupabaseSource(database, SourceLock(database), prior, None)
     first = await seen.look()

@@ -57,7 +57,7 @@ def held(source: Company) -> Callable[..., AbstractContextManager[None]]:
     return hold
 
 
-async def test_a_thaw_proves_that_all_roads_write_again(
+async def test_a_thaw_proves_that_all_ways_write_again(
     source: Company, database: Database, gateway: Gateway, freeze: Callable[[], object], tmp_path: Path
 ) -> None:
     """SQL and both keys write, old sessions are ended, the schema is gone; the record says so."""
@@ -197,7 +197,7 @@ async def test_what_somebody_put_into_the_schema_is_not_dropped(
 
 
 @pytest.mark.all
-async def test_a_table_that_is_locked_is_told_from_a_freeze(
+async def test_a_table_that_is_locked_is_distinguished_from_a_freeze(
     source: Company,
     database: Database,
     freeze: Callable[[], object],

@@ -36,7 +36,7 @@ async def _refused(port: int, parameters: str = "") -> CutoverError:
 
 @pytest.mark.parametrize("variable", ["", "PGSSLMODE=disable", "PGREQUIREAUTH=password", "PGGSSENCMODE=prefer"])
 async def test_a_listener_without_tls_learns_no_password(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told nothing at all but that we want TLS, whatever the environment holds."""
+    """It learns nothing at all but that we want TLS, whatever the environment holds."""
     name, _, value = variable.partition("=")
     if name:
         monkeypatch.setenv(name, value)
@@ -179,7 +179,7 @@ async def test_doctor_says_what_is_not_proven_of_the_source(source: Company, gat
         ("(ESOMETHINGNEW) pl4nted", "the pooler refused the connection (ESOMETHINGNEW)"),
     ],
 )  # fmt: skip
-async def test_a_poolers_refusal_is_told_by_its_cause(words: str, happened: str, tmp_path: Path) -> None:
+async def test_a_poolers_refusal_is_reported_by_its_cause(words: str, happened: str, tmp_path: Path) -> None:
     """Each with what to do about it, and none with its words."""
     with middleman(refusal(words), certificate(tmp_path)) as listening:
         error = await _refused(listening.port)
@@ -217,7 +217,7 @@ _NO_ROUTE = 'connection to server at "2001:db8::1", port 5432 failed: Network is
          "the source database could not be reached: it did not answer in time"),
     ],
 )  # fmt: skip
-def test_a_network_without_a_way_there_is_told_apart(host: str, words: str, happened: str) -> None:
+def test_a_network_without_a_way_there_is_distinguished(host: str, words: str, happened: str) -> None:
     """By where it was to lead; the host is not shown, since it may be a piece of a password."""
     error = no_connection(words, "nothing was changed", Dsn.of(f"postgresql://postgres.x:p@{host}/postgres"))
     assert isinstance(error, ServiceUnreachable)
@@ -240,7 +240,7 @@ def test_a_network_without_a_way_there_is_told_apart(host: str, words: str, happ
         ("something new pl4nted", "the source database could not be reached or ended our session"),
     ],
 )  # fmt: skip
-def test_what_the_server_says_is_told_by_its_cause(words: str, happened: str) -> None:
+def test_what_the_server_says_is_reported_by_its_cause(words: str, happened: str) -> None:
     """Without its words, which hold names."""
     error = no_connection(words, "nothing was changed", Dsn.of("postgresql://u:p@192.0.2.1/postgres"))
     assert error.happened == happened

@@ -54,7 +54,7 @@ class Impatient(Database):
 
 
 class Front:
-    """What stands before the project's API and passes everything on, unless `mode` says otherwise."""
+    """What is in front of the project's API and passes everything on, unless `mode` says otherwise."""
 
     def __init__(self, there: str) -> None:
         self._there = there

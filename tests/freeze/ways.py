@@ -27,7 +27,7 @@ INSERT = "INSERT INTO public.settings VALUES ('cheat', 'x') ON CONFLICT (name) D
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """`caught_by` is the check whose finding fails, or that warns where `warns`; for the watch it is "". `scene` stands
+    """`caught_by` is the check whose finding fails, or that warns where `warns`; for the watch it is "". `scene` is set
     around freeze and proof when it is `early`, else only around the proof.
     """
 

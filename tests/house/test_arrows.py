@@ -1,4 +1,4 @@
-"""The arrows between the rooms point down, and whoever turns one around is told."""
+"""The arrows between the rooms point down, and whoever turns one around gets a message."""
 
 import os
 import shutil

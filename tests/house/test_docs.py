@@ -59,7 +59,7 @@ def test_the_picture_of_the_states_has_every_phase() -> None:
 
 
 def test_the_readme_names_every_word_and_every_signal() -> None:
-    """What people may type stands on the front door."""
+    """What people may type is in the README."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"@cutover {word}" in readme for word in WORDS)
     assert all(f"`{gate.signal}`" in readme for gate in DEFAULT.gates)

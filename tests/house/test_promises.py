@@ -194,7 +194,7 @@ _SUMMARIES = {"export": _EXPORT, "users": _USERS, "handover": _EXPORT | _USERS |
 
 @pytest.fixture(scope="module")
 def posted() -> Mapping[str, list[Mapping[str, Any]]]:
-    """By event type the metadata of every post, as it shows wherever a night can stand."""
+    """By event type the metadata of every post, as it shows wherever a night can be."""
     told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for place in PLACES:
         run = night_at(place).run
@@ -212,7 +212,7 @@ def test_the_event_types_and_their_statuses(posted: Mapping[str, list[Mapping[st
         assert {payload["checkpoint"] for payload in payloads} <= {"", "freeze", "export", "users"}, kind
 
 
-def test_every_message_says_whose_it_is_and_where_it_stands(posted: Mapping[str, list[Mapping[str, Any]]]) -> None:
+def test_every_message_says_whose_it_is_and_where_it_is(posted: Mapping[str, list[Mapping[str, Any]]]) -> None:
     """The four names that all metadata has."""
     for kind, payloads in posted.items():
         assert all(payload.keys() >= _ALWAYS for payload in payloads), kind

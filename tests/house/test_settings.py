@@ -1,4 +1,4 @@
-"""Settings: who overrides whom, and that every mistake is told at once and without showing a value."""
+"""Settings: who overrides whom, and that every mistake is reported at once and without showing a value."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def test_nothing_set_and_no_file_is_fine_for_a_command_that_needs_nothing(tmp_pa
     assert told.migration_data_dir == Path("migration-data")
 
 
-def test_a_config_file_by_name_stands_in_for_the_one_in_the_directory(tmp_path: Path) -> None:
+def test_a_config_file_by_name_takes_the_place_of_the_one_in_the_directory(tmp_path: Path) -> None:
     """`--config` names the only file that is read; one that is not there is a mistake."""
     (tmp_path / "cutover.toml").write_text("[export]\nworkers = 1\n")
     other = tmp_path / "other.toml"
@@ -105,12 +105,12 @@ def test_a_mistake_is_one_line_and_several_are_one_each(tmp_path: Path) -> None:
     )
 
 
-def test_every_missing_setting_is_told_at_once(tmp_path: Path) -> None:
+def test_every_missing_setting_is_reported_at_once(tmp_path: Path) -> None:
     """An empty environment gets the whole list."""
     assert _refused({}, tmp_path, *_ALL) == _mistakes(*NOTHING_SET)
 
 
-def test_wrong_forms_unknown_keys_and_missing_values_are_told_together(tmp_path: Path) -> None:
+def test_wrong_forms_unknown_keys_and_missing_values_are_reported_together(tmp_path: Path) -> None:
     """Of the environment, of `.env` and of the file; and what is wrong is not called missing too."""
     (tmp_path / "cutover.toml").write_text('[slack]\nchannel = "#cutover"\ncolour = "red"\n[windows]\nminutes = 4\n')
     (tmp_path / ".env").write_text("CUTOVER__DOORS__OPEN=1\nCUTOVER__EXPORT__WORKERS=0\n")
@@ -167,7 +167,7 @@ def test_wrong_forms_unknown_keys_and_missing_values_are_told_together(tmp_path:
         ("[users]\nretain_days = 1.5", "users.retain_days must be a whole number from 1 to 3650"),
     ],
 )  # fmt: skip
-def test_a_value_of_another_form_is_told_with_the_right_one(toml: str, told: str, tmp_path: Path) -> None:
+def test_a_value_of_another_form_is_reported_with_the_right_one(toml: str, told: str, tmp_path: Path) -> None:
     """Of an entry in a list of tables, by its key."""
     (tmp_path / "cutover.toml").write_text(toml)
     assert _refused(_WHOLE, tmp_path) == _mistakes(told)
@@ -209,7 +209,7 @@ def test_an_unknown_setting_gets_the_nearest_known_one(
 
 
 def test_what_was_meant_is_not_called_missing_too(tmp_path: Path) -> None:
-    """One mistake is told once, however often it was made."""
+    """One mistake is reported once, however often it was made."""
     whole = {name: value for name, value in _WHOLE.items() if name != "CUTOVER__SLACK__CHANNEL"}
     (tmp_path / "cutover.toml").write_text("[slack]\nchanel = 'C0X'\nchannl = 'C0X'\n[slak]\nchannel = 'C0X'\n")
     assert _refused(whole, tmp_path, *_ALL) == _mistakes(
@@ -219,7 +219,7 @@ def test_what_was_meant_is_not_called_missing_too(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_missing_may_stand_under_a_name_that_is_hardly_another_one(tmp_path: Path) -> None:
+def test_what_is_missing_may_be_under_a_name_that_is_hardly_another_one(tmp_path: Path) -> None:
     """A variable of a service may be any tool's, so that it is named only beside what is missing."""
     whole = {name: value for name, value in _WHOLE.items() if name != "SLACK_BOT_TOKEN"}
     (tmp_path / ".env").write_text("SLACK_BOT_TOKN=xoxb-1\nSUPABASE_ACCESS_TOKEN=x\nSLACK_CHANEL=x\n")
@@ -347,13 +347,13 @@ def test_connection_string_address_and_keys_are_of_one_project(tmp_path: Path) -
         ("postgresql://postgres:p@ss@db.example.org:5432/postgres", f"SUPABASE_DB_URL {CUT_OFF}"),
     ],
 )
-def test_a_malformed_dsn_is_told_by_what_is_wrong_with_it(tmp_path: Path, dsn: str, mistake: str) -> None:
+def test_a_malformed_dsn_is_reported_by_what_is_wrong_with_it(tmp_path: Path, dsn: str, mistake: str) -> None:
     """As tests/freeze/test_dsn.py has every kind, here under its setting."""
     assert _refused({**_WHOLE, "SUPABASE_DB_URL": dsn}, tmp_path, *_ALL) == _mistakes(mistake)
 
 
-def test_files_that_are_not_valid_are_told_with_the_place(tmp_path: Path) -> None:
-    """And the other mistakes are told all the same."""
+def test_files_that_are_not_valid_are_reported_with_the_place(tmp_path: Path) -> None:
+    """And the other mistakes are reported all the same."""
     (tmp_path / "cutover.toml").write_text("[export]\nworkers = four\n")
     (tmp_path / ".env").write_text("SLACK_BOT_TOKEN=xoxb-1\nthis is no line\n")
     assert _refused({"CUTOVER__NOPE__X": "1"}, tmp_path) == _mistakes(
@@ -364,14 +364,14 @@ def test_files_that_are_not_valid_are_told_with_the_place(tmp_path: Path) -> Non
 
 
 def test_http_mode_needs_its_two_settings_and_no_app_token(tmp_path: Path) -> None:
-    """A signing secret and a port stand in for the app token."""
+    """A signing secret and a port take the place of the app token."""
     environment = {**_WHOLE, "SLACK_SIGNING_SECRET": "signing", "PORT": "3000"}
     del environment["SLACK_APP_TOKEN"]
     assert _loaded(environment, tmp_path, *_ALL).port == 3000
 
 
 def test_the_secrets_are_all_secret_values_and_the_password_by_itself(tmp_path: Path) -> None:
-    """The password as it stands in the DSN and as it is meant, since the one or the other may be quoted by somebody."""
+    """The password as it is in the DSN and as it is meant, since the one or the other may be quoted by somebody."""
     canary = {"CANARY_EMAIL": "canary@example.com", "CANARY_PASSWORD": "known", "STACK_AUTH_PUBLISHABLE_KEY": "pck_1"}
     more = {"SUPABASE_ANON_KEY": "anon", "SLACK_SIGNING_SECRET": "signing", **canary}
     secrets = _loaded({**_WHOLE, **more}, tmp_path).secrets
@@ -407,7 +407,7 @@ def test_the_password_is_found_in_either_form(dsn: str, password: str) -> None:
 @how(deadline=None)
 @given(values=st.dictionaries(st.sampled_from(_NAMES), st.builds(str.__add__, _PREFIXES, _VALUES), min_size=1))
 def test_no_mistake_ever_shows_a_value(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
-    """Whatever stands in whichever setting: the sentence names the setting, and a value may be a secret astray."""
+    """Whatever is in whichever setting: the sentence names the setting, and a value may be a secret astray."""
     try:
         _loaded({**_WHOLE, **values}, tmp_path_factory.getbasetemp(), *_ALL)
     except UsageError as error:
@@ -635,7 +635,7 @@ def test_a_key_is_sent_unencrypted_to_this_machine_alone(name: str, tmp_path: Pa
 
 
 def test_the_way_back_needs_the_connection_alone(tmp_path: Path) -> None:
-    """Whatever else is wrong is told beside it, and the public API is asked only where it can be."""
+    """Whatever else is wrong is reported beside it, and the public API is asked only where it can be."""
     (tmp_path / "cutover.toml").write_text("[export]\nworkers = four\n")
     (tmp_path / ".env").write_bytes(b"\xff\xfe=1")
     broken = {

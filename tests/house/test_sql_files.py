@@ -77,7 +77,7 @@ async def psql(dsn: str, folder: Path, *words: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 async def test_every_question_runs_in_psql_as_it_is(source: Company, path: Path) -> None:
-    """No template engine and no driver: what stands in the file is what a person can try."""
+    """No template engine and no driver: what is in the file is what a person can try."""
     assert await psql(source.admin_dsn, path.parent, *arguments(path)) == (0, "")
 
 

@@ -136,8 +136,8 @@ def test_of_every_setting_it_is_decided_what_a_change_does() -> None:
 @pytest.mark.parametrize("gates", _GATES)
 @pytest.mark.parametrize("name", sorted(_MARKS))
 def test_a_setting_that_is_changed_at_a_gate(name: str, gates: int) -> None:
-    """What the run keeps is told once, in one sentence, and not again when it is put back or changed once more; who may
-    open gates is told by itself; of all else nothing is told, and nothing of the run is another.
+    """What the run keeps is reported once, in one sentence, and not again when it is put back or changed once more; who
+    may open gates is reported by itself; of all else nothing is said, and nothing of the run is another.
     """
     night, now = _opened(gates), _settings(**{name: _ANOTHER[name]})
     opened = night.run.opened
@@ -156,7 +156,7 @@ def test_a_setting_that_is_changed_at_a_gate(name: str, gates: int) -> None:
     assert night.restarted() == night.run
 
 
-def test_all_that_is_kept_is_told_in_one_sentence() -> None:
+def test_all_that_is_kept_is_reported_in_one_sentence() -> None:
     """And whatever is changed at a later start besides in another."""
     night, kept = _opened(1), {name: _ANOTHER[name] for name in KEPT}
     last = kept.popitem()
@@ -168,7 +168,7 @@ def test_all_that_is_kept_is_told_in_one_sentence() -> None:
 
 
 def test_a_list_in_another_order_is_no_change() -> None:
-    """Nor is a name that stands there twice."""
+    """Nor is a name that is there twice."""
     before = _settings(**{"export.exclude_tables": ["public.a", "public.b"]})
     night = Night(rules=rules_of(before), approvers=before.approvers.users, plan=settings.plan_of(before))
     assert _started(night, _settings(**{"export.exclude_tables": ["public.b", "public.a", "public.b"]})) == []

@@ -180,7 +180,7 @@ async def test_a_proxy_that_is_away_is_named(call: str, monkeypatch: pytest.Monk
     ],
 )
 @pytest.mark.parametrize("call", ["gateway knock", "stack page"])
-async def test_a_certificate_is_told_by_what_is_wrong_with_it(
+async def test_a_certificate_is_reported_by_what_is_wrong_with_it(
     call: str, made: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though its issuer is trusted."""
@@ -192,7 +192,7 @@ async def test_a_certificate_is_told_by_what_is_wrong_with_it(
 
 
 @pytest.mark.parametrize("call", ["gateway knock", "stack page", "slack who"])
-async def test_a_server_that_hangs_up_is_told_as_one(call: str) -> None:
+async def test_a_server_that_hangs_up_is_reported_as_one(call: str) -> None:
     """Whatever the library calls that."""
 
     def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -204,7 +204,7 @@ async def test_a_server_that_hangs_up_is_told_as_one(call: str) -> None:
 
 
 async def test_this_machine_is_asked_whatever_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy stands between us and ourselves."""
+    """No proxy is between us and ourselves."""
     for variable, values in _BAD.items():
         monkeypatch.setenv(variable, values[0])
     answer = server.json_response

@@ -126,7 +126,7 @@ def test_lines_cannot_be_moved(tmp_path: Path, change: str) -> None:
     assert (tmp_path / "j").read_bytes() == moved
 
 
-def test_damage_is_told_in_one_sentence_and_nothing_is_written(tmp_path: Path) -> None:
+def test_damage_is_reported_in_one_sentence_and_nothing_is_written(tmp_path: Path) -> None:
     """A damaged journal is refused with the line's number and left as it is."""
     whole = written(tmp_path / "journal.jsonl", RECORDS)
     broken = whole.replace(b"frozen", b"FROZEN") + b'{"n":4'

@@ -31,7 +31,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         child.kill()
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_second_process_is_refused_and_hears_who_holds_it(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     """The refusal names the holder's pid, exits with 4, and leaves the lock as it is."""
     with pytest.raises(LockHeld) as refusal:
         DataDirectoryLock.take(tmp_path)
@@ -43,7 +43,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path, holde
     assert (tmp_path / LOCK).read_text() == f"{holder.pid}\n"
 
 
-def test_the_holder_is_told_from_whoever_has_its_number(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_the_holder_is_distinguished_from_whoever_has_its_number(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     """A pid of another machine may be that of any process here: only one that has the file open is named."""
     assert holder_of(tmp_path) == holder.pid
     holder.kill()

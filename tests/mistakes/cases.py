@@ -1,7 +1,7 @@
 """Mistakes that people make in settings and connections, each with what `cutover run` says of it.
 
 docs/mistakes.md is made of this table, and tests/mistakes/test_each_mistake.py makes each of them. In a value, words in
-capitals stand for what the test puts there: `SOURCE` for host and port of the database, and those of `Stand` below.
+capitals mean what the test puts there: `SOURCE` for host and port of the database, and those of `Stand` below.
 """
 
 from collections.abc import Mapping

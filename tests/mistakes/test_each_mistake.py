@@ -48,7 +48,7 @@ class Ended(NamedTuple):
 
 @dataclass
 class World:
-    """`words` are what stands in the values of the table for what is here."""
+    """`words` are the placeholders in the values of the table, each with what is here."""
 
     night: Night
     words: dict[str, str]
@@ -190,7 +190,7 @@ def _filled(value: str, words: Mapping[str, str]) -> str:
 
 
 def _whole(mistake: Mistake) -> str:
-    """What stands on stderr."""
+    """What is on stderr."""
     said = mistake.says if isinstance(mistake.says, str) else str(WrongSettings(mistake.says))
     return "cutover: " + said.replace("\n", "\n      ") + "\n"
 
@@ -203,7 +203,7 @@ def _secrets(night: Night) -> list[str]:
 
 
 @pytest.mark.parametrize("name", _ALL)
-def test_each_mistake_is_told_in_a_sentence_with_its_fix(cutover: Cutover, name: str) -> None:
+def test_each_mistake_is_reported_in_a_sentence_with_its_fix(cutover: Cutover, name: str) -> None:
     """The sentence of docs/mistakes.md is what `cutover run` says, once, below the trace that `--debug` asks for. No
     piece of a secret is in either; nothing is posted, and no directory is left.
     """
@@ -218,7 +218,7 @@ def test_each_mistake_is_told_in_a_sentence_with_its_fix(cutover: Cutover, name:
     assert len(night.slack.messages) == said
     assert not (cutover.directory / "data").exists()
     if not isinstance(mistake.says, str):
-        assert len(night.slack.calls) == calls, "a mistake of settings is told before anything is contacted"
+        assert len(night.slack.calls) == calls, "a mistake of settings is reported before anything is contacted"
 
 
 _AWAY = [

@@ -178,7 +178,7 @@ async def header_shows(night: Night, status: str, within: float = 180) -> None:
 
 
 async def alarm(night: Night, words: str, within: float = 180) -> Message:
-    """The first alarm that says this, as soon as it stands there."""
+    """The first alarm that says this, as soon as it is there."""
     return await night.slack.wait_for(lambda m: m.event_type == "cutover_alarm" and words in m.text, within)
 
 
@@ -268,7 +268,7 @@ WRITES = {"sql": "", "service_role": 204, "anon": 204}
 
 
 def assert_nothing_twice(night: Night) -> None:
-    """No post stands twice, nobody was answered twice, no user is twice in Stack Auth, the headers are all pinned."""
+    """No post is there twice, nobody was answered twice, no user is twice in Stack Auth, the headers are all pinned."""
     permission = [m for m in night.slack.messages if m.payload and not m.deleted]
     keys = Counter(m.payload["key"] for m in permission)
     assert {key: n for key, n in keys.items() if n > 1} == {}

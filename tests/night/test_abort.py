@@ -180,8 +180,8 @@ async def test_an_abort_at_any_other_moment(tmp_path: Path) -> None:
 
 
 async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> None:
-    """It asks first; it stops the bot, thaws and proves; the channel is told when there is one again. The users that
-    were created are removed when that is asked for, and not while the run needs them.
+    """It asks first; it stops the bot, thaws and proves; the channel gets the message when there is one again. The
+    users that were created are removed when that is asked for, and not while the run needs them.
     """
     async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         before = settings_of(night)
@@ -262,7 +262,7 @@ async def test_an_abort_at_the_terminal_while_slack_is_down(tmp_path: Path) -> N
 
 
 async def _undo_users(night: Night, run: str, theirs: str) -> None:
-    """First it says who they are; what it did stands in the bundle and is verified; somebody else's user stays."""
+    """First it says who they are; what it did is in the bundle and is verified; somebody else's user stays."""
     created = len(night.stack.users) - 1
     code, said, _ = await night.command("undo-users")
     assert (code, said.splitlines()) == (

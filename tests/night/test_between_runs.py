@@ -55,7 +55,7 @@ async def test_a_run_that_gave_up_another_goes_on_before_its_own_header_is_poste
 
 
 @pytest.mark.all
-async def test_a_run_that_is_handed_over_is_told_before_it_moves_to_the_archive(tmp_path: Path) -> None:
+async def test_a_run_that_is_handed_over_is_reported_before_it_moves_to_the_archive(tmp_path: Path) -> None:
     """The bot died before its closing was posted: `--new` posts it first, and moves nothing while Slack refuses."""
     async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         await night.start_bot()

@@ -55,7 +55,7 @@ async def _thaw_from_nowhere(night: Night, directory: Path) -> tuple[int, str]:
 
 
 async def _found(night: Night, checkpoint: str, check: str) -> tuple[str, str]:
-    """Status and text of a finding, as soon as it stands in the thread."""
+    """Status and text of a finding, as soon as it is in the thread."""
     finding = await night.slack.wait_for(
         lambda m: (
             m.event_type == "cutover_finding" and (m.payload["checkpoint"], m.payload["check"]) == (checkpoint, check)
@@ -65,7 +65,7 @@ async def _found(night: Night, checkpoint: str, check: str) -> tuple[str, str]:
     return finding.payload["status"], finding.text
 
 
-async def test_a_thaw_in_the_runs_directory_is_told_as_one(tmp_path: Path) -> None:
+async def test_a_thaw_in_the_runs_directory_is_reported_as_one(tmp_path: Path) -> None:
     """`cutover thaw` beside the bot, twice: the bot journals what it did, and the run goes back to the first gate."""
     async with fast_night(tmp_path / "night", **clusters.SMALL_NIGHT) as night:
         before = settings_of(night)

@@ -1,4 +1,4 @@
-"""A bad night in Slack: what was said is heard, and what is told stands there, each exactly once."""
+"""A bad night in Slack: what was said is heard, and what is reported is there, each exactly once."""
 
 import asyncio
 from collections.abc import Callable
@@ -90,7 +90,7 @@ async def _heard_after_a_gap(night: Night) -> None:
 
 async def test_what_slack_loses_is_found_and_nothing_is_said_twice(tmp_path: Path) -> None:
     """Lost events, lost answers, errors, HTML, rate limits, kills right after a post, as the export begins and among
-    the users, a header and a checkpoint deleted by somebody: each post stands once, each user is there once.
+    the users, a header and a checkpoint deleted by somebody: each post is there once, each user is there once.
     """
     reminders = {"CUTOVER__REMINDERS__MINUTES": "0.02"}
     async with fast_night(tmp_path / "night", posts_per_second=8, settings=reminders, **clusters.SMALL_NIGHT) as night:

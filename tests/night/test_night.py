@@ -298,7 +298,7 @@ def test_the_canary_signs_in_with_the_hash_that_was_carried(played: Played) -> N
 
 
 def test_the_evidence_page_tells_the_night_and_no_secret(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every approval, every finding and every table stands on it, and it says what the journal says; no address, no
+    """Every approval, every finding and every table is on it, and it says what the journal says; no address, no
     password and no key does.
     """
     bundle = played.directory

@@ -33,7 +33,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 def _values_of_people(directory: Path) -> set[str]:
     """Addresses, hashes, secrets of authenticator apps, names, and values of rows that are no word of the schema, as
-    the real export wrote them, each in the bytes that stand in the file.
+    the real export wrote them, each in the bytes that are in the file.
     """
     rows = {
         name: json.loads((directory / f"{name}.json").read_text())

@@ -123,7 +123,7 @@ async def test_a_night_under_strict_rules(tmp_path: Path) -> None:
 
 
 @pytest.mark.all
-async def test_the_window_is_told_and_a_late_night_goes_on(tmp_path: Path) -> None:
+async def test_the_window_is_reported_and_a_late_night_goes_on(tmp_path: Path) -> None:
     """Half of it and all of it, once each, also over a restart; no gate opens by it."""
     async with fast_night(tmp_path / "night", settings={"CUTOVER__WINDOW__MINUTES": "1"}) as night:
         await night.start_bot()
@@ -141,7 +141,7 @@ async def test_the_window_is_told_and_a_late_night_goes_on(tmp_path: Path) -> No
         assert not passed(night, "export")
 
 
-async def test_settings_that_were_edited_meanwhile_are_told_and_count(tmp_path: Path) -> None:
+async def test_settings_that_were_edited_meanwhile_are_reported_and_count(tmp_path: Path) -> None:
     """A bot that is started again with stricter settings says so in the channel, and holds the gate to both."""
     stricter = tmp_path / "stricter.toml"
     stricter.write_text("[checkpoints.freeze]\napprovals = 2\n")

@@ -131,7 +131,7 @@ async def test_an_abort_whose_thaw_failed_ends_with_cutover_thaw(tmp_path: Path)
         assert ends == ["thawed", "run-aborted"]
 
 
-async def test_after_the_handover_every_write_is_told_and_a_failed_thaw_holds_nothing(tmp_path: Path) -> None:
+async def test_after_the_handover_every_write_is_reported_and_a_failed_thaw_holds_nothing(tmp_path: Path) -> None:
     """Until somebody thaws: one write after another, over restarts."""
     async with fast_night(tmp_path / "night") as night:
         config = tmp_path / "empty.toml"

@@ -1,4 +1,4 @@
-"""A night in foul weather: Slack limits, forgets to answer and breaks connections, and each thing is told once."""
+"""A night in foul weather: Slack limits, forgets to answer and breaks connections, and each thing is reported once."""
 
 import asyncio
 from collections import Counter

@@ -111,7 +111,7 @@ class Conductor(Model, RuleBasedStateMachine):
         before, self.run = self.run, after(self.run, event)
         if isinstance(event, e.DriftSeen) and self.world.sealed:
             assert before is not None
-            assert self.run.phase is before.phase, "what moves behind the seal is told, and holds nothing"
+            assert self.run.phase is before.phase, "what moves behind the seal is reported, and holds nothing"
         self.reread = after(self.reread, from_record(json.loads(line)))
         for place, offer in self.run.offers.items():
             was = self.gate_status.get(place, "waiting")
@@ -290,7 +290,7 @@ class Conductor(Model, RuleBasedStateMachine):
         )
 
     def messages(self) -> list[Message]:
-        """What stands in the channel's history."""
+        """What is in the channel's history."""
         return [message for message in self.world.said.values() if not message.button]
 
     def answer(self, ts: str, *, known: bool) -> None:
@@ -351,7 +351,7 @@ class Conductor(Model, RuleBasedStateMachine):
         return may and seen and message.user != STRANGER and message.thread_ts is None and self.alive.phase in phases
 
     def say(self, user: str, text: str, signal: str = "") -> None:
-        """Once all is told, and answered at once."""
+        """Once all is reported, and answered at once."""
         self.tell_all()
         message = self.post_message(user, text, signal)
         self.hear(message)

@@ -66,7 +66,7 @@ class Model:
                 world.approvals, world.findings = [*world.approvals, event.ts], None
             case e.VerificationBegan():
                 needed = world.takes(world.offer[0])
-                assert len(world.approvals) >= needed, "a verification stands on as many approvals as it needs"
+                assert len(world.approvals) >= needed, "a verification has as many approvals as it needs"
                 world.findings, world.checks_passed, world.judged_again = [], False, {}
             case e.FindingMade():
                 assert world.findings is not None, "a finding belongs to a verification of this process"
@@ -74,7 +74,7 @@ class Model:
                     world.findings.append(event.finding)
                 else:
                     assert event.finding.check == "approvers-entitled"
-                    assert not all(world.judged_again.values()), "it is told when an approval does not stand"
+                    assert not all(world.judged_again.values()), "it is reported when an approval is not valid"
             case e.ChecksPassed():
                 assert world.findings, "no checks pass that were not made"
                 assert not any(finding.verdict is Verdict.FAIL and not finding.waivable for finding in world.findings)
@@ -259,16 +259,16 @@ class Model:
         assert any(ts < event.ts for ts in self.world.abort_words), "an abort wants a second yes"
 
     def posted_at(self) -> str:
-        """When the gate on offer came to stand in the channel; later than everything while it does not."""
+        """When the gate on offer appeared in the channel; later than everything while it has not."""
         gate, number = self.world.offer
         return self.world.stood.get(f"{RUN_ID}/checkpoint/{gate}/{number}", "~")
 
     def listed_at(self) -> str:
-        """When the checklist at hand came to stand in the channel."""
+        """When the checklist at hand appeared in the channel."""
         return self.world.stood.get(f"{RUN_ID}/checklist/{self.world.gate}/{self.world.list_number}", "~")
 
     def shown_at(self) -> str:
-        """When the gate at hand came to stand there, on offer or with its list."""
+        """When the gate at hand appeared there, on offer or with its list."""
         return self.posted_at() if self.world.offer[1] else self.listed_at()
 
     def spend(self) -> None:

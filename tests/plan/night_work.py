@@ -201,8 +201,8 @@ class WorkRules(SourceRules):
         assert self.alive.phase is Phase.WAITING
 
     def speak(self, user: str, text: str, signal: str, thread_ts: str | None, reaches: str) -> None:
-        """When all is told, and judged at once; or before something was told, and judged after it; or later, or it
-        never reaches us.
+        """When all is reported, and judged at once; or before something was reported, and judged after it; or later, or
+        it never reaches us.
         """
         if reaches in {"heeded", "unvouched"}:
             self.tell_all()

@@ -96,7 +96,7 @@ GATE_STATUSES = {
 
 @dataclass(frozen=True)
 class Message:
-    """What stands in the channel. `signal` is the gate whose word it is, "" for anything else."""
+    """What is in the channel. `signal` is the gate whose word it is, "" for anything else."""
 
     ts: str
     user: str
@@ -105,7 +105,7 @@ class Message:
     signal: str
     button: bool = False
     list: tuple[str, int] | None = None
-    """The checklist on which the button stands."""
+    """The checklist on which the button is."""
 
 
 @dataclass
@@ -113,7 +113,7 @@ class World:
     """What truly happened, told by nobody but the rules and the journal."""
 
     channel: dict[str, str] = field(default_factory=dict)
-    """Key -> ts of what really stands there, also when the bot does not know it."""
+    """Key -> ts of what is really there, also when the bot does not know it."""
     reminders: int = 0
     """Left for the end of the retention, and kept by the channel's service."""
     stood: dict[str, str] = field(default_factory=dict)

@@ -116,7 +116,7 @@ def test_two_findings_of_one_check_are_waived_together() -> None:
 
 
 def test_where_the_same_check_also_found_what_loses_data_nothing_is_waived() -> None:
-    """The gate could not pass, so nobody is told that it may."""
+    """The gate could not pass, so no message says that it may."""
     night = refused(REPORTING, OPEN_DOOR)
     assert night.run.acceptable == ()
     assert answer(night, WHY) == plain(accepting.never_waived("overrides"))

@@ -30,7 +30,7 @@ def test_a_run_that_has_just_begun_has_little_to_tell() -> None:
     ]
 
 
-def test_a_night_is_told_with_its_detours() -> None:
+def test_a_night_is_reported_with_its_detours() -> None:
     """A gate that was refused, a check let pass by two with why, a drift that made all void, and the second way on;
     any full member may ask, and nobody is called.
     """
@@ -53,7 +53,7 @@ def test_a_night_is_told_with_its_detours() -> None:
     assert "<" not in mrkdwn(answered.text)
 
 
-def test_a_waiver_is_told_while_its_gate_stands() -> None:
+def test_a_waiver_is_reported_while_its_gate_is_valid() -> None:
     """By whom, and why; what they wrote is shown as text."""
     night = Night()
     night.talk()

@@ -132,7 +132,7 @@ def test_work_that_was_stopped_is_no_longer_due(place: str, stopped_by: str) -> 
     assert next_actions(night.run).get("work") != work
 
 
-def test_the_channel_is_told_in_order() -> None:
+def test_the_channel_gets_its_messages_in_order() -> None:
     """Header, gate, then the header's pin; nothing else until somebody speaks."""
     night = night_at("opened")
     done = [action.key.removeprefix(f"{RUN_ID}/") for action in night.talk()]
@@ -164,7 +164,7 @@ def test_an_edit_waits_for_no_post_and_no_post_for_an_edit() -> None:
 
 
 def test_what_rests_holds_back_nothing_else() -> None:
-    """The next of its lane goes on; when all of them rest, nothing is due, and yet not all is told."""
+    """The next of its lane goes on; when all of them rest, nothing is due, and yet not all is reported."""
     night = night_at("freeze is checked")
     for name in ("notice", "quiet"):
         night.do(TellFinding(finding=passed(name, "It answers.")))
@@ -205,7 +205,7 @@ def test_what_is_said_again_and_again_is_answered_once_more_only() -> None:
     assert night.restarted() == night.run
 
 
-def test_an_answer_that_may_stand_in_the_channel_already_is_joined_by_none() -> None:
+def test_an_answer_that_may_be_in_the_channel_already_is_joined_by_none() -> None:
     """Whoever spoke after it was posted could not know that it answers them."""
     night = night_at("freeze waits")
     first, second = night.hear("froze", EVE), night.hear("froze", EVE)
@@ -215,8 +215,8 @@ def test_an_answer_that_may_stand_in_the_channel_already_is_joined_by_none() -> 
     assert f"{RUN_ID}/answer/{second}" in night.run.deliveries
 
 
-def test_a_post_waits_for_the_one_whose_thread_it_stands_in() -> None:
-    """Also an answer: without its parent it has no thread to stand in."""
+def test_a_post_waits_for_the_one_whose_thread_it_is_in() -> None:
+    """Also an answer: without its parent it has no thread to be in."""
     night = night_at("opened")
     ts = night.hear("froze")
     night.judge(ts)
@@ -225,7 +225,7 @@ def test_a_post_waits_for_the_one_whose_thread_it_stands_in() -> None:
 
 
 def test_a_post_of_unknown_fate_is_looked_for_first() -> None:
-    """It was intended and not confirmed: it may stand in the channel already."""
+    """It was intended and not confirmed: it may be in the channel already."""
     night = night_at("opened")
     first = next_actions(night.run)["post"]
     assert isinstance(first, do.Deliver)
@@ -247,7 +247,7 @@ def test_a_post_that_was_found_is_drawn_anew() -> None:
 
 
 def test_the_header_is_edited_last() -> None:
-    """It shows where everything has come to, so that it is drawn once when all else is told."""
+    """It shows where everything has come to, so that it is drawn once when all else is reported."""
     night = night_at("users runs")
     night.do(FailStep(why="x."))
     *_, last = night.talk()

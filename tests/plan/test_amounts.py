@@ -12,7 +12,7 @@ from bot.plan.texts.foreign import capitalized
 
 @given(st.integers(0, 10**12), st.sampled_from(["user", "row", "mapped user", "byte"]))
 def test_one_is_not_several(value: int, one: str) -> None:
-    """One of anything is told as one, and everything else as several, none too."""
+    """One of anything is named as one, and everything else as several, none too."""
     shown = counted(value, one)
     assert shown == f"{value:,} {one}" + ("" if value == 1 else "s")
     assert done_of(value, "users") == counted(value, "user")
@@ -21,7 +21,7 @@ def test_one_is_not_several(value: int, one: str) -> None:
 
 @given(st.floats(0.0001, 10**7))
 def test_a_rate_has_few_digits(per_second: float) -> None:
-    """Three figures are all that it is worth, and no more is told of it; nor is it written as a power of ten."""
+    """Three figures are all that it is worth, and no more of it is shown; nor is it written as a power of ten."""
     for shown in (rate(per_second), speed(per_second, "users").partition("/")[0]):
         digits = re.sub(r"[,.]", "", shown).strip("0")
         assert len(digits) <= 3

@@ -97,7 +97,7 @@ async def test_each_address_of_the_new_system_must_answer_as_it_should() -> None
     assert await asked(GoingLive([], 48, lambda: START).urls, night) == [("live-urls", "warn", False)]
 
 
-async def test_how_long_it_has_been_live_is_told_from_when_users_were_let_in() -> None:
+async def test_how_long_it_has_been_live_is_counted_from_when_users_were_let_in() -> None:
     """Too early is a warning: how long is enough is for people to say."""
     night = Night(plan=PLAN)
     night.go_to("stable")

@@ -59,7 +59,7 @@ def test_a_second_yes_without_its_warning_is_none(word: str) -> None:
     assert night.run.phase is (Phase.ABORTING if word == "abort" else Phase.THAWING)
 
 
-def test_a_second_yes_waits_until_it_is_known_whether_its_warning_stands() -> None:
+def test_a_second_yes_waits_until_it_is_known_whether_its_warning_is_there() -> None:
     """Slack did not say whether it took the warning, and its author may well have read it."""
     night = night_at("export waits")
     asked = night.hear(f"<@{BOT}> abort")
@@ -77,7 +77,7 @@ def test_a_second_yes_waits_until_it_is_known_whether_its_warning_stands() -> No
 
 
 def test_a_warning_that_answers_two_words_is_the_warning_of_both() -> None:
-    """Whoever says `abort` twice is told once what it undoes, and may say yes to that."""
+    """Whoever says `abort` twice reads once what it undoes, and may say yes to that."""
     night = night_at("export waits")
     for _ in range(2):
         said(night, f"<@{BOT}> abort")
@@ -87,7 +87,7 @@ def test_a_warning_that_answers_two_words_is_the_warning_of_both() -> None:
     assert night.run.phase is Phase.ABORTING
 
 
-def test_a_second_yes_is_not_carried_over_the_handover() -> None:
+def test_a_second_yes_is_not_kept_past_the_handover() -> None:
     """What `thaw` undoes is another thing then: the yes was to what was shown before."""
     night = night_at("handover runs")
     said(night, f"<@{BOT}> thaw")
@@ -101,7 +101,7 @@ def test_a_second_yes_is_not_carried_over_the_handover() -> None:
     assert night.run.phase is Phase.THAWING
 
 
-def test_a_second_yes_is_not_carried_over_the_first_user() -> None:
+def test_a_second_yes_is_not_kept_past_the_first_user() -> None:
     """`abort` left Stack Auth untouched when it was asked for, and no longer does."""
     night = night_at("export waits")
     said(night, f"<@{BOT}> abort")

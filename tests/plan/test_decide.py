@@ -142,8 +142,10 @@ REFUSED = {
     ("place", "word", "sentence"),
     [(place, word, sentence) for place, words in REFUSED.items() for word, sentence in words.items()],
 )
-def test_a_word_that_is_not_legal_here_is_told_why_and_changes_nothing(place: str, word: str, sentence: Text) -> None:
-    """Only the answer follows, with the whole sentence; the run stands where it stood."""
+def test_a_word_that_is_not_legal_here_gets_the_reason_and_changes_nothing(
+    place: str, word: str, sentence: Text
+) -> None:
+    """Only the answer follows, with the whole sentence; the run is where it was."""
     night = night_at(place)
     before = (night.run.phase, night.run.offers, night.run.current, night.run.accepted, night.run.abort, night.run.step)
     (answer,) = night.ask(word)
@@ -154,7 +156,7 @@ def test_a_word_that_is_not_legal_here_is_told_why_and_changes_nothing(place: st
 
 
 def test_the_signal_becomes_an_approval_bound_to_the_evidence_on_offer() -> None:
-    """It names the gate, the digest, the person and the message, and its author is told what it starts."""
+    """It names the gate, the digest, the person and the message, and its author reads what it starts."""
     night = night_at("freeze waits")
     offer = night.run.offer
     assert offer is not None
@@ -169,7 +171,7 @@ def test_the_signal_becomes_an_approval_bound_to_the_evidence_on_offer() -> None
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_status_is_told_everywhere_and_changes_nothing(place: str) -> None:
+def test_status_is_answered_everywhere_and_changes_nothing(place: str) -> None:
     """Any full member may ask, and only the answer follows."""
     night = night_at(place)
     phase = night.run.phase
@@ -203,7 +205,7 @@ WORD_IN = dict(zip(FOR_APPROVERS, ["frozen", "accept", "retry", "abort", "abort"
 @pytest.mark.parametrize(
     ("user", "why"), [(EVE, "you are not listed as an approver"), (STRANGER, "you are a guest here")]
 )
-def test_somebody_without_the_right_is_told_who_may(place: str, text: str, user: str, why: str) -> None:
+def test_somebody_without_the_right_gets_the_names_of_those_who_may(place: str, text: str, user: str, why: str) -> None:
     """The refusal names what is missing and the approvers, and nothing else follows."""
     night = night_at(place)
     (answer,) = night.say(text, user)
@@ -224,7 +226,7 @@ def test_when_slack_does_not_say_who_speaks_nothing_opens(place: str, text: str)
     assert answer.text == sentences.cannot_tell_who(word)
 
 
-def test_a_guest_is_not_even_told_the_status() -> None:
+def test_a_guest_does_not_even_get_the_status() -> None:
     """Words for members are for full members."""
     (answer,) = night_at("freeze waits").ask("status", STRANGER)
     assert isinstance(answer, e.Answered)
@@ -232,7 +234,7 @@ def test_a_guest_is_not_even_told_the_status() -> None:
 
 
 @pytest.mark.parametrize("user", [ANN, EVE, STRANGER])
-def test_a_near_miss_is_told_the_exact_word(user: str) -> None:
+def test_a_near_miss_is_answered_with_the_exact_word(user: str) -> None:
     """Whoever said it; nothing else follows."""
     night = night_at("export waits")
     (answer,) = night.say("not frozen yet", user)
@@ -315,7 +317,7 @@ def test_a_signal_older_than_the_checkpoint_is_void(place: str, signal: str) -> 
     assert night.run.phase is Phase.WAITING
 
 
-def test_a_signal_before_the_checkpoint_stands_in_the_channel_is_void() -> None:
+def test_a_signal_before_the_checkpoint_is_in_the_channel_is_void() -> None:
     """A gate that was decided but not yet posted cannot be approved."""
     night = night_at("opened")
     (answer,) = night.say("frozen")
@@ -341,7 +343,7 @@ def test_a_gate_passes_on_an_approval_and_findings_that_do_not_fail() -> None:
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_one_failing_finding_refuses_the_gate(position: int) -> None:
-    """Wherever it stands among the others; the approval is spent and the next signal begins anew."""
+    """Wherever it is among the others; the approval is spent and the next signal begins anew."""
     night = night_at("freeze waits")
     night.give_signal()
     found = good_findings("freeze")
@@ -497,7 +499,7 @@ def test_what_the_settings_accept_ahead_is_accepted_when_it_turns_up() -> None:
 
 
 def test_the_first_look_that_finds_the_layers_gives_the_freeze_time() -> None:
-    """It is the database's clock, told once; a freeze that went away is told too."""
+    """It is the database's clock, reported once; a freeze that went away is reported too."""
     night = night_at("freeze waits")
     seen = START + timedelta(minutes=3)
     assert night.do(ReportLook(frozen=False, database_time=START)) == []
@@ -518,15 +520,15 @@ DRIFT = ReportDrift(changes=("public.orders took 2 writes",))
 
 @pytest.mark.parametrize("place", ["export waits", "export is checked", "users runs", "held", "users waits"])
 def test_drift_holds_the_run(place: str) -> None:
-    """Whatever was under way; it is told once."""
+    """Whatever was under way; it is reported once."""
     night = night_at(place)
     assert night.do(DRIFT) == [e.DriftSeen(at=night.now, changes=DRIFT.changes)]
     assert night.run.phase is Phase.HELD
     assert night.do(DRIFT) == []
 
 
-def test_drift_after_the_handover_is_told_and_holds_nothing() -> None:
-    """The bundle is closed: nothing is offered anew, and the alarm is told once."""
+def test_drift_after_the_handover_is_reported_and_holds_nothing() -> None:
+    """The bundle is closed: nothing is offered anew, and the alarm is reported once."""
     night = night_at("done")
     assert night.do(DRIFT) == [e.DriftSeen(at=night.now, changes=DRIFT.changes)]
     assert (night.run.phase, len(night.run.alarms)) == (Phase.DONE, 1)
@@ -534,7 +536,7 @@ def test_drift_after_the_handover_is_told_and_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize("place", ["freeze waits", "drifted"])
-def test_without_a_freeze_record_or_when_told_already_nothing_drifts(place: str) -> None:
+def test_without_a_freeze_record_or_when_reported_already_nothing_drifts(place: str) -> None:
     """And nothing moved is no drift."""
     assert night_at(place).do(DRIFT) == []
     assert night_at("export waits").do(ReportDrift(changes=())) == []
@@ -595,7 +597,7 @@ def test_a_signal_said_before_the_gate_was_posted_anew_does_not_open_it() -> Non
     assert answer.text == sentences.older_than_offer(FREEZE)
 
 
-def test_blindness_is_told_once_and_so_is_its_end() -> None:
+def test_blindness_is_reported_once_and_so_is_its_end() -> None:
     """A watch that cannot see must not look like one that sees nothing."""
     night = night_at("export waits")
     assert night.do(ReportBlindness(why="")) == []
@@ -605,7 +607,7 @@ def test_blindness_is_told_once_and_so_is_its_end() -> None:
     assert night.run.phase is Phase.WAITING
 
 
-def test_another_process_on_our_token_is_told_once_and_so_is_its_end() -> None:
+def test_another_process_on_our_token_is_reported_once_and_so_is_its_end() -> None:
     """Whatever the run is at: somebody's words go astray."""
     night = night_at("export waits")
     assert night.do(ReportSecondInstance(connections=1)) == []
@@ -681,7 +683,7 @@ def test_an_abort_withdraws_the_approval() -> None:
 
 
 def test_a_thaw_that_writes_again_ends_the_run() -> None:
-    """The findings are told, and a warning does not block."""
+    """The findings are reported, and a warning does not block."""
     night = night_at("aborting")
     findings = (passed("writes-again", "It writes."), warned("notice", "The notice still stands.", "Take it down."))
     assert night.do(EndThaw(findings=findings)) == [

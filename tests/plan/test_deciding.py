@@ -42,7 +42,7 @@ def told(night: Night, text: str, user: str = ANN) -> str:
     ],
 )
 def test_an_approver_decides_who_somebody_is(said: str, choice: str, stack_id: str) -> None:
-    """It stands in the record under their name, and is carried out when somebody says `retry`."""
+    """It is in the record under their name, and is carried out when somebody says `retry`."""
     night = night_at("users waits")
     decided, answer = night.ask(said)
     assert isinstance(decided, e.UserDecided) and isinstance(answer, e.Answered)
@@ -79,7 +79,7 @@ def test_only_an_approver_decides() -> None:
 
 
 def test_a_word_from_before_the_list_is_not_about_it() -> None:
-    """Heard while the step ran, and judged when the checkpoint stands."""
+    """Heard while the step ran, and judged when the checkpoint is there."""
     night = night_at("users runs")
     ts = night.hear(f"<@{BOT}> decide {NED} skip")
     night.do(EndStep(result=result_of("users")))
@@ -104,7 +104,7 @@ def test_the_gate_opens_only_when_decisions_are_carried_out() -> None:
 
 
 def test_retry_takes_the_step_up_again_and_puts_a_new_checkpoint_before_people() -> None:
-    """The old one is void, with all approvals; the decision stands; the work has a key of its own."""
+    """The old one is void, with all approvals; the decision still applies; the work has a key of its own."""
     night = night_at("users waits")
     before = night.run
     night.ask(f"decide {NED} create")

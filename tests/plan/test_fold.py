@@ -290,7 +290,7 @@ def test_a_gate_refused_again_displays_another_state() -> None:
 
 
 def test_a_drift_moves_the_posts() -> None:
-    """Held with an alarm that stands; after `retry` the old gates are void, the alarm done, and gate 1 waits anew."""
+    """Held with an alarm; after `retry` the old gates are void, the alarm done, and gate 1 waits anew."""
     night = night_at("drifted")
     assert _statuses(night) == {
         "header": "held",
@@ -309,7 +309,7 @@ def test_a_drift_moves_the_posts() -> None:
 
 
 def test_an_abort_moves_the_posts() -> None:
-    """The gate is void; a thaw that failed is an alarm until it is tried again; the end is told."""
+    """The gate is void; a thaw that failed is an alarm until it is tried again; the end is reported."""
     night = night_at("thaw failed")
     assert _statuses(night) == {
         "header": "held",
@@ -329,7 +329,7 @@ def test_an_abort_moves_the_posts() -> None:
     }
 
 
-def test_alarms_stand_as_long_as_their_cause() -> None:
+def test_alarms_last_as_long_as_their_cause() -> None:
     """Blindness until the watch sees again, a reminder until its gate is passed, a held step until `retry`."""
     night = night_at("freeze waits")
     night.remind()
@@ -351,7 +351,7 @@ def test_alarms_stand_as_long_as_their_cause() -> None:
     assert _statuses(night)["alarm/second-instance/1"] == "done"
 
 
-def test_a_finding_is_told_in_the_thread_of_its_gate() -> None:
+def test_a_finding_is_reported_in_the_thread_of_its_gate() -> None:
     """With the status of its verdict, numbered within its attempt."""
     night = night_at("freeze is checked")
     for finding in (*good_findings("freeze"), failed("old-session", "One can write.", "End it.")):
@@ -434,7 +434,7 @@ def test_an_answer_goes_to_the_thread_of_its_message_or_of_the_gate() -> None:
 
 
 def test_who_gave_the_freeze_signal_is_known_from_then_on() -> None:
-    """It stands in the metadata; a freeze offered anew has its own."""
+    """It is in the metadata; a freeze offered anew has its own."""
     night = Night()
     assert night.run.frozen_by == ""
     night.give_signal(BEN)
@@ -457,7 +457,7 @@ def test_attempts_are_counted_over_all_offers_of_a_gate() -> None:
     assert night.do(BeginVerification()) == [e.VerificationBegan(at=night.now, checkpoint="freeze", attempt=2)]
 
 
-def test_being_back_is_told_in_minutes() -> None:
+def test_being_back_is_reported_in_minutes() -> None:
     """How long the bot was away, and where it goes on."""
     texts = []
     for away in (20, 61, 185):
@@ -484,8 +484,8 @@ def test_being_back_is_told_in_minutes() -> None:
         ("done", "the run is handed over"),
     ],
 )
-def test_what_the_run_is_at_is_told_as_a_clause(place: str, clause: str) -> None:
-    """It stands inside other sentences."""
+def test_what_the_run_is_at_is_said_as_a_clause(place: str, clause: str) -> None:
+    """It is used inside other sentences."""
     assert plain(doing(night_at(place).run)) == clause
 
 

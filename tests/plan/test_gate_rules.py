@@ -65,7 +65,7 @@ def _night(**rules: object) -> Night:
 
 
 def _answer(night: Night, text: str, user: str = ANN) -> str:
-    """What the author of a word to the bot is told."""
+    """The answer to the author of a word to the bot."""
     told = night.ask(text, user)[-1]
     assert isinstance(told, e.Answered)
     return plain(told.text)
@@ -170,7 +170,7 @@ def _press(night: Night, digest: str, request: str = "1.A", user: str = ANN) -> 
     return night.do(Judge(ts=ts, permission=permission_of(user)))
 
 
-def test_a_button_is_about_the_evidence_it_stands_beside() -> None:
+def test_a_button_is_about_the_evidence_it_is_beside() -> None:
     """One on an older checkpoint opens nothing, however new the press is; Slack's second delivery is none."""
     night = night_at("freeze waits")
     assert night.run.offer is not None
@@ -247,7 +247,7 @@ def test_what_loses_data_is_never_waived() -> None:
 
 
 def test_a_waiver_is_about_a_finding_that_was_read() -> None:
-    """One that is said before the finding stands in the channel is about nothing."""
+    """One that is said before the finding is in the channel is about nothing."""
     night = night_at("freeze waits")
     night.give_signal()
     night.find([*good_findings("freeze"), NO_NOTICE])
@@ -255,7 +255,7 @@ def test_a_waiver_is_about_a_finding_that_was_read() -> None:
     assert _answer(night, "accept notice: closed") == plain(accepting.older_than_finding("notice"))
 
 
-def test_a_waiver_stands_in_later_evidence_and_falls_with_the_freeze() -> None:
+def test_a_waiver_is_in_later_evidence_and_ends_with_the_freeze() -> None:
     """Who opens a later gate knows of it; a freeze that is proven anew is proven whole."""
     night = _refused(NO_NOTICE)
     night.ask("accept notice: closed", ANN)
@@ -386,7 +386,7 @@ def test_a_thaw_by_hand_is_taken_over() -> None:
     assert night.do(elsewhere) == []
 
 
-def test_a_thaw_by_hand_before_the_freeze_was_proven_is_only_told() -> None:
+def test_a_thaw_by_hand_before_the_freeze_was_proven_is_only_reported() -> None:
     """Nothing stood on it: the gate goes on waiting."""
     night = night_at("freeze waits")
     assert [type(event) for event in night.do(ReportThaw(thawed_at=night.now, findings=(WRITES,)))] == [e.Thawed]
@@ -421,7 +421,7 @@ def test_a_run_may_wait_for_the_word() -> None:
 
 
 def test_the_bot_freezes_on_the_word_and_the_gate_still_waits_for_its_own() -> None:
-    """What it did is told in the thread; whether it holds is proven when somebody says `frozen`."""
+    """What it did is reported in the thread; whether it holds is proven when somebody says `frozen`."""
     night = _night(freeze_mode="bot")
     assert _answer(night, "freeze", EVE).startswith("Nothing was started:")
     night.ask("freeze")
@@ -436,7 +436,7 @@ def test_the_bot_freezes_on_the_word_and_the_gate_still_waits_for_its_own() -> N
 
 
 def test_a_freeze_that_fails_holds_nothing() -> None:
-    """It is told, and people may freeze by hand or let the bot try again."""
+    """It is reported, and people may freeze by hand or let the bot try again."""
     night = _night(freeze_mode="bot")
     night.ask("freeze")
     first = next_actions(night.run)["work"].key
@@ -458,7 +458,7 @@ def test_where_people_freeze_the_bot_does_not() -> None:
 # -- the window -------------------------------------------------------------------------------------------------------
 
 
-def test_the_window_is_told_at_its_parts_and_once() -> None:
+def test_the_window_is_reported_at_its_parts_and_once() -> None:
     """Counted from the freeze record; a bot that was away tells the last part only."""
     night = _night(window_minutes=60)
     assert night.do(TellWindow()) == []
@@ -498,12 +498,12 @@ def test_a_freeze_that_is_proven_anew_has_a_window_of_its_own() -> None:
 
 
 def _window_alarms(night: Night) -> list[str]:
-    """By their keys, those of the window that stand."""
+    """By their keys, those of the window that are there."""
     return [str(alarm) for alarm in night.run.alarms if alarm.kind == "window"]
 
 
 def test_a_later_alarm_of_the_window_ends_the_earlier_and_the_handover_the_last() -> None:
-    """One stands at a time, and none once what the window is for has been done in it."""
+    """There is one at a time, and none once what the window is for has been done in it."""
     night = _night(window_minutes=60)
     night.pass_gate()
     for minutes, percent in ((30, 50), (20, 80), (20, 100)):
@@ -561,7 +561,7 @@ def test_a_thaw_ends_the_alarm_of_the_window(by: str) -> None:
 # -- a process that dies between what a word did and its answer -------------------------------------------------------
 
 
-def test_who_took_effect_is_told_so_after_a_crash() -> None:
+def test_who_took_effect_gets_that_answer_after_a_crash() -> None:
     """Not that somebody else was quicker: the word did what it should, and only the answer was lost."""
     night = night_at("freeze waits")
     ts = night.hear("frozen")
@@ -596,7 +596,7 @@ def _guard_timers(night: Night) -> list[str]:
 
 
 def test_the_guard_is_set_from_the_proof_to_the_check_of_the_export() -> None:
-    """Only where the settings want it; a loss and its end are told once each."""
+    """Only where the settings want it; a loss and its end are reported once each."""
     night = _night(hold_locks=True)
     stands = ReportGuard(since=START, tables=40, unguarded=("auth.secrets",))
     assert (_guard_timers(night), night.do(stands)) == ([], [])

@@ -197,7 +197,7 @@ def test_settings_that_say_the_same_are_not_spoken_of() -> None:
     assert len(night.run.entitled.each) == 1
 
 
-def test_a_difference_is_told_once_and_both_count() -> None:
+def test_a_difference_is_reported_once_and_both_count() -> None:
     """With what each says; another start that says the same is silent, and one that says as at the opening is not."""
     night = Night(rules=e.Rules(groups=("S0OPS",)))
     said = taken_up(night, users=(ANN,), approvals={"export": 2}, deny_same_person=True)
@@ -217,7 +217,7 @@ def test_a_difference_is_told_once_and_both_count() -> None:
     assert night.restarted() == night.run
 
 
-def test_settings_with_nobody_in_common_are_told_as_what_they_are() -> None:
+def test_settings_with_nobody_in_common_are_reported_as_what_they_are() -> None:
     """Nobody could open a gate any more; it says what to do."""
     night = Night()
     assert taken_up(night, users=(CARL,))[-1].endswith(
@@ -255,7 +255,7 @@ def test_a_gate_that_needs_more_people_today_goes_back_to_waiting() -> None:
 
 
 def test_a_gate_that_waited_for_a_person_too_many_goes_on() -> None:
-    """An earlier start wanted two, and this one does not: the approval that stands is enough."""
+    """An earlier start wanted two, and this one does not: the approval that is still valid is enough."""
     night = Night()
     night.talk()
     taken_up(night, approvals={"freeze": 2})

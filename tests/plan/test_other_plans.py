@@ -113,7 +113,7 @@ def test_nothing_is_looked_for_at_the_source_before_the_freeze_is_at_hand() -> N
 
 
 def test_behind_the_seal_gates_only_add_events() -> None:
-    """The bundle is closed with the handover; what moves afterwards is told, and voids nothing."""
+    """The bundle is closed with the handover; what moves afterwards is reported, and voids nothing."""
     night = whole()
     night.go_to("dns-switch")
     assert night.run.is_closed
@@ -220,7 +220,7 @@ def test_whoever_opened_the_freeze_and_the_export_may_open_any_gate_but_the_one_
 
 
 def test_only_the_word_itself_opens_a_gate_around_the_night() -> None:
-    """Its hyphen is part of it; what is close is told the word."""
+    """Its hyphen is part of it; what is close is answered with the word."""
     night = whole()
     night.talk()
     for text in ("env ready", "env_ready", "envready", "env-ready?"):
@@ -375,7 +375,7 @@ def test_the_users_step_is_taken_up_again_also_while_the_list_of_a_gate_behind_i
 
 
 def test_a_hold_behind_the_seal_is_over_with_retry_whatever_has_moved() -> None:
-    """What is sealed is not exported again; the alarm of what moved stands, and so does the gate at hand."""
+    """What is sealed is not exported again; the alarm of what moved stays, and so does the gate at hand."""
     night = whole()
     night.go_to("live")
     night.do(ReportDrift(changes=("public.orders took 2 writes",)))
@@ -443,7 +443,7 @@ def test_nobody_is_decided_on_behind_the_seal() -> None:
     assert not night.run.decisions
 
 
-def test_nothing_is_told_of_a_window_that_is_over() -> None:
+def test_nothing_is_said_of_a_window_that_is_over() -> None:
     """Also not by a timer that was armed before."""
     night = whole(window_minutes=60)
     night.go_to("live")
@@ -481,7 +481,7 @@ def test_a_reminder_is_over_with_the_offer_that_it_was_about() -> None:
 
 
 def test_the_bot_freezes_at_the_gate_that_freezes_and_once_it_is_on_offer() -> None:
-    """Before, nothing was proven yet, and nobody is told so."""
+    """Before, nothing was proven yet, and no answer says that it was."""
     plan = compose(("readiness", "freeze", "export", "users"), [], {"freeze": {"notice": "the notice is up"}})
     night = Night(plan=plan, rules=e.Rules(freeze_mode="bot"))
     night.talk()

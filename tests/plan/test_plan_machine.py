@@ -2,7 +2,7 @@
 happened.
 
 The machine does what the conductor does, does with its timers what `bot.watch` does, and plays the world around it: the
-source with its freezes, thaws, sessions and writes, the channel as it really stands, what was said there and by whom,
+source with its freezes, thaws, sessions and writes, the channel as it really is, what was said there and by whom,
 results. Each night draws a plan and ends with people who end the run by words.
 
     chart            plans, and what follows from their names and lists
@@ -14,7 +14,7 @@ results. Each night draws a plan and ends with people who end the run by words.
 The witness (`tests.plan.witness`) knows the source, the channel and the people, and judges by the contract. The model
 keeps what the journal says. After every step, moreover:
 
-    no post stands twice in the channel, also when one was deleted and is posted anew; no work is done again once it
+    no post is in the channel twice, also when one was deleted and is posted anew; no work is done again once it
     has ended; no message is answered twice
     a new process that reads the journal is where the old one was
 """
@@ -67,9 +67,9 @@ class Nights(LifeRules):
         listed = self.run.checklist if self.run.open_items else None
         assert lists <= ({(listed.checkpoint, listed.number)} if listed else set()), "nor of a list that is complete"
         if self.run.blind and not self.world.aborting:
-            assert AlarmKey("blind", (self.run.blinds,)) in self.run.alarms, "blindness is told while it lasts"
+            assert AlarmKey("blind", (self.run.blinds,)) in self.run.alarms, "blindness is reported while it lasts"
         if not self.run.has_ended and not self.world.sealed:
-            assert bool(self.run.drift) == self.world.drifted, "a drift stands until the freeze gate is offered anew"
+            assert bool(self.run.drift) == self.world.drifted, "a drift lasts until the freeze gate is offered anew"
         if self.world.aborting:
             assert isinstance(actions.get("work"), do.Thaw | None)
             assert self.run.phase in {Phase.ABORTING, Phase.ABORTED, Phase.HELD}

@@ -55,7 +55,7 @@ def test_the_reminder_is_one_that_slack_takes(days: int, after: timedelta) -> No
 
 @pytest.mark.parametrize(("days", "on_day"), [(90, 90), (400, 119)])
 def test_a_date_that_slack_cannot_keep_is_named_on_day_119(days: int, on_day: int) -> None:
-    """The sentence stands by itself, names run and date, and says what to do."""
+    """The sentence is complete by itself, names run and date, and says what to do."""
     night = night_at("users runs")
     until = night.now + timedelta(days=days)
     users = result_of("users")
@@ -90,7 +90,7 @@ def test_the_reminder_is_left_once_and_only_after_the_handover() -> None:
 
 
 def test_an_unknown_outcome_is_looked_at_first() -> None:
-    """The intent stands until its time has passed; then another one takes its place."""
+    """The intent holds until its time has passed; then another one takes its place."""
     night = _handed_over()
     night.do(IntendReminder())
     first = night.run.reminder.post_at

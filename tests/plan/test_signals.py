@@ -129,7 +129,7 @@ SPOKEN = st.sampled_from(sorted(SIGNALS.values()))
 
 @given(data=st.data(), word=SPOKEN)
 def test_no_decoration_hides_the_signal(data: st.DataObject, word: str) -> None:
-    """Whatever allowed marks stand around the word, in any mix, it is the signal."""
+    """Whatever allowed marks are around the word, in any mix, it is the signal."""
     written = data.draw(CASES)(word.replace("-", data.draw(JOINS)))
     text = f"{data.draw(MENTIONS)}{data.draw(MARKS)}{written}{data.draw(ENDS)}"
     assert read(**spoken(text), plan=PLAN) == Signal(WORD_OF[word])

@@ -55,7 +55,7 @@ def _alarms(night: Night, kind: str) -> list[str]:
 
 
 def _stand(night: Night) -> set[str]:
-    """The kinds of the alarms that stand."""
+    """The kinds of the alarms that are there."""
     return {alarm.kind for alarm in night.run.alarms}
 
 
@@ -123,7 +123,7 @@ def test_a_look_that_fails_between_the_word_and_the_checks_clears_the_freeze_tim
     assert verify.looks_first
 
 
-def test_a_thaw_that_is_told_while_the_freeze_is_checked_takes_the_gate_its_approval() -> None:
+def test_a_thaw_that_is_reported_while_the_freeze_is_checked_takes_the_gate_its_approval() -> None:
     """What was checked was another freeze: nothing of it counts, and the word is to be said anew."""
     night = night_at("freeze waits")
     _seen(night, night.now)
@@ -156,7 +156,7 @@ def test_a_thaw_that_failed_takes_an_unproven_freeze_time_back() -> None:
 @pytest.mark.parametrize("place", ["freeze waits", "freeze is checked", "export waits", "users runs", "done"])
 @pytest.mark.parametrize("by", ["the database's clock", "the clock of its machine"])
 def test_a_thaw_from_before_the_freeze_undoes_nothing(place: str, by: str) -> None:
-    """It is told as what it is, however late it is noticed; the database's clock says it, where it was asked."""
+    """It is reported as what it is, however late it is noticed; the database's clock says it, where it was asked."""
     night = Night()
     night.talk()
     thawed_at = night.now
@@ -245,7 +245,7 @@ def test_a_thaw_that_failed_before_the_proof_is_made_up_for_by_one_beside_the_bo
 
 @pytest.mark.parametrize("place", ["done", "export waits", "users runs"])
 def test_a_drift_ends_no_watch(place: str) -> None:
-    """The watch compares with what the source has become: a second write is told too, and after a restart."""
+    """The watch compares with what the source has become: a second write is reported too, and after a restart."""
     night = night_at(place)
     night.do(ReportDrift(changes=ONE_ROW, moved_to=FIRST))
     assert night.run.moved_to == FIRST
@@ -292,7 +292,7 @@ def test_the_watch_ends_with_release_or_a_thaw_also_after_a_drift(word: str) -> 
     assert _stand(night) == set()
 
 
-def test_what_lasts_is_told_once_and_again_when_it_came_back() -> None:
+def test_what_lasts_is_reported_once_and_again_when_it_came_back() -> None:
     """A layer that is missing, a writer that has not ended."""
     night = night_at("done")
     missing = ("the database's default is not read-only",)
@@ -305,7 +305,7 @@ def test_what_lasts_is_told_once_and_again_when_it_came_back() -> None:
     assert [type(event) for event in night.do(ReportDrift(changes=missing, moved_to=off))] == [e.DriftSeen]
 
 
-def test_what_a_check_has_told_is_not_told_again_by_the_watch() -> None:
+def test_what_a_check_has_reported_is_not_reported_again_by_the_watch() -> None:
     """Both compare with the freeze record; the look after it gives the state to compare with from then on."""
     night = night_at("export is checked")
     night.do(TellFinding(finding=failed("no-drift", "It moved.", "Look.", **{MOVED: list(ONE_ROW)})))
@@ -326,7 +326,7 @@ def test_a_freeze_proven_anew_is_its_own_state_to_compare_with() -> None:
 
 
 def test_a_dry_run_that_has_ended_is_held_by_no_drift() -> None:
-    """It is told, without a word of a handover that there was not."""
+    """It is reported, without a word of a handover that there was not."""
     night = night_at("users runs")
     foreseen = result_of("users")
     assert isinstance(foreseen, UsersResult)
@@ -395,7 +395,7 @@ def test_release_after_a_thaw_that_failed_says_that_nobody_knows_whether_it_is_f
 
 
 def test_a_thaw_before_the_start_leaves_the_run_waiting_for_it() -> None:
-    """No gate was posted, none is, and nobody is told of one."""
+    """No gate was posted, none is, and no message names one."""
     night = Night(rules=e.Rules(start_on_word=True))
     night.talk()
     assert _answer(night, "thaw") == plain(run_control.thaw_asked(run_control.THAWED_BEFORE_START))
@@ -410,10 +410,10 @@ def test_a_thaw_before_the_start_leaves_the_run_waiting_for_it() -> None:
     assert night.run.current == ("freeze", 1)
 
 
-# -- alarms and what they stand for -----------------------------------------------------------------------------------
+# -- alarms and what they mean ----------------------------------------------------------------------------------------
 
 
-def test_a_guard_that_is_lost_is_told_until_it_is_held_or_wanted_no_more() -> None:
+def test_a_guard_that_is_lost_is_reported_until_it_is_held_or_wanted_no_more() -> None:
     """Not only until some hold is over."""
     night = Night(rules=e.Rules(hold_locks=True, window_minutes=1))
     night.talk()

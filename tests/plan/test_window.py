@@ -1,4 +1,4 @@
-"""An approver gives the window more time: it is told, shown and journaled, and its parts are told anew."""
+"""An approver gives the window more time: it is reported, shown and journaled, and its parts are reported anew."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def _answer(night: Night, text: str, user: str = ANN) -> str:
 
 
 def _armed(night: Night) -> list[float]:
-    """Minutes from the freeze until something is told of the window."""
+    """Minutes from the freeze until something is said of the window."""
     frozen_at = night.run.frozen_at
     assert frozen_at is not None
     due = timers(night.run, timedelta(minutes=15))
@@ -48,8 +48,8 @@ def _shown(night: Night, key: str) -> str:
     return render(night.run, night.run.deliveries[f"{night.run.run_id}/{key}"].post, None, (7, "ff")).text
 
 
-def test_a_longer_window_is_told_at_once_and_its_parts_anew() -> None:
-    """The header, `status`, the account and the timers have it; what stood of the shorter one is over, and the same
+def test_a_longer_window_is_reported_at_once_and_its_parts_anew() -> None:
+    """The header, `status`, the account and the timers have it; what was left of the shorter one is over, and the same
     part of the longer one is a message of its own.
     """
     night = _night()
@@ -75,7 +75,7 @@ def test_a_longer_window_is_told_at_once_and_its_parts_anew() -> None:
 
 
 def test_a_window_that_is_over_already_may_be_lengthened() -> None:
-    """By more than has passed; then nothing more is told of what has passed."""
+    """By more than has passed; then nothing more is said of what has passed."""
     night = _night()
     night.pass_gate()
     night.later(minutes=75)
@@ -147,7 +147,7 @@ _SAID = st.lists(st.tuples(st.integers(0, 90), st.integers(-5, 400)), max_size=6
 
 @pytest.mark.parametrize("examples", [25, pytest.param(100, marks=pytest.mark.all)])
 def test_the_window_is_never_shorter_than_agreed_nor_than_what_has_passed(examples: int) -> None:
-    """Whatever is said and when; and of each length only parts are told that have passed."""
+    """Whatever is said and when; and of each length only parts are reported that have passed."""
     settings(max_examples=examples)(given(_SAID)(_keeps_its_window))()
 
 

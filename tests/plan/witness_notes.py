@@ -1,4 +1,4 @@
-"""What the witness is told of the world, and notes: what was done to it, what stood in the channel and when."""
+"""What the witness hears of the world, and notes: what was done to it, what was in the channel and when."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Notes:
         self.read_at: datetime | None = None
         """When the source was last read for the verification at hand."""
         self.proof_at: datetime | None = None
-        """When the source was read for the proof that stands."""
+        """When the source was read for the proof that is still valid."""
         self.frozen_at: datetime | None = None
         """When that was, by its record."""
         self.window = AGREED_MINUTES
@@ -123,7 +123,7 @@ class Notes:
         (self.approvers_word.add if approver else self.approvers_word.discard)(ts)
 
     def posted(self, post: Post, now: datetime) -> None:
-        """A post came to stand in the channel."""
+        """A post appeared in the channel."""
         self.holds("no-effect-twice", post.key not in self.stood or post.key in self.deleted, post.key)
         self.deleted.discard(post.key)
         self.stood.setdefault(post.key, now)

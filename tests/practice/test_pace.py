@@ -44,7 +44,7 @@ def seen(gauge: Gauge, now: float) -> Headway:
 
 
 @given(per_second=SPEEDS, every=STEPS, lasting=st.floats(20, 400), begins=st.floats(-1e6, 1e6))
-def test_a_steady_work_is_told_its_speed_and_its_end(
+def test_the_speed_and_the_end_of_a_steady_work_are_shown(
     per_second: int, every: float, lasting: float, begins: float
 ) -> None:
     """Whatever the speed, however often it reports, and however long it has lasted."""
@@ -60,7 +60,7 @@ def test_a_steady_work_is_told_its_speed_and_its_end(
 
 
 @given(gains=st.lists(st.tuples(st.floats(0, 90), st.integers(0, 10**6)), max_size=60), total=st.integers(0, 10**8))
-def test_nothing_impossible_is_ever_told(gains: list[tuple[float, int]], total: int) -> None:
+def test_nothing_impossible_is_ever_shown(gains: list[tuple[float, int]], total: int) -> None:
     """No negative speed, none above what was ever done at once in a second, and an end only where there is one."""
     gauge, now, done = Gauge(), 0.0, 0
     gauge.hear(at(0, total), now)
@@ -86,7 +86,7 @@ def test_who_was_done_already_does_not_count_as_speed(leap: int, per_second: int
     assert headway.per_second is not None and headway.per_second <= 1.5 * per_second + 1
 
 
-def test_no_speed_is_told_before_a_few_seconds_have_passed() -> None:
+def test_no_speed_is_shown_before_a_few_seconds_have_passed() -> None:
     """The first moments say nothing about the rest."""
     gauge = Gauge()
     gauge.hear(at(0, 1000), 0.0)
@@ -111,7 +111,7 @@ def test_another_work_is_measured_anew(other: Progress) -> None:
 
 
 def test_a_pause_is_felt_and_forgotten() -> None:
-    """While nothing comes the time left grows, then nothing is told; going on after a long pause begins anew."""
+    """While nothing comes the time left grows, then no time is shown; going on after a long pause begins anew."""
     gauge = Gauge()
     done = steady(gauge, 100, since=0, until=60)
     left = [seen(gauge, now).seconds_left for now in (60, 75, 90, 105)]

@@ -83,7 +83,7 @@ def test_its_timings_are_what_was_measured(taken: Taken) -> None:
 
 
 def test_the_next_practice_takes_the_place_of_the_timings(database: Company, tmp_path: Path) -> None:
-    """Wherever the bundle may stand, the coming run finds how long it took in the data directory. An empty directory,
+    """Wherever the bundle may be, the coming run finds how long it took in the data directory. An empty directory,
     made by somebody who thought ahead, is as good as none.
     """
     (tmp_path / "elsewhere").mkdir()
@@ -103,7 +103,7 @@ def test_the_next_practice_takes_the_place_of_the_timings(database: Company, tmp
     assert [path.name for path in (tmp_path / "migration-data" / "practice").iterdir()] == ["timings.json"]
 
 
-# -- where it may not stand -------------------------------------------------------------------------------------------
+# -- where it may not be ----------------------------------------------------------------------------------------------
 
 
 _ITS_OWN = (

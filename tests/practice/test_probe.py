@@ -14,7 +14,7 @@ from tests.practice.conftest import cutover, environment
 PROJECT = "11111111-1111-4111-8111-111111111111"
 
 
-async def test_the_time_needed_is_told_by_the_pace_that_was_seen(company: Company, tmp_path: Path) -> None:
+async def test_the_time_needed_is_shown_by_the_pace_that_was_seen(company: Company, tmp_path: Path) -> None:
     """At two requests at once, each of a twentieth of a second; nobody is left there."""
     target = StackAuthStandin(PROJECT, "ssk_1", latency_seconds=0.05)
     await target.start()

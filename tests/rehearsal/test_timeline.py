@@ -35,7 +35,7 @@ def _gate(name: str, *states: tuple[str, float], title: str = "") -> Message:
     )
 
 
-def test_waiting_checking_and_the_step_behind_are_told_apart() -> None:
+def test_waiting_checking_and_the_step_behind_are_distinguished() -> None:
     """A refusal counts once however often its message is edited, and the step lasts until the next checkpoint."""
     freeze = _gate(
         "freeze",

@@ -235,7 +235,7 @@ class TestSocketMode:
         assert texts(await client.conversations_history(channel=CHANNEL)) == []
         assert [(message.deleted, message.past[0].text) for message in slack.messages] == [(True, "ok")]
 
-    async def test_a_mention_is_told_twice(self, slack: SlackStandin) -> None:
+    async def test_a_mention_is_reported_twice(self, slack: SlackStandin) -> None:
         """Once as a message and once as app_mention: two event ids, one ts."""
         async with bolt(slack) as heard:
             ts = slack.say(ADA, f"<@{slack.bot_user_id}> status")
@@ -298,7 +298,7 @@ class TestSocketMode:
         assert second["retry_attempt"] >= 1
 
     async def test_each_event_goes_to_one_connection_only(self, slack: SlackStandin) -> None:
-        """Two connections share the events; the second one is told that it is not alone."""
+        """Two connections share the events; the second one gets the message that it is not alone."""
         said = [f"message {number}" for number in range(20)]
         heard: list[str] = []
         async with raw_socket(slack) as one, raw_socket(slack) as two:
@@ -342,7 +342,7 @@ class TestSocketMode:
 
 
 class TestAccess:
-    async def test_tokens_are_told_apart(self, slack: SlackStandin) -> None:
+    async def test_tokens_are_distinguished(self, slack: SlackStandin) -> None:
         """No token, a wrong one, and each token where the other belongs, are refused by name."""
         assert await refusal(client_of(slack, "").auth_test()) == "not_authed"
         assert await refusal(client_of(slack, "xoxb-wrong").auth_test()) == "invalid_auth"
@@ -370,7 +370,7 @@ class TestAccess:
         assert slack.messages == []
 
     async def test_a_scope_that_is_not_granted_brings_no_events(self, start: Start) -> None:
-        """Without channels:history nothing said in the channel is told."""
+        """Without channels:history nothing said in the channel is delivered."""
         slack = await start(scopes=["app_mentions:read"])
         async with raw_socket(slack) as socket:
             slack.say(ADA, "frozen")
@@ -525,7 +525,7 @@ class TestPosting:
         assert [message.text for message in slack.messages] == ["mine", "ours"]
 
     async def test_a_message_is_pinned_once(self, slack: SlackStandin, client: AsyncWebClient) -> None:
-        """The second time is told that it was."""
+        """The second time, the answer says that it was."""
         ts = (await client.chat_postMessage(channel=CHANNEL, text="header"))["ts"]
         await client.pins_add(channel=CHANNEL, timestamp=ts)
         assert await refusal(client.pins_add(channel=CHANNEL, timestamp=ts)) == "already_pinned"
@@ -729,7 +729,7 @@ class TestReading:
         reply = slack.say(ADA, "reply", thread_ts=parent)
         assert await refusal(client.conversations_replies(channel=CHANNEL, ts=reply)) == "thread_not_found"
 
-    async def test_people_and_groups_are_told_as_they_are(self, start: Start) -> None:
+    async def test_people_and_groups_are_shown_as_they_are(self, start: Start) -> None:
         """Flags, teams and members; unknown ones are refused."""
         slack = await start(groups={"S0LEADS": [ADA, BOB]})
         client = client_of(slack)
@@ -830,7 +830,7 @@ class TestSteering:
             await waiting
 
     async def test_the_channel_can_be_followed_live(self, slack: SlackStandin, client: AsyncWebClient) -> None:
-        """A listener is told of everything in order, with what was there before."""
+        """A listener gets everything in order, with what was there before."""
         seen: list[tuple[str, str, str]] = []
         slack.on_change(
             lambda change: seen.append((change.kind, change.before.text if change.before else "", change.message.text))
@@ -857,7 +857,7 @@ class TestSteering:
         ]
 
     async def test_nobody_unknown_speaks_and_nothing_unknown_is_answered(self, slack: SlackStandin) -> None:
-        """A script's own mistakes are told to the script."""
+        """A script's own mistakes are reported to the script."""
         with pytest.raises(ValueError, match="nobody has the id U0NOBODY"):
             slack.say("U0NOBODY", "frozen")
         with pytest.raises(ValueError, match=r"1\.000001 is no parent of a thread"):

@@ -108,7 +108,7 @@ class TestWhatPeopleDo:
         assert press.response is None
 
     async def test_a_command_is_answered_to_its_author_alone(self, start: Start, transport: str) -> None:
-        """Nothing stands in the channel."""
+        """Nothing is in the channel."""
         slack = await start()
         async with bolt(slack, transport) as heard:
             command = slack.command(ADA, "status now")

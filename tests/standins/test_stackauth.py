@@ -164,7 +164,7 @@ async def test_integers_beyond_53_bits_come_back_rounded(project: Project) -> No
 
 
 async def test_the_database_keeps_sixteen_digits_of_a_number(project: Project) -> None:
-    """Of a fraction and of a whole number past 2**63; what overflows by it is null, and nobody is told."""
+    """Of a fraction and of a whole number past 2**63; what overflows by it is null, and no message says so."""
     sent = {"f": 0.1 + 0.2, "n": 12345678901234567890, "below": 2**62, "vast": [1.7976931348623157e308, -1.5e300]}
     shown = (await project.create(client_metadata=sent, server_metadata=sent)).json()
     kept = {"f": 0.3, "n": 12345678901234570000, "below": 4611686018427388000, "vast": [None, -15 * 10**299]}
@@ -174,7 +174,7 @@ async def test_the_database_keeps_sixteen_digits_of_a_number(project: Project) -
 
 
 async def test_a_key_proto_is_gone_without_a_word(project: Project) -> None:
-    """Wherever it stands; all beside it stays."""
+    """Wherever it is; all beside it stays."""
     answer = await project.client.post(
         USERS,
         content='{"client_metadata": {"__proto__": 1, "a": [{"b": 1, "__proto__": {"c": 2}}]}}',
@@ -241,7 +241,7 @@ async def test_totp_is_demanded_only_after_a_change(project: Project) -> None:
         assert (changed.status_code, changed.json()["requires_totp_mfa"]) == (200, demanded)
 
 
-async def test_a_create_is_told_once(project: Project) -> None:
+async def test_a_create_is_reported_once(project: Project) -> None:
     """One event for one create, counted by e-mail and by the source's id in the server metadata."""
     events: list[tuple[str, str]] = []
     project.standin.on_change(lambda event, user: events.append((event, user.id)))
@@ -422,8 +422,8 @@ async def test_unusual_emails_are_accepted(project: Project, email: str) -> None
         ({"otp_auth_enabled": True}, "OTP auth not enabled in the project"),
     ],
 )
-async def test_the_first_mistake_is_told_in_plain_text(opened: Opener, body: JsonObject, text: str) -> None:
-    """Each body has at least one mistake; the service's order decides which is told, and nothing is stored."""
+async def test_the_first_mistake_is_reported_in_plain_text(opened: Opener, body: JsonObject, text: str) -> None:
+    """Each body has at least one mistake; the service's order decides which is reported, and nothing is stored."""
     project = await opened(password_enabled=False, otp_enabled=False)
     assert_refused(await project.create(**body), 400, text)
     assert project.standin.users == {}

@@ -117,7 +117,7 @@ async def test_the_project_tells_what_it_offers(standin: StackAuthStandin, who: 
 
 
 async def test_the_project_says_which_methods_are_off() -> None:
-    """Password and magic link are told apart, and a project may have no provider."""
+    """Password and magic link are listed separately, and a project may have no provider."""
     for password, otp in ((True, False), (False, True)):
         standin = StackAuthStandin(PROJECT, KEY, password_enabled=password, otp_enabled=otp, oauth_providers=())
         await standin.start()

@@ -1,7 +1,7 @@
 """For every command and every code that it can end with, what shows it: a snapshot, or a test.
 
 A snapshot is named by its file below `snapshots/`, and shows the command as it was typed, its code and both streams. A
-test is named as pytest does; it stands here where what is printed differs from run to run. docs/exits.toml says when a
+test is named as pytest does; it is here where what is printed differs from run to run. docs/exits.toml says when a
 command ends so.
 """
 

@@ -50,7 +50,7 @@ _AROUND = st.sampled_from(
 @how(deadline=None)
 @given(secret=st.one_of(_EMAILS, _HASHES, _TOKENS), around=_AROUND)
 def test_whatever_looks_personal_or_secret_is_removed(secret: str, around: tuple[str, str]) -> None:
-    """E-mail addresses, password hashes and tokens go, wherever in the text they stand."""
+    """E-mail addresses, password hashes and tokens go, wherever in the text they are."""
     before, behind = around
     told = redacted(f"it was {before}{secret}{behind} again")
     assert secret not in told
@@ -129,7 +129,7 @@ def test_what_the_libraries_log_passes_the_filter(logging_kept: None, capsys: py
 
 
 def test_our_own_lines_pass_it_too(logging_kept: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """structlog's fields stand beside time, level and name, and the secrets of the settings are gone."""
+    """structlog's fields are beside time, level and name, and the secrets of the settings are gone."""
     logs.configure(["s3cret"])
     structlog.get_logger("cutover").warning("could not", why="the s3cret is\nnot right", times=3)
     structlog.get_logger("cutover").debug("not shown")

@@ -90,7 +90,7 @@ def test_nothing_is_called_safe_under_a_freeze(place: str) -> None:
         assert "`cutover run`" in said or "`cutover thaw`" in said
 
 
-def test_every_event_is_told_or_left_out_on_purpose() -> None:
+def test_every_event_is_reported_or_left_out_on_purpose() -> None:
     """A new kind of event has to be thought of here."""
     assert set(e.KINDS) == narration.TOLD.keys() | narration.SILENT
     assert not narration.TOLD.keys() & narration.SILENT

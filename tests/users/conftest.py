@@ -257,7 +257,7 @@ class Night:
         return {entry.supabase_user_id: entry for entry in entries if isinstance(entry, mapping.Mapped)}
 
     def outcomes(self) -> dict[str, str]:
-        """What users.jsonl says of everybody, as it stands on the disk."""
+        """What users.jsonl says of everybody, as it is on the disk."""
         with Scratch(self.directory) as scratch:
             states = UserStates(scratch)
             states.take(line.record() for line in read_chain(self.directory / files.USERS, torn_tail_allowed=True))
@@ -282,7 +282,7 @@ class Night:
 
 
 class StoppedClock:
-    """A clock that stands still."""
+    """A clock that does not move."""
 
     def now(self) -> datetime:
         return AT

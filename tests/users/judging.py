@@ -306,7 +306,7 @@ class Judge:
 
     def _untrue(self, judged: Judged) -> Iterator[str]:
         if judged.reasons & {"not-updated", "refused-by-target"} or judged.stored.id in self._used:
-            return  # what the user is in Supabase is told beside the one reason for what stands here
+            return  # what the user is in Supabase is reported beside the one reason for what is here
         truth = self._truth(judged)
         for reason in judged.reasons:
             if reason in UNMAPPED or not truth[reason]():

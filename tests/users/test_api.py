@@ -31,7 +31,7 @@ async def client(service, make) -> AsyncIterator[StackAuth]:
 
 
 async def test_a_user_is_created_changed_and_read(client):
-    """What was sent is what is told."""
+    """What was sent is what is read."""
     made = await client.create({"primary_email": "a@example.com", "client_metadata": {"x": [1, None, "é"]}})
     assert (made.primary_email, made.client_metadata) == ("a@example.com", {"x": [1, None, "é"]})
     changed = await client.change(made.id, {"display_name": "Ada"})
@@ -85,7 +85,7 @@ async def test_a_list_has_everybody_hidden_ones_too(service, client, newest_firs
         ),
     ],
 )
-async def test_a_wrong_setting_is_told_with_its_fix(service, make, given, sentence):
+async def test_a_wrong_setting_is_reported_with_its_fix(service, make, given, sentence):
     """One sentence each, the same whether we look or create, and nobody is created."""
     settings = {"project_id": make.project, "secret_key": make.key, **given}
     base = service.url + settings.pop("path", "")
@@ -155,7 +155,7 @@ def test_a_retry_after_that_says_nothing_is_nothing(value):
     assert retry_after_seconds(value, "Fri, 02 Jan 2026 03:04:05 GMT") is None
 
 
-async def test_a_taken_address_is_told_by_either_code(service, client):
+async def test_a_taken_address_is_reported_by_either_code(service, client):
     """The two generations have different ones."""
     service.add_user({"primary_email": MARK, "primary_email_auth_enabled": True})
     with pytest.raises(RequestRefused) as refused:
@@ -179,7 +179,7 @@ async def test_a_taken_address_is_told_by_either_code(service, client):
         ),
     ],
 )
-async def test_what_the_project_lacks_is_told_with_its_fix(make, body, sentence):
+async def test_what_the_project_lacks_is_reported_with_its_fix(make, body, sentence):
     """A setting that a person can switch on in a minute holds the run; no user loses anything by it."""
     service = await make.service(password_enabled=False)
     async with StackAuth(service.url, make.project, make.key) as client:

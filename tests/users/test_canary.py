@@ -77,7 +77,7 @@ async def test_a_hash_that_is_not_that_of_the_password_shuts_the_gate(carried, s
     assert found.fix.endswith(f"then {RESTART}. {LET_PASS}")
 
 
-async def test_a_canary_that_was_not_exported_is_told(carried, sing):
+async def test_a_canary_that_was_not_exported_is_reported(carried, sing):
     """Nothing is sent for it."""
     found = await sing(carried, email="somebody@elsewhere.example")
     assert (found.verdict, found.evidence) == (
@@ -112,7 +112,7 @@ async def test_a_canary_whose_address_is_somebody_elses_there(night, sing, rows)
     ],
 )
 async def test_a_canary_of_another_kind_proves_as_much_and_says_what_it_is(night, sing, rows, columns, told):
-    """The hash is right; what the service refuses later is told."""
+    """The hash is right; what the service refuses later is reported."""
     night.export([rows.user(1, encrypted_password=hashed(), **columns)])
     await night.migrate()
     found = await sing(night)
@@ -142,7 +142,7 @@ async def test_a_canary_of_another_kind_proves_as_much_and_says_what_it_is(night
         ),
     ],
 )
-async def test_what_the_service_answers_is_told_plainly(carried, sing, make, answered):
+async def test_what_the_service_answers_is_reported_plainly(carried, sing, make, answered):
     """A second factor is asked for only after the right password; everything else proves nothing."""
     status, code, verdict, told = answered
 

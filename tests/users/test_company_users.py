@@ -19,7 +19,7 @@ def rows_of(company: Company, table: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("generation", ["new", "old"])
-async def test_every_kind_of_user_is_carried_over_and_reads_back(company, another_night, make, generation):
+async def test_every_kind_of_user_is_migrated_and_reads_back(company, another_night, make, generation):
     """Nobody is left out, every kind that loses something has its reason, and every field reads back."""
     users = rows_of(company, "users")
     night = await another_night(generation=generation)

@@ -106,7 +106,7 @@ async def test_an_account_at_a_provider_is_for_a_person_to_decide(night, rows):
 
 @pytest.mark.parametrize("magic_links", [True, False])
 async def test_whoever_loses_the_only_account_has_the_magic_link(another_night, rows, make, magic_links):
-    """Or is told that it is off: the address is verified, and nothing else signs the user in."""
+    """Or is reported, since it is off: the address is verified, and nothing else signs the user in."""
     night = await another_night(otp_enabled=magic_links, oauth_providers=("github", "linkedin"))
     night.service.add_user({"oauth_providers": [{"id": "github", "account_id": "77"}]})
     night.decide(1, "create")
@@ -152,7 +152,7 @@ async def test_what_people_decide_is_carried_out(night, rows, make):
 
 
 @pytest.mark.parametrize("whose", ["nobody", "ours", "given"])
-async def test_a_decision_that_cannot_be_carried_out_is_told(night, rows, whose):
+async def test_a_decision_that_cannot_be_carried_out_is_reported(night, rows, whose):
     """The user is not there, is one that we created, or is somebody else's already: nobody is mapped twice."""
     theirs = there(night, "person1@example.com", verified=False)
     given = there(night, "person2@example.com")

@@ -46,7 +46,7 @@ async def test_the_finding_says_it_in_numbers(company: Company, tmp_path, rows):
     assert not [mark for mark in MARKS if mark in finding.model_dump_json()]
 
 
-async def test_a_source_that_is_not_there_is_told_as_such(tmp_path, rows):
+async def test_a_source_that_is_not_there_is_reported_as_such(tmp_path, rows):
     """As every edge does."""
     nobody = Database("postgresql://postgres:x@127.0.0.1:1/postgres")
     with pytest.raises(ServiceUnreachable):

@@ -179,7 +179,7 @@ def shown(client_metadata):
     ],
 )
 def test_numbers_are_compared_to_fifteen_digits(sent, found, same):
-    """Wherever they stand; all else is compared exactly, and what is no number is none."""
+    """Wherever they are; all else is compared exactly, and what is no number is none."""
     for wrapped, back in ((sent, found), ({"a": [1, {"b": sent}], "c": 2}, {"c": 2, "a": [1, {"b": found}]})):
         body = {"client_metadata": wrapped, "server_metadata": {"supabase": {"id": "a"}}}
         user = Translation(id="a", body=json.loads(json.dumps(body)), reasons=(), digest="")

@@ -44,7 +44,7 @@ LISTED = {
 """By the last digit of the id; all others go over whole."""
 
 
-async def test_each_is_carried_over_or_listed(database: Company, another_night, make):
+async def test_each_is_migrated_or_listed(database: Company, another_night, make):
     """With their passkeys, in the same two files that a night would use; and whoever is there reads back."""
     with psycopg.connect(database.admin_dsn, autocommit=True) as session:
         for text in (ODD.read_text(), PASSKEYS, FACTOR):

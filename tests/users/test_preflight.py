@@ -88,7 +88,7 @@ async def test_a_project_that_has_it_all_passes(make, everyone):
         ),
     ],
 )
-async def test_what_it_lacks_is_told_with_its_fix(make, everyone, given, verdict, evidence):
+async def test_what_it_lacks_is_reported_with_its_fix(make, everyone, given, verdict, evidence):
     """How many it concerns, and what to switch on."""
     [finding] = await findings(make, await make.service(**given), everyone)
     assert (finding.verdict, finding.evidence) == (verdict, evidence)

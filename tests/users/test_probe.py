@@ -70,7 +70,7 @@ async def test_an_interrupted_probe_cleans_up_behind_itself(make, probe):
     assert not service.users
 
 
-async def test_a_project_that_refuses_passwords_is_told(another_night, make, probe):
+async def test_a_project_that_refuses_passwords_is_reported(another_night, make, probe):
     """As in the night."""
     service = await make.service(password_enabled=False)
     with pytest.raises(ServiceRefused, match="Password sign-in is off"):

@@ -1,4 +1,4 @@
-"""Random odd users over two nights, against the strict service, judged by what stands in it at the end."""
+"""Random odd users over two nights, against the strict service, judged by what is in it at the end."""
 
 import base64
 import dataclasses

@@ -143,7 +143,7 @@ async def test_two_mapped_to_one_are_found(carried, read_back, rows):
 
 
 async def test_people_may_have_used_an_account_of_an_earlier_night(carried, another_night, read_back, rows):
-    """What a matched user changed since is told and does not block."""
+    """What a matched user changed since is reported and does not block."""
     later = await another_night(service=carried.service)
     later.export(
         [rows.user(7), rows.user(9)],

@@ -250,7 +250,7 @@ async def test_a_change_of_a_witness_keeps_what_it_bears(night, another_night, r
 
 
 async def test_what_the_archive_says_counts_too(night, another_night, rows, rollback):
-    """Somebody has overwritten the markers; the later run's users.jsonl stands beside."""
+    """Somebody has overwritten the markers; the later run's users.jsonl is there too."""
     later = await adopted(night, another_night, rows)
     for user in night.service.users.values():
         for key in ("adoptedBy", "leftOutBy", "updatedBy"):

@@ -46,7 +46,7 @@ def signing_in_by(night, address):
     return found and found.id
 
 
-async def test_what_a_change_cannot_carry_is_told_and_not_compared(night, again, verdicts, rows):
+async def test_what_a_change_cannot_carry_is_reported_and_not_compared(night, again, verdicts, rows):
     """An account unlinked, another address at the provider, one added, a user softly deleted: each with its reason,
     and the users gate opens.
     """
@@ -75,7 +75,7 @@ async def test_what_a_change_cannot_carry_is_told_and_not_compared(night, again,
 
 
 async def test_another_of_several_accounts_was_used_since(night, again, verdicts, rows):
-    """The one that was carried is the person's still: nobody is told to remove it."""
+    """The one that was carried is the person's still: nobody is asked to remove it."""
     one, other = (rows.identity(1, "google", account) for account in ("g-1", "g-2"))
     night.export([rows.user(1)], [{**one, "updated_at": "2025-01-01"}, other])
     await night.migrate()
@@ -209,7 +209,7 @@ async def test_an_address_of_a_user_who_is_gone_names_both(night, again, verdict
 
 
 @pytest.mark.parametrize("reason", ["identity-taken-in-target", "client-metadata-not-carried"])
-async def test_what_the_target_had_against_somebody_with_an_authenticator_app_is_told_each_night(
+async def test_what_the_target_had_against_somebody_with_an_authenticator_app_is_reported_each_night(
     night, another_night, verdicts, rows, reason
 ):
     """The second request, which carries the app, sends nothing again that the first had to leave out."""
@@ -236,7 +236,7 @@ async def test_what_the_target_had_against_somebody_with_an_authenticator_app_is
 
 
 @pytest.mark.parametrize("whose", ["ours", "theirs"])
-async def test_an_address_that_is_free_by_now_signs_in(night, again, verdicts, rows, whose):
+async def test_an_address_that_is_already_free_signs_in(night, again, verdicts, rows, whose):
     """Whoever had it in Stack Auth was deleted there, as the reason says: the next night gives it to the user."""
     if whose == "ours":
         night.export([rows.user(1), rows.user(2)])
@@ -273,7 +273,7 @@ def of_project(night, ref):
 
 
 async def test_users_of_another_project_are_not_gone_from_this_one(night, another_night, again, rows):
-    """Their marker names theirs; who is gone from this one is told all the same."""
+    """Their marker names theirs; who is gone from this one is reported all the same."""
     night.export([rows.user(1), rows.user(2)])
     await night.migrate()
     theirs = of_project(await another_night(service=night.service), "others")
@@ -289,7 +289,7 @@ async def test_users_of_another_project_are_not_gone_from_this_one(night, anothe
 
 
 async def test_a_project_that_was_restored_under_another_ref_is_the_same(night, another_night, rows):
-    """Whoever is in both is matched, and who is gone is told, since the rest of that night's users is here."""
+    """Whoever is in both is matched, and who is gone is reported, since the rest of that night's users is here."""
     night.export([rows.user(1), rows.user(2)])
     await night.migrate()
     restored = of_project(await another_night(service=night.service), "restored")

@@ -41,7 +41,7 @@ def translated(user: ExportedUser, *others: ExportedUser, run_id: str = "2026010
 # -- by example -------------------------------------------------------------------------------------------------------
 
 
-def test_an_ordinary_user_is_carried_over_whole(rows):
+def test_an_ordinary_user_is_migrated_whole(rows):
     """Address, verification, hash, name and both metadata go along, and nothing is left for a person to do."""
     user = translated(
         exported(rows.user(1, raw_user_meta_data={"full_name": " Ada ", "avatar_url": "https://a.example/x.png"}))
@@ -114,7 +114,7 @@ def test_every_bcrypt_goes_as_it_is(rows, prefix):
     ],
 )
 def test_other_hashes_stay_behind(rows, given):
-    """The user comes without password, by magic link where the address is verified, and somebody is told."""
+    """The user comes without password, by magic link where the address is verified, and the reason is reported."""
     user = translated(exported(rows.user(encrypted_password=given)))
     assert user.reasons == ("hash-not-bcrypt",)
     assert "password_hash" not in user.body
@@ -179,7 +179,7 @@ def test_an_account_without_an_id_is_listed_and_not_sent(rows, given):
     assert user.body["otp_auth_enabled"] is True
 
 
-def test_a_passkey_is_told(rows):
+def test_a_passkey_is_reported(rows):
     """Whether or not there is another way in; of a deleted user nothing is."""
     passkey = {"id": "p", "credential_id": "\\x01"}
     assert translated(exported(rows.user(), passkeys=(passkey,))).reasons == ("passkey-not-carried",)
@@ -288,7 +288,7 @@ def test_an_address_the_target_refuses_is_kept_where_people_can_read_it(rows, em
     assert user.body["password_hash"] == rows.bcrypt
 
 
-def test_second_factors_are_told(rows):
+def test_second_factors_are_reported(rows):
     """Those that were set up to the end; half ones count for nothing."""
 
     def with_factor(kind: str, status: str) -> tuple[str, ...]:
@@ -324,7 +324,7 @@ def test_a_secret_that_cannot_be_read_stays_behind(rows, secret):
     assert "totp_secret_base64" not in user.body
 
 
-def test_who_could_not_sign_in_is_told(rows):
+def test_who_could_not_sign_in_is_reported(rows):
     """An invitation that nobody took up: no password, no provider, no proof of the address, which blocks nobody."""
     user = translated(exported(rows.user(encrypted_password=None, email_confirmed_at=None)))
     assert user.reasons == ("no-sign-in-method",)
@@ -358,7 +358,7 @@ def test_a_picture_the_target_would_refuse_stays_behind(rows, picture):
 
 
 def test_numbers_are_what_javascript_can_hold(rows):
-    """A whole number beyond 2**53 and a long fraction are rounded, and that is told; others are not touched."""
+    """A whole number beyond 2**53 and a long fraction are rounded, and that is reported; others are not touched."""
     text = json.dumps(rows.user()).replace(
         '{"full_name": "Person 1"}',
         '{"big": 9007199254740993, "long": 0.1234567890123456789, "vast": 1e400, "money": 1.10, "one": 1.0}',
@@ -393,7 +393,7 @@ def test_what_is_nested_too_deep_is_the_same_however_it_is_read(rows):
 
 
 @pytest.mark.parametrize("number", ["0.30000000000000004", "12345678901234567890", "1.797e308", "5e-324"])
-def test_numbers_that_the_service_may_not_keep_are_told(rows, number):
+def test_numbers_that_the_service_may_not_keep_are_reported(rows, number):
     """JavaScript holds them, but some releases of the service's database keep 16 digits, or nothing."""
     row, _ = decoded(json.dumps(rows.user()).replace('"Person 1"', number).encode())
     user = translated(ExportedUser(row=row))
@@ -401,8 +401,8 @@ def test_numbers_that_the_service_may_not_keep_are_told(rows, number):
     assert user.body["client_metadata"]["full_name"] == float(number)
 
 
-def test_a_key_that_the_service_drops_is_left_out_and_told(rows):
-    """Anybody can write it about themselves; wherever it stands."""
+def test_a_key_that_the_service_drops_is_left_out_and_reported(rows):
+    """Anybody can write it about themselves; wherever it is."""
     metadata = {"a": [{"__proto__": {"admin": True}, "b": 1}], "__proto__": 1}
     user = translated(exported(rows.user(raw_user_meta_data=metadata, raw_app_meta_data={"c": {"__proto__": 1}})))
     assert user.reasons == ("metadata-cut",)
@@ -460,7 +460,7 @@ def test_a_column_exported_as_text_reads_the_same(rows):
 
 
 def test_what_the_target_refuses_is_all_that_is_taken_off(rows):
-    """A reason found while talking to it stands in the marker, and the rest of the request is as it was."""
+    """A reason found while talking to it is in the marker, and the rest of the request is as it was."""
     body = translated(exported(rows.user(encrypted_password=None))).body
     assert reduced(body, ()) == body
     without = reduced(body, {"email-taken-in-target"})

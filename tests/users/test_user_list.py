@@ -40,7 +40,7 @@ async def test_whoever_is_left_is_shown_once(service, make, newest_first, often)
 
 
 async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
-    """Whoever stands behind the gap is found there: by the step that would else create them again."""
+    """Whoever is behind the gap is found there: by the step that would else create them again."""
     night.export([rows.user(n) for n in range(1, 121)])
     await night.migrate()
     pages = []
@@ -63,7 +63,7 @@ async def test_nobody_is_created_twice_since_the_list_ended_early(night, rows):
     assert len(borne) == len(set(borne)) == 119
 
 
-async def test_whoever_stands_behind_the_gap_is_read_back(night, rows, make):
+async def test_whoever_is_behind_the_gap_is_read_back(night, rows, make):
     """Only the user who was deleted is missed."""
     night.export([rows.user(n) for n in range(1, 12)])
     await night.migrate()
@@ -87,7 +87,7 @@ async def test_whoever_stands_behind_the_gap_is_read_back(night, rows, make):
     assert set(told) <= set(missed)
 
 
-async def test_a_list_that_never_comes_to_its_end_is_told(make):
+async def test_a_list_that_never_comes_to_its_end_is_reported(make):
     """It is read twenty times, then a person has to look."""
     asked = []
     user = None

@@ -47,7 +47,7 @@ CROWD_ATTENTION = {
 
 
 @pytest.mark.parametrize("night", ["new", "old"], indirect=True)
-async def test_everybody_is_carried_over(night, rows):
+async def test_everybody_is_migrated(night, rows):
     """Counts, files and the service agree, and the attention names the exact sets."""
     night.export(*crowd(rows))
     result = await night.migrate()
@@ -77,7 +77,7 @@ async def test_everybody_is_carried_over(night, rows):
     assert night.progress[-1].done == night.progress[-1].total == 24
 
 
-async def test_everybody_is_carried_over_under_a_turkish_locale(night, rows):
+async def test_everybody_is_migrated_under_a_turkish_locale(night, rows):
     """Nothing of the step hangs on what the C library says of letters: I is another letter's capital there."""
     night.export(*crowd(rows))
     with spoken_here("tr_TR.UTF-8"):
@@ -134,7 +134,7 @@ async def test_a_file_that_changes_while_users_are_created_gives_nobody_else(nig
     assert {user.password_hash for user in night.service.users.values()} == {rows.bcrypt}
 
 
-async def test_no_secret_and_no_address_stands_in_users_jsonl(night, rows):
+async def test_no_secret_and_no_address_is_in_users_jsonl(night, rows):
     """Ids, digests and outcomes alone."""
     night.export([rows.user(1)])
     await night.migrate()
@@ -191,7 +191,7 @@ ON_BOTH = {"429-html", "500-after"}
     indirect=["night"],
 )
 async def test_four_answers_in_ten_are_spoiled(night, rows, fault):
-    """Creates that failed and did not happen, and creates that failed and did: everybody stands there once."""
+    """Creates that failed and did not happen, and creates that failed and did: everybody is there once."""
     night.export(*crowd(rows))
     night.service.faults.share(fault, 0.4, method="POST")
     night.service.retry_after_seconds = -1 if fault == "429-date" else 0  # whole seconds are long for a test
@@ -281,7 +281,7 @@ async def test_a_service_that_stays_away_ends_the_step_at_a_safe_point(night, ro
 
 
 async def test_a_revoked_key_holds_the_run(night, rows):
-    """It is told with its fix at once; fixed, the step goes on where it was."""
+    """It is reported with its fix at once; fixed, the step goes on where it was."""
     night.export(*crowd(rows))
     night.service.faults.next("key-revoked", skip=12)
     with pytest.raises(ServiceRefused, match=r"INVALID_SECRET_SERVER_KEY.*check STACK_AUTH_SECRET_KEY"):
@@ -391,7 +391,7 @@ async def test_an_address_that_somebody_there_signs_in_with(night, rows):
 
 
 async def test_magic_links_that_are_off(another_night, rows):
-    """Only those who need one are told about, and the address still signs in once links are on."""
+    """Only those who need one are reported, and the address still signs in once links are on."""
     night = await another_night(otp_enabled=False)
     night.export([rows.user(1, encrypted_password=None), rows.user(2)])
     await night.migrate()
@@ -434,7 +434,7 @@ async def test_an_authenticator_app_arrives_whatever_is_lost_on_the_way(night, r
 
 
 def edge_of(url, answer):
-    """What stands in front of a service, and may answer in its place."""
+    """What is in front of a service, and may answer in its place."""
 
     async def edge(request: web.Request) -> web.Response:
         content = await request.read()
@@ -468,7 +468,7 @@ async def test_an_app_that_the_service_refuses_costs_the_app_alone(another_night
 
 
 async def test_a_user_the_service_fails_over(night, rows):
-    """Others are served, this one never: an empty user stands for the id."""
+    """Others are served, this one never: an empty user is created for the id."""
     night.export([rows.user(n) for n in range(1, 6)])
 
     def fails(body):
@@ -484,7 +484,7 @@ async def test_a_user_the_service_fails_over(night, rows):
 
 
 async def test_a_user_that_cannot_be_created_at_all(night, rows):
-    """It stands in `unmapped`, with what refers to it."""
+    """It is in `unmapped`, with what refers to it."""
     night.export([rows.user(n) for n in range(1, 6)])
     night.service.faults.when(
         lambda body: "500-before" if isinstance(body, dict) and rows.id(3) in json.dumps(body) else None
@@ -520,8 +520,8 @@ async def test_a_user_that_cannot_be_created_is_tried_again_by_every_retry(night
     ("fault", "tries"), [("drop-before", TRIES), ("502-html", 4), ("drop-after", TRIES), ("hang-after", TRIES)]
 )
 async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault, tries):
-    """Others are served: after some tries, each with a look at the list, and as many with less, an empty user stands
-    for the id; where the request has its effect all the same, the look finds it. Nobody is created twice.
+    """Others are served: after some tries, each with a look at the list, and as many with less, an empty user is
+    created for the id; where the request has its effect all the same, the look finds it. Nobody is created twice.
     """
     night.export([rows.user(n) for n in range(1, 6)])
 
@@ -542,7 +542,7 @@ async def test_a_user_whose_request_never_gets_an_answer(night, rows, fault, tri
 
 @pytest.mark.parametrize(("fault", "tries"), [("drop-before", 4), ("502-html", TRIES), ("500-before", 4)])
 async def test_a_user_no_request_for_whom_gets_an_answer(night, rows, fault, tries):
-    """Nor the lesser one: it stands in `unmapped`, and the step comes to its end, also where nobody else is left whom
+    """Nor the lesser one: it is in `unmapped`, and the step comes to its end, also where nobody else is left whom
     the service could serve meanwhile.
     """
     night.export([rows.user(n) for n in range(1, 4)])
@@ -697,7 +697,7 @@ async def test_a_change_without_an_answer_is_sent_again(night, another_night, ro
     assert {user.display_name for user in night.service.users.values()} == {f"New {n}" for n in range(1, 11)}
 
 
-async def test_an_account_added_since_is_told(night, another_night, rows):
+async def test_an_account_added_since_is_reported(night, another_night, rows):
     """A change cannot carry one."""
     night.export([rows.user(1)])
     await night.migrate()

@@ -1,4 +1,4 @@
-"""Sequences of every ownership, and where they stand at the end. Pure."""
+"""Sequences of every ownership, and where they are at the end. Pure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _options(world: World, name: str, *, column: bool = False) -> str:
 
 
 def move(world: World, name: str) -> None:
-    """Where it stands at the end."""
+    """Where it is at the end."""
     which = f"{literal(name)}::regclass"
     to = world.chance.choice(world.sequences[name])
     moves = {
