@@ -122,9 +122,11 @@ async def _waits_at_gate_1(directory: Path, starts: int = 0) -> Run:
     """Everything that is to be posted is, and the first look at the source has left its file."""
 
     def settled() -> bool:
-        run = read_run(directory) if (directory / "freeze-prior.json").exists() else None
+        run = read_run(directory)
         return run is not None and run.pinned and run.starts == starts and all(d.ts for d in run.deliveries.values())
 
+    # Asked apart: no line of the journal comes with it, and the journal is read again only for a new line.
+    await until((directory / "freeze-prior.json").exists, 180)
     await journal_tells(directory, settled)
     run = read_run(directory)
     assert run is not None
