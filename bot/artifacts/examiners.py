@@ -23,12 +23,12 @@ from bot.artifacts.metadata import Metadata
 from bot.artifacts.scratch import Scratch
 from bot.concurrency import run_in_slices
 from bot.errors import CutoverError, RecordDamaged
-from bot.listing import listed
 from bot.obstacles import FILE_DAMAGED
 from bot.plan.checks import unmade
 from bot.plan.findings import Finding, Verdict, failed, passed, warned
 from bot.plan.run import Run
 from bot.plan.texts.amounts import counted
+from bot.plan.texts.listing import listed
 from bot.ports import Progress, Report
 from bot.regular_files import unread
 
@@ -342,4 +342,4 @@ def _not_read(check: str, name: str, error: CutoverError | OSError, fix: str) ->
 
 
 def _counted(counter: Counter[str]) -> str:
-    return listed((f"{name} ({n:,})" for name, n in counter.most_common()), _SHOWN, what="columns")
+    return listed((f"{name} ({n:,})" for name, n in counter.most_common()), _SHOWN, one="column")

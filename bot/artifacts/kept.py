@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.artifacts.retention import Holding, holdings
-from bot.listing import listed
 from bot.plan.findings import Finding, passed, warned
 from bot.plan.run import Run
+from bot.plan.texts.listing import listed
 
 _SHOWN = 6
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from bot.artifacts import files, receipt
 from bot.artifacts.receipt import Entry, Receipt
 from bot.errors import RecordDamaged
-from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.listing import listed
 
 _CHECK = "purge"
 _MOST = 5

@@ -26,13 +26,13 @@ from bot.artifacts.metadata import Metadata
 from bot.artifacts.purged import Gone
 from bot.errors import CutoverError, UsageError
 from bot.journal import Line, read_chain
-from bot.listing import listed
 from bot.plan.events import CheckpointOffered, Purged, RunAborted, RunOpened, StepEnded, from_record
 from bot.plan.findings import Finding, blocks, failed, passed, warned
 from bot.plan.gates import DEFAULT
 from bot.plan.plan import Plan
 from bot.plan.results import ExportResult, HandoverResult, StepResult, UsersResult
 from bot.plan.texts.amounts import counted
+from bot.plan.texts.listing import listed
 from bot.ports import Progress, Report
 
 _RESTORE = "Restore the file from a copy, then verify again."

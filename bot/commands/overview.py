@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.artifacts import files
-from bot.listing import listed
 from bot.plan import window
 from bot.plan.gate import Gate
 from bot.plan.offer import Offer
@@ -20,6 +19,7 @@ from bot.plan.texts import sentences
 from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.amounts import counted, duration, number, size
 from bot.plan.texts.approvals import approved_by
+from bot.plan.texts.listing import listed
 from bot.plan.texts.next_step import next_step
 from bot.plan.texts.state import doing
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from bot.listing import listed
 from bot.plan.texts.alarms import parts_of_time
 from bot.plan.texts.amounts import counted, duration, number, size
+from bot.plan.texts.listing import listed
 from bot.practice import Practised
 from bot.stackauth.users.reasons import REASONS
 from bot.supabase.export.left_out import holding_rows

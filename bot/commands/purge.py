@@ -29,13 +29,13 @@ from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
 from bot.edges.services import secret
 from bot.errors import CheckFailed, CutoverError, RecordDamaged, ServiceError, ServiceUnreachable, UsageError
-from bot.listing import listed
 from bot.plan import inputs as say
 from bot.plan.decide import decide
 from bot.plan.inputs import Refusal
 from bot.plan.retention import is_open
 from bot.plan.run import Run
 from bot.plan.texts.amounts import counted, size
+from bot.plan.texts.listing import listed
 from bot.ports import Progress
 from bot.record import EventRecord, read_run
 from bot.redaction import redacted

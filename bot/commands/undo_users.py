@@ -14,9 +14,9 @@ from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
 from bot.edges.services import target_edge
 from bot.errors import UsageError
-from bot.listing import listed
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import counted, number
+from bot.plan.texts.listing import listed
 from bot.record import read_run
 from bot.stackauth.migrate.rollback import Preview, Rollback
 from bot.terminal import tell

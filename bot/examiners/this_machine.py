@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bot.artifacts.ephemeral_storage import mounts, why_ephemeral
-from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.listing import listed
 
 _SHOWN = 10
 

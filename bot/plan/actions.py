@@ -125,8 +125,8 @@ def next_actions(run: Run, resting: Collection[str] = ()) -> Mapping[Lane, Actio
         due["ask"] = ask
     if (post := next((d for d in _posts(run) if d.rests_as not in resting), None)) is not None:
         due["post"] = post
-    all_stands = post is None or _urgency(run, post.delivery.post) > _FIRST
-    if (edit := next((e for e in _edits(run, header=all_stands) if e.rests_as not in resting), None)) is not None:
+    nothing_urgent = post is None or _urgency(run, post.delivery.post) > _FIRST
+    if (edit := next((e for e in _edits(run, header=nothing_urgent) if e.rests_as not in resting), None)) is not None:
         due["edit"] = edit
     if (work := _next_work(run)) is not None:
         due["work"] = work

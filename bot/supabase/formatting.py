@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot import listing
+from bot.plan.texts import listing
 from bot.plan.texts.foreign import capitalized
 
 _MOST = 10

@@ -7,6 +7,6 @@ alarms      what the bot says unasked
 account     what `report` tells; `state` what the run is at, and why it is held
 approvals   the findings about who may still open a gate
 way_back    the SQL that thaws: what is said of it, and its pieces that fit a message
-amounts     numbers, sizes and lengths of time in sentences
+amounts     numbers, sizes and lengths of time in sentences; `listing` long lists
 foreign     names and sentences that are not ours
 """

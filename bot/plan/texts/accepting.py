@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.listing import and_more
 from bot.plan.text import Text, joined, say
 from bot.plan.texts.amounts import number
 from bot.plan.texts.foreign import code, codes, marked, seen
+from bot.plan.texts.listing import and_more
 from bot.plan.texts.sentences import accepting as by_name
 
 _MOST_USERS = 3

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.listing import and_more
 from bot.plan.events import Entitlement, RunOpened
 from bot.plan.gate import Gate
 from bot.plan.practice import Practice
 from bot.plan.text import Person, Text, items, joined, say, stacked
 from bot.plan.texts.amounts import counted, duration, number, rate
 from bot.plan.texts.foreign import codes, marked, seen, sentence, some
+from bot.plan.texts.listing import and_more
 from bot.plan.texts.sentences import accepting, names
 
 _MOST_TABLES = 5

@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from bot.listing import and_more
 from bot.plan.text import Code, Foreign, Line, Text
+from bot.plan.texts.listing import and_more
 
 _MOST = 200
 _MOST_NAME = 40

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.listing import and_more
 from bot.plan.run import Phase, Run
 from bot.plan.text import Text, called, joined, say
+from bot.plan.texts.listing import and_more
 from bot.plan.texts.sentences import names
 
 _MOST_PEOPLE = 20

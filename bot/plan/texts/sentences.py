@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.listing import and_more
 from bot.plan.events import MessageHeard
 from bot.plan.gate import Gate
 from bot.plan.offer import Approval, ApprovalState, Offer
 from bot.plan.text import TICK, Code, Person, Text, called, items, joined, say, stacked
 from bot.plan.texts.foreign import code, codes, marked, seen
+from bot.plan.texts.listing import and_more
 
 USERS_FEEL = say(
     "pages that only read still load; nothing can be saved. Sign-in and sign-up answer 500. Sessions cannot be "

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.listing import more
 from bot.plan.text import Line, Strong, Text, joined, named, stacked
+from bot.plan.texts.listing import more
 from bot.slack.render import escape
 from bot.slack.render.escape import on_one_line
 
@@ -122,7 +122,7 @@ def fitted(text: Text, most: int) -> Text:
     if not kept:
         return Text((escape.cut(text.lines[0], most),))
     missing = len(text.lines) - len(kept)
-    return Text((*kept, Line((more(missing, "lines" if missing > 1 else "line"),))))
+    return Text((*kept, Line((more(missing, "line"),))))
 
 
 def _cut_lines(text: Text) -> Text:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from bot.listing import and_more
 from bot.plan import display, posts, window
 from bot.plan.findings import Finding, Verdict
 from bot.plan.gate import Gate
@@ -26,6 +25,7 @@ from bot.plan.texts.alarms import time_needed
 from bot.plan.texts.amounts import duration, number, size
 from bot.plan.texts.approvals import approved_by
 from bot.plan.texts.foreign import code, codes, marked, seen
+from bot.plan.texts.listing import and_more
 from bot.plan.texts.next_step import people
 from bot.ports import Headway
 from bot.slack.render import buttons, checklist
@@ -272,7 +272,7 @@ def _evidence_of(name: str, value: Any) -> Value:
             return f"{number(value)} ({size(value)})"
         case "attention":
             reasons = [joined([code(reason), Code(str(digest)[:_DIGITS])]) for reason, digest in value.items()]
-            return joined(and_more(reasons[:_MOST_REASONS], len(reasons), "reasons"), by="; ") or "none"
+            return joined(and_more(reasons[:_MOST_REASONS], len(reasons), "reason"), by="; ") or "none"
         case _ if name in _HASHES:
             return Code(str(value)[:_DIGITS])
         case _:

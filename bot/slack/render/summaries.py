@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.listing import and_more
 from bot.plan.results import ExportResult, HandoverResult, UsersResult
 from bot.plan.run import Run
 from bot.plan.text import Person, Text, Value, items, joined, say, stacked
 from bot.plan.texts.amounts import counted, duration, number, size
 from bot.plan.texts.foreign import codes, foreign, marked, seen
+from bot.plan.texts.listing import and_more
 from bot.slack.render.blocks import Layout, Table
 from bot.slack.render.header import parties, way_back
 
@@ -57,14 +57,14 @@ def _users_ids(result: ExportResult) -> list[Text]:
         (result.suspects, say("*Users' ids elsewhere:* nothing rewrites the ids inside these columns")),
     )
     return [
-        say("{what}: {names}.", what=what, names=_listed(codes(names[:_MOST_TABLES]), len(names), "columns"))
+        say("{what}: {names}.", what=what, names=_listed(codes(names[:_MOST_TABLES]), len(names), "column"))
         for names, what in told
         if names
     ]
 
 
-def _listed(shown: Sequence[Value], total: int, what: str, by: str = ", ") -> Text:
-    return joined(and_more(shown, total, what), by=by)
+def _listed(shown: Sequence[Value], total: int, one: str, by: str = ", ") -> Text:
+    return joined(and_more(shown, total, one), by=by)
 
 
 def _attempt_before(result: ExportResult) -> Text:
@@ -84,7 +84,7 @@ def largest(result: ExportResult) -> Text:
         say("`{name}` {rows}", name=seen(total.name), rows=counted(total.rows, "row"))
         for total in result.largest[:_MOST_LARGEST]
     ]
-    return say("*The largest tables:* {each}.", each=_listed(each, result.tables, "tables"))
+    return say("*The largest tables:* {each}.", each=_listed(each, result.tables, "table"))
 
 
 def left_out(result: ExportResult) -> list[Text]:
@@ -95,7 +95,7 @@ def left_out(result: ExportResult) -> list[Text]:
     return [
         say(
             "*Left out:* {reasons}. `metadata.json` names each with its reason.",
-            reasons=_listed(reasons[:_MOST_REASONS], len(reasons), "reasons", "; ") or "nothing",
+            reasons=_listed(reasons[:_MOST_REASONS], len(reasons), "reason", "; ") or "nothing",
         ),
         *_rows_left(result),
         say(
@@ -111,7 +111,7 @@ def _rows_left(result: ExportResult) -> list[Text]:
     each = [say("`{name}` {rows}", name=seen(t.name), rows=t.told) for t in result.left_rows[:_MOST_LEFT]]
     if not each:
         return []
-    return [say("*Left out with rows in them:* {each}.", each=_listed(each, result.left_with_rows, "tables"))]
+    return [say("*Left out with rows in them:* {each}.", each=_listed(each, result.left_with_rows, "table"))]
 
 
 def export_counts(result: ExportResult) -> dict[str, int]:
@@ -164,7 +164,7 @@ def attention(result: UsersResult, still_open: Sequence[str]) -> Text:
     ]
     return stacked(
         say("*Attention:* {users} migrated incompletely.", users=_are(result.attention_users)),
-        items(and_more(each[:_MOST_REASONS], len(each), "reasons")),
+        items(and_more(each[:_MOST_REASONS], len(each), "reason")),
         say("`user-attention.json` names each user by id."),
     )
 
@@ -184,7 +184,7 @@ def to_decide(result: UsersResult) -> Text:
         return Text()
     return stacked(
         say("*To decide:* these may be the same person in Stack Auth, or not."),
-        items(and_more(each[:_MOST_TO_DECIDE], len(each), "users")),
+        items(and_more(each[:_MOST_TO_DECIDE], len(each), "user")),
         say("Say `decide ID match STACK_ID`, `decide ID create` or `decide ID skip` to me for each, then `retry`."),
     )
 

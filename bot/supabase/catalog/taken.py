@@ -17,8 +17,8 @@ from typing import Any
 
 from bot.artifacts.metadata import LeftOut
 from bot.errors import UsageError
-from bot.listing import listed
 from bot.obstacles import DATABASE_SELECTION
+from bot.plan.texts.listing import listed
 from bot.supabase.catalog import selection as select
 
 Row = Mapping[str, Any]

@@ -36,6 +36,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from bot.errors import CutoverError, ServiceRefused, Unreadable
+from bot.plan.texts.listing import and_more
 from bot.supabase.catalog import Catalog, Table
 from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session, query, translated
@@ -209,12 +210,11 @@ def require_readable(catalog: Catalog) -> None:
         )
     if not catalog.grants:
         return
-    more = len(catalog.grants) - _SHOWN
     run = in_a_writing_transaction(catalog.grants[:_SHOWN]).rstrip(";")
     raise Unreadable(
         "the role of SUPABASE_DB_URL may not read all that is to be exported",
         unchanged="nothing was exported",
-        do=f"run {run}; and {more} more grants" if more > 0 else f"run {run}",
+        do="; ".join(and_more([f"run {run}"], len(catalog.grants) - _SHOWN + 1, "grant")),
         tables=catalog.unreadable,
     )
 

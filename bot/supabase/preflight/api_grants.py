@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from psycopg.rows import dict_row
 
-from bot.listing import listed
 from bot.plan.findings import Finding, passed, warned
+from bot.plan.texts.listing import listed
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session, query, translated
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed
+from bot.plan.texts.listing import listed
 from bot.plan.texts.sentences import accepting
 from bot.supabase.catalog import NEVER_LEFT_OUT, Catalog, Column, Table
 from bot.supabase.database import Database, Session, not_utf8, statement, too_long, translated

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from bot.artifacts import files, mapping
 from bot.artifacts.scratch import Scratch
-from bot.listing import listed
 from bot.plan.findings import Finding, failed, passed
 from bot.plan.results import UsersResult
 from bot.plan.texts.amounts import counted
+from bot.plan.texts.listing import listed
 from bot.stackauth.client.models import User
 from bot.stackauth.migrate.existing import migrated_user_in
 from bot.stackauth.migrate.readback.fingerprint import ACCOUNTS_SINCE, BY_THE_TARGET, fingerprint_of

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from bot.plan.texts.amounts import counted
+
 T = TypeVar("T")
 
 
-def more(count: int, what: str = "") -> str:
-    """`what` is what they are."""
-    return f"and {count:,} more {what}".rstrip()
+def more(count: int, one: str = "") -> str:
+    """`one` is what each of them is: `and 1 more table`, `and 2 more tables`."""
+    return f"and {counted(count, f'more {one}')}" if one else f"and {count:,} more"
 
 
-def and_more(shown: Sequence[T], total: int, what: str = "") -> list[T | str]:
+def and_more(shown: Sequence[T], total: int, one: str = "") -> list[T | str]:
     """What is shown of `total`, and behind it how many there are besides."""
-    return list(shown) if len(shown) >= total else [*shown, more(total - len(shown), what)]
+    return list(shown) if len(shown) >= total else [*shown, more(total - len(shown), one)]
 
 
-def listed(items: Iterable[str], most: int, *, total: int | None = None, separator: str = ", ", what: str = "") -> str:
+def listed(items: Iterable[str], most: int, *, total: int | None = None, separator: str = ", ", one: str = "") -> str:
     """In one line, `most` of them by name: `a, b and 3 more`, or `a; b; and 3 more`. `total` is how many there are,
     where not all of them are given.
     """
@@ -27,4 +29,4 @@ def listed(items: Iterable[str], most: int, *, total: int | None = None, separat
     if rest <= 0:
         return separator.join(every)
     link = "; " if separator == "; " else " "
-    return f"{separator.join(every[:most])}{link}{more(rest, what)}"
+    return f"{separator.join(every[:most])}{link}{more(rest, one)}"
