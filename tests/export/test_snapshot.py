@@ -1,6 +1,7 @@
 """One snapshot, held and lent, on a source that keeps changing."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -10,12 +11,14 @@ import pytest
 from psycopg import sql
 
 from bot.errors import ServiceRefused, ServiceUnreachable
+from bot.plan.findings import Finding
 from bot.rehearsal.company import Company
 from bot.rehearsal.postgres import EmbeddedPostgres, Resting
 from bot.supabase.catalog import Selection, read_catalog
 from bot.supabase.database import Database
 from bot.supabase.export import snapshot as held
 from bot.supabase.export.snapshot import Snapshot, hold_snapshot
+from bot.supabase.preflight.needs import needs
 from bot.supabase.reading import Reading
 
 Writer = psycopg.AsyncConnection[tuple[object, ...]]
@@ -247,9 +250,15 @@ def make_tables(company: Company, schema: str, number: int) -> None:
         server.sql("".join(f"CREATE TABLE {schema}.t_{n} ();" for n in range(first, first + 25)), dbname)
 
 
+async def told_of_locks(database: Database) -> list[Finding]:
+    async with database.session("doctor") as session:
+        found = needs(session, await read_catalog(session), workers=1, hold_locks=False, directory=None)
+        return [finding async for finding in found if finding.check == "table-locks"]
+
+
 async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies: Resting) -> None:
     """With what fixes it, be it at the locks or at what is asked behind them; and with a little more room, fewer
-    sessions than asked for are enough.
+    sessions than asked for are enough. `doctor` warns of it before the night.
     """
     with EmbeddedPostgres(settings=LITTLE_ROOM, like=two_companies) as server:
         company = Company(server=server, dbname="small_company")
@@ -263,7 +272,9 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies
             assert many.most_sessions == 1
             async with many.borrow("export-1"):
                 pass
+        assert await told_of_locks(database) == []
         make_tables(company, "more", 600)
+        [warning] = await told_of_locks(database)
         told = list[str]()
         for n in range(60):
             try:
@@ -275,6 +286,9 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies
                     break
             make_tables(company, f"still_more_{n}", 25)
 
+    assert warning.verdict == "warn"
+    assert re.search(r"locks 7\d\d tables at once, .* is sure to have room for only 256 locks,", warning.evidence)
+    assert warning.fix.startswith("Raise max_locks_per_transaction to 1024 (Supabase: `supabase postgres-config update")
     assert len(told) == 3
     for sentence in told:
         assert "the server has no room for locks on" in sentence

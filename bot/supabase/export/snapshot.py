@@ -42,7 +42,7 @@ from bot.supabase.catalog.taken import SAVE_BY_HAND, why_unaccounted
 from bot.supabase.database import Database, Session, query, translated
 from bot.supabase.formatting import in_a_writing_transaction
 from bot.supabase.reading import Reading
-from bot.supabase.table_locks import lock_tables
+from bot.supabase.table_locks import MORE_ROOM, left_to_us, lock_room, lock_tables, locked_together
 
 PING_SECONDS = 10.0
 
@@ -68,17 +68,14 @@ class Snapshot:
     server_version: str
     role: str
     lock_room: int
-    """For how many locks on tables the server has room, all sessions together."""
 
     @property
     def most_sessions(self) -> int:
-        """How many sessions may borrow the snapshot at once, each with a lock on every table; at least one. A quarter
-        of the server's room is left to others.
-        """
-        locked = sum(max(1, len(table.storage)) for table in self.catalog.tables)
+        """How many sessions may borrow the snapshot at once, each with a lock on every table; at least one."""
+        locked = locked_together(self.catalog.tables)
         # A lock held by two sessions takes one place among the locks, and two among their holders, of which twice as
         # many fit in.
-        return max(1, self.lock_room * 3 // 2 // max(1, locked) - 1)
+        return max(1, 2 * left_to_us(self.lock_room) // max(1, locked) - 1)
 
     @asynccontextmanager
     async def borrow(self, role: str) -> AsyncIterator[Reading]:
@@ -164,11 +161,17 @@ async def _take(
                 await session.execute(_BEGIN)
             if await _lock(session, before.tables):
                 facts = await _export(session)
+                room = await lock_room(session)
                 with _naming_missing_room(before.tables):
                     inside = await _catalog(session, read)
                 if _places(inside) == _places(before):
                     return Snapshot(
-                        database=database, holder=session, lock_seconds=lock_seconds, catalog=inside, **facts
+                        database=database,
+                        holder=session,
+                        lock_seconds=lock_seconds,
+                        catalog=inside,
+                        lock_room=room,
+                        **facts,
                     )
             with translated("the snapshot could not be taken"):
                 await session.execute("ROLLBACK")
@@ -245,7 +248,7 @@ def _naming_missing_room(tables: Sequence[Table]) -> Iterator[None]:
         raise ServiceRefused(
             f"the server has no room for locks on {len(tables):,} tables at once (53200)",
             unchanged="nothing was exported",
-            do="raise max_locks_per_transaction to 1024, restart the server and try again",
+            do=f"{MORE_ROOM}, and try again",
         ) from error.__cause__
 
 

@@ -1,4 +1,4 @@
-"""What the night will need beside rights: room on the disk, sessions on the source, tables the API may read."""
+"""What the night will need beside rights: sessions and locks, room on the disk, tables the API may read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 from bot.errors import ServiceRefused, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
+from bot.plan.texts.amounts import counted, number
+from bot.plan.texts.foreign import capitalized
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.export.space import room_for
 from bot.supabase.preflight.api_grants import api_grants
+from bot.supabase.table_locks import MORE_ROOM, left_to_us, lock_room, locked_together
 
 _BESIDE_WORKERS = 3
 """The run's lock, the watch, and the session that holds the snapshot."""
@@ -26,6 +29,12 @@ async def needs(
 ) -> AsyncIterator[Finding]:
     """`directory` None: none is known. Raises CutoverError when the database cannot be asked any more."""
     yield sessions_needed(workers, hold_locks=hold_locks)
+    try:
+        crowded = locks_needed(locked_together(catalog.tables), await lock_room(session))
+    except ServiceRefused as error:
+        crowded = warned("table-locks", f"{error.happened}.", error.do)
+    if crowded is not None:
+        yield crowded
     if directory is not None:
         try:
             yield (await room_for(session, catalog, directory)).finding()
@@ -48,3 +57,15 @@ def sessions_needed(workers: int, *, hold_locks: bool) -> Finding:
             f"Set export.workers to {_MOST_WORKERS} or fewer, unless the connection is direct to a large project.",
         )
     return passed(check, f"{seen}; a session pool of Supabase lends {_POOL}.")
+
+
+def locks_needed(tables: int, room: int) -> Finding | None:
+    """None where the server is sure to have room for the export's locks."""
+    if tables <= left_to_us(room):
+        return None
+    return warned(
+        "table-locks",
+        f"The export locks {counted(tables, 'table')} at once, partitions included, and the server is sure to have "
+        f"room for only {number(room)} locks, those of everybody else included.",
+        f"{capitalized(MORE_ROOM)}, before the night; then try it with `cutover practice`.",
+    )

@@ -3,7 +3,4 @@ SELECT pg_export_snapshot() AS id,
        statement_timestamp() AS taken_at,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax,
        current_setting('server_version') AS server_version,
-       quote_ident(current_user) AS role,
-       -- For how many locks on tables the server has room, all sessions together.
-       current_setting('max_locks_per_transaction')::int
-         * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS lock_room
+       quote_ident(current_user) AS role
