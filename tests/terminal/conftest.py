@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 import structlog
 
-from bot import cli
+from bot import cli, redaction
 from bot.record import EventRecord
 from tests.plan.histories import Night
 
@@ -58,10 +58,12 @@ Cutover = Callable[..., Told]
 
 @pytest.fixture
 def logging_kept() -> Iterator[None]:
-    """Logging is afterwards what it was before."""
+    """Logging is afterwards what it was before, and no secret of another test is known."""
     root, structured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    redaction.know([])
     yield
+    redaction.know([])
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.configure(**structured)
