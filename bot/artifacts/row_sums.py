@@ -18,7 +18,7 @@ except ImportError:  # a Python that was built without it
 
 _BLOCK_BYTES = 1 << 16
 """What is split and hashed stays in the processor's cache."""
-_BETWEEN = b",\n"
+_COMMA = ord(",")
 
 
 class Unshaped(Exception):
@@ -45,22 +45,24 @@ def sums(path: str, start: int, end: int, last: bool) -> Sums:
             if not block:
                 raise Unshaped
             at += len(block)
-            text = rest + block
-            if last and at == end:
-                if not text.endswith(b"\n") or text.endswith(_BETWEEN):
-                    raise Unshaped
-                text = text[:-1] + _BETWEEN  # so that all are alike
-            lines = text.split(_BETWEEN)
+            lines = (rest + block).split(b"\n")
             rest = lines.pop()
-            if text.count(b"\n") != len(lines):
-                raise Unshaped
-            rows += len(lines)
-            digests = []
+            if last and at == end:
+                if rest or lines[-1].endswith(b","):
+                    raise Unshaped
+                lines[-1] += b","  # so that all are alike
+            count, digests = len(lines), []
             if lines and long is not None:
-                long.update(lines.pop(0))
+                end_of_long = lines.pop(0)
+                if not end_of_long.endswith(b","):
+                    raise Unshaped
+                long.update(end_of_long[:-1])
                 digests, long = [long.digest()], None
-            digests += [md5(line, usedforsecurity=False).digest() for line in lines]
-            total += sum(struct.unpack(f"!{2 * len(digests)}q", b"".join(digests))[::2])
+            digests += [md5(line[:-1], usedforsecurity=False).digest() for line in lines if line and line[-1] == _COMMA]
+            if len(digests) != count:
+                raise Unshaped
+            rows += count
+            total += sum(struct.unpack(">" + "q8x" * len(digests), b"".join(digests)))
             if len(rest) > _BLOCK_BYTES:
                 long = long or md5(usedforsecurity=False)
                 long.update(rest[:-1])
