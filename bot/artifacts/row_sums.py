@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+from functools import partial
 from multiprocessing import parent_process
 from threading import Thread
 from typing import NamedTuple
@@ -14,7 +15,9 @@ from typing import NamedTuple
 try:
     from _md5 import md5  # Python's own: OpenSSL's takes a sixth longer for a row of some hundred bytes
 except ImportError:  # a Python that was built without it
-    from hashlib import md5
+    from hashlib import md5 as _openssl_md5
+
+    md5 = partial(_openssl_md5, usedforsecurity=False)
 
 _BLOCK_BYTES = 1 << 16
 """What is split and hashed stays in the processor's cache."""
@@ -58,13 +61,13 @@ def sums(path: str, start: int, end: int, last: bool) -> Sums:
                     raise Unshaped
                 long.update(end_of_long[:-1])
                 digests, long = [long.digest()], None
-            digests += [md5(line[:-1], usedforsecurity=False).digest() for line in lines if line and line[-1] == _COMMA]
+            digests += [md5(line[:-1]).digest() for line in lines if line and line[-1] == _COMMA]
             if len(digests) != count:
                 raise Unshaped
             rows += count
             total += sum(struct.unpack(">" + "q8x" * len(digests), b"".join(digests)))
             if len(rest) > _BLOCK_BYTES:
-                long = long or md5(usedforsecurity=False)
+                long = long or md5()
                 long.update(rest[:-1])
                 rest = rest[-1:]
     if rest or long is not None:
