@@ -32,16 +32,8 @@ from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
 from bot.edges.examiners import examiners
 from bot.edges.listener import listener
-from bot.edges.services import (
-    Services,
-    guard_of,
-    parties_of,
-    selection_of,
-    services,
-    slack_app_token,
-    slack_channel,
-    source,
-)
+from bot.edges.services import Services, services, slack_app_token, slack_channel, supabase_source
+from bot.edges.source import guard_of, parties_of, selection_of
 from bot.edges.steps import steps
 from bot.errors import UsageError
 from bot.plan import inputs as say
@@ -217,7 +209,7 @@ async def _opened(
     database = connected.edges.database
     last = practice.read_timings(data.path)
     estimated_rows = await opening.estimated_rows(database, selection_of(settings)) if last else None
-    asked = source(connected.edges, connected.source_lock, data.path)
+    asked = supabase_source(connected.edges, connected.source_lock, data.path)
     way_back = await asked.way_back()
     await asked.close()  # its session does not yet bear the run's name
     names = await authority.names(connected.edges.slack, settings.approvers.users)
@@ -277,7 +269,7 @@ async def serve(
     bundle = BundleExaminers(directory)
     channel = slack_channel(edges, run, connected.identity, directory)
     async with AsyncExitStack() as closing:
-        watched = source(edges, connected.source_lock, directory, guard)
+        watched = supabase_source(edges, connected.source_lock, directory, guard)
         closing.push_async_callback(watched.close)
         if run.export is not None and run.handover is None:
             bundle.read_ahead(run.export.sha256)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.artifacts import files, receipt
 from bot.conductor import Conductor
-from bot.edges.services import Services, slack_app_token, slack_channel, source
+from bot.edges.services import Services, slack_app_token, slack_channel, supabase_source
 from bot.errors import CheckFailed, ServiceError, ServiceUnreachable, UsageError
 from bot.plan.actions import settled
 from bot.plan.run import Phase, Run
@@ -89,7 +89,7 @@ async def _last_words(run: Run, record: EventRecord, settings: Settings, edges: 
         run,
         record=record,
         channel=slack_channel(edges, run, identity, settings.migration_data_dir),
-        source=source(edges, SourceLock(edges.database), settings.migration_data_dir),
+        source=supabase_source(edges, SourceLock(edges.database), settings.migration_data_dir),
         examiners={},
         steps={},
         clock=clock,

@@ -14,7 +14,8 @@ from bot.commands.event_loop import run_async
 from bot.commands.practised import told
 from bot.commands.show import Ticker
 from bot.edges.clock import SystemClock
-from bot.edges.services import parties_of, practice_edges, selection_of, target_edge
+from bot.edges.source import parties_of, practice_edges, selection_of
+from bot.edges.target import target_edge
 from bot.ports import Report
 from bot.practice import Practised
 from bot.settings import Settings

@@ -27,7 +27,6 @@ from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
 from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
-from bot.edges.services import secret
 from bot.errors import CheckFailed, CutoverError, RecordDamaged, ServiceError, ServiceUnreachable, UsageError
 from bot.plan import inputs as say
 from bot.plan.decide import decide
@@ -273,7 +272,7 @@ def _slack_settings(config: Path | None) -> settings.Settings | None:
 
 
 async def _take_back(chosen: settings.Settings, run: Run) -> leavings.TakenBack:
-    slack = slack_client.connect(secret(chosen.slack_bot_token), chosen.slack_api_url)
+    slack = slack_client.connect(settings.secret(chosen.slack_bot_token), chosen.slack_api_url)
     try:
         async with asyncio.timeout(_SLACK_SECONDS):
             return await leavings.take_back(slack, run)

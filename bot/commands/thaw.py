@@ -12,7 +12,7 @@ from bot.artifacts import data_directory, files
 from bot.commands.event_loop import run_async
 from bot.commands.show import show
 from bot.edges.clock import SystemClock
-from bot.edges.services import source_edges
+from bot.edges.source import source_edges
 from bot.errors import CutoverError, Interrupted, UsageError, in_sentences
 from bot.plan.findings import UNASKED, Finding, blocks, unasked, warned
 from bot.settings import WayBack

@@ -12,7 +12,7 @@ from bot.commands.event_loop import run_async
 from bot.commands.show import Ticker
 from bot.directory_lock import DataDirectoryLock
 from bot.edges.clock import SystemClock
-from bot.edges.services import target_edge
+from bot.edges.target import target_edge
 from bot.errors import UsageError
 from bot.plan.run import Phase, Run
 from bot.plan.texts.amounts import counted, number

@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.artifacts.examiners import BundleExaminers
 from bot.doctor import Line, ask
 from bot.edges.preflights import preflights
-from bot.edges.services import Services, secret
+from bot.edges.services import Services
 from bot.examiners.attested import attested
 from bot.examiners.going_live import Address, GoingLive
 from bot.examiners.readiness import Readiness
@@ -18,7 +18,7 @@ from bot.plan.quorum import people_needed
 from bot.plan.run import Run
 from bot.ports import Clock, Examiners, Report
 from bot.practice import read_timings
-from bot.settings import Settings
+from bot.settings import Settings, secret
 from bot.slack.calls import Identity
 from bot.slack.preflight import enough_people
 from bot.stackauth.canary import Canary, CanarySignsIn

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.conductor import Conductor
-from bot.edges.services import Services, secret
+from bot.edges.services import Services
 from bot.plan import inputs as say
-from bot.settings import Settings
+from bot.settings import Settings, secret
 from bot.slack.calls import Identity
 from bot.slack.inbound.http_mode import HttpListener
 from bot.slack.inbound.listener import Listener, SocketListener

@@ -13,11 +13,11 @@ from bot import obstacles
 from bot.artifacts import kept
 from bot.doctor import Heard, Question, Service
 from bot.edges.clock import SystemClock
-from bot.edges.services import Services, secret, slack_app_token
+from bot.edges.services import Services, slack_app_token
 from bot.examiners import this_machine
 from bot.plan.findings import Finding
 from bot.record import read_run
-from bot.settings import Settings
+from bot.settings import Settings, secret
 from bot.slack import preflight as slack
 from bot.stackauth import preflight as stack_auth
 from bot.stackauth.client.rate import RateLimiter

@@ -15,6 +15,6 @@ never shown, since it may be a secret in the wrong place.
 from bot.settings.forms import Need
 from bot.settings.loading import WayBack, for_the_way_back, load
 from bot.settings.planned import plan_of
-from bot.settings.shape import Settings
+from bot.settings.shape import Settings, secret
 
-__all__ = ["Need", "Settings", "WayBack", "for_the_way_back", "load", "plan_of"]
+__all__ = ["Need", "Settings", "WayBack", "for_the_way_back", "load", "plan_of", "secret"]

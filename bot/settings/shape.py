@@ -282,3 +282,8 @@ def _password_in(dsn: str) -> tuple[str, ...]:
     pair = re.search(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", dsn)
     written = (pair[1] or pair[2] or "") if pair is not None else ""
     return (written, re.sub(r"\\(.)", r"\1", written)) if written else ()
+
+
+def secret(value: SecretStr | None) -> str:
+    """What is in it; "" where it is not set."""
+    return value.get_secret_value() if value is not None else ""
