@@ -288,7 +288,9 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies
 
     assert warning.verdict == "warn"
     assert re.search(r"locks 7\d\d tables at once, .* is sure to have room for only 256 locks,", warning.evidence)
-    assert warning.fix.startswith("Raise max_locks_per_transaction to 1024 (Supabase: `supabase postgres-config update")
+    assert warning.fix.startswith(
+        "Before the night, raise max_locks_per_transaction to 1024 (Supabase: `supabase postgres-config update"
+    )
     assert len(told) == 3
     for sentence in told:
         assert "the server has no room for locks on" in sentence

@@ -8,7 +8,6 @@ from pathlib import Path
 from bot.errors import ServiceRefused, UsageError
 from bot.plan.findings import Finding, failed, passed, warned
 from bot.plan.texts.amounts import counted, number
-from bot.plan.texts.foreign import capitalized
 from bot.supabase.catalog import Catalog
 from bot.supabase.database import Session
 from bot.supabase.export.space import room_for
@@ -67,5 +66,5 @@ def locks_needed(tables: int, room: int) -> Finding | None:
         "table-locks",
         f"The export locks {counted(tables, 'table')} at once, partitions included, and the server is sure to have "
         f"room for only {number(room)} locks, those of everybody else included.",
-        f"{capitalized(MORE_ROOM)}, before the night; then try it with `cutover practice`.",
+        f"Before the night, {MORE_ROOM}; then try it with `cutover practice`.",
     )
