@@ -39,12 +39,14 @@ _MOVED = (failed("it", "It moved.", "Fix it.").model_copy(update={"facts": {MOVE
 _WORDS = ("start", "freeze", "hold", "retry", "thaw yes", "abort yes", "release", "tick it", "untick it")
 _OWN = OwnGate(name="own", after="users", signal="own-one", claim="it is so", checklist={"it": "it is so"})
 _WITH_GATES_AROUND = compose(("environment", "freeze", "export", "users"), [_OWN], {})
+_GOING_LIVE = compose(("freeze", "export", "users", "live", "stable"), [], {})
 _NIGHTS: tuple[tuple[Plan, e.UsersMode], ...] = (
     (DEFAULT, "create"),
     (DEFAULT, "dry-run"),
     (_WITH_GATES_AROUND, "create"),
+    (_GOING_LIVE, "create"),
 )
-"""The last of them ends with a gate that has a checklist and no step."""
+"""One ends with a gate that has a checklist and no step, one with a step behind the handover."""
 
 
 @cache

@@ -108,8 +108,11 @@ class Notes:
         self.clouds.append(now)
 
     def process_begins(self, now: datetime) -> None:
+        """What refused the gate is waived as before; of a check that was cut off nothing counts."""
         self.clouds.append(now)
-        self.findings, self.read, self.read_at = [], [], None
+        self.read, self.read_at = [], None
+        if not self.refused:
+            self.findings = []
 
     def look_fails(self, now: datetime) -> None:
         self.clouds.append(now)
