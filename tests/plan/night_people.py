@@ -223,7 +223,7 @@ class PeopleRules(WorkRules):
         for key in self.world.open_items:
             word = f"accept item-{key}: {WHY}" if accepted else f"tick {key}"
             self.say(user, f"<@{BOT}> {word}")
-        if taken_back:
+        if taken_back and self.world.items:  # what an earlier word has begun may have come to another gate
             self.say(user, f"<@{BOT}> untick {next(iter(self.world.items))}")
 
     @precondition(lambda self: self.world.items)
