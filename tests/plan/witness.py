@@ -120,7 +120,7 @@ class Witness(Consent):
                 self.thaw_failed = True
             case e.Thawed():
                 self.thaw_told_at = self.now
-                if self.proof_at is None and not event.overtaken:
+                if self.at == "freeze" and self.proof_at is None and not event.overtaken:
                     self.approvals.clear()  # they were for another freeze than comes next
             case e.Unfrozen():
                 self.thawing = self.thaw_failed = False
