@@ -15,10 +15,12 @@ Mode = Literal["ACCESS SHARE", "SHARE"]
 _A_STATEMENT = 100
 
 MORE_ROOM = (
-    "raise max_locks_per_transaction to 1024 (Supabase: `supabase postgres-config update --config "
-    "max_locks_per_transaction=1024`), which restarts the server"
+    "raise max_locks_per_transaction to 1024 (Supabase: `supabase --experimental --project-ref REF postgres-config "
+    "update --config max_locks_per_transaction=1024`), which restarts the server"
 )
-"""What gives the server room for more locks, as a clause."""
+"""What gives the server room for more locks, as a clause.
+https://supabase.com/docs/guides/database/custom-postgres-config
+"""
 
 
 async def lock_tables(session: Session, tables: Sequence[Table], mode: Mode) -> None:

@@ -289,7 +289,7 @@ async def test_a_server_without_room_for_the_locks_is_one_sentence(two_companies
     assert warning.verdict == "warn"
     assert re.search(r"locks 7\d\d tables at once, .* is sure to have room for only 256 locks,", warning.evidence)
     assert warning.fix.startswith(
-        "Before the night, raise max_locks_per_transaction to 1024 (Supabase: `supabase postgres-config update"
+        "Before the night, raise max_locks_per_transaction to 1024 (Supabase: `supabase --experimental --project-ref"
     )
     assert len(told) == 3
     for sentence in told:
